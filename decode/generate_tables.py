@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: INP001 - a script
+"""Writes `traceloop_decode/tables/`: the system calls, errors and signals of Linux. A developer runs it: `make tables`.
+
+It needs pip with a package index (PyPI's `ziglang` bundles the UAPI headers of a recent Linux; about 100 MB, kept in
+`build/`), or ``--headers /usr/include`` (Debian's linux-libc-dev), and a mounted tracefs, so root:
+
+* numbers come from asm/unistd_64.h and asm/unistd_32.h, errors from asm-generic/errno*.h, signals from asm/signal.h;
+* names and C types of arguments come from the running kernel's tracefs, events/syscalls/sys_enter_*/format;
+* what tracefs lacks (calls of other configurations and of other kernels, 32-bit variants) stands below, by hand;
+* messages of errors are glibc's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "decode/traceloop_decode/tables"
+TRACEFS = Path("/sys/kernel/tracing/events/syscalls")
+ZIGLANG = "ziglang==0.17.1"
+
+# Functions of the kernel that have another name than their system call (arch/x86/entry/syscalls/syscall_64.tbl).
+RENAMED = {
+    "newstat": "stat",
+    "newlstat": "lstat",
+    "newfstat": "fstat",
+    "newuname": "uname",
+    "sendfile64": "sendfile",
+    "umount": "umount2",
+}
+
+# Calls that the kernels of today removed, never had, or have by configuration only. From their SYSCALL_DEFINE, from
+# section 2 of the manual for the removed ones; those never implemented have as many arguments as strace shows.
+X86_64 = """
+uselib(const char *library)
+_sysctl(struct __sysctl_args *args)
+create_module(const char *name, size_t size)
+init_module(void *umod, unsigned long len, const char *uargs)
+delete_module(const char *name_user, unsigned int flags)
+get_kernel_syms(struct kernel_sym *table)
+query_module(const char *name, int which, void *buf, size_t bufsize, size_t *ret)
+nfsservctl(int cmd, struct nfsctl_arg *argp, union nfsctl_res *resp)
+getpmsg(long arg1, long arg2, long arg3, long arg4, long arg5)
+putpmsg(long arg1, long arg2, long arg3, long arg4, long arg5)
+afs_syscall(long arg1, long arg2, long arg3, long arg4, long arg5)
+tuxcall(long arg1, long arg2, long arg3)
+security(long arg1, long arg2, long arg3)
+vserver(long arg1, long arg2, long arg3, long arg4, long arg5)
+set_thread_area(struct user_desc *u_info)
+get_thread_area(struct user_desc *u_info)
+lookup_dcookie(u64 cookie64, char *buf, size_t len)
+epoll_ctl_old(int epfd, int op, int fd, struct epoll_event *event)
+epoll_wait_old(int epfd, struct epoll_event *events, int maxevents, int timeout)
+kexec_load(unsigned long entry, unsigned long nr_segments, struct kexec_segment *segments, unsigned long flags)
+kexec_file_load(int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline_ptr, unsigned long flags)
+finit_module(int fd, const char *uargs, int flags)
+map_shadow_stack(unsigned long addr, unsigned long size, unsigned int flags)
+listns(const struct ns_id_req *req, u64 *ns_ids, size_t nr_ns_ids, unsigned int flags)
+rseq_slice_yield()
+"""
+
+# 32-bit calls that the 64-bit table lacks or knows with other arguments: those that pass 64-bit numbers in two
+# registers (arch/x86/kernel/sys_ia32.c), several arguments behind one pointer, or are older than the rest
+# (arch/x86/entry/syscalls/syscall_32.tbl). `?`: never implemented, nobody knows its arguments.
+I386 = """
+waitpid(pid_t pid, int *stat_addr, int options)
+oldstat(const char *filename, struct __old_kernel_stat *statbuf)
+oldlstat(const char *filename, struct __old_kernel_stat *statbuf)
+oldfstat(unsigned int fd, struct __old_kernel_stat *statbuf)
+stime(old_time32_t *tptr)
+nice(int increment)
+umount(char *name)
+signal(int sig, __sighandler_t handler)
+sigaction(int sig, const struct compat_old_sigaction *act, struct compat_old_sigaction *oact)
+sigprocmask(int how, compat_old_sigset_t *nset, compat_old_sigset_t *oset)
+sigpending(compat_old_sigset_t *set32)
+sigsuspend(int unused1, int unused2, compat_old_sigset_t mask)
+sigreturn()
+sgetmask()
+ssetmask(int newmask)
+olduname(struct old_utsname *name)
+oldolduname(struct oldold_utsname *name)
+readdir(unsigned int fd, struct compat_old_linux_dirent *dirent, unsigned int count)
+select(struct compat_sel_arg_struct *arg)
+_newselect(int n, compat_ulong_t *inp, compat_ulong_t *outp, compat_ulong_t *exp, struct old_timeval32 *tvp)
+mmap(struct mmap_arg_struct32 *arg)
+mmap2(unsigned long addr, unsigned long len, unsigned long prot, unsigned long flags, unsigned long fd, \
+unsigned long pgoff)
+socketcall(int call, u32 *args)
+ipc(u32 call, int first, int second, u32 third, compat_uptr_t ptr, u32 fifth)
+clone(unsigned long clone_flags, unsigned long newsp, int *parent_tidptr, unsigned long tls_val, int *child_tidptr)
+bdflush(int func, long data)
+vm86old(struct vm86_struct *user_vm86)
+vm86(unsigned long cmd, unsigned long arg)
+ugetrlimit(unsigned int resource, struct compat_rlimit *rlim)
+_llseek(unsigned int fd, unsigned long offset_high, unsigned long offset_low, loff_t *result, unsigned int whence)
+pread64(unsigned int fd, char *ubuf, u32 count, u32 poslo, u32 poshi)
+pwrite64(unsigned int fd, const char *ubuf, u32 count, u32 poslo, u32 poshi)
+truncate64(const char *filename, unsigned long offset_low, unsigned long offset_high)
+ftruncate64(unsigned int fd, unsigned long offset_low, unsigned long offset_high)
+stat64(const char *filename, struct stat64 *statbuf)
+lstat64(const char *filename, struct stat64 *statbuf)
+fstat64(unsigned long fd, struct stat64 *statbuf)
+fstatat64(unsigned int dfd, const char *filename, struct stat64 *statbuf, int flag)
+statfs64(const char *pathname, compat_size_t sz, struct compat_statfs64 *buf)
+fstatfs64(unsigned int fd, compat_size_t sz, struct compat_statfs64 *buf)
+readahead(int fd, unsigned int off_lo, unsigned int off_hi, size_t count)
+fadvise64(int fd, unsigned int offset_lo, unsigned int offset_hi, size_t len, int advice)
+fadvise64_64(int fd, u32 offset_low, u32 offset_high, u32 len_low, u32 len_high, int advice)
+lookup_dcookie(u32 w0, u32 w1, char *buf, compat_size_t len)
+sync_file_range(int fd, unsigned int off_low, unsigned int off_hi, unsigned int n_low, unsigned int n_hi, int flags)
+fallocate(int fd, int mode, unsigned int offset_lo, unsigned int offset_hi, unsigned int len_lo, unsigned int len_hi)
+fanotify_mark(int fanotify_fd, unsigned int flags, u32 mask0, u32 mask1, int dfd, const char *pathname)
+break(?)
+stty(?)
+gtty(?)
+ftime(?)
+prof(?)
+lock(?)
+mpx(?)
+ulimit(?)
+profil(?)
+idle(?)
+"""
+
+
+def _zig_headers() -> Callable[[str], str]:
+    """A reader of the headers in PyPI's ziglang, by their names under include/."""
+    store = ROOT / "build/ziglang"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(store), ZIGLANG]
+    if subprocess.run(pip, check=False).returncode:
+        sys.exit(f"cannot download {ZIGLANG}; to use Debian's linux-libc-dev instead, add: --headers /usr/include")
+    (wheel,) = store.glob(f"{ZIGLANG.replace('==', '-')}-*.whl")
+    bundle = zipfile.ZipFile(wheel)
+    names = set(bundle.namelist())
+
+    def read(name: str) -> str:
+        places = (f"ziglang/lib/libc/include/{tree}/{name}" for tree in ("x86-linux-any", "any-linux-any"))
+        return bundle.read(next(place for place in places if place in names)).decode()
+
+    return read
+
+
+def _system_headers(include: Path) -> Callable[[str], str]:
+    def read(name: str) -> str:
+        places = (include / "x86_64-linux-gnu" / name, include / name)
+        return next((place for place in places if place.exists()), places[-1]).read_text()
+
+    return read
+
+
+def _defines(header: str, prefix: str) -> dict[str, int]:
+    """``#define prefixNAME number`` of a header, in its order."""
+    found = re.findall(rf"^#define\s+{prefix}(\w+)\s+(\d+)\b", header, re.MULTILINE)
+    return {name: int(number) for name, number in found}
+
+
+def _kernel_prototypes() -> dict[str, str]:
+    """System call -> "type name, type name" of the running kernel."""
+    if not TRACEFS.is_dir():
+        sys.exit(f"{TRACEFS} is missing; as root: mount -t tracefs tracefs /sys/kernel/tracing")
+    prototypes = {}
+    for event in TRACEFS.glob("sys_enter_*"):
+        fields = re.findall(r"^\tfield:(.*);\toffset:", (event / "format").read_text(), re.MULTILINE)
+        behind = next(i for i, field in enumerate(fields) if field.endswith(" __syscall_nr")) + 1
+        params = [field.replace("* ", "*") for field in fields[behind:]]
+        function = event.name.removeprefix("sys_enter_")
+        prototypes[RENAMED.get(function, function)] = ", ".join(params)
+    return prototypes
+
+
+def _by_hand(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)\((.*)\)$", text, re.MULTILINE))
+
+
+def _i386_params(name: str, known: dict[str, str], by_hand: dict[str, str]) -> str | None:
+    """Arguments of a 32-bit call: its own, or those of the 64-bit call that getuid32 or futex_time64 is."""
+    if name in by_hand:
+        return by_hand[name]
+    return known.get(name, known.get(re.sub(r"(_time64|32|64)$", "", name)))
+
+
+def _write(name: str, variable: str, kind: str, source: str, lines: list[str]) -> None:
+    table = (
+        f'"""{source}.\n\nMade by decode/generate_tables.py: `make tables`.\n"""\n\n'
+        f"{variable}: dict[int, {kind}] = {{\n" + "".join(f"    {line},\n" for line in lines) + "}\n"
+    )
+    too_long = "# ruff: noqa: E501\n" if max(map(len, table.splitlines())) > 120 else ""
+    path = OUTPUT / name
+    path.write_text(f"# SPDX-License-Identifier: Apache-2.0\n{too_long}{table}")
+    print(f"{path.relative_to(ROOT)}: {len(lines)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the decoder's tables anew.")
+    parser.add_argument("--headers", type=Path, metavar="DIR", help="the system's UAPI headers instead of ziglang's")
+    chosen: Path | None = parser.parse_args().headers
+    read = _system_headers(chosen) if chosen else _zig_headers()
+
+    version = _defines(read("linux/version.h"), "LINUX_VERSION_")
+    headers = f"of Linux {version['CODE'] >> 16}.{version['CODE'] >> 8 & 0xFF}"
+    running = f"arguments of Linux {'.'.join(os.uname().release.split('.')[:2])}"
+
+    known = _by_hand(X86_64) | _kernel_prototypes()
+    numbers = _defines(read("asm/unistd_64.h"), "__NR_")
+    if unknown := [name for name in numbers if name not in known]:
+        sys.exit(f"this kernel's tracefs lacks the arguments of: {' '.join(unknown)}; add them to X86_64")
+    lines = [f'{number}: "{name}({known[name]})"' for name, number in numbers.items()]
+    _write("x86_64.py", "CALLS", "str", f"The x86-64 calls: asm/unistd_64.h {headers}, {running}", lines)
+
+    by_hand = _by_hand(I386)
+    compat = _defines(read("asm/unistd_32.h"), "__NR_")
+    params = {name: _i386_params(name, known, by_hand) for name in compat}
+    if unknown := [name for name, text in params.items() if text is None]:
+        sys.exit(f"the arguments of 32-bit calls are not known: {' '.join(unknown)}; add them to I386")
+    lines = [f'{number}: "{name}({params[name]})"' for name, number in compat.items()]
+    _write("i386.py", "CALLS", "str", f"The 32-bit calls: asm/unistd_32.h {headers}, {running}", lines)
+
+    errors = _defines(read("asm-generic/errno-base.h") + read("asm-generic/errno.h"), "(?=E)")
+    lines = [f'{number}: ("{name}", "{os.strerror(number)}")' for name, number in errors.items()]
+    _write("errors.py", "ERRORS", "tuple[str, str]", f"Errors: asm-generic/errno*.h {headers}, glibc's messages", lines)
+
+    # SIGRTMIN (32) ends the named ones; of two names for a number the first is strace's.
+    signals: dict[int, str] = {}
+    for name, number in _defines(read("asm/signal.h"), "(?=SIG[A-Z])").items():
+        if number < 32:
+            signals.setdefault(number, name)
+    lines = [f'{number}: "{name}"' for number, name in signals.items()]
+    _write("signals.py", "SIGNALS", "str", f"Signals: asm/signal.h {headers}", lines)
+
+
+if __name__ == "__main__":
+    main()

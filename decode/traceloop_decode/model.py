@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary between the decoder's layers: what a Snapshot's records mean, as frozen values.
+
+::
+
+    Snapshot -> records -> Event = Call | Entered | Returned | Signal | TaskExit | Lost -> text
+
+Times are nanoseconds of CLOCK_BOOTTIME (``ts_ns``); a Snapshot knows the offset to CLOCK_REALTIME.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DecodeError(ValueError):
+    """The bytes are no snapshot that this version can read. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a pointer argument pointed at, or one element of a list that it pointed at.
+
+    kind: ``layout.KIND_*``. sub: index within a list, ``layout.SUB_NAME``, ``layout.SUB_CONTROL``, or 0.
+    size: bytes the call spoke of; `data` holds the first of them. more: there was more than was kept.
+    fault: what `data` lacks could not be read. out: read when the call had returned.
+    """
+
+    sub: int
+    kind: int
+    data: bytes
+    size: int
+    more: bool
+    fault: bool
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """One argument: the kernel's own name and C type for it, the register (unsigned, 64 bits), what it pointed at."""
+
+    name: str
+    ctype: str
+    raw: int
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A system call, as far as it was recorded.
+
+    number: -1 where the kernel no longer knew it. comm, cpu and ts_ns are those at entry (at exit if there is no
+    entry). result: signed 64 bits; None while the call has not returned. end_ns, end_cpu: when and where it returned.
+    entry_lost: only the exit was recorded; `args` is then empty, or read at exit (a call that seccomp refused).
+    """
+
+    ts_ns: int
+    cpu: int
+    pid: int
+    tid: int
+    comm: str
+    compat: bool
+    number: int
+    name: str
+    args: tuple[Arg, ...]
+    result: int | None = None
+    end_ns: int | None = None
+    end_cpu: int | None = None
+    end_comm: str | None = None
+    entry_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A call began, and something else of the trace comes before its return: `Returned`, or nothing, follows later."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The call of an earlier `Entered` returned; `call` is whole, its args with the items that came with the exit.
+
+    A call whose entry was lost is a `Returned` as well, with ``call.entry_lost``.
+    """
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal was delivered. siginfo: the first 48 bytes of siginfo_t, all zero where the kernel had none.
+
+    handler: 0 SIG_DFL, 1 SIG_IGN, else an address. flags: sa_flags.
+    """
+
+    ts_ns: int
+    cpu: int
+    pid: int
+    tid: int
+    comm: str
+    number: int
+    siginfo: bytes
+    handler: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskExit:
+    """A thread ended. code: as wait(2) reports it. group_dead: it was its process's last, and code is the process's."""
+
+    ts_ns: int
+    cpu: int
+    pid: int
+    tid: int
+    comm: str
+    code: int
+    group_dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Here events of one CPU are missing. reason: ``overwritten``, ``rejected`` or ``dropped``.
+
+    events: calls, signals and thread exits that began there; records: the same and the calls that returned there.
+    """
+
+    ts_ns: int
+    cpu: int
+    events: int
+    records: int
+    reason: str
+
+
+Event = Call | Entered | Returned | Signal | TaskExit | Lost

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Snapshot: the bytes of one ring at one time, and what is needed to understand them anywhere.
+
+Encoded, as it travels and is kept::
+
+    "TLSNAP1\\n" | u32 length | JSON of the fields | the copies of the ring's headers | the ring's data
+
+All numbers little endian. Fields of the JSON that this version does not know are ignored; a snapshot whose
+`record_version` is newer is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from traceloop_decode import layout
+from traceloop_decode.model import DecodeError
+
+_MAGIC: Final = b"TLSNAP1\n"
+_LENGTH: Final = Struct("<I")
+_NUMBERS: Final = (
+    "record_version",
+    "ring_size",
+    "chunk_size",
+    "cpus",
+    "boot_offset_ns",
+    "taken_ns",
+    "started_ns",
+)
+_CPUS_MAX: Final = 8192
+_RING_MAX: Final = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One ring's bytes, taken while programs may have been writing to it.
+
+    arch: as uname(2) names it. ring_size, chunk_size: bytes. cpus: how many struct tl_cpu a copy of the headers has.
+    taken_ns, started_ns: CLOCK_BOOTTIME, when the snapshot was taken and when recording began.
+    boot_offset_ns: CLOCK_REALTIME - CLOCK_BOOTTIME.
+    headers: copies of struct tl_ring and its struct tl_cpu: one before the data was copied, at least one after.
+    data: the ring's data, without what has never been written.
+    """
+
+    arch: str
+    record_version: int
+    ring_size: int
+    chunk_size: int
+    cpus: int
+    boot_offset_ns: int
+    taken_ns: int
+    started_ns: int
+    headers: tuple[bytes, ...]
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The snapshot as one string of bytes."""
+        fields = {"arch": self.arch, "headers": len(self.headers)} | {name: getattr(self, name) for name in _NUMBERS}
+        text = json.dumps(fields).encode()
+        return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, *self.headers, self.data))
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Snapshot:
+        """The snapshot that `encode` gave. Raises DecodeError for anything else."""
+        at = len(_MAGIC) + _LENGTH.size
+        if len(encoded) < at or not encoded.startswith(_MAGIC):
+            raise DecodeError("not a traceloop snapshot: it does not begin with TLSNAP1")
+        (length,) = _LENGTH.unpack_from(encoded, len(_MAGIC))
+        try:
+            fields = json.loads(encoded[at : at + length])
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(f"damaged snapshot: its description is no JSON ({error})") from error
+        numbers = _checked(fields)
+        size, count = layout.headers_size(numbers["cpus"]), fields["headers"]
+        at += length
+        if len(encoded) < at + count * size:
+            raise DecodeError(f"damaged snapshot: cut off, {len(encoded)} bytes of at least {at + count * size}")
+        data = at + count * size
+        return cls(
+            arch=fields["arch"],
+            headers=tuple(encoded[at + n * size : at + (n + 1) * size] for n in range(count)),
+            data=encoded[data : data + numbers["ring_size"]],
+            **numbers,
+        )
+
+
+def _checked(fields: object) -> dict[str, int]:
+    if not isinstance(fields, dict):
+        raise DecodeError("damaged snapshot: its description is not an object")
+    for name in (*_NUMBERS, "headers"):
+        if type(fields.get(name)) is not int:
+            raise DecodeError(f"damaged snapshot: {name} is {fields.get(name)!r}, not a number")
+    if not isinstance(fields.get("arch"), str):
+        raise DecodeError("damaged snapshot: arch is missing")
+    if fields["record_version"] != layout.RECORD_VERSION:
+        raise DecodeError(
+            f"record version {fields['record_version']} is not known here, only {layout.RECORD_VERSION}: "
+            "use the traceloopctl of the version that recorded it"
+        )
+    ring, chunk = fields["ring_size"], fields["chunk_size"]
+    powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
+    if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):
+        raise DecodeError(f"damaged snapshot: a ring of {ring} bytes in chunks of {chunk}")
+    if not (0 < fields["cpus"] <= _CPUS_MAX and 1 < fields["headers"] <= 4):
+        raise DecodeError(f"damaged snapshot: {fields['cpus']} CPUs, {fields['headers']} copies of the headers")
+    return {name: fields[name] for name in _NUMBERS}

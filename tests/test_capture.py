@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The capture table says nothing wrong about any call, and becomes the bytes that the kernel side reads."""
+
+import re
+import subprocess
+
+import pytest
+
+from traceloop_decode import layout, syscalls
+from traceloop_decode.arguments import SIZES, TABLE
+from traceloop_decode.capture import Rule, calls_table, rules
+
+CALLS = {call.name: call for call in syscalls.table(compat=False).values()}
+LINES = [line.split() for line in TABLE.splitlines() if line and not line.startswith("#")]
+WORDS = [(name, arg, word) for name, *words in LINES for arg, word in enumerate(words) if word != "-"]
+
+STRING, BUFFER, LENGTH = layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH
+RESULT, ONE = layout.LENGTH_RESULT, layout.LENGTH_ONE
+
+DEMANDED = """
+open openat openat2 creat execve execveat access faccessat faccessat2 stat fstat lstat newfstatat statx readlink
+readlinkat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chdir mount
+umount2 pivot_root read write pread64 pwrite64 readv writev sendto recvfrom sendmsg recvmsg connect bind accept accept4
+getcwd sethostname chmod fchmodat fchmodat2 chown lchown fchownat truncate statfs fstatfs setxattr lsetxattr fsetxattr
+getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr memfd_create prctl
+wait4 pipe pipe2 poll epoll_ctl epoll_wait nanosleep clock_nanosleep socketpair getrandom
+"""
+
+
+def unpacked(item_max=256, call_max=2048):
+    """Row of the map -> (flags, arguments, enter_bytes, exit_bytes, enter rules, exit rules); empty rows left out."""
+    table = calls_table(item_max, call_max)
+    assert len(table) == 2 * layout.CALLS * layout.CALL_SIZE
+    rows = {}
+    for index in range(2 * layout.CALLS):
+        row = table[index * layout.CALL_SIZE : (index + 1) * layout.CALL_SIZE]
+        if any(row):
+            flags, arguments, entering, leaving, *most = layout.CALL_HEAD.unpack_from(row)
+            places = [Rule(*found) for found in layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])]
+            enter, leave = places[: layout.RULES], places[layout.RULES :]
+            nothing = Rule(0, 0, 0, 0)
+            assert enter[entering:] + leave[leaving:] == [nothing] * (2 * layout.RULES - entering - leaving)
+            rows[index] = (flags, arguments, *most, tuple(enter[:entering]), tuple(leave[:leaving]))
+    return rows
+
+
+def test_every_line_is_a_call_and_stands_once():
+    names = [name for name, *_ in LINES]
+    assert set(names) <= set(CALLS)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("name", "arg", "word"), WORDS)
+def test_every_word_agrees_with_its_call(name, arg, word):
+    match = re.fullmatch(r"(?:in|out|inout):(\w+)(?:\[(\*?)(\w+)\])?", word)
+    what, pointer, count = match.groups()
+    params = CALLS[name].params
+    if name != "prctl":  # its arguments are pointers with some options alone
+        assert re.search(r"\*(const)?$|^(const )?cap_user_\w+_t$", params[arg].ctype)
+        assert what not in ("path", "string") or re.search(r"(char|void) \*$", params[arg].ctype)
+    if what in ("path", "string", "argv", "msghdr"):
+        assert count is None
+    elif what == "iovec":
+        assert count in {param.name for param in params}
+    else:
+        assert what in SIZES
+        assert SIZES[what] > 1 or count is not None
+    if count not in (None, "result") and not count.isdecimal():
+        (length,) = (param for param in params if param.name == count)
+        assert length.ctype.endswith("*") == bool(pointer)
+        assert not pointer or SIZES[what] == 1
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in LINES])
+def test_rules_fit_into_the_call(name):
+    found = rules()[name]
+    assert found.enter or found.exit
+    assert max(len(found.enter), len(found.exit)) <= layout.RULES
+    for rule in found.enter + found.exit:
+        assert rule.arg < len(CALLS[name].params)
+        assert rule.length in (RESULT, ONE) or rule.length < len(CALLS[name].params)
+        assert 1 <= rule.scale <= 0xFFFF
+    assert RESULT not in {rule.length for rule in found.enter}
+
+
+def test_what_must_be_captured_is():
+    assert set(DEMANDED.split()) <= set(rules())
+
+
+@pytest.mark.parametrize(
+    ("name", "enter", "leave"),
+    [
+        ("open", [Rule(0, STRING, ONE, 1)], []),
+        ("openat2", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, 3, 1)], []),
+        ("read", [], [Rule(1, BUFFER, RESULT, 1)]),
+        ("write", [Rule(1, BUFFER, 2, 1)], []),
+        ("readlinkat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, RESULT, 1)]),
+        ("newfstatat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, ONE, 144)]),
+        ("pipe2", [], [Rule(0, BUFFER, ONE, 8)]),
+        ("poll", [Rule(0, BUFFER, 1, 8)], [Rule(0, BUFFER, 1, 8)]),
+        ("epoll_wait", [], [Rule(1, BUFFER, RESULT, 12)]),
+        ("accept", [Rule(2, BUFFER, ONE, 4)], [Rule(1, LENGTH, 2, 1), Rule(2, BUFFER, ONE, 4)]),
+        ("writev", [Rule(1, layout.KIND_IOVEC, 2, 1)], []),
+        ("readv", [], [Rule(1, layout.KIND_IOVEC, 2, 1)]),
+        ("sendmsg", [Rule(1, layout.KIND_MSG, ONE, 1)], []),
+        ("recvmsg", [], [Rule(1, layout.KIND_MSG, ONE, 1)]),
+        ("execve", [Rule(0, STRING, ONE, 1), Rule(1, layout.KIND_ARGV, ONE, 1)], []),
+        ("utimensat", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, ONE, 32)], []),
+        ("wait4", [], [Rule(1, BUFFER, ONE, 4), Rule(3, BUFFER, ONE, 144)]),
+    ],
+)
+def test_known_rules(name, enter, leave):
+    assert (list(rules()[name].enter), list(rules()[name].exit)) == (enter, leave)
+
+
+# What the names of SIZES are in C.
+STRUCTS = {
+    "cap_data": "struct __user_cap_data_struct",
+    "cap_header": "struct __user_cap_header_struct",
+    "epoll_event": "struct epoll_event",
+    "int": "int",
+    "io_uring_params": "struct io_uring_params",
+    "itimerspec": "struct __kernel_itimerspec",
+    "itimerval": "struct __kernel_old_itimerval",
+    "long": "long",
+    "mq_attr": "struct mq_attr",
+    "pollfd": "struct pollfd",
+    "rlimit": "struct rlimit64",
+    "rusage": "struct rusage",
+    "sched_attr": "struct sched_attr",
+    "sembuf": "struct sembuf",
+    "sigaction": "struct sigaction",
+    "sigevent": "struct sigevent",
+    "siginfo": "siginfo_t",
+    "span": "struct iovec",
+    "stack": "stack_t",
+    "stat": "struct stat",
+    "statfs": "struct statfs",
+    "statx": "struct statx",
+    "sysinfo": "struct sysinfo",
+    "timespec": "struct __kernel_timespec",
+    "timeval": "struct __kernel_old_timeval",
+    "timex": "struct __kernel_timex",
+    "timezone": "struct timezone",
+    "tms": "struct tms",
+    "utimbuf": "struct utimbuf",
+    "utsname": "struct new_utsname",
+}
+HEADERS = """
+asm/signal asm/siginfo asm/stat asm/statfs linux/capability linux/eventpoll linux/io_uring linux/mqueue linux/poll
+linux/resource linux/sched/types linux/sem linux/stat linux/sysinfo linux/time linux/time_types linux/times linux/timex
+linux/uio linux/utime linux/utsname
+"""
+
+
+def test_sizes_are_the_compilers(tmp_path):
+    assert set(STRUCTS) == {name for name, size in SIZES.items() if size > 1}
+    includes = "".join(f"#include <{header}.h>\n" for header in HEADERS.split())
+    checks = "".join(f'_Static_assert(sizeof({c}) == {SIZES[name]}, "{name}");\n' for name, c in STRUCTS.items())
+    source = tmp_path / "sizes.c"
+    source.write_text(includes + checks)
+    compiled = subprocess.run(["cc", "-fsyntax-only", source], check=False, capture_output=True, text=True)
+    assert compiled.returncode == 0, compiled.stderr
+
+
+def test_the_bytes_say_what_the_table_says():
+    rows = unpacked()
+    for number, call in syscalls.table(compat=False).items():
+        flags, arguments, enter_bytes, exit_bytes, enter, leave = rows.pop(number)
+        assert flags == layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in ("execve", "execveat") else 0)
+        assert arguments == len(call.params)
+        found = rules().get(call.name)
+        assert (enter, leave) == ((found.enter, found.exit) if found else ((), ()))
+        assert (enter_bytes > 0, exit_bytes > 0) == (bool(enter), bool(leave))
+    for number, call in syscalls.table(compat=True).items():
+        if call.known:
+            flags, arguments, *rest = rows.pop(layout.CALLS + number)
+            assert flags & layout.CALL_KNOWN
+            assert arguments == len(call.params)
+            assert rest == [0, 0, (), ()], "a 32-bit program's structs and pointers are other ones"
+    assert rows == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "enter_bytes", "exit_bytes"),
+    [
+        ("getppid", 0, 0),
+        ("write", 8 + 256, 0),
+        ("read", 0, 8 + 256),
+        ("open", 8 + 264, 0),  # 256, a NUL, and a byte more
+        ("newfstatat", 8 + 264, 8 + 144),
+        ("statx", 8 + 264, 8 + 256),
+        ("uname", 0, 8 + 256),
+        ("pipe2", 0, 8 + 8),
+        ("wait4", 0, 8 + 8 + 8 + 144),
+        ("accept", 8 + 8, 8 + 256 + 8 + 8),
+        ("writev", 16 * (8 + 256) + 8, 0),
+        ("execve", 8 + 264 + 16 * (8 + 264) + 8, 0),
+        ("sendmsg", 8 + 56 + 2 * (8 + 256) + 16 * (8 + 256) + 8, 0),
+    ],
+)
+def test_the_most_that_items_take(name, enter_bytes, exit_bytes):
+    number = next(number for number, call in syscalls.table(compat=False).items() if call.name == name)
+    assert unpacked(call_max=16384)[number][2:4] == (enter_bytes, exit_bytes)
+    limit = 2048 + 8 + 264
+    assert unpacked(call_max=2048)[number][2:4] == (min(enter_bytes, limit), min(exit_bytes, limit))
+
+
+@pytest.mark.parametrize(("item_max", "call_max"), [(16, 16), (16, 16384), (4096, 4096), (4096, 16384)])
+def test_the_extremes_fit(item_max, call_max):
+    largest = max(max(row[2:4]) for row in unpacked(item_max, call_max).values())
+    assert largest <= call_max + 8 + item_max + 8
+    assert largest <= 0xFFFF
+
+
+@pytest.mark.parametrize(
+    ("item_max", "call_max", "reason"),
+    [
+        (15, 2048, "item_max must be 16 to 4096 bytes, not 15"),
+        (4097, 8192, "item_max must be 16 to 4096 bytes, not 4097"),
+        (256, 255, r"call_max must be item_max \(256\) to 16384 bytes, not 255"),
+        (256, 16385, r"call_max must be item_max \(256\) to 16384 bytes, not 16385"),
+    ],
+)
+def test_sizes_out_of_range_are_refused(item_max, call_max, reason):
+    with pytest.raises(ValueError, match=reason):
+        calls_table(item_max, call_max)
