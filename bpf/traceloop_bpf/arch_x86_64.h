@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * x86-64: where a system call's registers lie in struct pt_regs, and how a 32-bit call is told.
+ * Source: arch/x86/include/asm/ptrace.h, arch/x86/entry/entry_64.S, syscall(2).
+ */
+
+/* One helper call copies this part of pt_regs: from bp to flags. */
+#define TL_FRAME_OFFSET 32
+enum tl_frame { F_BP, F_BX, F_R11, F_R10, F_R9, F_R8, F_AX, F_CX, F_DX, F_SI, F_DI, F_NR, F_IP, F_CS, F_FLAGS, TL_FRAME_WORDS };
+
+/* thread_info.status: the call came by a 32-bit entry (arch/x86/include/asm/thread_info.h) */
+#define TS_COMPAT 2
+
+/*
+ * The SYSCALL instruction leaves ip in cx and flags in r11, and no other entry does. Where they differ (an INT 80 or
+ * SYSENTER, but also a 64-bit call that ptrace or sigreturn changed) the kernel's own mark decides.
+ */
+TL_INLINE bool tl_frame_is_compat(const u64 *frame)
+{
+	if (frame[F_CX] == frame[F_IP] && frame[F_R11] == frame[F_FLAGS])
+		return false;
+	u32 status = 0;
+	bpf_probe_read_kernel(&status, sizeof status, (void *)(bpf_get_current_task() + TL_OFFSET_STATUS));
+	return status & TS_COMPAT;
+}
+
+TL_INLINE void tl_frame_arguments(const u64 *frame, u64 *arg, bool compat)
+{
+	if (compat) {
+		arg[0] = (u32)frame[F_BX];
+		arg[1] = (u32)frame[F_CX];
+		arg[2] = (u32)frame[F_DX];
+		arg[3] = (u32)frame[F_SI];
+		arg[4] = (u32)frame[F_DI];
+		arg[5] = (u32)frame[F_BP];
+	} else {
+		arg[0] = frame[F_DI];
+		arg[1] = frame[F_SI];
+		arg[2] = frame[F_DX];
+		arg[3] = frame[F_R10];
+		arg[4] = frame[F_R8];
+		arg[5] = frame[F_R9];
+	}
+}
+
+/* Stores are seen in order; only the compiler must be held back. */
+#define TL_PUBLISH(place, value) do { TL_BARRIER(); *(volatile typeof(place) *)&(place) = (value); TL_BARRIER(); } while (0)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bpf(2) for maps: create, look up, update, delete. Errors are OSError with the map's name.
+
+The daemon needs no more than this of BPF while it runs: BCC, with its compiler, stays in the loader's process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+from struct import Struct
+from typing import Final
+
+_BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]  # the system call's number
+
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_LOOKUP_BATCH = 0, 1, 2, 3, 24
+_TYPE_ARRAY: Final = 2
+_F_MMAPABLE: Final = 1 << 10
+
+# union bpf_attr, as linux/bpf.h has it for each command
+_CREATE: Final = Struct("<IIIIIII16s")  # type, key, value, entries, flags, inner fd, numa node, name
+_ELEMENT: Final = Struct("<I4xQQQ")  # fd, key, value, flags
+_BATCH: Final = Struct("<QQQQIIQQ")  # in, out, keys, values, count, fd, element flags, flags
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def _bpf(command: int, attr: bytes, what: str, *, missing_ok: bool = False) -> int:
+    result: int = _libc.syscall(_BPF, command, ctypes.c_char_p(attr), len(attr))
+    if result < 0:
+        number = ctypes.get_errno()
+        if missing_ok and number == errno.ENOENT:
+            return -1
+        raise OSError(number, f"{os.strerror(number)} (bpf: {what})")
+    return result
+
+
+def create_array(value_size: int, name: str) -> int:
+    """A new array map of one element that can be mmapped; returns its fd, close-on-exec as all map fds are."""
+    attr = _CREATE.pack(_TYPE_ARRAY, 4, value_size, 1, _F_MMAPABLE, 0, 0, name.encode()[:15])
+    return _bpf(_MAP_CREATE, attr, f"create {name}")
+
+
+def update(fd: int, key: bytes, value: bytes) -> None:
+    """Sets an element. In a map of maps this waits for an RCU grace period, about 12 ms."""
+    attr = _ELEMENT.pack(fd, _address(key), _address(value), 0)
+    _bpf(_MAP_UPDATE, attr, "update")
+
+
+def lookup(fd: int, key: bytes, value_size: int) -> bytes | None:
+    """An element's value, or None."""
+    value = ctypes.create_string_buffer(value_size)
+    attr = _ELEMENT.pack(fd, _address(key), ctypes.addressof(value), 0)
+    return None if _bpf(_MAP_LOOKUP, attr, "look up", missing_ok=True) < 0 else value.raw
+
+
+def delete(fd: int, key: bytes) -> bool:
+    """Takes an element out; whether there was one. In a map of maps this waits as `update` does."""
+    return _bpf(_MAP_DELETE, _ELEMENT.pack(fd, _address(key), 0, 0), "delete", missing_ok=True) >= 0
+
+
+def items(fd: int, key_size: int, value_size: int, max_entries: int) -> list[tuple[bytes, bytes]]:
+    """All elements of a hash map, in one call, at one time but not atomically (BPF_MAP_LOOKUP_BATCH)."""
+    keys = ctypes.create_string_buffer(key_size * max_entries)
+    values = ctypes.create_string_buffer(value_size * max_entries)
+    cursor = ctypes.create_string_buffer(8)
+    attr = ctypes.create_string_buffer(
+        _BATCH.pack(
+            0, ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values), max_entries, fd, 0, 0
+        ),
+        _BATCH.size,
+    )
+    result = _libc.syscall(_BPF, _MAP_LOOKUP_BATCH, attr, _BATCH.size)
+    number = ctypes.get_errno()
+    if result < 0 and number != errno.ENOENT:  # ENOENT: that was the last batch
+        raise OSError(number, f"{os.strerror(number)} (bpf: read all)")
+    count = _BATCH.unpack(attr.raw)[4]
+    return [
+        (keys.raw[n * key_size : (n + 1) * key_size], values.raw[n * value_size : (n + 1) * value_size])
+        for n in range(count)
+    ]
+
+
+def _address(data: bytes) -> int:
+    # The address of an immutable bytes object's contents; the caller's reference keeps it in place.
+    address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+    assert address is not None
+    return address

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Offsets in the running kernel's structs, from its BTF, by libbpf (which BCC brings along)."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+_KIND_STRUCT: Final = 4  # BTF_KIND_STRUCT, linux/btf.h
+
+FIELDS: Final = {
+    "STATUS": (("task_struct", "thread_info"), ("thread_info", "status")),
+    "SIGNAL": (("task_struct", "signal"),),
+    "EXIT_CODE": (("task_struct", "exit_code"),),
+    "GROUP_LEADER": (("task_struct", "group_leader"),),
+    "LIVE": (("signal_struct", "live"),),
+    "SIGNAL_FLAGS": (("signal_struct", "flags"),),
+    "GROUP_EXIT_CODE": (("signal_struct", "group_exit_code"),),
+    "CGROUP_SELF": (("cgroup", "self"),),
+    "CGROUP_KN": (("cgroup", "kn"),),
+    "CGROUP_ROOT": (("cgroup", "root"),),
+    "CGROUP_PARENT": (("cgroup", "self"), ("cgroup_subsys_state", "parent")),
+    "KN_ID": (("kernfs_node", "id"),),
+    "HIERARCHY_ID": (("cgroup_root", "hierarchy_id"),),
+}
+"""TL_OFFSET_<key> of tracer.bpf.c -> the members whose offsets add up to it."""
+
+
+class BtfError(Exception):
+    """This kernel's BTF cannot be read, or lacks a member."""
+
+
+class _Type(ctypes.Structure):  # struct btf_type
+    _fields_ = (("name", ctypes.c_uint32), ("info", ctypes.c_uint32), ("size_or_type", ctypes.c_uint32))
+
+
+class _Member(ctypes.Structure):  # struct btf_member
+    _fields_ = (("name", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
+
+
+def offsets() -> dict[str, int]:
+    """The offset in bytes of each of FIELDS. Raises BtfError."""
+    try:
+        library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    except OSError as error:
+        raise BtfError(f"{error}: install libbpf1 (python3-bpfcc depends on it)") from error
+    for name in ("btf__load_vmlinux_btf", "btf__type_by_id"):
+        getattr(library, name).restype = ctypes.c_void_p
+    library.btf__name_by_offset.restype = ctypes.c_char_p
+    library.btf__name_by_offset.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+    library.btf__type_by_id.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+    library.btf__find_by_name_kind.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32)
+    library.btf__free.argtypes = (ctypes.c_void_p,)
+    btf = library.btf__load_vmlinux_btf()
+    if not btf:
+        raise BtfError("/sys/kernel/btf/vmlinux cannot be read: the kernel needs CONFIG_DEBUG_INFO_BTF=y")
+    try:
+        return {key: sum(_offset(library, btf, *member) for member in path) for key, path in FIELDS.items()}
+    finally:
+        library.btf__free(btf)
+
+
+def _offset(library: ctypes.CDLL, btf: int, struct: str, member: str) -> int:
+    number = library.btf__find_by_name_kind(btf, struct.encode(), _KIND_STRUCT)
+    found = _search(library, btf, number, member) if number > 0 else None
+    if found is None:
+        raise BtfError(f"this kernel has no struct {struct} with a member {member}")
+    return found
+
+
+def _search(library: ctypes.CDLL, btf: int, number: int, member: str) -> int | None:
+    address = library.btf__type_by_id(btf, number)
+    kind = _Type.from_address(address)
+    members = (_Member * (kind.info & 0xFFFF)).from_address(address + ctypes.sizeof(_Type))
+    for entry in members:
+        # With kind_flag set, the upper byte of the offset is a bit field's size.
+        bits = entry.offset & 0xFFFFFF if kind.info >> 31 else entry.offset
+        name = library.btf__name_by_offset(btf, entry.name).decode()
+        if name == member:
+            return int(bits // 8)
+        if (
+            not name
+            and (_Type.from_address(library.btf__type_by_id(btf, entry.type)).info >> 24 & 0x1F) == _KIND_STRUCT
+        ):
+            inner = _search(library, btf, entry.type, member)
+            if inner is not None:
+                return int(bits // 8) + inner
+    return None

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles, loads and attaches the recorder in a process of its own, and hands its file descriptors over.
+
+Run as ``python -m traceloop_bpf.loader FD SETTINGS``: FD is one end of a unix socket pair, SETTINGS a JSON object of
+-D values. The answer is one message: the names of the file descriptors, with these attached. BCC keeps a compiler in
+the memory of whoever imports it (about 100 MB); this process ends, and the programs live on in the descriptors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from traceloop_bpf import btf
+from traceloop_bpf.geometry import Geometry
+from traceloop_decode import layout
+
+_HERE: Final = Path(__file__).parent
+MAPS: Final = ("rings", "cgroup_front", "cgroups", "calls")
+PROGRAMS: Final = {  # function -> raw tracepoint; sys_enter last: when calls are recorded, all else is too
+    "on_cgroup_mkdir": "cgroup_mkdir",
+    "on_cgroup_rmdir": "cgroup_rmdir",
+    "on_task_rename": "task_rename",
+    "on_signal_deliver": "signal_deliver",
+    "on_process_exit": "sched_process_exit",
+    "on_sys_exit": "sys_exit",
+    "on_sys_enter": "sys_enter",
+}
+SLOTS: Final = layout.FRONT_MASK + 1
+CGROUPS: Final = 16384
+_MESSAGE_MAX: Final = 1 << 16
+_FDS_MAX: Final = 64
+
+
+class LoadError(Exception):
+    """The recorder could not be brought into the kernel. The message says why, and what to do."""
+
+
+def load(geometry: Geometry, defines: dict[str, int] | None = None) -> dict[str, int]:
+    """Brings the recorder into the kernel: name -> fd of each of MAPS and of each link and program ("link:NAME").
+
+    defines: more -D values, for tests. The programs run as long as the links' descriptors are open. Raises LoadError.
+    """
+    values = {
+        "TL_RING_SIZE": geometry.ring_size,
+        "TL_CHUNK_SIZE": geometry.chunk_size,
+        "TL_CPUS": geometry.cpus,
+        "TL_ITEM_MAX": geometry.item_max,
+        "TL_CALL_MAX": geometry.call_max,
+        "TL_SLACK": geometry.slack,
+        "TL_DATA_OFFSET": geometry.data_offset,
+        "TL_SLOTS": SLOTS,
+        "TL_CGROUPS": CGROUPS,
+        **(defines or {}),
+    }
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        path = os.pathsep.join((str(_HERE.parent), str(Path(layout.__file__).parent.parent)))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "traceloop_bpf.loader", str(theirs.fileno()), json.dumps(values)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path, "BCC_KERNEL_SOURCE": str(_HERE / "headers")},
+            text=True,
+        )
+        theirs.close()
+        message, fds, _, _ = socket.recv_fds(ours, _MESSAGE_MAX, _FDS_MAX)
+        _, errors = process.communicate()
+    if not message:
+        reason = errors.strip().splitlines() or [f"the loader ended with status {process.returncode}"]
+        raise LoadError("\n".join(reason[-20:]))
+    return dict(zip(json.loads(message), fds, strict=True))
+
+
+def _serve(fd: int, values: dict[str, int]) -> None:
+    try:
+        from bcc import BPF, lib  # noqa: PLC0415 - nowhere else, for its memory
+    except ImportError as error:
+        raise LoadError(f"{error}: install python3-bpfcc, for {sys.executable}") from error
+    values |= {f"TL_OFFSET_{name}": offset for name, offset in btf.offsets().items()}
+    flags = [f"-I{_HERE}", *(f"-D{name}={value}" for name, value in values.items())]
+    module = BPF(src_file=str(_HERE / "tracer.bpf.c"), cflags=flags)
+    fds = {name: module[name].map_fd for name in MAPS}
+    for function, tracepoint in PROGRAMS.items():
+        program = module.load_func(function, BPF.RAW_TRACEPOINT)
+        link = lib.bpf_attach_raw_tracepoint(program.fd, tracepoint.encode())
+        if link < 0:
+            raise LoadError(f"the kernel refused to attach {function} to the raw tracepoint {tracepoint}")
+        fds[f"program:{function}"], fds[f"link:{function}"] = program.fd, link
+    with socket.socket(fileno=fd) as channel:
+        socket.send_fds(channel, [json.dumps(list(fds)).encode()], list(fds.values()))
+
+
+if __name__ == "__main__":
+    try:
+        _serve(int(sys.argv[1]), json.loads(sys.argv[2]))
+    except (LoadError, btf.BtfError) as refusal:
+        sys.exit(f"{refusal}")

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The slots of the kernel's map of rings, and a stock of empty rings in them that a thread of its own keeps up.
+
+Theory of operation. A change to a map of maps waits for an RCU grace period, some 12 ms: too long for a container
+that waits to start. So the rings that wait in `ready` are in their slots already, and taking one costs nothing. Given
+back, a slot goes through `used`: its ring is taken out, which waits until no program can still be writing to it; the
+cgroups that a program entered for it meanwhile are swept; only then does it get another ring::
+
+    free -> (new ring, RCU wait) -> ready -> taken -> used -> (ring out, RCU wait, sweep) -> free
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from traceloop_bpf import bpfcalls
+from traceloop_bpf.cgroups import CgroupTable
+from traceloop_bpf.geometry import Geometry
+from traceloop_bpf.loader import SLOTS
+from traceloop_bpf.ring import Ring
+
+_KEY: Final = Struct("<I")
+
+
+class PoolError(Exception):
+    """No ring is to be had. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in the map of rings, and the ring that lies there."""
+
+    number: int
+    ring: Ring
+
+
+class RingPool:
+    """A stock of `size` empty rings, ready for use."""
+
+    def __init__(self, rings_fd: int, cgroups: CgroupTable, geometry: Geometry, size: int) -> None:
+        self._fd, self._cgroups, self._geometry, self._size = rings_fd, cgroups, geometry, size
+        self._free = deque(range(1, SLOTS))
+        self._ready: deque[Slot] = deque()
+        self._used: deque[Slot] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="ring-pool", daemon=True)
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Slot:
+        """An empty ring in its slot, at once where one is ready. Raises PoolError after `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._failure, timeout_s)
+            if not self._ready:
+                reason = self._failure or f"none became free within {timeout_s:g} s"
+                self._failure = None
+                self._changed.notify_all()
+                raise PoolError(f"no ring of {self._geometry.value_size} bytes: {reason}")
+            slot = self._ready.popleft()
+            self._changed.notify_all()
+            return slot
+
+    def give_back(self, slot: Slot) -> None:
+        """The slot's ring is not needed any more. Its cgroups should be removed already."""
+        with self._changed:
+            self._used.append(slot)
+            self._changed.notify_all()
+
+    def wait_idle(self) -> None:
+        """Until the stock is full and nothing given back is left to do."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or (not self._used and len(self._ready) >= self._size))
+
+    def close(self) -> None:
+        """Ends the thread and frees the rings in stock. Rings that are taken stay their owners'."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        for slot in (*self._ready, *self._used):
+            slot.ring.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: (
+                        self._closing
+                        or self._used
+                        or (len(self._ready) < self._size and self._free and not self._failure)
+                    )
+                )
+                if self._closing:
+                    return
+                used = self._used[0] if self._used else None
+            if used is not None:
+                self._clear(used)
+            else:
+                self._refill()
+
+    def _clear(self, slot: Slot) -> None:
+        self._cgroups.sweep(slot.number)
+        bpfcalls.delete(self._fd, _KEY.pack(slot.number))
+        self._cgroups.sweep(slot.number)  # what a mkdir in flight had entered
+        slot.ring.close()
+        with self._changed:
+            self._used.popleft()
+            self._free.appendleft(slot.number)
+            self._changed.notify_all()
+
+    def _refill(self) -> None:
+        number = self._free.popleft()
+        try:
+            ring = Ring(self._geometry)
+            try:
+                bpfcalls.update(self._fd, _KEY.pack(number), _KEY.pack(ring.fd))
+            except OSError:
+                ring.close()
+                raise
+        except OSError as error:  # no memory: told to whoever asks, who makes it try again
+            with self._changed:
+                self._free.append(number)
+                self._failure = error
+                self._changed.notify_all()
+            return
+        with self._changed:
+            self._ready.append(Slot(number, ring))
+            self._changed.notify_all()

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * What crosses from the kernel to user space: the ring of a container and the records in it; and what crosses
+ * the other way: the capture rules. This is their one definition. `traceloop_decode.layout` mirrors it, and a
+ * test asks a C compiler whether the mirror is true.
+ *
+ * THE RING
+ *
+ * A container has one ring, the single element of a BPF array map that user space can mmap:
+ *
+ *     struct tl_ring | one struct tl_cpu per CPU | scratch | data[ring size] | slack
+ *
+ * A position is the number of bytes ever reserved in a ring, and only grows; the byte at position p lies at
+ * data[p % ring size]. `head` is the end of what was reserved. A CPU reserves a whole chunk by one atomic add to
+ * `head`, then writes records into its chunk alone, one behind the other, until the next does not fit. A record
+ * never crosses its chunk's end, so it never wraps.
+ *
+ * THE CHUNK
+ *
+ *     tl_chunk | tl_base | record | record | ...
+ *
+ * tl_chunk names the CPU, and how many records and events that CPU had written to this ring before. Losses are
+ * therefore exact: whatever is missing between two chunks of one CPU was overwritten or rejected, and is counted.
+ * tl_base carries what the records behind it share: full time, process, and the thread's name. A new one stands
+ * wherever the thread on the CPU changes, a thread was renamed, or 32 bits of time run out.
+ *
+ * THE RECORD
+ *
+ * Every record begins with a stamp: its position / 8, xor the ring's random cookie. It is written last, so a
+ * record with the right stamp is whole, and bytes that a traced program wrote cannot pass for one: it does not
+ * know the cookie. All lengths are multiples of eight bytes, all numbers little endian.
+ *
+ * A program that stalls for a whole lap of the ring while it writes (a virtual CPU that lost its host's CPU) would
+ * write into a chunk that is another CPU's by then. It says so: `busy` holds its position while it writes, and when
+ * it finds itself lapped, it enters the place in `late`. The reader rejects what it may have damaged.
+ */
+#ifndef TRACELOOP_RECORD_H
+#define TRACELOOP_RECORD_H
+
+#include <linux/types.h>
+
+#define TL_RECORD_VERSION 1
+
+enum tl_type {
+	TL_CHUNK = 1,     /* struct tl_chunk */
+	TL_BASE = 2,      /* struct tl_base */
+	TL_ENTER = 3,     /* a system call begins: tl_header, [__u64 number], __u64 registers[], items */
+	TL_EXIT = 4,      /* it returns: tl_header, [__u64 number], __s64 result, [__u64 registers[]], items */
+	TL_SIGNAL = 5,    /* struct tl_signal: a signal is delivered */
+	TL_TASK_EXIT = 6, /* struct tl_task_exit: a thread ends */
+};
+
+/* tl_header.length_type */
+#define TL_LENGTH_BITS 13 /* low: length in units of eight bytes; above it, the enum tl_type */
+#define TL_LENGTH_MASK 0x1fff
+
+/* tl_header.nr of TL_ENTER and TL_EXIT */
+#define TL_NR_MASK 0x0fff
+#define TL_NR_WIDE 0x0fff /* the number does not fit: it is the first word behind the header */
+#define TL_NR_ARGS_SHIFT 12
+#define TL_NR_ARGS_MASK 0x7 /* how many registers follow; in TL_EXIT only of a failed call that may have no entry */
+#define TL_NR_COMPAT 0x8000 /* a call of the 32-bit table */
+
+struct tl_header {
+	__u32 stamp;
+	__u32 tid;
+	__u32 delta_ns; /* since the ts_ns of the last tl_base before it in the chunk */
+	__u16 nr;
+	__u16 length_type;
+};
+
+struct tl_chunk { /* TL_CHUNK; header.tid, header.delta_ns and header.nr are 0 */
+	struct tl_header header;
+	__u64 records; /* TL_ENTER, TL_EXIT, TL_SIGNAL and TL_TASK_EXIT that this CPU wrote before */
+	__u64 events;  /* the same without TL_EXIT */
+	__u32 cpu;
+	__u32 pad;
+};
+
+struct tl_base { /* TL_BASE; header.delta_ns is the process id (tgid) */
+	struct tl_header header;
+	__u64 ts_ns; /* CLOCK_BOOTTIME */
+	char comm[16];
+};
+
+struct tl_signal { /* TL_SIGNAL; header.nr is the signal's number */
+	struct tl_header header;
+	__u8 siginfo[48]; /* the beginning of the kernel's siginfo_t */
+	__u64 handler;    /* sa_handler: 0 SIG_DFL, 1 SIG_IGN */
+	__u64 flags;      /* sa_flags */
+};
+
+struct tl_task_exit { /* TL_TASK_EXIT */
+	struct tl_header header;
+	__u32 code;       /* as wait(2) reports it: status << 8, or the signal, | 0x80 with a core dump */
+	__u32 group_dead; /* 1: the last thread of its process, and code is the process's */
+};
+
+/* An item is what a pointer argument pointed at. Items stand behind the registers or the result. */
+#define TL_ITEM_ARG_MASK 0x07  /* tl_item.arg: the argument's index */
+#define TL_ITEM_SUB_SHIFT 3    /* above it, the index within a list */
+#define TL_SUB_NAME 30         /* TL_KIND_MSG: the address in msg_name */
+#define TL_SUB_CONTROL 31      /* TL_KIND_MSG: msg_control */
+#define TL_SUB_MAX 16          /* most elements of a list */
+#define TL_KIND_MASK 0x0f      /* tl_item.kind: enum tl_kind */
+#define TL_ITEM_OUT 0x20       /* read at the call's exit, by an exit rule */
+#define TL_ITEM_MORE 0x40      /* there was more than was copied */
+#define TL_ITEM_FAULT 0x80     /* what was not copied could not be read */
+
+struct tl_item { /* then `copied` bytes, padded to eight */
+	__u8 arg;
+	__u8 kind;
+	__u16 copied; /* bytes */
+	__u32 size;   /* bytes that the call spoke of (TL_KIND_STRING: those seen, without the NUL) */
+};
+
+/* How a pointer argument is captured. */
+enum tl_kind {
+	TL_KIND_STRING = 1, /* up to a NUL */
+	TL_KIND_BUFFER = 2, /* scale * length bytes */
+	TL_KIND_LENGTH = 3, /* the length is the __u32 that the argument `length` points to */
+	TL_KIND_IOVEC = 4,  /* `length` struct iovec, contents only */
+	TL_KIND_MSG = 5,    /* struct msghdr: name, control, then its iovec */
+	TL_KIND_ARGV = 6,   /* pointers to strings, up to a null pointer */
+};
+
+/* tl_rule.length: an argument's index, or */
+#define TL_LENGTH_RESULT 6 /* the call's result */
+#define TL_LENGTH_ONE 7    /* the number one: `scale` bytes */
+
+#define TL_RULES 6
+
+struct tl_rule {
+	__u8 arg;
+	__u8 kind;
+	__u8 length;
+	__u8 pad;
+	__u16 scale;
+	__u16 pad2;
+};
+
+#define TL_CALL_KNOWN 1
+#define TL_CALL_EXEC 2 /* replaces the process's memory when it succeeds */
+
+struct tl_call { /* one system call; all zero: no arguments known, all six registers are recorded */
+	__u8 flags;     /* TL_CALL_KNOWN, TL_CALL_EXEC */
+	__u8 arguments;
+	__u8 enter_rules;
+	__u8 exit_rules;
+	__u16 enter_bytes; /* most that its items take at entry, and at exit */
+	__u16 exit_bytes;
+	struct tl_rule rules[2 * TL_RULES]; /* at entry; from TL_RULES on, at exit if the call succeeded */
+};
+
+#define TL_CALLS 512 /* per table; the compat table's begin at TL_CALLS */
+
+/* Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. */
+#define TL_FRONT_BITS 12
+#define TL_FRONT_MASK 0xfffULL
+#define TL_FRONT_LOOK_BEHIND (~TL_FRONT_MASK)
+
+#define TL_LATE 4
+#define TL_SCRATCH_SIZE 384 /* per CPU, the recorder's own */
+
+struct tl_late {
+	__u64 from, to; /* positions that were written late */
+	__u64 head;     /* the ring's head just after */
+	__u64 pad;
+};
+
+struct tl_cpu { /* one CPU's part in a ring; written by that CPU alone */
+	__u64 pos, end; /* next byte, and the end of its chunk */
+	__u64 records, events;
+	__u64 busy;     /* position being written, + 1; 0: none */
+	__u64 base_ns;  /* ts_ns and thread of the last tl_base */
+	__u32 tid;
+	__u32 renames;
+	__u64 dropped;  /* events not recorded because a program was interrupted by another */
+	struct tl_late late[TL_LATE];
+	__u64 late_count;
+	__u32 open_tid; /* thread whose TL_ENTER is the last record; 0: another record was */
+	__u32 pad2;
+	__u64 pad[6];
+};
+
+struct tl_ring {
+	__u64 head;
+	__u32 cookie;
+	__u32 renames; /* bumped when a thread of the container changes its name */
+	__u64 pad[6];
+
+	__u32 version; /* from here on written by user space before use, and seldom by programs */
+	__u32 init_pid;
+	__u32 retries; /* calls in flight whose strings could not be read at entry */
+	__u32 exited;  /* 1: init_pid's last thread has ended, with exit_code, at exit_ns */
+	__u64 exit_ns;
+	__u32 exit_code;
+	__u32 pad2[9];
+	/* struct tl_cpu cpu[]; */
+};
+
+#endif
