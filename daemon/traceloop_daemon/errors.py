@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with what the daemon is asked. Messages say what, why and what to do.
+
+::
+
+    DaemonError
+    ├── ConfigError         the configuration or the node cannot be worked with; the daemon does not start
+    ├── RegistrationError   a hook message or an added cgroup cannot be recorded
+    │   └── AlreadyRecorded
+    ├── NoSuchTrace         unknown or closed
+    └── AmbiguousTrace      a prefix fits several
+"""
+
+from __future__ import annotations
+
+
+class DaemonError(Exception):
+    """The root of this package's exceptions."""
+
+
+class ConfigError(DaemonError):
+    """The configuration, or the node, cannot be worked with."""
+
+
+class RegistrationError(DaemonError):
+    """This container or cgroup cannot be recorded."""
+
+
+class AlreadyRecorded(RegistrationError):
+    """It is being recorded."""
+
+
+class NoSuchTrace(DaemonError):
+    """No trace has this id: it never had, or it is closed."""
+
+
+class AmbiguousTrace(DaemonError):
+    """The prefix fits several traces; the message lists them."""

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook socket: reads each message to its end, hands it on, answers in one line.
+
+A hook's container waits for the answer, so nothing here waits for a hook: connections are read as bytes come, and one
+that is silent for too long is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from struct import Struct
+from typing import Final
+
+from traceloop_daemon.errors import RegistrationError
+from traceloop_daemon.loop import READABLE, Loop
+from traceloop_daemon.oci import MESSAGE_MAX_BYTES
+
+_UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
+_BACKLOG: Final = 1024
+_READ_BYTES: Final = 1 << 16
+_SILENCE_MAX_S: Final = 10.0
+_log = logging.getLogger(__name__)
+
+
+class HookSocket:
+    """Listens at a path, for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
+
+    def __init__(self, loop: Loop, path: Path, handle: Callable[[bytes], None]) -> None:
+        self._loop, self._handle, self._path = loop, handle, path
+        self._connections: set[_Connection] = set()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(str(path))
+        path.chmod(0o600)
+        self._socket.listen(_BACKLOG)
+        loop.watch(self._socket.fileno(), READABLE, self._accept)
+
+    def close(self) -> None:
+        """Takes the socket away, and ends what is open."""
+        for connection in list(self._connections):
+            self._end(connection)
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._socket.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:  # out of descriptors: the hook will tell its user that no one answered
+            _log.warning("a hook could not be heard: %s", error)
+            return
+        peer.setblocking(False)  # noqa: FBT003
+        _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        connection = _Connection(peer)
+        self._connections.add(connection)
+        self._loop.watch(peer.fileno(), READABLE, lambda: self._read(connection))
+        if uid != 0:
+            self._answer(connection, f"uid {uid} may not register containers, only root may")
+            return
+        self._loop.call_later(_SILENCE_MAX_S, lambda: self._give_up(connection))
+
+    def _read(self, connection: _Connection) -> None:
+        try:
+            data = connection.socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            _log.warning("a hook went away before its message was read: %s", error)
+            self._end(connection)
+            return
+        connection.message += data
+        if data and len(connection.message) <= MESSAGE_MAX_BYTES:
+            return
+        try:
+            self._handle(bytes(connection.message))
+        except RegistrationError as error:
+            self._answer(connection, str(error))
+        else:
+            self._answer(connection, None)
+
+    def _give_up(self, connection: _Connection) -> None:
+        if connection in self._connections:
+            self._answer(connection, f"no whole message within {_SILENCE_MAX_S:g} s")
+
+    def _answer(self, connection: _Connection, error: str | None) -> None:
+        if error is not None:
+            _log.warning("%s", error)
+        try:
+            connection.socket.send(b"ok\n" if error is None else f"error: {error}\n".encode())
+        except OSError as gone:
+            _log.warning("a hook did not wait for its answer: %s", gone)
+        self._end(connection)
+
+    def _end(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        self._loop.unwatch(connection.socket.fileno())
+        connection.socket.close()
+
+
+class _Connection:
+    def __init__(self, peer: socket.socket) -> None:
+        self.socket = peer
+        self.message = bytearray()

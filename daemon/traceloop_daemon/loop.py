@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event loop: descriptors that become ready, calls from other threads, times that come."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Final
+
+READABLE: Final = select.EPOLLIN
+PRIORITY: Final = select.EPOLLPRI
+"""What cgroup.events reports when it changed."""
+
+
+class Loop:
+    """epoll(7) and callbacks, which run in the thread of `run`. The methods may be called from any thread.
+
+    A descriptor that is unwatched and closed in another thread may get its successor one callback too many: callbacks
+    look for themselves what is there.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._running = True
+        self.watch(self._wake_fd, READABLE, self._woken)
+
+    def _woken(self) -> None:
+        os.eventfd_read(self._wake_fd)
+
+    def watch(self, fd: int, events: int, callback: Callable[[], None]) -> None:
+        """Calls back whenever one of `events` holds for `fd`, until `unwatch`."""
+        self._callbacks[fd] = callback
+        self._epoll.register(fd, events)
+
+    def unwatch(self, fd: int) -> None:
+        """No more calls for `fd`; before it is closed."""
+        del self._callbacks[fd]
+        self._epoll.unregister(fd)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        """Runs `callback` once, `delay_s` from now; to be called from callbacks."""
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._numbers), callback))
+
+    def stop(self) -> None:
+        """Lets `run` return; from signal handlers too."""
+        self._running = False
+        os.eventfd_write(self._wake_fd, 1)
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while self._running:
+            timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+            for fd, _ in self._epoll.poll(timeout):
+                callback = self._callbacks.get(fd)
+                if callback is not None:  # an earlier callback of this round may have unwatched it
+                    callback()
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                heapq.heappop(self._timers)[2]()
+
+    def close(self) -> None:
+        """Frees the loop's own descriptors."""
+        self._epoll.close()
+        os.close(self._wake_fd)

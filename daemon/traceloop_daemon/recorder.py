@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control path: from a registration to a recording, from a container's end to a kept snapshot.
+
+Whatever says first that a container has ended freezes its trace: its cgroup has no process any more, its first
+process has ended (a pidfd) and left none behind, or the runtime deletes it (poststop). Freezing only takes the
+cgroups out of the kernel's table; a thread of its own then reads, packs and keeps the ring, so that a container that
+starts meanwhile does not wait for one that ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from traceloop_bpf.pool import PoolError
+from traceloop_bpf.tracer import Tracer
+from traceloop_daemon import cgroupfs
+from traceloop_daemon.archive import Archive
+from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
+from traceloop_daemon.loop import PRIORITY, READABLE, Loop
+from traceloop_daemon.names import Names, resolve
+from traceloop_daemon.oci import HookMessage, parse
+from traceloop_daemon.registry import Registry, State, Trace
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The descriptors that tell of a container's end. pidfd: -1 without a first process."""
+
+    events_fd: int
+    pidfd: int
+    was_populated: bool = False
+
+    def close(self) -> None:
+        os.close(self.events_fd)
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+
+
+class Recorder:
+    """The traces of a node. `handle` and the callbacks run in the loop's thread, the rest in any."""
+
+    def __init__(
+        self, loop: Loop, tracer: Tracer, archive: Archive, node: str, mount: Path, *, record_sandboxes: bool
+    ) -> None:
+        self.node = node
+        self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
+        self._record_sandboxes = record_sandboxes
+        self._registry = Registry()
+        self._lock = threading.RLock()
+        self._watches: dict[str, _Watch] = {}
+        self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
+        self._keeper = threading.Thread(target=self._keep_frozen, name="keeper", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Ends all recordings. What was kept stays kept."""
+        with self._lock:
+            for trace in list(self._registry):
+                if trace.state is State.RECORDING:
+                    self._end(trace, "the daemon stops")
+        self._frozen.put(None)
+        self._keeper.join()
+
+    # -- what hooks say
+
+    def handle(self, message: bytes) -> None:
+        """A hook's message. Raises RegistrationError with the line that its sender and the log get."""
+        hook = parse(message)
+        with self._lock:
+            if hook.stage == "start":
+                self._start(hook)
+            else:
+                self._stop(hook)
+
+    def _start(self, hook: HookMessage) -> None:
+        names = resolve(hook.container_id, hook.annotations, hook.bundle)
+        if names.sandbox and not self._record_sandboxes:
+            _log.info("container %s is the sandbox of pod %s: not recorded", hook.container_id, names.pod)
+            return
+        known = self._registry.recording_of(hook.container_id)
+        if known is not None:
+            raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
+        self._record(names, hook.container_id, cgroupfs.cgroup_of(hook.pid), hook.pid)
+
+    def _stop(self, hook: HookMessage) -> None:
+        trace = self._registry.recording_of(hook.container_id)
+        if trace is not None:
+            self._end(trace, "the runtime deletes it")
+        elif not any(trace.container_id == hook.container_id for trace in self._registry):
+            raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
+
+    # -- what users ask
+
+    def add(self, cgroup: str, name: str) -> Trace:
+        """Records a cgroup without a hook, by its directory or its path in the hierarchy. Raises RegistrationError."""
+        path = Path(cgroup)
+        path = path if path.is_relative_to(self._mount) else cgroupfs.directory(self._mount, cgroup)
+        path = Path(os.path.normpath(path))
+        if not path.is_relative_to(self._mount) or path == self._mount:
+            raise RegistrationError(f"{cgroup} is not a cgroup below {self._mount}")
+        inside = "/" + str(path.relative_to(self._mount))
+        with self._lock:
+            return self._record(Names(container=name or path.name), "", inside, 0)
+
+    def list(self) -> list[Trace]:
+        """All traces, oldest first, with their counts as they are now."""
+        with self._lock:
+            traces = list(self._registry)
+            for trace in traces:
+                self._refresh(trace)
+            return traces
+
+    def get(self, word: str) -> Trace:
+        """One trace. Raises NoSuchTrace, AmbiguousTrace."""
+        with self._lock:
+            trace = self._registry.find(word)
+            self._refresh(trace)
+            return trace
+
+    def snapshot(self, word: str) -> bytes:
+        """An encoded Snapshot of a trace, live or kept. Raises NoSuchTrace, AmbiguousTrace, OSError."""
+        with self._lock:
+            trace = self._registry.find(word)
+            live = trace.recording and trace.recording.ring.snapshot(trace.recording.started_ns)
+        try:
+            return live.encode() if live else self._archive.get(trace.id)
+        except KeyError as error:
+            raise NoSuchTrace(f"trace {trace.id} could not be kept when its container ended") from error
+
+    def close_trace(self, word: str) -> Trace:
+        """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace."""
+        with self._lock:
+            trace = self._registry.find(word)
+            self._end_watch(trace)
+            if trace.recording is not None:
+                self._tracer.stop(trace.recording)
+            if trace.state is not State.FROZEN:  # else the keeper gives its ring back
+                self._release(trace)
+            trace.advance("close")
+            self._registry.forget(trace)
+            self._archive.delete(trace.id)
+            _log.info("closed %s", trace.id)
+            return trace
+
+    # -- from one state to the next; all with the lock held
+
+    def _record(self, names: Names, container_id: str, cgroup: str, pid: int) -> Trace:
+        path = cgroupfs.directory(self._mount, cgroup)
+        top = cgroupfs.cgroup_id(path)
+        if self._tracer.is_recorded(top):
+            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already: `traceloopctl list` shows as what")
+        watch = self._watch(path, pid)
+        try:
+            recording = self._tracer.record([top], pid)
+        except (OSError, PoolError) as error:
+            watch.close()
+            raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
+        self._tracer.extend(recording, cgroupfs.descendants(path))  # those made from now on, the kernel enters itself
+        trace = Trace(
+            id=self._registry.new_id(names.trace_id(self.node)),
+            names=names,
+            container_id=container_id,
+            cgroup=cgroup,
+            started_ns=time.time_ns(),
+            recording=recording,
+        )
+        self._registry.put(trace)
+        self._begin_watch(trace, watch)
+        _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup)
+        return trace
+
+    def _end(self, trace: Trace, why: str) -> None:
+        assert trace.recording is not None
+        self._end_watch(trace)
+        self._tracer.stop(trace.recording)
+        trace.ended_ns = time.time_ns()
+        self._refresh(trace)
+        trace.advance("end")
+        _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, trace.count.events, trace.count.lost_events)
+        self._frozen.put(trace)
+
+    def _refresh(self, trace: Trace) -> None:
+        if trace.recording is not None:
+            ring = trace.recording.ring
+            headers, trace.count = ring.headers(), ring.count()
+            trace.size_bytes = ring.geometry.value_size
+            trace.status = headers.exit_code if headers.exited else None
+
+    def _release(self, trace: Trace) -> None:
+        if trace.recording is not None:
+            self._tracer.give_back(trace.recording)
+            trace.recording = None
+
+    # -- the keeper's thread
+
+    def _keep_frozen(self) -> None:
+        while (trace := self._frozen.get()) is not None:
+            recording = trace.recording
+            assert recording is not None
+            gone: list[str] = []
+            try:
+                size_bytes, gone = self._archive.put(trace.id, recording.ring.snapshot(recording.started_ns).encode())
+            except OSError as error:
+                event, size_bytes = "lose", 0
+                _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error)
+            else:
+                event = "archive"
+            with self._lock:
+                self._release(trace)
+                trace.size_bytes = size_bytes
+                if trace.state is State.CLOSED:  # meanwhile
+                    self._archive.delete(trace.id)
+                else:
+                    trace.advance(event)
+                for trace_id in gone:
+                    self._drop(trace_id)
+
+    def _drop(self, trace_id: str) -> None:
+        trace = self._registry.get(trace_id)
+        if trace is not None:
+            trace.advance("close")
+            self._registry.forget(trace)
+            _log.warning("dropped %s, the oldest, to make room: archive_max_bytes is reached", trace_id)
+
+    # -- the container's end
+
+    def _watch(self, path: Path, pid: int) -> _Watch:
+        events_fd = cgroupfs.open_events(path)
+        try:
+            pidfd = os.pidfd_open(pid) if pid else -1
+        except OSError as error:
+            os.close(events_fd)
+            raise RegistrationError(f"process {pid} is gone: it ended before it was registered") from error
+        return _Watch(events_fd, pidfd)
+
+    def _begin_watch(self, trace: Trace, watch: _Watch) -> None:
+        self._watches[trace.id] = watch
+        self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace))
+        if watch.pidfd >= 0:
+            self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(trace))
+
+    def _end_watch(self, trace: Trace) -> None:
+        watch = self._watches.pop(trace.id, None)
+        if watch is not None:
+            self._loop.unwatch(watch.events_fd)
+            if watch.pidfd >= 0:
+                self._loop.unwatch(watch.pidfd)
+            watch.close()
+
+    def _look(self, trace: Trace) -> None:
+        with self._lock:
+            watch = self._watches.get(trace.id)
+            if watch is None:
+                return
+            populated = cgroupfs.populated(watch.events_fd)
+            if populated:
+                watch.was_populated = True
+            elif populated is None or watch.was_populated:  # one that was added may be empty at first
+                self._end(trace, "its last process has ended")
+
+    def _init_ended(self, trace: Trace) -> None:
+        self._look(trace)
+        with self._lock:
+            watch = self._watches.get(trace.id)
+            if watch is not None:
+                # It shares its pid namespace with others, which live on in its cgroup: cgroup.events tells their end.
+                self._loop.unwatch(watch.pidfd)
+                os.close(watch.pidfd)
+                watch.pidfd = -1
