@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon makes of a hook's message: parsing, names, cgroups, settings. No kernel needed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traceloop_daemon import cgroupfs
+from traceloop_daemon.config import Config
+from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
+from traceloop_daemon.names import Names, resolve
+from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
+from traceloop_daemon.registry import Registry, State, Trace
+
+CRI = {
+    "io.kubernetes.cri.sandbox-name": "mypod",
+    "io.kubernetes.cri.sandbox-namespace": "default",
+    "io.kubernetes.cri.sandbox-uid": "u-1",
+    "io.kubernetes.cri.container-name": "web",
+    "io.kubernetes.cri.container-type": "container",
+    "io.kubernetes.cri.image-name": "busybox:1",
+}
+CRIO = {
+    "io.kubernetes.pod.name": "mypod",
+    "io.kubernetes.pod.namespace": "default",
+    "io.kubernetes.pod.uid": "u-2",
+    "io.kubernetes.container.name": "mypod",
+    "io.kubernetes.cri-o.ContainerType": "sandbox",
+    "io.kubernetes.cri-o.ImageName": "pause:3",
+}
+
+
+def message(stage="start", **state):
+    return stage.encode() + b"\n" + json.dumps({"id": "c1", "pid": 7, **state}).encode()
+
+
+def test_a_message_is_parsed():
+    hook = parse(b'start\n{\n "id": "c1",\n "pid": 7,\n "bundle": "/b", "annotations": {"a": "b"}}\n')
+    assert (hook.stage, hook.container_id, hook.pid, hook.bundle) == ("start", "c1", 7, "/b")
+    assert hook.annotations == {"a": "b"}
+
+
+def test_at_stop_there_is_no_pid_with_runc_and_zero_with_crun():
+    assert parse(b'stop\n{"id": "c1"}').pid == 0
+    assert parse(message("stop", pid=0, annotations=None)).annotations == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "stage ''"),
+        (b"start\n", "no OCI state"),
+        (b"start\n \n", "no OCI state"),
+        (b'start\n{"id": "c1", "pi', "not JSON"),
+        (b"start\n" + b"[" * 100_000, "not JSON"),
+        (b"start\n\xff\xfe\x00", "not JSON"),
+        (b"start\n[]", "no object"),
+        (b'start\n{"pid": 7}', "without an id"),
+        (b'start\n{"id": "a\\nb", "pid": 7}', "without an id"),
+        (b'start\n{"id": "c1"}', "pid None"),
+        (b'start\n{"id": "c1", "pid": "7"}', "pid '7'"),
+        (b'start\n{"id": "c1", "pid": true}', "pid True"),
+        (b'start\n{"id": "c1", "pid": -1}', "pid -1"),
+        (b'start\n{"id": "c1", "pid": 7, "annotations": []}', None),
+        (b'start\n{"id": "c1", "pid": 7, "annotations": "x"}', "annotations"),
+        (b'pause\n{"id": "c1"}', "stage 'pause'"),
+        (b"x" * (MESSAGE_MAX_BYTES + 1), "more than"),
+    ],
+)
+def test_bad_messages_get_one_line_with_the_reason(data, reason):
+    if reason is None:
+        assert parse(data).annotations == {}
+        return
+    with pytest.raises(RegistrationError, match=reason) as error:
+        parse(data)
+    assert "\n" not in str(error.value)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_parsed_or_refused(data):
+    try:
+        parse(b"start\n" + data)
+    except RegistrationError as error:
+        assert str(error).isprintable()
+
+
+def test_names_come_from_containerd():
+    names = resolve("0123456789abcdef", CRI, "")
+    assert names == Names("web", "mypod", "default", "u-1", "busybox:1", sandbox=False)
+    assert names.trace_id("10.0.30.247") == "10.0.30.247_default_mypod_web"
+
+
+def test_a_container_named_as_its_pod_is_not_named_twice():
+    names = resolve("c", CRI | {"io.kubernetes.cri.container-name": "mypod"}, "")
+    assert names.trace_id("10.0.30.247") == "10.0.30.247_default_mypod"
+
+
+def test_names_come_from_crio_and_pause_containers_are_known():
+    assert resolve("c", CRIO, "") == Names("mypod", "mypod", "default", "u-2", "pause:3", sandbox=True)
+
+
+def test_a_sandbox_of_containerd_has_no_container_name():
+    annotations = CRI | {"io.kubernetes.cri.container-type": "sandbox"}
+    del annotations["io.kubernetes.cri.container-name"]
+    names = resolve("c", annotations, "")
+    assert names.sandbox
+    assert names.container == "mypod"
+
+
+def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):
+    bundle = tmp_path / "overlay-containers" / "c1" / "userdata"
+    (tmp_path / "overlay-containers").mkdir()
+    (tmp_path / "overlay-containers" / "containers.json").write_text(
+        json.dumps([{"id": "other", "names": ["no"]}, {"id": "c1", "names": ["podmans"]}])
+    )
+    assert resolve("c1", {}, str(bundle)).container == "podmans"
+    assert resolve("c1", {"io.traceloop.name": "mine"}, str(bundle)).container == "mine"
+
+
+def test_dockers_name_comes_from_its_own_file(tmp_path):
+    (tmp_path / "containers" / "c1").mkdir(parents=True)
+    (tmp_path / "containers" / "c1" / "config.v2.json").write_text('{"Name": "/happy_noyce"}')
+    assert resolve("c1", {}, "/run/whatever/c1", docker_root=tmp_path).container == "happy_noyce"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '[{"id": "c1"}]', '[1, {"id": "c1", "names": []}]'])
+def test_without_a_name_the_short_id_is_used_whatever_the_engines_files_hold(tmp_path, text):
+    (tmp_path / "containers.json").write_text(text)
+    container_id = "c1"
+    bundle = tmp_path / container_id / "userdata"
+    assert resolve(container_id, {}, str(bundle), docker_root=tmp_path).container == "c1"
+    assert resolve("0123456789abcdef", {}, "", docker_root=tmp_path).container == "0123456789ab"
+
+
+def test_a_trace_id_needs_no_quoting_in_a_shell():
+    assert Names("a b;$(x)\x1b[2J").trace_id("n") == "n_a-b-x-2J"
+
+
+PROC = {
+    7: "12:cpu:/x\n0::/kubepods/pod1/c1\n",
+    8: "0::/\n",
+    9: "1:name=systemd:/x\n",
+    10: "0::/../../elsewhere\n",
+    11: "0::/gone (deleted)\n",
+}
+
+
+@pytest.fixture
+def proc(tmp_path):
+    for pid, text in PROC.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cgroup").write_text(text)
+    return tmp_path
+
+
+def test_the_cgroup_is_the_line_of_version_2(proc):
+    assert cgroupfs.cgroup_of(7, proc) == "/kubepods/pod1/c1"
+    assert cgroupfs.cgroup_of(11, proc) == "/gone"
+
+
+@pytest.mark.parametrize(("pid", "reason"), [(8, "root cgroup"), (9, "no line 0::"), (10, "namespace"), (99, "is gone")])
+def test_a_process_without_a_cgroup_of_its_own_is_refused(proc, pid, reason):
+    with pytest.raises(RegistrationError, match=reason):
+        cgroupfs.cgroup_of(pid, proc)
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        ("30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup"),
+        (
+            "30 1 0:25 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n31 30 0:26 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 c rw\n",
+            "/sys/fs/cgroup/unified",
+        ),
+        ("31 30 0:26 /sub /mnt rw - cgroup2 c rw\n31 30 0:26 / /a\\040b rw - cgroup2 c rw\n", "/a b"),
+    ],
+)
+def test_the_mount_of_cgroup2_is_found(tmp_path, mounts, expected):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "mountinfo").write_text(mounts)
+    assert str(cgroupfs.find_mount(tmp_path)) == expected
+
+
+def test_without_cgroup2_the_remedy_is_named(tmp_path):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "mountinfo").write_text("30 1 0:25 / /sys/fs/cgroup ro - cgroup cpu ro\n")
+    with pytest.raises(ConfigError, match="mount -t cgroup2"):
+        cgroupfs.find_mount(tmp_path)
+
+
+def test_descendants_are_all_directories_below(tmp_path):
+    for name in ("a", "a/b", "a/b/c", "d"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cgroup.procs").touch()
+    ids = {(tmp_path / name).stat().st_ino for name in ("a", "a/b", "a/b/c", "d")}
+    assert set(cgroupfs.descendants(tmp_path)) == ids
+
+
+def trace(trace_id, container_id=""):
+    return Trace(trace_id, Names("x"), container_id, "/x", 0, None)
+
+
+def test_ids_are_never_given_twice():
+    registry = Registry()
+    for expected in ("n_a", "n_a_2", "n_a_3"):
+        made = trace(registry.new_id("n_a"))
+        registry.put(made)
+        assert made.id == expected
+    first = registry.find("n_a")
+    first.advance("close")
+    registry.forget(first)
+    assert registry.new_id("n_a") == "n_a_4"
+
+
+def test_a_trace_is_found_by_id_prefix_and_container():
+    registry = Registry()
+    for trace_id, container_id in (("n_pod", "aaa111"), ("n_pod_2", "aaa222"), ("n_other", "bbb")):
+        registry.put(trace(trace_id, container_id))
+    assert registry.find("n_pod").id == "n_pod"
+    assert registry.find("n_o").id == "n_other"
+    assert registry.find("aaa2").id == "n_pod_2"
+    with pytest.raises(AmbiguousTrace, match="n_pod, n_pod_2"):
+        registry.find("n_po")
+    with pytest.raises(AmbiguousTrace):
+        registry.find("aaa")
+    for word in ("", "zzz", "od"):
+        with pytest.raises(NoSuchTrace, match="no trace"):
+            registry.find(word)
+
+
+def test_a_closed_trace_is_told_from_an_unknown_one():
+    registry = Registry()
+    made = trace("n_a")
+    registry.put(made)
+    made.advance("close")
+    registry.forget(made)
+    with pytest.raises(NoSuchTrace, match="n_a is closed"):
+        registry.find("n_a")
+
+
+def test_states_follow_the_table_alone():
+    made = trace("a")
+    for event, state in (("end", State.FROZEN), ("archive", State.ARCHIVED), ("close", State.CLOSED)):
+        made.advance(event)
+        assert made.state is state
+    for event in ("end", "archive", "lose", "close"):
+        with pytest.raises(KeyError):
+            made.advance(event)
+
+
+def test_settings_are_read(tmp_path):
+    path = tmp_path / "t.toml"
+    path.write_text('node = "n1"\nring_size = 4194304\nrecord_sandboxes = true\n')
+    config = Config.read(path)
+    assert (config.node, config.ring_size, config.record_sandboxes, config.item_max) == ("n1", 4 << 20, True, 256)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ring_sise = 1\n", "did you mean ring_size"),
+        ("zzz = 1\n", "unknown key zzz$"),
+        ('ring_size = "1"\n', "number above 0"),
+        ("ring_size = true\n", "number above 0"),
+        ("ring_size = 0\n", "number above 0"),
+        ('record_sandboxes = "no"\n', "true or false"),
+        ('node = ""\n', "string"),
+        ("node = \n", "line 1"),
+    ],
+)
+def test_wrong_settings_are_refused_with_file_and_key(tmp_path, text, reason):
+    path = tmp_path / "t.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=reason) as error:
+        Config.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_settings_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere.toml"):
+        Config.read(tmp_path / "nowhere.toml")
