@@ -7,6 +7,7 @@ import heapq
 import itertools
 import os
 import select
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -28,6 +29,7 @@ class Loop:
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
+        self._lock = threading.Lock()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._running = True
         self.watch(self._wake_fd, READABLE, self._woken)
@@ -46,8 +48,10 @@ class Loop:
         self._epoll.unregister(fd)
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> None:
-        """Runs `callback` once, `delay_s` from now; to be called from callbacks."""
-        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._numbers), callback))
+        """Runs `callback` once, `delay_s` from now."""
+        with self._lock:
+            heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._numbers), callback))
+        os.eventfd_write(self._wake_fd, 1)
 
     def stop(self) -> None:
         """Lets `run` return; from signal handlers too."""
@@ -57,13 +61,21 @@ class Loop:
     def run(self) -> None:
         """Until `stop`."""
         while self._running:
-            timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+            with self._lock:
+                timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
             for fd, _ in self._epoll.poll(timeout):
                 callback = self._callbacks.get(fd)
                 if callback is not None:  # an earlier callback of this round may have unwatched it
                     callback()
+            for callback in self._due():
+                callback()
+
+    def _due(self) -> list[Callable[[], None]]:
+        due = []
+        with self._lock:
             while self._timers and self._timers[0][0] <= time.monotonic():
-                heapq.heappop(self._timers)[2]()
+                due.append(heapq.heappop(self._timers)[2])
+        return due
 
     def close(self) -> None:
         """Frees the loop's own descriptors."""

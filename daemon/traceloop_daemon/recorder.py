@@ -16,6 +16,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from traceloop_bpf.pool import PoolError
 from traceloop_bpf.tracer import Tracer
@@ -27,6 +28,8 @@ from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.registry import Registry, State, Trace
 
+_LOOK_AGAIN_S: Final = 0.01
+_LOOK_AGAIN_MAX_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -246,6 +249,8 @@ class Recorder:
         self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace))
         if watch.pidfd >= 0:
             self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(trace))
+        else:
+            self._look_later(trace, _LOOK_AGAIN_MAX_S)
 
     def _end_watch(self, trace: Trace) -> None:
         watch = self._watches.pop(trace.id, None)
@@ -267,11 +272,20 @@ class Recorder:
                 self._end(trace, "its last process has ended")
 
     def _init_ended(self, trace: Trace) -> None:
-        self._look(trace)
         with self._lock:
             watch = self._watches.get(trace.id)
             if watch is not None:
-                # It shares its pid namespace with others, which live on in its cgroup: cgroup.events tells their end.
                 self._loop.unwatch(watch.pidfd)
                 os.close(watch.pidfd)
                 watch.pidfd = -1
+                watch.was_populated = True
+        self._look_later(trace, _LOOK_AGAIN_S)
+
+    def _look_later(self, trace: Trace, delay_s: float) -> None:
+        # The kernel reports changes of cgroup.events that are less than 10 ms apart by a timer, and stops that timer
+        # when the cgroup is removed (kernel/cgroup/cgroup.c, cgroup_file_notify and cgroup_rm_file): the end of a
+        # container that lived that shortly may never be told. One with processes left (--pid=host) is looked at on.
+        self._look(trace)
+        if trace.id in self._watches:
+            again_s = min(2 * delay_s, _LOOK_AGAIN_MAX_S)
+            self._loop.call_later(delay_s, lambda: self._look_later(trace, again_s))
