@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# What people and CI run. Needs Debian 12 or later, root, make; `setup` fetches the rest.
+
+BIN := .venv/bin
+HOOK := hook/traceloop_hook/traceloop-hook
+
+# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record.
+PYTHON := /usr/bin/python3
+PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
+	gcc libc6-dev runc
+
+# A root that came by `su` lacks these two.
+export PATH := $(PATH):/usr/sbin:/sbin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup packages demo test lint bench run test-kernels tables proto clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
+
+setup: $(BIN)/installed ## Install what is missing: Debian packages, and a virtual environment in .venv
+
+packages:
+	@packaging/install-packages.sh $(PACKAGES)
+
+$(BIN)/installed: pyproject.toml $(HOOK) | packages
+	test -x $(BIN)/pip || $(PYTHON) -m venv --system-site-packages .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: setup ## Play both demos: a lost result is recovered from a container that is gone
+	PYTHONPATH=tests $(BIN)/python -m lab.demo
+
+test: setup ## Run all tests
+	$(BIN)/pytest
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check . $(HOOK)
+	$(BIN)/ruff format --check . $(HOOK)
+	$(BIN)/mypy
+	$(BIN)/mypy $(HOOK)
+
+bench: setup ## Measure what recording costs, side by side
+	$(BIN)/python bench/run.py
+
+run: setup ## Run the daemon in the foreground
+	$(BIN)/traceloopd
+
+test-kernels: setup ## Run tests on other kernels, in virtual machines
+	tests/kernels/run.sh
+
+tables: setup ## Make the system call tables again
+	$(BIN)/python decode/generate_tables.py
+
+# The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
+proto: build/protoc/installed ## Make the gRPC code again
+	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto \
+		proto/traceloop_proto/recorder.proto
+
+build/protoc/installed: | packages
+	$(PYTHON) -m venv build/protoc
+	build/protoc/bin/pip install --quiet 'grpcio-tools==1.51.1' 'setuptools<70'
+	touch $@
+
+clean: ## Remove all that was built or installed here
+	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

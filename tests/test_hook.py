@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook against daemons of every kind: it always exits 0, in time, and what arrives is what the runtime wrote."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HOOK = Path(__file__).parents[1] / "hook/traceloop_hook/traceloop-hook"
+DEADLINE_S = 0.5
+START_UP_S = 2.0  # of an interpreter, on a machine that has much else to do
+MIB = 1 << 20
+STATE = b'{"ociVersion": "1.0.2",\n "id": "c\\u0000", "pid": 1}\n\n\0\xff not even text'
+LONG_STATE = b"x" * 10 * MIB
+
+Behaviour = Callable[[socket.socket], None]
+
+
+class Outcome(NamedTuple):
+    status: int
+    stderr: str
+    elapsed_s: float
+    drained: bool
+
+
+def run_hook(*words: str, state: bytes = STATE, stdin: int = subprocess.PIPE) -> Outcome:
+    begin_s = time.monotonic()
+    with subprocess.Popen([HOOK, *words], stdin=stdin, stderr=subprocess.PIPE) as process:
+        drained = True
+        if process.stdin:
+            try:
+                process.stdin.write(state)
+                process.stdin.close()
+            except BrokenPipeError:
+                drained = False
+        stderr = process.stderr.read().decode()
+        status = process.wait()
+    return Outcome(status, stderr, time.monotonic() - begin_s, drained)
+
+
+def assert_harmless(outcome: Outcome, *, says: str) -> None:
+    assert outcome.status == 0
+    assert outcome.drained
+    assert outcome.elapsed_s < DEADLINE_S + START_UP_S
+    assert says in outcome.stderr
+    assert outcome.stderr.startswith("traceloop-hook: ")
+    assert outcome.stderr.count("\n") == 1
+
+
+class Server:
+    """A daemon of one connection, whose behaviour is the test's."""
+
+    def __init__(self, path: Path, behave: Behaviour) -> None:
+        self.path = str(path)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        self._behave = behave
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            self._behave(connection)
+
+    def close(self) -> None:
+        self._thread.join(timeout=30)
+        self._listener.close()
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Behaviour], str]]:
+    """Starts a Server; returns its socket's path."""
+    servers: list[Server] = []
+
+    def start(behave: Behaviour) -> str:
+        servers.append(Server(tmp_path / f"{len(servers)}.sock", behave))
+        return servers[-1].path
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+class Recorder:
+    """A behaviour: reads to the end, then answers."""
+
+    def __init__(self, answer: bytes = b"ok\n") -> None:
+        self.seen: list[bytes] = []
+        self._answer = answer
+
+    def __call__(self, connection: socket.socket) -> None:
+        self.seen.append(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+        connection.sendall(self._answer)
+
+
+@pytest.mark.parametrize("stage", ["start", "stop"])
+@pytest.mark.parametrize("state", [STATE, b"", b"\n", b"x" * MIB], ids=["odd", "empty", "newline", "largest"])
+def test_what_the_runtime_wrote_arrives_exactly(serve, stage: str, state: bytes) -> None:
+    daemon = Recorder()
+    outcome = run_hook(stage, "--socket", serve(daemon), state=state)
+    assert outcome[:2] == (0, "")
+    assert daemon.seen == [stage.encode() + b"\n" + state]
+
+
+def test_of_too_large_a_state_one_byte_more_than_the_limit_arrives(serve) -> None:
+    daemon = Recorder(b"error: the state is too large\n")
+    outcome = run_hook("start", "--socket", serve(daemon), state=LONG_STATE)
+    assert_harmless(outcome, says="traceloopd refused this start: the state is too large")
+    assert daemon.seen == [b"start\n" + LONG_STATE[: MIB + 1]]
+
+
+def test_the_reason_of_a_daemon_that_refuses_before_it_has_read_all(serve) -> None:
+    def daemon(connection: socket.socket) -> None:
+        connection.recv(10)
+        connection.sendall(b"error: no\n\x1b[31mthank you\n")
+
+    outcome = run_hook("start", "--socket", serve(daemon), state=LONG_STATE)
+    assert_harmless(outcome, says="traceloopd refused this start: no  [31mthank you")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"ok", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\xff\0" * 2048],
+    ids=["none", "unfinished", "http", "noise"],
+)
+def test_an_answer_that_is_not_the_daemons(serve, answer: bytes) -> None:
+    outcome = run_hook("start", "--socket", serve(Recorder(answer)))
+    assert_harmless(outcome, says=f"gave no answer of traceloopd's, but {answer[:64]!r}")
+
+
+def test_a_daemon_that_closes_at_once(serve) -> None:
+    path = serve(lambda _: None)
+    assert_harmless(run_hook("start", "--socket", path, state=LONG_STATE), says=path)
+
+
+@pytest.mark.parametrize("state", [STATE, LONG_STATE], ids=["small", "10 MB"])
+def test_a_daemon_that_neither_reads_nor_answers(serve, state: bytes) -> None:
+    ended = threading.Event()
+    path = serve(lambda _: ended.wait(timeout=30))
+    outcome = run_hook("start", "--socket", path, "--deadline", str(DEADLINE_S), state=state)
+    ended.set()
+    assert_harmless(outcome, says=f"gave up after {DEADLINE_S:g} s while ")
+    assert outcome.elapsed_s >= DEADLINE_S
+    assert path in outcome.stderr
+
+
+def test_a_daemon_that_answers_slowly_without_end(serve) -> None:
+    def daemon(connection: socket.socket) -> None:
+        try:
+            while True:
+                connection.sendall(b"o")
+                time.sleep(0.05)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    outcome = run_hook("start", "--socket", serve(daemon), "--deadline", str(DEADLINE_S))
+    assert_harmless(outcome, says=f"gave up after {DEADLINE_S:g} s while waiting for the answer")
+
+
+def test_a_daemon_whose_queue_is_full(tmp_path: Path) -> None:
+    path = str(tmp_path / "full.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
+        listener.bind(path)
+        listener.listen(0)
+        other.connect(path)
+        outcome = run_hook("start", "--socket", path, "--deadline", str(DEADLINE_S))
+    assert_harmless(outcome, says=f"gave up after {DEADLINE_S:g} s while connecting to {path}")
+
+
+def test_no_daemon(tmp_path: Path) -> None:
+    outcome = run_hook("start", "--socket", str(tmp_path / "absent.sock"), state=LONG_STATE)
+    assert_harmless(outcome, says="absent.sock: No such file or directory; is traceloopd running there?")
+
+
+def test_a_daemon_that_died(tmp_path: Path) -> None:
+    path = str(tmp_path / "dead.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+    assert_harmless(run_hook("stop", "--socket", path), says="dead.sock: Connection refused; is traceloopd running")
+
+
+def test_a_socket_path_that_cannot_be(tmp_path: Path) -> None:
+    outcome = run_hook("start", "--socket", f"{tmp_path}/{'x' * 200}")
+    assert_harmless(outcome, says="AF_UNIX path too long")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["begin"],
+        ["start", "stop"],
+        ["start", "--socket"],
+        ["start", "--socket", ""],
+        ["--socket", "start"],
+        ["start", "--deadline", "nan"],
+        ["start", "--deadline", "0"],
+        ["start", "--deadline", "1e9"],
+        ["start", "--deadline", "soon"],
+        ["start", "\udcff\n"],
+    ],
+    ids=ascii,
+)
+def test_wrong_arguments(words: list[str]) -> None:
+    assert_harmless(run_hook(*words, state=LONG_STATE), says="usage: traceloop-hook start|stop")
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_runtime_that_never_closes_stdin(blocking: bool) -> None:  # noqa: FBT001
+    reader, writer = os.pipe()
+    os.set_blocking(reader, blocking)
+    try:
+        os.write(writer, STATE)
+        outcome = run_hook("start", "--deadline", str(DEADLINE_S), stdin=reader)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert_harmless(outcome, says="while reading the state from stdin, which the runtime keeps open")
+    assert outcome.elapsed_s >= DEADLINE_S
+
+
+def test_a_runtime_that_writes_slowly(serve) -> None:
+    daemon = Recorder()
+    words = [HOOK, "start", "--socket", serve(daemon)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0) as process:
+        for byte in STATE[:10]:
+            process.stdin.write(bytes([byte]))
+            time.sleep(0.02)  # the slowness is the test's subject
+        process.stdin.close()
+        assert process.wait() == 0
+    assert daemon.seen == [b"start\n" + STATE[:10]]
+
+
+@pytest.mark.parametrize(("closed", "lines"), [("0<&-", 1), ("2>&-", 0), ("0<&- 1>&- 2>&-", 0)])
+def test_closed_streams(tmp_path: Path, closed: str, lines: int) -> None:
+    script = f'"$0" start --socket "{tmp_path}/absent.sock" {closed}; echo "status $?"'
+    ended = subprocess.run(["/bin/sh", "-c", script, HOOK], input=b"", capture_output=True, timeout=30, check=True)
+    assert ended.stdout == b"status 0\n"
+    assert ended.stderr.count(b"\n") == lines
+
+
+def test_without_stderr_nothing_but_the_state_reaches_the_daemon(serve) -> None:
+    daemon = Recorder(b"error: no\n")
+    script = f'exec "$0" start --socket "{serve(daemon)}" 2>&-'
+    subprocess.run(["/bin/sh", "-c", script, HOOK], input=STATE, timeout=30, check=True)
+    assert daemon.seen == [b"start\n" + STATE]
+
+
+def test_a_stderr_that_is_full_hung_or_broken(tmp_path: Path) -> None:
+    words = [HOOK, "start", "--socket", str(tmp_path / "absent.sock"), "--deadline", str(DEADLINE_S)]
+
+    def run(stderr: int) -> float:
+        begin_s = time.monotonic()
+        subprocess.run(words, input=STATE, stderr=stderr, timeout=30, check=True)
+        return time.monotonic() - begin_s
+
+    with Path("/dev/full").open("w") as full:
+        assert run(full.fileno()) < START_UP_S
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while True:
+        try:
+            os.write(writer, b"x" * 4096)
+        except BlockingIOError:
+            break
+    os.set_blocking(writer, True)
+    assert DEADLINE_S <= run(writer) < DEADLINE_S + START_UP_S
+    os.close(reader)
+    assert run(writer) < START_UP_S
+    os.close(writer)
+
+
+def test_an_alarm_that_the_runtime_blocked_and_ignored() -> None:
+    reader, writer = os.pipe()
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    try:
+        outcome = run_hook("start", "--deadline", str(DEADLINE_S), stdin=reader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        signal.signal(signal.SIGALRM, before)
+        os.close(reader)
+        os.close(writer)
+    assert_harmless(outcome, says="while reading the state from stdin")
+
+
+def test_out_of_memory() -> None:
+    words = [HOOK, "start"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        process.stdin.write(b"x" * 128 * 1024)  # more than a pipe holds: the hook reads by now
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (4096, 4096))
+        try:
+            process.stdin.write(LONG_STATE)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        assert b"MemoryError" in process.stderr.read()
+        assert process.wait() == 0
+
+
+def test_a_signal_that_python_turns_into_an_exception() -> None:
+    with subprocess.Popen([HOOK, "start"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        process.stdin.write(b"x" * 128 * 1024)
+        process.send_signal(signal.SIGINT)
+        # One that comes just before the hook reads does not interrupt that; then the alarm does.
+        assert re.fullmatch(rb"traceloop-hook: (KeyboardInterrupt:|gave up after 2 s) .*\n", process.stderr.read())
+        assert process.wait() == 0
+
+
+def test_it_imports_only_what_the_interpreter_has_built_in() -> None:
+    print_built_in = "import sys; print(*sys.builtin_module_names)"
+    ended = subprocess.run(["/usr/bin/python3", "-ISc", print_built_in], capture_output=True, text=True, check=True)
+    imports = [node for node in ast.walk(ast.parse(HOOK.read_bytes())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in imports for alias in node.names}
+    assert "_socket" in names
+    assert names <= {*ended.stdout.split()}
+
+
+def test_the_installed_hook_is_the_script_itself() -> None:
+    installed = Path(sys.executable).with_name("traceloop-hook")
+    assert installed.read_bytes() == HOOK.read_bytes(), f"{installed} is another one; run `make setup`"
+    assert HOOK.read_bytes().startswith(b"#!/usr/bin/python3 -IS\n")
