@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection to the daemon: a stub of its service, and gRPC's errors as ours."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from traceloop_cli.errors import CliError, Denied, Failed, Unreachable
+from traceloop_proto.recorder_pb2_grpc import RecorderStub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEADLINE_S: Final = 30
+_SCHEME: Final = "unix:"
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", -1),  # a List of very many traces
+)
+
+
+def socket_path(address: str) -> str:
+    """The path of ``unix:PATH`` or ``unix:///PATH``. Raises ValueError for anything else."""
+    path = address.removeprefix(_SCHEME)
+    if path == address or not path:
+        raise ValueError(f"{address!r} is not of the form unix:PATH")
+    return path.removeprefix("//") if path.startswith("///") else path
+
+
+@contextmanager
+def recorder(address: str) -> Iterator[RecorderStub]:
+    """The daemon's service, to be called in the block; a call that fails there ends it with a CliError."""
+    path = socket_path(address)
+    with grpc.insecure_channel(_SCHEME + path, options=_CHANNEL_OPTIONS) as channel:
+        try:
+            yield RecorderStub(channel)  # type: ignore[no-untyped-call]
+        except grpc.RpcError as error:
+            raise _translated(error.code(), error.details() or "", path) from error
+
+
+def _translated(code: grpc.StatusCode, details: str, path: str) -> CliError:
+    if code == grpc.StatusCode.UNAVAILABLE:
+        return _unavailable(path, details)
+    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unreachable(f"the daemon at {path} gave no answer in {DEADLINE_S} s: see `journalctl -u traceloopd`")
+    if code == grpc.StatusCode.PERMISSION_DENIED:
+        return Denied(details)
+    if code == grpc.StatusCode.UNIMPLEMENTED:
+        return Failed(f"the daemon at {path} does not know this request: use the traceloopctl of its version")
+    return Failed(details or f"the daemon at {path} failed ({code.name}): see `journalctl -u traceloopd`")
+
+
+def _unavailable(path: str, details: str) -> CliError:
+    # gRPC does not say why it could not connect: try it again by hand.
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return Denied(f"cannot use {path}: {reason}; run this as root or as a member of the group traceloop")
+        return Unreachable(
+            f"no daemon at {path}: {reason}; start it (systemctl start traceloopd), "
+            "or name its socket with --address unix:PATH"
+        )
+    return Unreachable(f"the daemon at {path} broke off: {details}; try again, and see `journalctl -u traceloopd`")

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several verbs take on their command lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from traceloop_cli.client import socket_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_ADDRESS: Final = "unix:/run/traceloop/traceloop.sock"
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+class Text(click.ParamType):
+    """Text that can be sent: UTF-8."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """`value` as it is; a usage error if its bytes are not UTF-8."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{text!r} is not UTF-8.", param, ctx)
+        return text
+
+
+TEXT: Final = Text()
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    # A verb's own --address comes later than the one before it, and wins.
+    if value is not None:
+        try:
+            socket_path(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", ctx, param) from error
+        ctx.obj = value
+
+
+def address_option(default: str | None = None, envvar: str | None = None) -> Callable[[_Command], _Command]:
+    """``--address``, whose value the verb gets by ``click.pass_obj``."""
+    return click.option(
+        "--address",
+        metavar="unix:PATH",
+        type=TEXT,
+        default=default,
+        envvar=envvar,
+        show_envvar=True,
+        show_default=True,
+        expose_value=False,
+        callback=_remember,
+        help="The daemon's socket.",
+    )

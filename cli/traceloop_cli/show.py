@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``traceloopctl show``: the events of a trace."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.errors import Failed
+from traceloop_cli.options import TEXT, address_option
+from traceloop_decode.events import events
+from traceloop_decode.model import DecodeError
+from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.text import classic, jsonl, short
+from traceloop_proto.recorder_pb2 import TraceRequest
+
+_FORMATS: Final = {"short": short.lines, "classic": classic.lines, "jsonl": jsonl.lines}
+
+
+@click.command("show")
+@click.argument("trace", metavar="ID", type=TEXT)
+@click.option("-o", "--output", type=click.Choice(tuple(_FORMATS)), default="short", show_default=True)
+@address_option()
+@click.pass_obj
+def command(address: str, trace: str, output: str) -> None:
+    """Print what a container did.
+
+    Its system calls, signals and exits, and in their place how many are no longer there. It may have ended, or still
+    run; it is not stopped for this.
+
+    short: decoded values. classic: the registers as they were. jsonl: one JSON object an event.
+    """
+    with recorder(address) as daemon:
+        encoded = b"".join(chunk.data for chunk in daemon.Snapshot(TraceRequest(id=trace), timeout=DEADLINE_S))
+    try:
+        snapshot = Snapshot.decode(encoded)
+    except DecodeError as error:
+        raise Failed(f"trace {trace}: {error}") from error
+    sys.stdout.writelines(f"{line}\n" for line in _FORMATS[output](events(snapshot), snapshot))

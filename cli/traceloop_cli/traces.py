@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traces for people and programs: a table, objects, and the values in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from traceloop_decode.signals import SIGNAL
+from traceloop_decode.text.values import printable
+from traceloop_proto import recorder_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")
+_NONE: Final = "-"
+_NS: Final = 1_000_000_000
+_AGES: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))  # seconds of each unit
+_AGE_UNITS: Final = 2  # one unit is shown until it counts two, so that 119 s are not a minute
+_UNITS: Final = "BKMGTP"
+_KIB: Final = 1024
+
+
+def table(node: str, traces: Iterable[pb.Trace], now_ns: int, *, legend: bool) -> Iterator[str]:
+    """Lines of aligned columns; the node alone where it has no traces. now_ns: CLOCK_REALTIME."""
+    rows = [_row(trace, now_ns) for trace in traces] or [(printable(node),)]
+    if legend:
+        rows.insert(0, _HEADINGS)
+    widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows)))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+
+
+def _row(trace: pb.Trace, now_ns: int) -> tuple[str, ...]:
+    return (
+        printable(trace.node),
+        printable(trace.id),
+        state(trace),
+        _exit(trace),
+        age(now_ns - trace.started_ns) if trace.started_ns else _NONE,
+        str(trace.events),
+        str(trace.lost),
+        size(trace.size_bytes),
+    )
+
+
+def trace_object(trace: pb.Trace) -> dict[str, Any]:
+    """What `list -o json` and `info` show: numbers stay numbers, times are RFC 3339 in UTC, None is not known."""
+    return {
+        "id": trace.id,
+        "node": trace.node,
+        "namespace": trace.namespace,
+        "pod": trace.pod,
+        "pod_uid": trace.pod_uid,
+        "container": trace.container,
+        "container_id": trace.container_id,
+        "image": trace.image,
+        "state": state(trace),
+        "started": rfc3339(trace.started_ns),
+        "ended": rfc3339(trace.ended_ns),
+        "exit_code": trace.exit_code if trace.HasField("exit_code") else None,
+        "signal": trace.signal if trace.HasField("signal") else None,
+        "events": trace.events,
+        "lost": trace.lost,
+        "size_bytes": trace.size_bytes,
+        "cgroup": trace.cgroup,
+    }
+
+
+def state(trace: pb.Trace) -> str:
+    """``recording``, ``frozen``, ...; a number that this version does not know as it is."""
+    if trace.state in pb.State.values():
+        return pb.State.Name(trace.state).removeprefix("STATE_").lower()
+    return str(trace.state)
+
+
+def _exit(trace: pb.Trace) -> str:
+    if trace.HasField("signal"):
+        return SIGNAL.get(trace.signal, str(trace.signal))
+    return str(trace.exit_code) if trace.HasField("exit_code") else _NONE
+
+
+def rfc3339(time_ns: int) -> str | None:
+    """``2026-11-22T13:08:00.000000042Z``; None for 0, which is no time."""
+    if not time_ns:
+        return None
+    seconds, rest_ns = divmod(time_ns, _NS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns:09}Z"
+
+
+def age(elapsed_ns: int) -> str:
+    """``90s``, ``5m``, ``2d``."""
+    seconds = max(0, elapsed_ns // _NS)
+    for unit_s, letter in _AGES:
+        if seconds >= _AGE_UNITS * unit_s:
+            return f"{seconds // unit_s}{letter}"
+    return f"{seconds}s"
+
+
+def size(size_bytes: int) -> str:
+    """``512B``, ``1.0M``."""
+    power = 0
+    while power < len(_UNITS) - 1 and size_bytes >= _KIB ** (power + 1):
+        power += 1
+    return f"{size_bytes / _KIB**power:.1f}{_UNITS[power]}" if power else f"{size_bytes}B"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""The original demo's line, to the letter: registers as unsigned numbers, strings behind their pointers.
+
+::
+
+    00:00.071188694 cpu#1 pid 14465 [bc] write(fd=1, buf=7415808 "42\n", count=3) = 3
+    ... open(filename=140723923041877 "/tmp/file-3240", flags=0, mode=0) = 18446744073709551614
+
+Structs are left out: their pointer is all that there is. ``...`` behind a string: there was more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from traceloop_decode.text import line
+from traceloop_decode.text.contents import contents
+from traceloop_decode.text.values import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from traceloop_decode.model import Call, Event, Item
+    from traceloop_decode.snapshot import Snapshot
+
+_REGISTER_MASK: Final = (1 << 64) - 1
+
+
+def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
+    """One line an event."""
+    return line.lines(events, snapshot, _STYLE)
+
+
+def _argument(call: Call, index: int) -> str:
+    found, raw = contents(call, index), str(call.args[index].raw)
+    if found.elements is not None:
+        shown = [_quoted(item) for item in found.elements if not _nothing(item)]
+        if shown:
+            return f"{raw} [{', '.join(shown + ['...'] * found.cut)}]"
+    elif found.whole is not None and found.text and not _nothing(found.whole):
+        return f"{raw} {_quoted(found.whole)}"
+    return raw
+
+
+def _nothing(item: Item) -> bool:
+    return item.fault and not item.data
+
+
+def _quoted(item: Item) -> str:
+    return quote(item.data, more=item.more or item.fault)
+
+
+def _result(_call: Call, result: int) -> str:
+    return str(result & _REGISTER_MASK)
+
+
+def _pending(_call: Call) -> str:
+    return line.NO_RETURN
+
+
+_STYLE: Final = line.Style(argument=_argument, result=_result, pending=_pending)

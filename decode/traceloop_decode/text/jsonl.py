@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One JSON object an event, a line each; version 1 of the schema.
+
+Every object has::
+
+    schema       1
+    event        "syscall", "signal", "exit" or "lost"
+    ts_ns        CLOCK_BOOTTIME; of a call, when it began
+    time_ns      the same as CLOCK_REALTIME, since 1970
+    cpu pid tid comm
+    syscall args ret errno      null but in a syscall; pid, tid and comm are null in a lost
+
+A syscall is one object, which comes when it returned; ``ret`` is the signed result, ``errno`` the error's name or null.
+A call that never returned has ``ret`` null, and comes where its thread ends, or last. It has also::
+
+    number compat               of the call; compat: of the 32-bit table
+    duration_ns end_cpu         null if it never returned
+    entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
+
+``args`` is a list of objects: ``name``, the kernel's; ``raw``, the register, unsigned; ``value``, the same with its C
+type's width and sign. If memory was read through it, the fields of a *piece* are there as well::
+
+    data or base64              data if the bytes are UTF-8, else base64: nothing is replaced
+    size                        bytes that the call spoke of
+    more                        there were more bytes than were recorded
+    fault                       what is not there could not be read
+
+or, of an iovec, an argv or a message, ``list``: pieces; and ``cut``: the list went on. A message has also the pieces
+``msg_name`` and ``msg_control``, where there are any.
+
+A signal has ``number``, ``signal`` (its name), ``siginfo`` (an object of numbers), ``handler`` (0 SIG_DFL, 1 SIG_IGN,
+else an address) and ``flags``. An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process``
+(true: the last thread of its process). A lost has ``events``, ``records`` and ``reason``.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from traceloop_decode.errnos import ERRNO
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.text.contents import contents
+from traceloop_decode.text.notes import exit_status
+from traceloop_decode.text.siginfo import fields, signal_name
+from traceloop_decode.text.values import integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from traceloop_decode.snapshot import Snapshot
+
+SCHEMA: Final = 1
+
+
+def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
+    """One line an event; memory holds the calls in flight."""
+    pending: dict[int, Call] = {}
+    for event in events:
+        if isinstance(event, Entered):
+            yield from _never_returned(pending, event.call.tid, snapshot)
+            pending[event.call.tid] = event.call
+            continue
+        if isinstance(event, Returned) and not event.call.entry_lost:
+            pending.pop(event.call.tid, None)
+        elif isinstance(event, TaskExit):
+            yield from _never_returned(pending, event.tid, snapshot)
+        yield _dumped(event, snapshot)
+    for call in pending.values():
+        yield _dumped(call, snapshot)
+
+
+def _never_returned(pending: dict[int, Call], tid: int, snapshot: Snapshot) -> Iterator[str]:
+    call = pending.pop(tid, None)
+    if call is not None:
+        yield _dumped(call, snapshot)
+
+
+def dumps(value: object) -> str:
+    """JSON in printable ASCII."""
+    return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f")
+
+
+def _dumped(event: Event, snapshot: Snapshot) -> str:
+    if isinstance(event, Entered | Returned):
+        event = event.call
+    if isinstance(event, Call):
+        kind, rest = "syscall", _syscall(event)
+    elif isinstance(event, Signal):
+        kind, rest = "signal", _signal(event)
+    elif isinstance(event, TaskExit):
+        kind, rest = "exit", _exit(event)
+    else:
+        kind, rest = "lost", {"events": event.events, "records": event.records, "reason": event.reason}
+    return dumps(_head(event, kind, snapshot) | rest)
+
+
+def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot) -> dict[str, Any]:
+    thread = event if not isinstance(event, Lost) else None
+    return {
+        "schema": SCHEMA,
+        "event": kind,
+        "ts_ns": event.ts_ns,
+        "time_ns": event.ts_ns + snapshot.boot_offset_ns,
+        "cpu": event.cpu,
+        "pid": thread and thread.pid,
+        "tid": thread and thread.tid,
+        "comm": thread and thread.comm,
+        "syscall": None,
+        "args": None,
+        "ret": None,
+        "errno": None,
+    }
+
+
+def _syscall(call: Call) -> dict[str, Any]:
+    error = ERRNO.get(-call.result) if call.result is not None and call.result < 0 else None
+    duration_ns = None if call.end_ns is None or call.entry_lost else call.end_ns - call.ts_ns
+    return {
+        "syscall": call.name,
+        "args": [_argument(call, n) for n in range(len(call.args))],
+        "ret": call.result,
+        "errno": error[0] if error else None,
+        "number": call.number,
+        "compat": call.compat,
+        "duration_ns": duration_ns,
+        "end_cpu": call.end_cpu,
+        "entry_lost": call.entry_lost,
+    }
+
+
+def _argument(call: Call, index: int) -> dict[str, Any]:
+    arg, found = call.args[index], contents(call, index)
+    value = integer(arg.raw, arg.ctype, compat=call.compat)
+    shown: dict[str, Any] = {"name": arg.name, "raw": arg.raw, "value": value}
+    if found.whole is not None:
+        shown |= _piece(found.whole)
+    if found.elements is not None:
+        shown |= {"list": [_piece(item) for item in found.elements], "cut": found.cut}
+    if found.name is not None:
+        shown["msg_name"] = _piece(found.name)
+    if found.control is not None:
+        shown["msg_control"] = _piece(found.control)
+    return shown
+
+
+def _piece(item: Item) -> dict[str, Any]:
+    try:
+        shown = {"data": item.data.decode()}
+    except UnicodeDecodeError:
+        shown = {"base64": b64encode(item.data).decode()}
+    return shown | {"size": item.size, "more": item.more, "fault": item.fault}
+
+
+def _signal(signal: Signal) -> dict[str, Any]:
+    return {
+        "number": signal.number,
+        "signal": signal_name(signal.number),
+        "siginfo": fields(signal),
+        "handler": signal.handler,
+        "flags": signal.flags,
+    }
+
+
+def _exit(end: TaskExit) -> dict[str, Any]:
+    status, signal, core_dumped = exit_status(end.code)
+    return {
+        "exit_code": status,
+        "signal": None if signal is None else signal_name(signal),
+        "core_dumped": core_dumped,
+        "process": end.group_dead,
+    }

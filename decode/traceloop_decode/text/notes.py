@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands between the calls, as text: signals, ends of threads, losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from traceloop_decode.text.siginfo import fields, named, signal_name
+
+if TYPE_CHECKING:
+    from traceloop_decode.model import Lost, Signal, TaskExit
+
+_CORE_DUMPED: Final = 0x80
+_SIGNAL_MASK: Final = 0x7F
+
+# Lost.reason -> what happened, and what helps.
+_LOSSES: Final = {
+    "overwritten": "{were} overwritten: a larger ring keeps more (ring_size in traceloop.toml)",
+    "rejected": "{were} left out, as not to be trusted: a larger ring makes this rarer (ring_size in traceloop.toml)",
+    "dropped": "{were} not recorded, as another record was being written there: this is rare, and has no remedy",
+}
+
+
+def signal_note(signal: Signal) -> str:
+    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``."""
+    shown = ", ".join(f"{name}={value}" for name, value in named(fields(signal)).items())
+    return f"--- {signal_name(signal.number)} {{{shown}}} ---" if shown else f"--- {signal_name(signal.number)} ---"
+
+
+def exit_status(code: int) -> tuple[int | None, int | None, bool]:
+    """A code as wait(2) reports it -> exit status or None, signal or None, core dumped."""
+    number = code & _SIGNAL_MASK
+    if number:
+        return None, number, bool(code & _CORE_DUMPED)
+    return code >> 8 & 0xFF, None, False
+
+
+def exit_note(end: TaskExit) -> str:
+    """``+++ exited with 1 +++``."""
+    status, signal, core_dumped = exit_status(end.code)
+    if signal is None:
+        return f"+++ exited with {status} +++"
+    return f"+++ killed by {signal_name(signal)}{' (core dumped)' if core_dumped else ''} +++"
+
+
+def lost_note(lost: Lost) -> str:
+    """``--- 1,234 earlier events of cpu#1 were overwritten: ... ---``."""
+    count, noun = (lost.events, "event") if lost.events else (lost.records, "return")
+    earlier = "earlier " if lost.reason == "overwritten" else ""
+    text = _LOSSES.get(lost.reason, "{were} lost: " + lost.reason).format(were="was" if count == 1 else "were")
+    return f"--- {count:,} {earlier}{noun}{'' if count == 1 else 's'} of cpu#{lost.cpu} {text} ---"

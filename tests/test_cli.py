@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0
+"""traceloopctl as a process, against a real gRPC server that answers from made-up traces and written rings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from ringwriter import RingWriter, item
+
+from traceloop_cli.traces import age, rfc3339, size
+from traceloop_decode import layout
+from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import recorder_pb2_grpc as pb_grpc
+
+BIN = Path(sys.executable).parent / "traceloopctl"
+TIMEOUT_S = 60
+CHUNK_BYTES = 1000
+WRITE, EXIT_GROUP = 1, 231
+
+BUSYBOX = pb.Trace(
+    id="node1_default_mypod",
+    node="node1",
+    namespace="default",
+    pod="mypod",
+    pod_uid="d9a3",
+    container="mypod",
+    container_id="0123456789abcdef",
+    image="busybox",
+    state=pb.STATE_FROZEN,
+    started_ns=1_700_000_000_000_000_042,
+    ended_ns=1_700_000_001_000_000_000,
+    exit_code=1,
+    events=1234,
+    lost=34,
+    size_bytes=1 << 20,
+    cgroup="/mypod",
+)
+KILLED = pb.Trace(
+    id="node1_default_other",
+    node="node1",
+    state=pb.STATE_RECORDING,
+    started_ns=1_700_000_000_000_000_000,
+    signal=9,
+    size_bytes=512,
+)
+
+
+def written_ring(calls=1):
+    ring = RingWriter(1 << 20, 1 << 14)
+    ring.name(7, 7, "b\x1bc")
+    for _ in range(calls):
+        text = item(1, layout.KIND_BUFFER, b"42\n")
+        ring.enter(1, 7, WRITE, 1, 7415808, 3, items=text)
+        ring.exit(1, 7, WRITE, 3)
+    ring.enter(1, 7, EXIT_GROUP, 1)
+    ring.task_exit(1, 7, 1 << 8)
+    return ring.snapshot().encode()
+
+
+class Recorder(pb_grpc.RecorderServicer):
+    """A daemon of values."""
+
+    def __init__(self):
+        self.traces = [BUSYBOX, KILLED]
+        self.snapshot = written_ring()
+
+    def find(self, word, context):
+        found = [trace for trace in self.traces if trace.id.startswith(word) or trace.container_id.startswith(word)]
+        if len(found) > 1:
+            names = ", ".join(trace.id for trace in found)
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{word} fits {len(found)} traces: {names}")
+        if not found:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"no trace {word}: `traceloopctl list` shows those there are")
+        return found[0]
+
+    def List(self, _request, _context):  # noqa: N802
+        return pb.ListReply(node="node1", traces=self.traces)
+
+    def Get(self, request, context):  # noqa: N802
+        return self.find(request.id, context)
+
+    def Snapshot(self, request, context):  # noqa: N802
+        self.find(request.id, context)
+        for at in range(0, len(self.snapshot), CHUNK_BYTES):
+            yield pb.SnapshotChunk(data=self.snapshot[at : at + CHUNK_BYTES])
+
+    def Close(self, request, context):  # noqa: N802
+        trace = self.find(request.id, context)
+        self.traces.remove(trace)
+        return trace
+
+    def Add(self, request, context):  # noqa: N802
+        if request.cgroup == "/private":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "only root may add a cgroup\x1b[2J")
+        if request.cgroup == "/twice":
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{request.cgroup} is recorded as x")
+        return pb.Trace(id=f"node1_{request.name}")
+
+
+@pytest.fixture
+def path():
+    # Not in a test's own directory: the path of a unix socket has at most 107 bytes (unix(7)).
+    with tempfile.TemporaryDirectory(prefix="tl-cli-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory, "traceloop.sock")
+
+
+@pytest.fixture
+def daemon(path):
+    daemon = Recorder()
+    with ThreadPoolExecutor(4) as pool:
+        server = grpc.server(pool)
+        pb_grpc.add_RecorderServicer_to_server(daemon, server)
+        server.add_insecure_port(f"unix:{path}")
+        server.start()
+        yield daemon
+        server.stop(None).wait()
+
+
+@pytest.fixture
+def ctl(path):
+    def run(*words, status=0, prefix=(), **settings):
+        command = [*prefix, str(BIN), *words]
+        env = {**os.environ, "TRACELOOP_ADDRESS": f"unix:{path}"} | settings.pop("env", {})
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=env, **settings
+        )
+        assert ended.returncode == status, ended
+        if status:
+            assert re.fullmatch(r"traceloopctl: [ -~]+\n", ended.stderr)
+            return ended.stderr.removeprefix("traceloopctl: ").rstrip("\n")
+        assert ended.stderr == ""
+        return ended.stdout
+
+    return run
+
+
+# --- list -----------------------------------------------------------------------------------------------------------
+
+
+def test_list_is_a_table_and_what_no_verb_does(daemon, ctl):
+    lines = ctl("list").splitlines()
+    assert lines[0].split() == ["NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE"]
+    rows = [line.split() for line in lines[1:]]
+    assert all(re.fullmatch(r"\d+d", row.pop(4)) for row in rows)
+    assert rows == [
+        ["node1", "node1_default_mypod", "frozen", "1", "1234", "34", "1.0M"],
+        ["node1", "node1_default_other", "recording", "SIGKILL", "0", "0", "512B"],
+    ]
+    assert len({line.index(word) for line, word in zip(lines, ("TRACE", "node1_d", "node1_d"), strict=True)}) == 1
+    assert ctl().splitlines() == lines
+    for words in (("--no-legend",), ("list", "--no-legend")):
+        assert [line.split() for line in ctl(*words).splitlines()] == [line.split() for line in lines[1:]]
+
+
+def test_a_node_without_traces_is_a_line_of_its_own(daemon, ctl):
+    daemon.traces = []
+    lines = ctl("list").splitlines()
+    assert [line.split() for line in lines[1:]] == [["node1"]]
+    assert json.loads(ctl("list", "-o", "json")) == []
+
+
+def test_list_as_json(daemon, ctl):
+    first, second = json.loads(ctl("-o", "json"))
+    assert first == {
+        "id": "node1_default_mypod",
+        "node": "node1",
+        "namespace": "default",
+        "pod": "mypod",
+        "pod_uid": "d9a3",
+        "container": "mypod",
+        "container_id": "0123456789abcdef",
+        "image": "busybox",
+        "state": "frozen",
+        "started": "2023-11-14T22:13:20.000000042Z",
+        "ended": "2023-11-14T22:13:21.000000000Z",
+        "exit_code": 1,
+        "signal": None,
+        "events": 1234,
+        "lost": 34,
+        "size_bytes": 1 << 20,
+        "cgroup": "/mypod",
+    }
+    assert (second["ended"], second["exit_code"], second["signal"]) == (None, None, 9)
+
+
+def test_what_others_chose_cannot_reach_the_terminal(daemon, ctl):
+    daemon.traces = [pb.Trace(id="a\x1b[2J\x9b\nb", node="n\x7f", image="\x1b]0;x\x07\x7f", started_ns=1)]
+    for words in (("list",), ("list", "-o", "json"), ("info", "a")):
+        output = ctl(*words)
+        assert output.isascii()
+        assert output.replace("\n", "").isprintable()
+    assert json.loads(ctl("-o", "json"))[0]["image"] == "\x1b]0;x\x07\x7f"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(-5, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d")])
+def test_ages(seconds, text):
+    assert age(seconds * 10**9) == text
+
+
+@pytest.mark.parametrize(("size_bytes", "text"), [(0, "0B"), (1023, "1023B"), (1024, "1.0K"), (3 << 29, "1.5G")])
+def test_sizes(size_bytes, text):
+    assert size(size_bytes) == text
+
+
+def test_times():
+    assert rfc3339(0) is None
+    assert rfc3339(1) == "1970-01-01T00:00:00.000000001Z"
+
+
+# --- show, info, close, add -----------------------------------------------------------------------------------------
+
+CALL = r"00:00.000001000 cpu#1 pid 7 [b\33c] "
+
+
+def test_show_in_every_format(daemon, ctl):
+    assert ctl("show", "node1_default_mypod", "-o", "classic").splitlines()[0] == (
+        CALL + r'write(fd=1, buf=7415808 "42\n", count=3) = 3'
+    )
+    assert ctl("show", "node1_default_mypod").splitlines() == [
+        CALL + r'write(fd=1, buf="42\n", count=3) = 3',
+        r"00:00.000003000 cpu#1 pid 7 [b\33c] exit_group(error_code=1) = ?",
+        r"00:00.000004000 cpu#1 pid 7 [b\33c] +++ exited with 1 +++",
+    ]
+    made = [json.loads(line) for line in ctl("show", "0123", "-o", "jsonl").splitlines()]
+    assert [(one["event"], one["syscall"], one["ret"]) for one in made] == [
+        ("syscall", "write", 3),
+        ("syscall", "exit_group", None),
+        ("exit", None, None),
+    ]
+    assert made[0]["args"][1]["data"] == "42\n"
+
+
+def test_a_damaged_snapshot_is_an_error(daemon, ctl):
+    daemon.snapshot = b"not a snapshot" * 100
+    assert "node1_default_mypod: not a traceloop snapshot" in ctl("show", "node1_default_mypod", status=1)
+
+
+def test_info_is_lines_of_keys_and_values(daemon, ctl):
+    lines = ctl("info", "node1_default_o").splitlines()
+    values = dict(line.split(": ", 1) for line in lines)
+    assert values["id"] == "node1_default_other"
+    assert values["state"] == "recording"
+    assert (values["ended"], values["exit_code"], values["signal"], values["pod"]) == ("-", "-", "9", "-")
+
+
+def test_close_says_so_for_each_and_show_of_a_closed_one_fails(daemon, ctl):
+    assert ctl("close", "node1_default_mypod") == "closed\n"
+    assert "no trace node1_default_mypod" in ctl("show", "node1_default_mypod", status=1)
+    daemon.traces = [BUSYBOX, KILLED]
+    assert ctl("close", "node1_default_mypod", "node1_default_other") == "closed\nclosed\n"
+    assert "no trace x" in ctl("close", "x", status=1)
+
+
+def test_add_prints_the_new_id(daemon, ctl):
+    assert ctl("add", "--cgroup", "/system.slice", "--name", "web") == "node1_web\n"
+    assert "is recorded as x" in ctl("add", "--cgroup", "/twice", "--name", "web", status=1)
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["show", "info", "close"])
+def test_an_unknown_id_and_an_ambiguous_prefix(daemon, ctl, verb):
+    assert ctl(verb, "nosuch", status=1) == "no trace nosuch: `traceloopctl list` shows those there are"
+    message = ctl(verb, "node1_default", status=1)
+    assert message == "node1_default fits 2 traces: node1_default_mypod, node1_default_other"
+    assert daemon.traces == [BUSYBOX, KILLED]
+
+
+def test_a_daemon_that_denies(daemon, ctl):
+    assert ctl("add", "--cgroup", "/private", "--name", "x", status=4) == r"only root may add a cgroup\33[2J"
+
+
+def test_no_socket(ctl, path):
+    message = ctl("list", status=3)
+    assert message.startswith(f"no daemon at {path}: No such file or directory; start it")
+
+
+def test_a_socket_that_nobody_listens_on(ctl, path):
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    assert ctl("list", status=3).startswith(f"no daemon at {path}: Connection refused; start it")
+
+
+def test_something_else_behind_the_socket(ctl, path):
+    with socket.socket(socket.AF_UNIX) as other, ThreadPoolExecutor(1) as pool:
+        other.bind(str(path))
+        other.listen()
+
+        def slam():
+            while True:
+                try:
+                    connection, _ = other.accept()
+                except OSError:
+                    return
+                connection.close()
+
+        pool.submit(slam)
+        message = ctl("list", status=3)
+        other.shutdown(socket.SHUT_RDWR)
+    assert message.startswith(f"the daemon at {path} broke off: ")
+
+
+def test_no_permission(daemon, ctl, path):
+    # Root without the right to override permissions, and a socket that is another's.
+    prefix = ()
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+        prefix = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    path.chmod(0o600 if prefix else 0)
+    message = ctl("list", status=4, prefix=prefix)
+    assert message.startswith(f"cannot use {path}: Permission denied; run this as root")
+
+
+def test_the_address_from_everywhere_and_the_last_word_wins(daemon, ctl, path):
+    elsewhere = {"env": {"TRACELOOP_ADDRESS": "unix:/nonexistent/socket"}}
+    assert "no daemon at /nonexistent/socket" in ctl("list", status=3, **elsewhere)
+    listed = ctl("list")
+    for words in (
+        ("--address", f"unix:{path}"),
+        (f"--address=unix://{path}", "list"),
+        ("list", "--address", f"unix:{path}"),
+        ("--address", "unix:/nonexistent/other", "list", "--address", f"unix:{path}"),
+    ):
+        assert ctl(*words, **elsewhere) == listed
+    assert len(ctl("--address", f"unix:{path}", "--no-legend", **elsewhere).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["shwo", "x"], "No such command 'shwo'."),
+        (["show"], "Missing argument 'ID'. See `traceloopctl show --help`."),
+        (["show", "x", "-o", "xml"], "Invalid value for '-o' / '--output': 'xml' is not one of"),
+        (["close"], "Missing argument 'ID...'. See `traceloopctl close --help`."),
+        (["--address", "tcp:1"], "'tcp:1' is not of the form unix:PATH."),
+        (["list", "--address", "unix:"], "'unix:' is not of the form unix:PATH."),
+        (["info", "a\udcff"], r"Invalid value for 'ID': 'a\udcff' is not UTF-8."),
+        (["--nope"], "--nope"),
+    ],
+)
+def test_usage_errors(ctl, words, message):
+    said = ctl(*words, status=2)
+    assert message in said
+    assert re.search(r"See `traceloopctl .*--help`\.$", said)
+    assert said.count("\n") <= 1
+
+
+def test_help_needs_no_daemon(ctl):
+    text = ctl("--help")
+    assert all(re.search(rf"^  {verb} ", text, re.MULTILINE) for verb in ("list", "show", "info", "close", "add"))
+    assert "traceloopctl show [OPTIONS] ID" in ctl("show", "-h")
+    assert (
+        "Usage: traceloopctl"
+        in subprocess.run(
+            [sys.executable, "-m", "traceloop_cli", "-h"], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+        ).stdout
+    )
+
+
+# --- where the output goes ------------------------------------------------------------------------------------------
+
+
+def started(path, *words, **settings):
+    return subprocess.Popen([str(BIN), "--address", f"unix:{path}", *words], stderr=subprocess.PIPE, **settings)
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
+    daemon.snapshot = written_ring(5000)  # far more than a pipe holds
+    with started(path, "show", "node1_default_mypod", stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith(CALL)
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(TIMEOUT_S) == -signal.SIGPIPE
+
+
+def test_a_closed_stdout_is_no_error(daemon, path):
+    with started(path, "list", preexec_fn=lambda: os.close(1)) as process:
+        assert process.stderr.read() == b""
+        assert process.wait(TIMEOUT_S) == 0
+
+
+def test_a_full_disk_is_an_error(daemon, path):
+    with Path("/dev/full").open("w") as full, started(path, "list", stdout=full, text=True) as process:
+        assert process.stderr.read() == "traceloopctl: cannot write the output: No space left on device\n"
+        assert process.wait(TIMEOUT_S) == 1
