@@ -160,7 +160,9 @@ def test_the_cgroup_is_the_line_of_version_2(proc):
     assert cgroupfs.cgroup_of(11, proc) == "/gone"
 
 
-@pytest.mark.parametrize(("pid", "reason"), [(8, "root cgroup"), (9, "no line 0::"), (10, "namespace"), (99, "is gone")])
+@pytest.mark.parametrize(
+    ("pid", "reason"), [(8, "root cgroup"), (9, "no line 0::"), (10, "namespace"), (99, "is gone")]
+)
 def test_a_process_without_a_cgroup_of_its_own_is_refused(proc, pid, reason):
     with pytest.raises(RegistrationError, match=reason):
         cgroupfs.cgroup_of(pid, proc)

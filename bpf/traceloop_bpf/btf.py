@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Offsets in the running kernel's structs, from its BTF, by libbpf (which BCC brings along)."""
+"""What the recorder must know of the running kernel, from its BTF, by libbpf (which BCC brings along)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ctypes
 from typing import Final
 
 _KIND_STRUCT: Final = 4  # BTF_KIND_STRUCT, linux/btf.h
+_KIND_TYPEDEF: Final = 8
 
 FIELDS: Final = {
     "STATUS": (("task_struct", "thread_info"), ("thread_info", "status")),
@@ -38,8 +39,8 @@ class _Member(ctypes.Structure):  # struct btf_member
     _fields_ = (("name", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
 
 
-def offsets() -> dict[str, int]:
-    """The offset in bytes of each of FIELDS. Raises BtfError."""
+def read() -> dict[str, int]:
+    """The -D values that depend on the running kernel: the offset in bytes of each of FIELDS. Raises BtfError."""
     try:
         library = ctypes.CDLL("libbpf.so.1", use_errno=True)
     except OSError as error:
@@ -55,7 +56,13 @@ def offsets() -> dict[str, int]:
     if not btf:
         raise BtfError("/sys/kernel/btf/vmlinux cannot be read: the kernel needs CONFIG_DEBUG_INFO_BTF=y")
     try:
-        return {key: sum(_offset(library, btf, *member) for member in path) for key, path in FIELDS.items()}
+        values = {
+            f"TL_OFFSET_{key}": sum(_offset(library, btf, *member) for member in path) for key, path in FIELDS.items()
+        }
+        # Since Linux 6.16 the tracepoint says itself which thread is its process's last.
+        if _arguments(library, btf, "sched_process_exit") > 1:
+            values["TL_GROUP_DEAD_IS_ARGUMENT"] = 1
+        return values
     finally:
         library.btf__free(btf)
 
@@ -66,6 +73,16 @@ def _offset(library: ctypes.CDLL, btf: int, struct: str, member: str) -> int:
     if found is None:
         raise BtfError(f"this kernel has no struct {struct} with a member {member}")
     return found
+
+
+def _arguments(library: ctypes.CDLL, btf: int, tracepoint: str) -> int:
+    # typedef void (*btf_trace_NAME)(void *, arguments...)
+    number = library.btf__find_by_name_kind(btf, f"btf_trace_{tracepoint}".encode(), _KIND_TYPEDEF)
+    if number <= 0:
+        return 0
+    for _ in range(2):  # typedef -> pointer -> function prototype
+        number = _Type.from_address(library.btf__type_by_id(btf, number)).size_or_type
+    return int(_Type.from_address(library.btf__type_by_id(btf, number)).info & 0xFFFF) - 1
 
 
 def _search(library: ctypes.CDLL, btf: int, number: int, member: str) -> int | None:

@@ -56,17 +56,14 @@ class CgroupTable:
         """From now on, these cgroups are not recorded; a program in flight may still finish its record."""
         with self._lock:
             for cgroup_id in ids:
-                bpfcalls.delete(self._hash, _ID.pack(cgroup_id))
-                bucket = cgroup_id & layout.FRONT_MASK
-                if self._front[bucket] & _REST == cgroup_id & _REST:
-                    self._front[bucket] = _LOOK_BEHIND
+                self._take_out(cgroup_id)
 
     def sweep(self, slot: int) -> int:
         """Takes out every cgroup of a slot, and clears the words that no id needs. How many were taken out."""
         with self._lock:
             gone = [cgroup_id for cgroup_id, its in self._all() if its == slot]
             for cgroup_id in gone:
-                bpfcalls.delete(self._hash, _ID.pack(cgroup_id))
+                self._take_out(cgroup_id)
             members = {cgroup_id & layout.FRONT_MASK: (cgroup_id, its) for cgroup_id, its in self._all()}
             for bucket, word in enumerate(self._front):
                 if word and bucket not in members:
@@ -89,8 +86,15 @@ class CgroupTable:
 
     def _show(self, cgroup_id: int, slot: int) -> None:
         bucket = cgroup_id & layout.FRONT_MASK
-        if not self._front[bucket]:
+        word = self._front[bucket]
+        if not word or word & _REST == cgroup_id & _REST:
             self._front[bucket] = cgroup_id & _REST | slot
+
+    def _take_out(self, cgroup_id: int) -> None:
+        bpfcalls.delete(self._hash, _ID.pack(cgroup_id))
+        bucket = cgroup_id & layout.FRONT_MASK
+        if self._front[bucket] & _REST == cgroup_id & _REST:
+            self._front[bucket] = _LOOK_BEHIND
 
     def _all(self) -> list[tuple[int, int]]:
         found = bpfcalls.items(self._hash, _ID.size, _SLOT.size, CGROUPS)

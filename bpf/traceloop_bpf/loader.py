@@ -84,7 +84,7 @@ def _serve(fd: int, values: dict[str, int]) -> None:
         from bcc import BPF, lib  # noqa: PLC0415 - nowhere else, for its memory
     except ImportError as error:
         raise LoadError(f"{error}: install python3-bpfcc, for {sys.executable}") from error
-    values |= {f"TL_OFFSET_{name}": offset for name, offset in btf.offsets().items()}
+    values |= btf.read()
     flags = [f"-I{_HERE}", *(f"-D{name}={value}" for name, value in values.items())]
     module = BPF(src_file=str(_HERE / "tracer.bpf.c"), cflags=flags)
     fds = {name: module[name].map_fd for name in MAPS}

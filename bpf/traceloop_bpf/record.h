@@ -93,7 +93,7 @@ struct tl_signal { /* TL_SIGNAL; header.nr is the signal's number */
 struct tl_task_exit { /* TL_TASK_EXIT */
 	struct tl_header header;
 	__u32 code;       /* as wait(2) reports it: status << 8, or the signal, | 0x80 with a core dump */
-	__u32 group_dead; /* 1: the last thread of its process, and code is the process's */
+	__u32 group_dead; /* 1: no other thread of its process is left, and code is the process's */
 };
 
 /* An item is what a pointer argument pointed at. Items stand behind the registers or the result. */

@@ -19,49 +19,10 @@
 #include "record.h"
 #include "arch_x86_64.h"
 
-#define ROUND8(n) (((n) + 7) & ~7ULL)
-#define FIXED_MAX (sizeof(struct tl_header) + 8 + 8 + 6 * 8) /* header, wide number, result, registers */
-#define RECORD_MAX (FIXED_MAX + TL_CALL_MAX + sizeof(struct tl_item) + ROUND8(TL_ITEM_MAX + 2))
-#define PREFIX (sizeof(struct tl_chunk) + sizeof(struct tl_base))
-#define ROUNDS 40 /* most items and steps of one call */
+#include "ring.bpf.h"
+#include "capture.bpf.h"
 
-struct message { /* struct user_msghdr */
-	u64 name;
-	u32 name_length, pad;
-	u64 iov, iov_count;
-	u64 control, control_length;
-	u64 flags;
-};
-
-/* What capture() keeps in map memory, where the verifier sees unknown numbers in every round and so checks one. */
-struct scratch {
-	u64 arg[8]; /* [TL_LENGTH_RESULT], [TL_LENGTH_ONE] */
-	u64 frame[TL_FRAME_WORDS];
-	u64 length;       /* of the record so far */
-	u64 rule, end;    /* next rule, and where to stop */
-	u64 exit_end;     /* where to stop after the entry rules are read again at exit */
-	u64 wanted;       /* bit per argument */
-	u64 failed;       /* bit per argument that could not be read */
-	u64 list;         /* tl_kind of the list that is being walked; 0: none */
-	u64 list_at, list_count, list_next;
-	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
-	u64 list_arg, list_out;
-	u64 result;
-	struct message message;
-	u64 pad[4];
-};
-
-struct ring {
-	struct tl_ring head;
-	struct tl_cpu cpu[TL_CPUS];
-	struct scratch scratch[TL_CPUS];
-	u8 data[TL_RING_SIZE + TL_SLACK];
-};
-
-_Static_assert(sizeof(struct scratch) == TL_SCRATCH_SIZE, "TL_SCRATCH_SIZE");
-_Static_assert(__builtin_offsetof(struct ring, data) == TL_DATA_OFFSET, "TL_DATA_OFFSET");
-_Static_assert(RECORD_MAX <= TL_SLACK && PREFIX + RECORD_MAX <= TL_CHUNK_SIZE, "a record fits a chunk");
-
+/* BCC rewrites what is done with maps in this file alone, so all of that is here. */
 BPF_F_TABLE("array", u32, struct ring, ring_template, 1, BPF_F_MMAPABLE);
 BPF_ARRAY_OF_MAPS(rings, "ring_template", TL_SLOTS);
 BPF_F_TABLE("array", int, u64, cgroup_front, TL_FRONT_MASK + 1, BPF_F_MMAPABLE);
@@ -93,121 +54,6 @@ TL_INLINE struct ring *ring_of_cgroup(u64 id)
 	return bpf_map_lookup_elem(map, &only);
 }
 
-TL_INLINE struct tl_header *header_at(struct ring *ring, u64 pos)
-{
-	u64 offset = pos & (TL_RING_SIZE - 1) & ~7ULL;
-	TL_OPAQUE(offset);
-	return (struct tl_header *)(ring->data + offset);
-}
-
-TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
-{
-	TL_PUBLISH(header->stamp, (u32)(pos >> 3) ^ ring->head.cookie);
-}
-
-#define LENGTH_TYPE(bytes, type) ((bytes) >> 3 | (type) << TL_LENGTH_BITS)
-
-/* A CPU's way from one record to the next. */
-struct writer {
-	struct ring *ring;
-	struct tl_cpu *cpu;
-	u64 from; /* first position written */
-	u64 pos;  /* of the record */
-	u64 tid_pid;
-	u64 now_ns;
-};
-
-/* Finds room for a record of at most `bytes`, behind a new chunk and base where one is due. False: not recorded. */
-TL_INLINE bool begin(struct writer *w, u64 bytes)
-{
-	struct ring *ring = w->ring;
-	struct tl_cpu *cpu = w->cpu;
-	if (cpu->busy) { /* a program on this CPU was interrupted in the middle of a record */
-		cpu->dropped++;
-		return false;
-	}
-	TL_PUBLISH(cpu->busy, cpu->pos + 1);
-	w->tid_pid = bpf_get_current_pid_tgid();
-	w->now_ns = bpf_ktime_get_boot_ns();
-
-	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
-	u32 renames = ring->head.renames;
-	bool chunk = false;
-	/* A new chunk where this one is full, or so old that the others are about to lap it. */
-	if (pos + bytes + PREFIX > end || head - pos > TL_RING_SIZE - 2 * TL_CHUNK_SIZE) {
-		pos = __sync_fetch_and_add(&ring->head.head, TL_CHUNK_SIZE);
-		TL_PUBLISH(cpu->busy, pos + 1);
-		TL_PUBLISH(cpu->pos, pos);
-		TL_PUBLISH(cpu->end, pos + TL_CHUNK_SIZE);
-		chunk = true;
-	}
-	w->from = pos;
-	if (chunk) {
-		struct tl_chunk *c = (struct tl_chunk *)header_at(ring, pos);
-		c->header.tid = 0;
-		c->header.delta_ns = 0;
-		c->header.nr = 0;
-		c->header.length_type = LENGTH_TYPE(sizeof *c, TL_CHUNK);
-		c->records = cpu->records;
-		c->events = cpu->events;
-		c->cpu = bpf_get_smp_processor_id();
-		c->pad = 0;
-		stamp(ring, &c->header, pos);
-		pos += sizeof *c;
-	}
-	if (chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
-		struct tl_base *b = (struct tl_base *)header_at(ring, pos);
-		b->header.tid = w->tid_pid;
-		b->header.delta_ns = w->tid_pid >> 32;
-		b->header.nr = 0;
-		b->header.length_type = LENGTH_TYPE(sizeof *b, TL_BASE);
-		b->ts_ns = w->now_ns;
-		bpf_get_current_comm(b->comm, sizeof b->comm);
-		cpu->tid = w->tid_pid;
-		cpu->renames = renames;
-		cpu->base_ns = w->now_ns;
-		stamp(ring, &b->header, pos);
-		pos += sizeof *b;
-	}
-	w->pos = pos;
-	return true;
-}
-
-/* Publishes the record of `bytes` bytes, and says so if the ring has been lapped meanwhile. */
-TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type, u16 nr)
-{
-	struct ring *ring = w->ring;
-	struct tl_cpu *cpu = w->cpu;
-	header->tid = w->tid_pid;
-	header->delta_ns = w->now_ns - cpu->base_ns;
-	header->nr = nr;
-	header->length_type = LENGTH_TYPE(bytes, type);
-#ifdef TL_TEST_STALL
-	if (bpf_get_smp_processor_id() == 0 && (bpf_get_prandom_u32() & 2047) == 0) {
-#pragma clang loop unroll(disable)
-		for (int i = 0; i < TL_TEST_STALL; i++)
-			bpf_ktime_get_ns();
-	}
-#endif
-	stamp(ring, header, w->pos);
-	cpu->records++;
-	if (type != TL_EXIT)
-		cpu->events++;
-	TL_PUBLISH(cpu->pos, w->pos + bytes);
-	u64 head = *(volatile u64 *)&ring->head.head;
-	if (head - w->from > TL_RING_SIZE - TL_CHUNK_SIZE) {
-		u64 n = cpu->late_count;
-		TL_OPAQUE(n);
-		n &= TL_LATE - 1;
-		cpu->late[n].from = w->from;
-		cpu->late[n].to = w->pos + bytes;
-		cpu->late[n].head = head;
-		TL_BARRIER();
-		cpu->late_count++;
-	}
-	TL_PUBLISH(cpu->busy, 0);
-}
-
 TL_INLINE bool open_writer(struct writer *w, u64 bytes)
 {
 	w->ring = ring_of_cgroup(bpf_get_current_cgroup_id());
@@ -217,204 +63,12 @@ TL_INLINE bool open_writer(struct writer *w, u64 bytes)
 	return begin(w, bytes);
 }
 
-/*
- * Appends an item for each pointer argument, by the call's rules: a flat work list. A rule is one item, or starts a
- * list, whose elements then are items.
- */
-TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *call)
-{
-	s->list = 0;
-#pragma clang loop unroll(disable)
-	for (int round = 0; round < ROUNDS; round++) {
-		u64 length = s->length, from, size, seen;
-		TL_OPAQUE(length);
-		if (length > FIXED_MAX + TL_CALL_MAX)
-			break;
-		u64 offset = start + length;
-		TL_OPAQUE(offset);
-		struct tl_item *item = (struct tl_item *)(data + offset);
-
-		if (!s->list) {
-			u64 n = s->rule;
-			if (n >= s->end) {
-				if (!s->exit_end)
-					break;
-				s->rule = TL_RULES;
-				s->end = s->exit_end;
-				s->exit_end = 0;
-				s->wanted = 0xff;
-				s->list_out = TL_ITEM_OUT;
-				s->arg[TL_LENGTH_RESULT] = s->result;
-				continue;
-			}
-			TL_OPAQUE(n);
-			if (n > 2 * TL_RULES - 1)
-				break;
-			struct tl_rule *rule = &call->rules[n];
-			s->rule = n + 1;
-			u64 arg = rule->arg & 7, kind = rule->kind;
-			from = s->arg[arg];
-			if (!from || !(s->wanted >> arg & 1))
-				continue;
-			size = s->arg[rule->length & 7];
-			s->list_arg = arg;
-			item->arg = arg;
-			item->kind = kind | s->list_out;
-			if (kind == TL_KIND_STRING)
-				goto string;
-			if (kind == TL_KIND_BUFFER) {
-				size *= rule->scale;
-				seen = size;
-				goto buffer;
-			}
-			if (kind == TL_KIND_LENGTH) {
-				u32 there = 0;
-				bpf_probe_read_user(&there, sizeof there, (void *)size);
-				seen = size = there;
-				goto buffer;
-			}
-			s->list_at = from;
-			s->list_count = size;
-			s->list_next = 0;
-			s->list_left = s->arg[TL_LENGTH_RESULT];
-			s->list = kind;
-			if (kind == TL_KIND_MSG) {
-				if (bpf_probe_read_user(&s->message, sizeof s->message, (void *)from)) {
-					s->list = 0;
-					s->message.iov_count = 0;
-				}
-				seen = size = sizeof s->message;
-				goto buffer;
-			}
-			continue;
-		}
-
-		u64 n = s->list_next;
-		s->list_next = n + 1;
-		if (s->list == TL_KIND_MSG) {
-			item->kind = TL_KIND_BUFFER | s->list_out;
-			if (n == 0) {
-				item->arg = s->list_arg | TL_SUB_NAME << TL_ITEM_SUB_SHIFT;
-				from = s->message.name;
-				seen = size = s->message.name_length;
-			} else if (n == 1) {
-				item->arg = s->list_arg | TL_SUB_CONTROL << TL_ITEM_SUB_SHIFT;
-				from = s->message.control;
-				seen = size = s->message.control_length;
-			} else {
-				s->list = TL_KIND_IOVEC;
-				s->list_next = 0;
-				s->list_at = s->message.iov;
-				s->list_count = s->message.iov_count;
-				continue;
-			}
-			if (!from)
-				continue;
-			goto buffer;
-		}
-		item->arg = s->list_arg | n << TL_ITEM_SUB_SHIFT;
-		if (s->list == TL_KIND_ARGV) {
-			u64 fault = bpf_probe_read_user(&from, sizeof from, (void *)(s->list_at + n * 8)) ? TL_ITEM_FAULT : 0;
-			if (fault || !from || n >= TL_SUB_MAX) { /* the list's end is an item too: without one it was cut */
-				item->kind = TL_KIND_ARGV | s->list_out | fault | (!fault && from ? TL_ITEM_MORE : 0);
-				item->copied = 0;
-				item->size = n;
-				s->length = length + sizeof *item;
-				if (fault)
-					s->failed |= 1ULL << (s->list_arg & 7);
-				s->list = 0;
-				continue;
-			}
-			item->kind = TL_KIND_STRING | s->list_out;
-			goto string;
-		}
-		/* TL_KIND_IOVEC */
-		u64 left = s->list_left;
-		struct { u64 base, length; } iov;
-		if (n >= s->list_count || n >= TL_SUB_MAX || !left) {
-			s->list = 0;
-			continue;
-		}
-		item->kind = TL_KIND_BUFFER | s->list_out;
-		if (bpf_probe_read_user(&iov, sizeof iov, (void *)(s->list_at + n * sizeof iov))) {
-			item->kind = TL_KIND_IOVEC | s->list_out | TL_ITEM_FAULT;
-			item->copied = 0;
-			item->size = 0;
-			s->length = length + sizeof *item;
-			s->failed |= 1ULL << (s->list_arg & 7);
-			s->list = 0;
-			continue;
-		}
-		from = iov.base;
-		size = iov.length;
-		seen = size < left ? size : left;
-		s->list_left = left - seen;
-
-buffer: {
-			u64 copied = seen;
-			if (copied > TL_ITEM_MAX)
-				copied = TL_ITEM_MAX;
-			TL_OPAQUE(copied);
-			if (copied > TL_ITEM_MAX)
-				copied = TL_ITEM_MAX;
-			u8 flags = seen > TL_ITEM_MAX ? TL_ITEM_MORE : 0;
-			if (bpf_probe_read_user(item + 1, copied, (void *)from)) {
-				/* Up to the page's end: the next one may not be there. */
-				u64 rest = 4096 - (from & 4095);
-				flags = TL_ITEM_FAULT;
-				s->failed |= 1ULL << (s->list_arg & 7);
-				if (rest < copied)
-					copied = rest;
-				TL_OPAQUE(copied);
-				if (copied > TL_ITEM_MAX)
-					copied = TL_ITEM_MAX;
-				if (bpf_probe_read_user(item + 1, copied, (void *)from))
-					copied = 0;
-			}
-			item->kind |= flags;
-			item->copied = copied;
-			item->size = size > 0xffffffffULL ? 0xffffffff : size;
-			s->length = length + ROUND8(sizeof *item + copied);
-			continue;
-		}
-string: {
-			/* Two bytes more than are kept: one for the NUL, one that tells a longer string. */
-			long got = bpf_probe_read_user_str(item + 1, TL_ITEM_MAX + 2, (void *)from);
-			u64 copied = got > 0 ? got - 1 : 0; /* "" gives 0 up to 6.1 and 1 since */
-			u8 flags = 0;
-			if (got < 0) {
-				flags = TL_ITEM_FAULT;
-				s->failed |= 1ULL << (s->list_arg & 7);
-			}
-			item->size = copied;
-			if (copied > TL_ITEM_MAX) {
-				copied = TL_ITEM_MAX;
-				flags = TL_ITEM_MORE;
-			}
-			TL_OPAQUE(copied);
-			if (copied > TL_ITEM_MAX)
-				copied = TL_ITEM_MAX;
-			item->kind |= flags;
-			item->copied = copied;
-			s->length = length + ROUND8(sizeof *item + copied);
-		}
-	}
-}
-
 TL_INLINE struct tl_call *find_call(u64 nr, bool compat)
 {
 	if (nr >= TL_CALLS)
 		nr = 0x1ff; /* beyond every table, and kept empty */
 	int key = nr + (compat ? TL_CALLS : 0);
 	return calls.lookup(&key);
-}
-
-TL_INLINE u64 recorded_length(u64 length)
-{
-	TL_OPAQUE(length);
-	if (length > RECORD_MAX)
-		length = RECORD_MAX;
-	return length;
 }
 
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
@@ -487,7 +141,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	w.cpu = &w.ring->cpu[cpu];
 	struct scratch *s = &w.ring->scratch[cpu];
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
-	u64 nr = s->frame[F_NR];
+	u64 nr = (s64)(s32)s->frame[F_NR]; /* as sys_enter is given it */
 	s64 result = ctx->args[1];
 	bool compat = tl_frame_is_compat(s->frame);
 	struct tl_call *call = find_call(nr, compat);
@@ -588,7 +242,7 @@ TL_INLINE u64 read64(u64 at)
 
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h: all threads are to exit, with group_exit_code */
 
-int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct *, ...) */
+int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct *, [bool group_dead]) */
 {
 	u64 task = ctx->args[0];
 	struct writer w = {};
@@ -601,7 +255,11 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	}
 	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
 	u64 process = read64(task + TL_OFFSET_SIGNAL);
+#ifdef TL_GROUP_DEAD_IS_ARGUMENT
+	u32 group_dead = ctx->args[1], code;
+#else /* two threads that end at once may both see themselves the last */
 	u32 group_dead = !read32(process + TL_OFFSET_LIVE), code;
+#endif
 	if (!group_dead)
 		code = read32(task + TL_OFFSET_EXIT_CODE);
 	else if (read32(process + TL_OFFSET_SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT)

@@ -39,7 +39,6 @@ class _Watch:
 
     events_fd: int
     pidfd: int
-    was_populated: bool = False
 
     def close(self) -> None:
         os.close(self.events_fd)
@@ -265,10 +264,10 @@ class Recorder:
             watch = self._watches.get(trace.id)
             if watch is None:
                 return
+            assert trace.recording is not None
             populated = cgroupfs.populated(watch.events_fd)
-            if populated:
-                watch.was_populated = True
-            elif populated is None or watch.was_populated:  # one that was added may be empty at first
+            # One that was added may be empty at first: nothing is recorded of it yet.
+            if populated is None or (not populated and trace.recording.ring.headers().head):
                 self._end(trace, "its last process has ended")
 
     def _init_ended(self, trace: Trace) -> None:
@@ -278,7 +277,6 @@ class Recorder:
                 self._loop.unwatch(watch.pidfd)
                 os.close(watch.pidfd)
                 watch.pidfd = -1
-                watch.was_populated = True
         self._look_later(trace, _LOOK_AGAIN_S)
 
     def _look_later(self, trace: Trace, delay_s: float) -> None:

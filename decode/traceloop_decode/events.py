@@ -114,10 +114,11 @@ def _end(call: Call, record: Record, body: _Body) -> Call:
 
 
 def _merge(arg: Arg, items: tuple[Item, ...]) -> Arg:
-    # What was read again replaces what could not be read at entry; output comes behind input.
-    if any(not item.out for item in items):
-        return replace(arg, items=items)
-    return replace(arg, items=arg.items + items)
+    # What was read again replaces what could not be read at entry, and that alone: memory may have changed since.
+    # Output comes behind input.
+    again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
+    readable = arg.items and not any(item.fault for item in arg.items)
+    return replace(arg, items=(arg.items if readable else again or arg.items) + output)
 
 
 def _build(record: Record, body: _Body, *, entry_lost: bool = False) -> Call:

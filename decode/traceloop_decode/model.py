@@ -107,7 +107,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class TaskExit:
-    """A thread ended. code: as wait(2) reports it. group_dead: it was its process's last, and code is the process's."""
+    """A thread ended. code: as wait(2) reports it.
+
+    group_dead: no other thread of its process is left, and code is the process's. Before Linux 6.16, two threads that
+    end at once may both say so.
+    """
 
     ts_ns: int
     cpu: int

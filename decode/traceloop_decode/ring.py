@@ -53,7 +53,6 @@ class Cpu(NamedTuple):
     busy: int
     dropped: int
     late: tuple[tuple[int, int, int], ...]
-    late_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,40 +78,35 @@ class Headers:
 
 def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:
     for at in range(layout.RING.size, layout.headers_size(cpus), layout.CPU.size):
-        pos, end, records, events, busy, _base, _tid, _renames, dropped, late, late_count, _open = (
+        pos, end, records, events, busy, _base, _tid, _renames, dropped, late, _late_count, _open = (
             layout.CPU.unpack_from(headers, at)
         )
-        yield Cpu(pos, end, records, events, busy, dropped, tuple(layout.LATE_ENTRY.iter_unpack(late)), late_count)
+        yield Cpu(pos, end, records, events, busy, dropped, tuple(layout.LATE_ENTRY.iter_unpack(late)))
 
 
 class _Damage:
     """Where a program that stalled for a lap may have written into another's chunk.
 
     Each entry is a range of positions that were written late, and the head at which the write was over: records
-    reserved before that, and lying where the range lies in the ring, may be damaged.
+    reserved before that, and lying where the range lies in the ring, may be damaged. One CPU's late writes are a lap
+    apart, since it looks at the head before each, so what falls off its list concerns no one any more.
     """
 
     def __init__(self, copies: list[Headers], ring_size: int, chunk_size: int) -> None:
         self.ring_size = ring_size
-        self.floor = 0  # below it, nothing is known
         ranges: set[tuple[int, int, int | None]] = set()
         for copy in copies:
             for cpu in copy.cpus:
                 if cpu.busy:
                     start = cpu.busy - 1
                     ranges.add((start, start - start % chunk_size + chunk_size, None))
-                kept = [entry for entry in cpu.late if entry[2]]
-                ranges.update(kept)
-                if cpu.late_count > layout.LATE and kept:
-                    self.floor = max(self.floor, min(head for _, _, head in kept))
+                ranges.update(entry for entry in cpu.late if entry[2])
         self.ranges = tuple((start, to, head) for start, to, head in ranges if start < to)
 
     def __bool__(self) -> bool:
-        return bool(self.ranges) or self.floor > 0
+        return bool(self.ranges)
 
     def touches(self, pos: int, length: int) -> bool:
-        if pos < self.floor:
-            return True
         for start, to, head in self.ranges:
             distance = pos - start
             if distance <= 0 or (head is not None and pos >= head):
@@ -189,8 +183,8 @@ class Ring:
             if missing[0] > 0:
                 yield Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)
             reason, complete = "rejected", walk.whole and chunk.current
-        # A CPU counts a record before it moves its pos: where the cut fell between, nothing is missing.
-        if not complete and owner.records > seen_records:
+        # A CPU counts a record before it moves its pos: where the cut fell between, one seems to be missing and is not.
+        if owner.records - seen_records > (1 if complete else 0):
             yield Lost(ts_ns, cpu, max(0, owner.events - seen_events), owner.records - seen_records, reason)
         if owner.dropped:
             yield Lost(ts_ns, cpu, owner.dropped, owner.dropped, "dropped")

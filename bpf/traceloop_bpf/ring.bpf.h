@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * A ring as the recorder writes it, and a record's way into it: make room, then publish.
+ */
+
+#define ROUND8(n) (((n) + 7) & ~7ULL)
+#define FIXED_MAX (sizeof(struct tl_header) + 8 + 8 + 6 * 8) /* header, wide number, result, registers */
+#define RECORD_MAX (FIXED_MAX + TL_CALL_MAX + sizeof(struct tl_item) + ROUND8(TL_ITEM_MAX + 2))
+#define PREFIX (sizeof(struct tl_chunk) + sizeof(struct tl_base))
+
+struct message { /* struct user_msghdr */
+	u64 name;
+	u32 name_length, pad;
+	u64 iov, iov_count;
+	u64 control, control_length;
+	u64 flags;
+};
+
+/* What capture() keeps in map memory, where the verifier sees unknown numbers in every round and so checks one. */
+struct scratch {
+	u64 arg[8]; /* [TL_LENGTH_RESULT], [TL_LENGTH_ONE] */
+	u64 frame[TL_FRAME_WORDS];
+	u64 length;       /* of the record so far */
+	u64 rule, end;    /* next rule, and where to stop */
+	u64 exit_end;     /* where to stop after the entry rules are read again at exit */
+	u64 wanted;       /* bit per argument */
+	u64 failed;       /* bit per argument that could not be read */
+	u64 list;         /* tl_kind of the list that is being walked; 0: none */
+	u64 list_at, list_count, list_next;
+	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
+	u64 list_arg, list_out;
+	u64 result;
+	struct message message;
+	u64 pad[4];
+};
+
+struct ring {
+	struct tl_ring head;
+	struct tl_cpu cpu[TL_CPUS];
+	struct scratch scratch[TL_CPUS];
+	u8 data[TL_RING_SIZE + TL_SLACK];
+};
+
+_Static_assert(sizeof(struct scratch) == TL_SCRATCH_SIZE, "TL_SCRATCH_SIZE");
+_Static_assert(__builtin_offsetof(struct ring, data) == TL_DATA_OFFSET, "TL_DATA_OFFSET");
+_Static_assert(RECORD_MAX <= TL_SLACK && PREFIX + RECORD_MAX <= TL_CHUNK_SIZE, "a record fits a chunk");
+
+TL_INLINE struct tl_header *header_at(struct ring *ring, u64 pos)
+{
+	u64 offset = pos & (TL_RING_SIZE - 1) & ~7ULL;
+	TL_OPAQUE(offset);
+	return (struct tl_header *)(ring->data + offset);
+}
+
+TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
+{
+	TL_PUBLISH(header->stamp, (u32)(pos >> 3) ^ ring->head.cookie);
+}
+
+#define LENGTH_TYPE(bytes, type) ((bytes) >> 3 | (type) << TL_LENGTH_BITS)
+
+/* A CPU's way from one record to the next. */
+struct writer {
+	struct ring *ring;
+	struct tl_cpu *cpu;
+	u64 from; /* first position written */
+	u64 pos;  /* of the record */
+	u64 tid_pid;
+	u64 now_ns;
+};
+
+/* Finds room for a record of at most `bytes`, behind a new chunk and base where one is due. False: not recorded. */
+TL_INLINE bool begin(struct writer *w, u64 bytes)
+{
+	struct ring *ring = w->ring;
+	struct tl_cpu *cpu = w->cpu;
+	if (cpu->busy) { /* a program on this CPU was interrupted in the middle of a record */
+		cpu->dropped++;
+		return false;
+	}
+	TL_PUBLISH(cpu->busy, cpu->pos + 1);
+	w->tid_pid = bpf_get_current_pid_tgid();
+	w->now_ns = bpf_ktime_get_boot_ns();
+
+	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
+	u32 renames = ring->head.renames;
+	bool chunk = false;
+	/* A new chunk where this one is full, or so old that the others would soon lap it, and what is new in it. */
+	if (pos + bytes + PREFIX > end || head - pos > TL_RING_SIZE / 2) {
+		pos = __sync_fetch_and_add(&ring->head.head, TL_CHUNK_SIZE);
+		TL_PUBLISH(cpu->busy, pos + 1);
+		TL_PUBLISH(cpu->pos, pos);
+		TL_PUBLISH(cpu->end, pos + TL_CHUNK_SIZE);
+		chunk = true;
+	}
+	w->from = pos;
+	if (chunk) {
+		struct tl_chunk *c = (struct tl_chunk *)header_at(ring, pos);
+		c->header.tid = 0;
+		c->header.delta_ns = 0;
+		c->header.nr = 0;
+		c->header.length_type = LENGTH_TYPE(sizeof *c, TL_CHUNK);
+		c->records = cpu->records;
+		c->events = cpu->events;
+		c->cpu = bpf_get_smp_processor_id();
+		c->pad = 0;
+		stamp(ring, &c->header, pos);
+		pos += sizeof *c;
+	}
+	if (chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
+		struct tl_base *b = (struct tl_base *)header_at(ring, pos);
+		b->header.tid = w->tid_pid;
+		b->header.delta_ns = w->tid_pid >> 32;
+		b->header.nr = 0;
+		b->header.length_type = LENGTH_TYPE(sizeof *b, TL_BASE);
+		b->ts_ns = w->now_ns;
+		bpf_get_current_comm(b->comm, sizeof b->comm);
+		cpu->tid = w->tid_pid;
+		cpu->renames = renames;
+		cpu->base_ns = w->now_ns;
+		stamp(ring, &b->header, pos);
+		pos += sizeof *b;
+	}
+	w->pos = pos;
+	return true;
+}
+
+/* Publishes the record of `bytes` bytes, and says so if the ring has been lapped meanwhile. */
+TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type, u16 nr)
+{
+	struct ring *ring = w->ring;
+	struct tl_cpu *cpu = w->cpu;
+	header->tid = w->tid_pid;
+	header->delta_ns = w->now_ns - cpu->base_ns;
+	header->nr = nr;
+	header->length_type = LENGTH_TYPE(bytes, type);
+#ifdef TL_TEST_STALL
+	if (bpf_get_smp_processor_id() == 0 && (bpf_get_prandom_u32() & 2047) == 0) {
+#pragma clang loop unroll(disable)
+		for (int i = 0; i < TL_TEST_STALL; i++)
+			bpf_ktime_get_ns();
+	}
+#endif
+	stamp(ring, header, w->pos);
+	cpu->records++;
+	if (type != TL_EXIT)
+		cpu->events++;
+	TL_PUBLISH(cpu->pos, w->pos + bytes);
+	u64 head = *(volatile u64 *)&ring->head.head;
+	if (head - w->from > TL_RING_SIZE - TL_CHUNK_SIZE) {
+		u64 n = cpu->late_count;
+		TL_OPAQUE(n);
+		n &= TL_LATE - 1;
+		cpu->late[n].from = w->from;
+		cpu->late[n].to = w->pos + bytes;
+		cpu->late[n].head = head;
+		TL_BARRIER();
+		cpu->late_count++;
+	}
+	TL_PUBLISH(cpu->busy, 0);
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures, and the one place that decides whether tests that need the kernel or a runtime can run here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
+from pathlib import Path
+
+import pytest
+from recorder import Container, Workloads, cgroup2_mount
+
+from traceloop_bpf.tracer import Tracer
+
+
+@cache
+def _kernel_lacks() -> str | None:
+    checks = {
+        "root": os.geteuid() == 0,
+        "/sys/kernel/btf/vmlinux": Path("/sys/kernel/btf/vmlinux").exists(),
+        "a mounted cgroup2": cgroup2_mount() is not None,
+        "python3-bpfcc": importlib.util.find_spec("bcc") is not None,
+        "gcc": shutil.which("gcc") is not None,
+    }
+    return next((what for what, there in checks.items() if not there), None)
+
+
+@cache
+def _runtime_lacks() -> str | None:
+    return None if shutil.which("runc") else "runc"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, lacks in (("kernel", _kernel_lacks), ("runtime", _runtime_lacks)):
+        if item.get_closest_marker(marker) and (what := lacks()):
+            if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1":
+                pytest.fail(f"needs {what}, and TRACELOOP_REQUIRE_KERNEL=1 forbids to skip", pytrace=False)
+            pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
+    """`workload("name")` is the path of the compiled tests/workloads/name.c."""
+    return Workloads(tmp_path_factory.mktemp("workloads"))
+
+
+@pytest.fixture(scope="session")
+def tracer() -> Iterator[Tracer]:
+    """The recorder as the daemon loads it, for all tests that need no other sizes."""
+    with closing(Tracer()) as tracer:
+        yield tracer
+
+
+@pytest.fixture
+def container(tracer: Tracer) -> Iterator[Container]:
+    """A recorded cgroup."""
+    with Container(tracer) as container:
+        yield container
+
+
+@pytest.fixture
+def containers(tracer: Tracer) -> Iterator[Callable[..., Container]]:
+    """Makes recorded cgroups: as many as are asked for."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Container(tracer, **settings))

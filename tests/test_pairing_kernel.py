@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real threads, processes, signals and ends: each exit finds its entry, and each event its thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from struct import unpack_from
+from subprocess import DEVNULL
+
+import pytest
+from recorder import TIMEOUT_S, Container, Workloads, entered, raw, returned, text
+
+from traceloop_bpf.tracer import Tracer
+from traceloop_decode.model import Call, Entered, Signal, TaskExit
+
+pytestmark = pytest.mark.kernel
+
+FUTEX_WAIT_PRIVATE = 128
+ERESTARTSYS, ERESTARTNOHAND = 512, 514  # include/linux/errno.h: never seen by programs
+SIGKILL, SIGUSR1, SIGSEGV, SIGABRT = 9, 10, 11, 6
+
+
+@pytest.fixture
+def large() -> Iterator[Container]:
+    """A container with a ring of 8 MiB."""
+    with closing(Tracer(ring_size=8 << 20, pool_size=1)) as tracer, Container(tracer) as container:
+        yield container
+
+
+def test_3000_threads_blocked_at_once(large: Container, workload: Workloads) -> None:
+    threads = 3000
+    ((words, total),) = (map(int, line.split()) for line in large.run(workload("futex_threads"), str(threads)))
+    assert total == 0
+    found = large.events()  # none is lost
+    waits = {raw(call)[4] >> 32: call for call in returned(found) if call.name == "futex" and raw(call)[4] & 0xF == 5}
+    assert waits.keys() == set(range(threads))
+    for n, call in waits.items():
+        assert raw(call) == (words + 4 * n, FUTEX_WAIT_PRIVATE, 7 * n + 1, 0, n << 32 | 5, 11 * n + 3)
+        assert (call.result, call.entry_lost) == (0, False)
+    assert len({call.tid for call in waits.values()}) == threads
+    # Blocked at once: the last went to sleep before the first returned.
+    assert max(call.ts_ns for call in waits.values()) < min(call.end_ns or 0 for call in waits.values())
+
+
+def test_execve_of_another_thread_than_the_leader(container: Container, workload: Workloads) -> None:
+    ((pid, tid),) = (map(int, line.split()) for line in container.run(workload("exec_thread")))
+    (call,) = (call for call in container.calls("execve") if call.tid == tid)
+    assert (call.pid, call.comm, call.end_comm, call.result) == (pid, "exec_thread", "true", 0)
+    assert text(call, 0) == b"/bin/true"
+    assert [item.data for item in call.args[1].items] == [b"true", b"of", b"thread", b""]
+    assert not call.entry_lost
+
+
+def test_killed_in_mid_call(container: Container, workload: Workloads) -> None:
+    (line,) = container.run(workload("killed"), status=-SIGKILL)
+    found = container.events()
+    blocked = [event.call for event in found if isinstance(event, Entered) and event.call.tid == int(line)][-1]
+    assert (blocked.name, blocked.result) == ("futex", None)
+    # What the kernel answers to a call that it interrupts, though the thread will not live to see it.
+    assert {call.result for call in returned(found) if call.ts_ns == blocked.ts_ns} <= {-ERESTARTSYS}
+    ends = [event for event in found if isinstance(event, TaskExit) and event.pid == blocked.pid]
+    assert [end.code for end in ends] == [SIGKILL, SIGKILL]
+    assert ends[1].group_dead  # and perhaps the first, if they ended at once
+
+
+def test_a_call_that_never_returns(container: Container) -> None:
+    container.run("sh", "-c", "exit 3", status=3)
+    last, end = container.events()[-2:]
+    assert isinstance(last, Entered)
+    assert (last.call.name, raw(last.call)[0]) == ("exit_group", 3)
+    assert isinstance(end, TaskExit)
+    assert (end.tid, end.code) == (last.call.tid, 3 << 8)
+
+
+def test_children(container: Container, workload: Workloads) -> None:
+    """fork, vfork, clone and clone3: the 0 that they return in the child is the child's own."""
+    (parent_pid, _), *children = [tuple(map(int, line.split())) for line in container.run(workload("children"))]
+    found = container.events()
+    for (child, code), name in zip(children, ["fork", "vfork", "clone", "clone3"], strict=True):
+        (parent,) = (call for call in returned(found) if call.name == name and call.result == child)
+        assert (parent.entry_lost, parent.pid) == (False, parent_pid)
+        first = next(call for call in returned(found) if call.tid == child)
+        assert (first.name, first.result, first.pid, first.entry_lost) == (name, 0, child, True)
+        (end,) = (event for event in found if isinstance(event, TaskExit) and event.tid == child)
+        assert (end.code, end.group_dead) == (code << 8, True)
+        assert raw(next(call for call in entered(found) if call.tid == child))[0] == code
+        # vfork's parent waits until the child has ended.
+        assert name != "vfork" or end.ts_ns < (parent.end_ns or 0)
+
+
+def signal_pid(signal: Signal) -> int:
+    """siginfo_t.si_pid."""
+    pid: int
+    (pid,) = unpack_from("<i", signal.siginfo, 16)
+    return pid
+
+
+def test_a_handled_signal(container: Container, workload: Workloads) -> None:
+    ((pid, handler),) = (map(int, line.split()) for line in container.run(workload("signals")))
+    found = container.events()
+    (signal,) = (event for event in found if isinstance(event, Signal))
+    assert (signal.number, signal.pid, signal.tid, signal.handler) == (SIGUSR1, pid, pid, handler)
+    assert signal.flags & 0x1000_0000  # SA_RESTART
+    assert unpack_from("<iii", signal.siginfo) == (SIGUSR1, 0, 0)  # SI_USER
+    assert signal_pid(signal) == pid
+    (returning,) = (call for call in returned(found) if call.name == "rt_sigreturn")
+    assert not returning.entry_lost
+    (killing,) = (call for call in returned(found) if call.name == "kill")
+    # The call had returned before the handler ran; rt_sigreturn gives its result back.
+    assert killing.result == returning.result == 0
+    assert signal.ts_ns < returning.ts_ns
+
+
+@pytest.mark.parametrize("how", ["exit", "thread-exits-group", "last-thread-exits", "segv", "abort"])
+def test_ends(container: Container, workload: Workloads, how: str) -> None:
+    """The last thread's record has the code that wait(2) gives, whichever kernel decides on it."""
+    with container.start(workload("ends"), how, stdin=DEVNULL) as process:
+        _, status = os.waitpid(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    *others, last = (event for event in container.events() if isinstance(event, TaskExit))
+    assert (last.code, last.group_dead, last.pid) == (status, True, process.pid)
+    assert len(others) == ("thread" in how)
+    # A leader that ends while the last thread does may already speak for the process.
+    assert {(end.code, end.group_dead) for end in others} <= {(5 << 8, False), (status, True)}
+    assert process.returncode == {"exit": 7, "thread-exits-group": 3, "segv": -11, "abort": -6}.get(
+        how, process.returncode
+    )
+
+
+def test_the_signal_that_ended_it(container: Container, workload: Workloads) -> None:
+    container.run(workload("ends"), "segv", status=-SIGSEGV)
+    signal, end = container.events()[-2:]
+    assert isinstance(signal, Signal)
+    assert isinstance(end, TaskExit)
+    number, _, code, _, address = unpack_from("<iiiiQ", signal.siginfo)
+    assert (signal.number, number, code, address, signal.handler) == (SIGSEGV, SIGSEGV, 1, 8, 0)  # SEGV_MAPERR at 8
+
+
+@pytest.mark.parametrize(("how", "status", "code"), [("thread-exits-group", 3, 3 << 8), ("segv", -11, 11)])
+def test_exit_code_of_the_container(tracer: Tracer, workload: Workloads, how: str, status: int, code: int) -> None:
+    with Container(tracer) as container, container.start("cat") as process:
+        # Until its init is known a container's end is not noted; then its own end alone is.
+        container.recording.ring.set_init_pid(process.pid)
+        container.run(workload("ends"), how, status=status)
+        assert not container.recording.ring.headers().exited
+    with Container(tracer) as container:
+        with container.start("sh", "-c", 'read go && exec "$@"', "sh", workload("ends"), how) as process:
+            container.recording.ring.set_init_pid(process.pid)
+            process.communicate(b"go\n", timeout=TIMEOUT_S)
+        headers = container.recording.ring.headers()
+        assert (process.returncode, headers.exited, headers.exit_code & ~0x80) == (status, True, code)
+        end = next(event for event in container.events() if isinstance(event, TaskExit) and event.group_dead)
+        assert (headers.init_pid, headers.exit_code) == (end.pid, end.code) == (process.pid, end.code)
+        assert abs(headers.exit_ns - end.ts_ns) < 1_000_000_000
+
+
+def test_numbers_that_do_not_exist(container: Container, workload: Workloads) -> None:
+    (pid,) = map(int, container.run(workload("unknown_calls")))
+    found = [call for call in container.calls() if call.name.startswith("syscall_") and call.pid == pid]
+    assert [call.name for call in found] == [
+        *("syscall_0x270f", "syscall_0x1ff", "syscall_0x200", "syscall_0xfff"),
+        *("syscall_0xffffffffdeadbeef", "syscall_0xffffffffffffffff"),
+    ]
+    for call in found:
+        assert (raw(call), call.result) == ((1, 2, 3, 0x123456789ABCDEF0, 5, 6), -errno.ENOSYS)
+        assert not call.entry_lost
+
+
+def test_32_bit_calls(container: Container, workload: Workloads) -> None:
+    (pid,) = map(int, container.run(workload("compat")))
+    found = container.calls()
+    compat = [call for call in found if call.compat]
+    assert [(call.name, call.result) for call in compat] == [
+        ("getpid", pid),
+        ("writev", -errno.EFAULT),
+        ("syscall_0x3e7", -errno.ENOSYS),
+    ]
+    assert [raw(call)[:3] for call in compat] == [(), (1, 0, 2), (1, 2, 3)]
+    (plain,) = (call for call in found if call.name == "getpid" and not call.compat)
+    assert plain.result == pid
+
+
+def test_a_call_that_seccomp_refused(container: Container, workload: Workloads) -> None:
+    container.run(workload("seccomp"))
+    found = container.events()
+    before, refused, after = (call for call in returned(found) if call.name in ("getppid", "mkdir"))
+    assert (refused.name, refused.result, refused.entry_lost) == ("mkdir", -errno.EPERM, True)
+    assert (text(refused, 0), raw(refused)[1]) == (b"/tmp/refused", 0o751)
+    assert {type(event) for event in found if isinstance(event, Call) and event in (before, after)} == {Call}
+
+
+def test_names_of_threads(container: Container, workload: Workloads) -> None:
+    container.run(workload("names"))
+    marks = {raw(call)[1]: call.comm for call in container.calls("lseek") if raw(call)[0] == 0xFFFF_FFFF}
+    assert marks == {1: "names", 2: "by-itself", 3: "by-another"}
+
+
+def test_the_name_after_execve(container: Container) -> None:
+    container.run("true")
+    (call,) = (call for call in container.calls("execve") if call.result == 0)
+    assert (call.comm, call.end_comm) == ("sh", "true")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slots and rings: many at once, used again, and none of it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from recorder import TIMEOUT_S, Cgroup, Container
+
+from traceloop_bpf.tracer import Tracer
+from traceloop_decode.ring import Count
+
+pytestmark = pytest.mark.kernel
+
+
+def test_more_containers_than_are_in_stock(tracer: Tracer, containers: Callable[[], Container]) -> None:
+    many = [containers() for _ in range(20)]
+    assert len({one.recording.slot.number for one in many}) == 20
+    for n, one in enumerate(many):
+        one.run("sh", "-c", f"exit {n}", status=n)
+    for n, one in enumerate(many):
+        last = one.events()[-1]
+        assert (type(last).__name__, getattr(last, "code", None)) == ("TaskExit", n << 8)
+
+
+def test_a_slot_used_again_has_an_empty_ring(tracer: Tracer) -> None:
+    """And the calls of a cgroup that is still alive, made below the one recorded before, do not come into it."""
+    with ExitStack() as stack:
+        first = stack.enter_context(Container(tracer))
+        (first.path / "below").mkdir()
+        process = stack.enter_context(
+            first.start(
+                "sh",
+                "-c",
+                'echo $$ > "$0/cgroup.procs"; while read line; do cat /no/old; done',
+                str(first.path / "below"),
+            )
+        )
+        first.give_back()
+        tracer.pool.wait_idle()
+        seen = set()
+        while first.recording.slot.number not in seen:  # the pool gives out its stock in turn
+            other = stack.enter_context(Container(tracer))
+            seen.add(other.recording.slot.number)
+        process.communicate(b"go\n", timeout=TIMEOUT_S)
+        assert other.recording.ring.count() == Count(0, 0, 0, 0)
+        assert other.events() == []
+
+
+def test_nothing_grows(tracer: Tracer) -> None:
+    def descriptors() -> int:
+        tracer.pool.wait_idle()
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = descriptors()
+    with Cgroup() as cgroup:
+        for _ in range(60):
+            recording = tracer.record([cgroup.id])
+            tracer.stop(recording)
+            tracer.give_back(recording)
+        assert descriptors() == before
+        assert not tracer.is_recorded(cgroup.id)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ring under real programs: what is there is true, and what is not is counted, to the record."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import count as count_from
+from pathlib import Path
+from struct import Struct
+
+import pytest
+from recorder import TIMEOUT_S, Cgroup, Container, Workloads, entered, raw, returned
+
+from traceloop_bpf.tracer import Tracer
+from traceloop_decode import layout
+from traceloop_decode.events import events
+from traceloop_decode.model import Call, Entered, Event, Lost, Returned, Signal, TaskExit
+from traceloop_decode.ring import Ring
+from traceloop_decode.snapshot import Snapshot
+
+pytestmark = pytest.mark.kernel
+
+CALLS = 100_003
+"""A prime number, several times what the ring holds."""
+SNAPSHOTS = 250
+PROVED, REJECTED = 20_000, 100
+FORGED_NR = 777
+"""No table has it, and no program here calls it."""
+CYCLES = 60_000
+"""A stall's length: some 1.5 ms, in which the other CPU laps 128 KiB twice."""
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Tracer]:
+    with closing(Tracer(ring_size=128 << 10, pool_size=2)) as tracer:
+        yield tracer
+
+
+@pytest.fixture(scope="module")
+def stalling() -> Iterator[Tracer]:
+    """On CPU 0 one record in 2,048 waits before its stamp, for more than a lap of the ring."""
+    with closing(Tracer(ring_size=128 << 10, pool_size=2, defines={"TL_TEST_STALL": CYCLES})) as tracer:
+        yield tracer
+
+
+def tally(found: list[Event]) -> tuple[int, int]:
+    """Records and events that are there."""
+    sizes = {Call: 2, Entered: 1, Returned: 1, Signal: 1, TaskExit: 1, Lost: 0}
+    begun = sum(isinstance(event, (Call, Entered, Signal, TaskExit)) for event in found)
+    return sum(sizes[type(event)] for event in found), begun
+
+
+def lost(found: list[Event]) -> list[Lost]:
+    return [event for event in found if isinstance(event, Lost)]
+
+
+def test_wrap_is_accounted_for_exactly(small: Tracer, workload: Workloads) -> None:
+    with Container(small) as container:
+        with Cgroup() as outside:  # it enters the recorded one by itself
+            program = workload("count_calls", "-nostdlib", "-static")
+            outside.run(program, str(CALLS), str(container.path / "cgroup.procs"))
+        count = container.recording.ring.count()
+        found = list(events(container.snapshot()))
+    # The exit of the write by which it entered; entry and exit of each call; exit_group; the thread's end.
+    assert (count.records, count.events) == (1 + 2 * CALLS + 1 + 1, CALLS + 1 + 1)
+    there, begun = tally(found)
+    assert sum(gap.records for gap in lost(found)) == count.lost_records == count.records - there
+    assert sum(gap.events for gap in lost(found)) == count.lost_events == count.events - begun
+    assert {gap.reason for gap in lost(found)} == {"overwritten"}
+    # The last of them, without a gap, up to the end.
+    numbers = [raw(call)[1] for call in entered(found) if call.name == "lseek"]
+    assert len(numbers) > 1000
+    assert numbers == list(range(CALLS - len(numbers), CALLS))
+    assert isinstance(found[0], Lost)
+    last, end = found[-2:]
+    assert isinstance(last, Entered)
+    assert (last.call.name, type(end)) == ("exit_group", TaskExit)
+
+
+def test_a_ring_that_has_not_wrapped_has_lost_nothing(tracer: Tracer, workload: Workloads) -> None:
+    calls = 997
+    with Container(tracer) as container:
+        with Cgroup() as outside:
+            program = workload("count_calls", "-nostdlib", "-static")
+            outside.run(program, str(calls), str(container.path / "cgroup.procs"))
+        count = container.recording.ring.count()
+        found = container.events()
+    assert count == (2 * calls + 3, calls + 2, 0, 0)
+    assert tally(found) == (2 * calls + 3, calls + 2)
+    assert [raw(call)[1] for call in returned(found) if call.name == "lseek"] == list(range(calls))
+
+
+@pytest.mark.parametrize(("item_max", "call_max"), [(16, 16), (256, 1024), (4096, 16384)])
+def test_records_of_every_size_fit_their_chunks(workload: Workloads, item_max: int, call_max: int) -> None:
+    """What a call may take is reckoned before it is read: were it too little, records would run into each other."""
+    calls, vlen, where = 3001, 2, 3
+    with closing(Tracer(256 << 10, item_max, call_max, pool_size=1)) as tracer, Container(tracer) as container:
+        container.run(workload("large_records"), str(calls))
+        found = list(events(container.snapshot()))
+    assert {gap.reason for gap in lost(found)} <= {"overwritten"}
+    writes = [call for call in returned(found) if call.name == "pwritev" and not call.entry_lost]
+    numbers = [raw(call)[where] for call in writes]
+    assert len(numbers) > 10
+    assert numbers == list(range(calls - len(numbers), calls))
+    for call, n in zip(writes, numbers, strict=True):
+        count, size = 1 + n % 20, 1 + 37 * n % 5000
+        assert raw(call)[vlen] == count
+        items = call.args[1].items
+        for k, item in enumerate(items):
+            assert (item.sub, item.data) == (k, bytes([ord("a") + k]) * min(size, item_max))
+            assert (item.size, item.more, item.fault) == (size, size > item_max, False)
+        # No element is left out for any reason but that there are too many of them, or enough bytes.
+        assert len(items) == min(count, layout.SUB_MAX) or sum(len(item.data) + 16 for item in items) > call_max
+
+
+class Hammered:
+    """Judges snapshots of a container in which workloads/hammer.c runs."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+        self.seen: Counter[str] = Counter()
+        self.tids: dict[int, int] = {}
+        self.recorded = 0  # records at the end of the snapshot before
+
+    def judge(self, snapshot: Snapshot) -> None:
+        found = list(events(snapshot))
+        last: dict[int, int] = {}
+        for call in entered(found):
+            if call.name == "pwrite64":
+                self.prove(call)
+                assert last.get(call.tid, 0) < raw(call)[3], "in the order in which it was called"
+                last[call.tid] = raw(call)[3]
+        for call in returned(found):
+            if call.name == "pwrite64" and not call.entry_lost:
+                assert call.result == raw(call)[2]
+            assert call.number != FORGED_NR
+        self.account(snapshot, found)
+
+    def prove(self, call: Call) -> None:
+        """Every number in it follows from the offset; so does every byte."""
+        _, _, length, offset = raw(call)
+        words = 6 + (offset & 0xFFFF_FFFF_FFFF) % 25
+        assert length == 16 + 8 * words
+        assert self.tids.setdefault(offset >> 48, call.tid) == call.tid
+        own = offset.to_bytes(8, "little")
+        at = offset * 8 % (1 << 64) % (len(self.source) - 240) if self.source else 0
+        payload = own * 2 + (self.source[at : at + 8 * words] if self.source else own * words)
+        (item,) = call.args[1].items
+        assert item.data == payload[:256]
+        assert (item.size, item.more) == (length, length > 256)
+        self.seen["proved"] += 1
+
+    def account(self, snapshot: Snapshot, found: list[Event]) -> None:
+        """What is there and what is lost makes what the CPUs say to have written, between this snapshot and the last.
+
+        Each CPU may have counted one record more than it had published. Their numbers are copied while they change.
+        """
+        gaps, cpus = lost(found), snapshot.cpus
+        for gap in gaps:
+            self.seen[gap.reason] += gap.records
+        ring = Ring(snapshot)
+        assert not sum(cpu.dropped for cpu in ring.headers.cpus)
+        total = tally(found)[0] + sum(gap.records for gap in gaps)
+        at_cut = sum(cpu.records for cpu in ring.headers.cpus)
+        after = sum(cpu.records for cpu in Ring(flipped(snapshot)).headers.cpus)
+        assert self.recorded - cpus <= total <= after + cpus
+        self.seen["exact"] += abs(total - at_cut) <= cpus
+        self.recorded = after
+
+
+def flipped(snapshot: Snapshot) -> Snapshot:
+    """With the last copy of the headers first."""
+    return replace(snapshot, headers=snapshot.headers[::-1])
+
+
+def hammer(tracer: Tracer, program: str, *, rejected: int = 0, file: Path | None = None, source: bytes = b"") -> None:
+    """Judges at least SNAPSHOTS, and as many as it takes to have seen PROVED calls, and `rejected` records rejected."""
+    judge = Hammered(source)
+    arguments = [str(file)] if file else []
+    with Container(tracer) as container, container.start(program, *arguments) as process:
+        for taken in count_from(1):
+            judge.judge(container.snapshot())
+            if taken >= SNAPSHOTS and judge.seen["proved"] >= PROVED and judge.seen["rejected"] >= rejected:
+                break
+            assert taken < 20 * SNAPSHOTS, judge.seen
+        process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0
+        judge.judge(container.snapshot())
+        found = list(events(container.snapshot()))
+        count = container.recording.ring.count()
+        assert tally(found)[0] + sum(gap.records for gap in lost(found)) == count.records
+    print(taken, "snapshots:", dict(judge.seen))
+    assert judge.seen["overwritten"] > 0
+    assert judge.seen["exact"] > 0.95 * taken
+
+
+def test_two_threads_hammer(small: Tracer, workload: Workloads) -> None:
+    hammer(small, workload("hammer"))
+
+
+def test_two_threads_hammer_and_stall(stalling: Tracer, workload: Workloads) -> None:
+    """A writer that stalls for more than a lap: what it wrote over, or may have, is rejected and counted."""
+    hammer(stalling, workload("hammer"), rejected=REJECTED)
+
+
+@pytest.mark.parametrize("kind", ["zeros", "forged", "replayed"])
+def test_payload_that_looks_like_records(stalling: Tracer, workload: Workloads, tmp_path: Path, kind: str) -> None:
+    """Stalled writers have the reader search for what proves itself, amid payload that pretends to."""
+    if kind == "replayed":
+        with Container(stalling) as container, container.start(workload("hammer")) as process:
+            while len(source := container.snapshot().data) < 128 << 10:
+                pass
+            process.communicate(timeout=TIMEOUT_S)
+    else:
+        source = bytes(64 << 10) if kind == "zeros" else forged(64 << 10)
+    file = tmp_path / "source"
+    file.write_bytes(source)
+    hammer(stalling, workload("hammer"), rejected=REJECTED, file=file, source=source)
+
+
+def forged(size: int) -> bytes:
+    """Headers of an entry without arguments, of a base, and so on, with stamps such as positions have."""
+    chance, out = random.Random(3), bytearray()
+    while len(out) < size:
+        type_, length = chance.choice([(layout.TYPE_BASE, 40), (layout.TYPE_ENTER, 16), (layout.TYPE_EXIT, 24)])
+        stamp = (len(out) >> 3) + (chance.randrange(1 << 16) << 14)
+        out += layout.HEADER.pack(
+            stamp, chance.randrange(32768), 0, FORGED_NR, length >> 3 | type_ << layout.LENGTH_BITS
+        )
+        out += Struct("<QQQ").pack(0, 0, 0)[: length - 16]
+    return bytes(out[:size])
