@@ -86,12 +86,11 @@ def test_nothing_is_left_to_read_again(string_container: Container) -> None:
 def test_cold_arguments_of_execve(strings: Calls) -> None:
     early, late = strings["execve"]
     assert (text(early, 0), early.result) == (b"/cold/one", -errno.ENOENT)
-    assert [(item.data, item.fault) for item in early.args[1].items] == [
-        (b"", True),  # nobody has read it to this day
-        (b"two", False),
-        (b"", True),
-        (b"", False),
-    ]
+    first, two, third, end = [(item.data, item.fault) for item in early.args[1].items]
+    # Nobody has read them to this day, but in older kernels, which copy argv before they look for the file.
+    assert first in ((b"", True), (b"/cold/one", False))
+    assert third in ((b"", True), (b"/cold/two", False))
+    assert (two, end) == ((b"two", False), (b"", False))
     assert late.result == -errno.ENOEXEC
     assert [(item.kind, item.sub, item.data) for item in late.args[1].items] == [
         (layout.KIND_STRING, 0, b"/cold/one"),

@@ -69,7 +69,7 @@ class Server:
         self._listener.bind(self.path)
         self._listener.listen()
         self._behave = behave
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)  # a hook may never connect
         self._thread.start()
 
     def _serve(self) -> None:

@@ -23,6 +23,13 @@
 #include "capture.bpf.h"
 
 /* BCC rewrites what is done with maps in this file alone, so all of that is here. */
+/*
+ * Without BTF, as the rings are that user space makes: before Linux 6.2 a map with BTF and one without count as unlike
+ * (bpf_map_meta_equal: their timer_off differs), and a map of maps made from the one refuses the other.
+ */
+#undef BPF_ANNOTATE_KV_PAIR
+#define BPF_ANNOTATE_KV_PAIR(name, key, value)
+
 BPF_F_TABLE("array", u32, struct ring, ring_template, 1, BPF_F_MMAPABLE);
 BPF_ARRAY_OF_MAPS(rings, "ring_template", TL_SLOTS);
 BPF_F_TABLE("array", int, u64, cgroup_front, TL_FRONT_MASK + 1, BPF_F_MMAPABLE);
