@@ -15,8 +15,9 @@ from typing import Final
 
 _BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]  # the system call's number
 
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_LOOKUP_BATCH = 0, 1, 2, 3, 24
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 0, 1, 2, 3, 24, 26
 _TYPE_ARRAY: Final = 2
+_ENOTSUPP: Final = 524  # the kernel's own; here: no batches for maps of maps, which came with Linux 5.19
 _F_MMAPABLE: Final = 1 << 10
 
 # union bpf_attr, as linux/bpf.h has it for each command
@@ -49,6 +50,22 @@ def update(fd: int, key: bytes, value: bytes) -> None:
     _bpf(_MAP_UPDATE, attr, "update")
 
 
+def update_all(fd: int, elements: list[tuple[bytes, bytes]]) -> None:
+    """Sets elements. In a map of maps this waits as `update` does, but once for all of them.
+
+    Where it fails, some may be set.
+    """
+    keys, values = (b"".join(part) for part in zip(*elements, strict=True))
+    attr = _BATCH.pack(0, 0, _address(keys), _address(values), len(elements), fd, 0, 0)
+    try:
+        _bpf(_MAP_UPDATE_BATCH, attr, "update all")
+    except OSError as error:
+        if error.errno != _ENOTSUPP:
+            raise
+        for key, value in elements:
+            update(fd, key, value)
+
+
 def lookup(fd: int, key: bytes, value_size: int) -> bytes | None:
     """An element's value, or None."""
     value = ctypes.create_string_buffer(value_size)
@@ -77,8 +94,10 @@ def items(fd: int, key_size: int, value_size: int, max_entries: int) -> list[tup
     if result < 0 and number != errno.ENOENT:  # ENOENT: that was the last batch
         raise OSError(number, f"{os.strerror(number)} (bpf: read all)")
     count = _BATCH.unpack(attr.raw)[4]
+    # `raw` copies all of a buffer: once, not for each element.
+    all_keys, all_values = ctypes.string_at(keys, count * key_size), ctypes.string_at(values, count * value_size)
     return [
-        (keys.raw[n * key_size : (n + 1) * key_size], values.raw[n * value_size : (n + 1) * value_size])
+        (all_keys[n * key_size : (n + 1) * key_size], all_values[n * value_size : (n + 1) * value_size])
         for n in range(count)
     ]
 

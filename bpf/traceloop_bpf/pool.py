@@ -24,6 +24,7 @@ from traceloop_bpf.loader import SLOTS
 from traceloop_bpf.ring import Ring
 
 _KEY: Final = Struct("<I")
+_LULL_S: Final = 0.005
 
 
 class PoolError(Exception):
@@ -95,13 +96,17 @@ class RingPool:
                         or (len(self._ready) < self._size and self._free and not self._failure)
                     )
                 )
+                if not self._used:
+                    # A container is being registered: leave it the interpreter, as long as there is stock.
+                    self._changed.wait_for(lambda: self._closing or self._used or not self._ready, _LULL_S)
                 if self._closing:
                     return
                 used = self._used[0] if self._used else None
+                missing = min(self._size - len(self._ready), len(self._free))
             if used is not None:
                 self._clear(used)
             else:
-                self._refill()
+                self._refill(missing)
 
     def _clear(self, slot: Slot) -> None:
         self._cgroups.sweep(slot.number)
@@ -113,21 +118,24 @@ class RingPool:
             self._free.appendleft(slot.number)
             self._changed.notify_all()
 
-    def _refill(self) -> None:
-        number = self._free.popleft()
+    def _refill(self, missing: int) -> None:
+        slots: list[Slot] = []
+        failure = None
         try:
-            ring = Ring(self._geometry)
-            try:
-                bpfcalls.update(self._fd, _KEY.pack(number), _KEY.pack(ring.fd))
-            except OSError:
-                ring.close()
-                raise
+            while len(slots) < missing:
+                slots.append(Slot(self._free[len(slots)], Ring(self._geometry)))
         except OSError as error:  # no memory: told to whoever asks, who makes it try again
-            with self._changed:
-                self._free.append(number)
-                self._failure = error
-                self._changed.notify_all()
-            return
+            failure = error
+        try:
+            if slots:  # one RCU wait for all of them
+                bpfcalls.update_all(self._fd, [(_KEY.pack(slot.number), _KEY.pack(slot.ring.fd)) for slot in slots])
+        except OSError as error:
+            failure = error
+            while slots:
+                slots.pop().ring.close()
         with self._changed:
-            self._ready.append(Slot(number, ring))
+            for _ in slots:
+                self._free.popleft()
+            self._ready += slots
+            self._failure = failure
             self._changed.notify_all()

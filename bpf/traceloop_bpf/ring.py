@@ -30,7 +30,7 @@ class Ring:
         self.geometry = geometry
         self.fd = bpfcalls.create_array(geometry.value_size, "tl_ring")
         cookie = int.from_bytes(os.urandom(4), "little") | 1
-        with self._mapped() as memory:
+        with self._mapped(geometry.headers_size) as memory:
             layout.RING.pack_into(memory, 0, 0, cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0)
 
     def close(self) -> None:
@@ -40,18 +40,18 @@ class Ring:
 
     def set_init_pid(self, pid: int) -> None:
         """Says whose exit is the container's: the programs keep its exit code in the ring's header."""
-        with self._mapped() as memory:
+        with self._mapped(layout.RING.size) as memory:
             memory[_INIT_PID_AT : _INIT_PID_AT + 4] = pid.to_bytes(4, "little")
 
     def headers(self) -> Headers:
         """The ring's headers as they are now."""
-        with self._mapped() as memory:
+        with self._mapped(self.geometry.headers_size) as memory:
             return Headers.parse(memory[: self.geometry.headers_size], self.geometry.cpus)
 
     def count(self) -> Count:
         """How much was recorded and lost up to now, without a look at the records."""
         geometry = self.geometry
-        with self._mapped() as memory:
+        with self._mapped(geometry.value_size) as memory:
             headers = Headers.parse(memory[: geometry.headers_size], geometry.cpus)
             end = geometry.data_offset + min(headers.head, geometry.ring_size)
             places = range(geometry.data_offset, end, geometry.chunk_size)
@@ -63,7 +63,7 @@ class Ring:
         started_ns: CLOCK_BOOTTIME of the recording's begin.
         """
         geometry = self.geometry
-        with self._mapped() as memory:
+        with self._mapped(geometry.value_size) as memory:
             size = geometry.headers_size
             before = memory[:size]
             data = memory[geometry.data_offset : geometry.data_offset + geometry.ring_size]
@@ -85,8 +85,9 @@ class Ring:
         )
 
     @contextmanager
-    def _mapped(self) -> Iterator[mmap.mmap]:
-        length = -(-self.geometry.value_size // _PAGE) * _PAGE
+    def _mapped(self, size: int) -> Iterator[mmap.mmap]:
+        # The kernel enters all pages of a mapping at once: that of a whole ring takes six times as long.
+        length = -(-size // _PAGE) * _PAGE
         with mmap.mmap(self.fd, length, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE) as memory:
             yield memory
 

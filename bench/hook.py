@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the hook's two stages add to `runc run`, over what two hooks add that do nothing.
+
+The same bundle three times, but for its hooks. The daemon runs all the while, so that its recorder is in all figures.
+Ahead of each timed run goes one without hooks that is not timed: whatever comes after a container's end, in the kernel
+and in the daemon, is over by then, and all have the same history.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from lab import Daemon, Runc, hooks, make_bundle, make_root, pod_annotations
+from report import Figure, drift, spread
+from rounds import foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TARGET: Final = 1.3
+NONE, EMPTY, OURS = "no hooks", "two hooks that do nothing", "traceloop-hook start and stop"
+_RUNS: Final = 7  # of each in a round, whose median counts: single ones differ by a factor of two
+_PYTHON: Final = "/usr/bin/python3"
+_DOES_NOTHING: Final = [{"path": _PYTHON, "args": [_PYTHON, "-I", "-S", "-c", "pass"]}]
+
+
+class _Containers:
+    def __init__(self, directory: Path, daemon: Daemon, runc: Runc) -> None:
+        root = make_root(directory / "root")
+        by_name: dict[str, Any] = {
+            NONE: {},
+            EMPTY: {"prestart": _DOES_NOTHING, "poststop": _DOES_NOTHING},
+            OURS: hooks(daemon.hook_socket),
+        }
+        self._bundles = {
+            name: make_bundle(
+                directory / f"bundle-{number}",
+                root,
+                ["/bin/true"],
+                hooks=by_name[name],
+                annotations=pod_annotations("p"),
+            )
+            for number, name in enumerate(by_name)
+        }
+        self._daemon, self._runc = daemon, runc
+        self._count = 0
+
+    def round(self) -> dict[str, float]:
+        """Milliseconds that a run took, by name."""
+        took_ms: dict[str, list[float]] = {name: [] for name in self._bundles}
+        for _ in range(_RUNS):
+            for name, values in took_ms.items():
+                self._run(NONE)
+                values.append(self._run(name))
+        return {name: statistics.median(values) for name, values in took_ms.items()}
+
+    def _run(self, name: str) -> float:
+        self._count += 1
+        container_id = f"traceloop-bench-{self._count}"
+        began_s = time.perf_counter()
+        ended = self._runc.run(self._bundles[name], container_id)
+        took_ms = (time.perf_counter() - began_s) * 1000
+        if ended.returncode or ended.stderr:
+            raise SystemExit(f"not measured what was meant: {name}: {ended}")
+        if name == OURS:
+            self._daemon.wait_for_log(lambda line: f"container {container_id}," in line)
+        return took_ms
+
+
+def measure(rounds: int) -> Iterator[Figure | str]:
+    """Milliseconds from runc's start to its end."""
+    with (
+        TemporaryDirectory(prefix="traceloop-bench-") as name,
+        Daemon() as daemon,
+        Runc(Path(name) / "runc") as runc,
+    ):
+        containers = _Containers(Path(name), daemon, runc)
+        per_round = [containers.round() for _ in range(rounds)]
+        yield from foreign(ours=2)
+    baseline = [costs[NONE] for costs in per_round]
+    yield _figure(NONE, baseline)
+    warning = drift(baseline, "time without hooks", "ms", 1)
+    if warning:
+        yield warning
+    added = {name: [costs[name] - costs[NONE] for costs in per_round] for name in (EMPTY, OURS)}
+    for name, values in added.items():
+        yield _figure(name, values, "added; ")
+    ratio = statistics.median(added[OURS]) / statistics.median(added[EMPTY])
+    yield Figure("  over those that do nothing", ratio, "times", TARGET)
+
+
+def _figure(name: str, values_ms: list[float], remark: str = "") -> Figure:
+    return Figure(f"runc run: {name}", statistics.median(values_ms), "ms", detail=remark + spread(values_ms, 1))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs on the raw tracepoints sys_enter and sys_exit, attached and detached: empty ones, and the recorder's.
+
+The loader attaches the recorder once and for all. To time it side by side with other things it must come and go, which
+takes no more than its programs' descriptors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from contextlib import ExitStack, contextmanager
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from traceloop_bpf.tracer import Tracer
+
+TRACEPOINTS: Final = {"on_sys_exit": "sys_exit", "on_sys_enter": "sys_enter"}
+
+_BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+_PROG_LOAD, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _LINK_FD_BY_ID, _LINK_NEXT_ID = 5, 15, 17, 30, 31
+_TYPE_RAW_TRACEPOINT: Final = 17
+_LINK_RAW_TRACEPOINT: Final = 1
+# Two instructions: nothing into the result, then the end
+_EMPTY: Final = bytes.fromhex("b700000000000000 9500000000000000")
+
+_LOAD: Final = Struct("<IIQQ100x")  # type, instructions, their address, the licence's
+_OPEN: Final = Struct("<QII")  # the tracepoint's name, program
+_ID: Final = Struct("<III4x")  # id, next id, flags
+_INFO: Final = Struct("<IIQ")  # fd, length, address
+_LINK: Final = Struct("<IIIIQI4x")  # type, id, program, pad, tp_name, tp_name_len
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def _bpf(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
+    result: int = _libc.syscall(_BPF, command, attr, len(attr))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{os.strerror(number)} (bpf command {command})")
+    return result
+
+
+@contextmanager
+def empty_programs() -> Iterator[dict[str, int]]:
+    """Two programs that do nothing, as `attached` takes them."""
+    with ExitStack() as exits:
+        programs = {tracepoint: _load_empty() for tracepoint in TRACEPOINTS.values()}
+        for program in programs.values():
+            exits.callback(os.close, program)
+        yield programs
+
+
+def _load_empty() -> int:
+    code, licence = ctypes.create_string_buffer(_EMPTY), ctypes.create_string_buffer(b"GPL")
+    attr = _LOAD.pack(_TYPE_RAW_TRACEPOINT, len(_EMPTY) // 8, ctypes.addressof(code), ctypes.addressof(licence))
+    return _bpf(_PROG_LOAD, ctypes.create_string_buffer(attr, _LOAD.size))
+
+
+def _attach(program: int, tracepoint: str) -> int:
+    # A link: the program is attached until it is closed.
+    name = ctypes.create_string_buffer(tracepoint.encode())
+    attr = _OPEN.pack(ctypes.addressof(name), program, 0)
+    return _bpf(_RAW_TRACEPOINT_OPEN, ctypes.create_string_buffer(attr, _OPEN.size))
+
+
+@contextmanager
+def attached(programs: dict[str, int]) -> Iterator[None]:
+    """Attaches tracepoint -> program for a while."""
+    links = [_attach(program, tracepoint) for tracepoint, program in programs.items()]
+    try:
+        yield
+    finally:
+        for link in links:
+            os.close(link)
+
+
+def take_off(tracer: Tracer) -> dict[str, int]:
+    """Detaches the recorder's two programs for system calls; returns what `attached` takes to put them on again."""
+    fds = tracer._fds  # noqa: SLF001 - nothing but a benchmark has a use for a recorder that does not record
+    for function in TRACEPOINTS:
+        os.close(fds.pop(f"link:{function}"))
+    return {tracepoint: fds[f"program:{function}"] for function, tracepoint in TRACEPOINTS.items()}
+
+
+def count_attached() -> int:
+    """How many raw tracepoint programs there are on sys_enter and sys_exit, anybody's."""
+    count = last = 0
+    while True:
+        attr = ctypes.create_string_buffer(_ID.pack(last, 0, 0), _ID.size)
+        try:
+            _bpf(_LINK_NEXT_ID, attr)
+        except FileNotFoundError:  # that was the last
+            return count
+        last = _ID.unpack(attr.raw)[1]
+        try:
+            fd = _bpf(_LINK_FD_BY_ID, ctypes.create_string_buffer(_ID.pack(last, 0, 0), _ID.size))
+        except FileNotFoundError:  # gone meanwhile
+            continue
+        try:
+            count += _raw_tracepoint(fd) in TRACEPOINTS.values()
+        finally:
+            os.close(fd)
+
+
+def _raw_tracepoint(link: int) -> str:
+    name = ctypes.create_string_buffer(64)
+    info = ctypes.create_string_buffer(_LINK.pack(0, 0, 0, 0, ctypes.addressof(name), len(name)), 128)
+    _bpf(_INFO_BY_FD, ctypes.create_string_buffer(_INFO.pack(link, len(info), ctypes.addressof(info)), _INFO.size))
+    return name.value.decode() if _LINK.unpack_from(info.raw)[0] == _LINK_RAW_TRACEPOINT else ""

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures what recording costs, and holds it against the promises. `README.md` here says what each figure means.
+
+Needs root and a C compiler. Exits with 1 when a promise is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
+
+import calls
+import capacity
+import daemon_memory
+import kernel_memory
+import registration
+import threads
+from programs import empty_programs, take_off
+from report import Figure
+from workload import Workload
+
+import hook
+from traceloop_bpf.tracer import Tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
+DAEMON_PARTS: Final = ("hook", "registration", "daemon")
+PARTS: Final = (*RECORDER_PARTS, *DAEMON_PARTS)
+_ROUNDS_MIN: Final = 7
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--rounds", type=int, default=15, help="samples of each figure, %(default)s if not given")
+    options = parser.parse_args()
+    if not set(options.parts) <= set(PARTS):
+        parser.error(f"PART is one of {', '.join(PARTS)}")
+    if options.rounds < _ROUNDS_MIN:
+        parser.error(f"--rounds: at least {_ROUNDS_MIN}, for a median that means something")
+    print(f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} CPUs, {options.rounds} rounds")
+    missed = 0
+    for line in _measure(options.parts or PARTS, options.rounds):
+        print(line, flush=True)
+        missed += isinstance(line, Figure) and line.missed
+    print(f"{missed} missed" if missed else "all kept")
+    return 1 if missed else 0
+
+
+def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
+    if not set(parts).isdisjoint(RECORDER_PARTS):
+        yield from _measure_recorder(parts, rounds)
+    if "hook" in parts:
+        yield "A container with and without hooks: runc run of busybox's true, from begin to end"
+        yield from hook.measure(rounds)
+    if "registration" in parts:
+        yield "A registration, from the hook's connection to the daemon's answer"
+        yield from registration.measure()
+    if "daemon" in parts:
+        yield "The daemon's memory"
+        yield from daemon_memory.measure()
+
+
+def _measure_recorder(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
+    tracer = Tracer(pool_size=2)
+    try:
+        recorder = take_off(tracer)
+        with Workload() as workload, empty_programs() as empty:
+            states = calls.States(tracer, recorder, empty, workload.cgroup_id)
+            if "calls" in parts:
+                yield "A system call on CPU 1: medians"
+                yield from calls.measure(workload, states, rounds)
+            if "capacity" in parts:
+                yield "What a ring holds: getppid, openat, write 64 B, read 64 B, close in equal parts"
+                yield from capacity.measure(tracer, recorder, workload)
+            if "threads" in parts:
+                yield "Two threads of one container on two CPUs: a call of the first, on CPU 1"
+                yield from threads.measure(workload, states, rounds)
+            if "memory" in parts:
+                yield "Kernel memory"
+                yield from kernel_memory.measure(tracer)
+    finally:
+        tracer.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
