@@ -7,13 +7,16 @@ HOOK := hook/traceloop_hook/traceloop-hook
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record.
 PYTHON := /usr/bin/python3
 PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	gcc libc6-dev runc
+	gcc libc6-dev runc strace
 
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup packages demo test lint bench run test-kernels tables proto clean
+# How long `fuzz` runs.
+FUZZ_SECONDS := 600
+
+.PHONY: help setup packages demo test lint bench fuzz run test-kernels tables proto clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -43,14 +46,26 @@ lint: setup ## Check style and types
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
 
+fuzz: build/fuzz/installed ## Feed the decoder broken snapshots for FUZZ_SECONDS (600)
+	mkdir -p build/fuzz/corpus
+	PYTHONPATH=decode:tests nice build/fuzz/bin/python tests/fuzz/decode.py -max_total_time=$(FUZZ_SECONDS) \
+		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
+
+build/fuzz/installed: | packages
+	$(PYTHON) -m venv build/fuzz
+	build/fuzz/bin/pip install --quiet 'atheris==3.0.0'
+	touch $@
+
 run: setup ## Run the daemon in the foreground
 	$(BIN)/traceloopd
 
 test-kernels: setup ## Run tests on other kernels, in virtual machines
 	tests/kernels/run.sh
 
-tables: setup ## Make the system call tables again
+tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_tables.py
+	$(BIN)/python decode/generate_flags.py
+	$(BIN)/python decode/generate_classes.py
 
 # The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
 proto: build/protoc/installed ## Make the gRPC code again

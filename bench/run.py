@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
 import calls
 import capacity
 import daemon_memory
+import decoding
 import kernel_memory
 import registration
 import threads
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
 DAEMON_PARTS: Final = ("hook", "registration", "daemon")
-PARTS: Final = (*RECORDER_PARTS, *DAEMON_PARTS)
+PARTS: Final = (*RECORDER_PARTS, "decoding", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
 
@@ -60,6 +61,9 @@ def main() -> int:
 def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if not set(parts).isdisjoint(RECORDER_PARTS):
         yield from _measure_recorder(parts, rounds)
+    if "decoding" in parts:
+        yield "Decoding: 16 MiB of mixed calls to text, on CPU 1"
+        yield from decoding.measure(rounds)
     if "hook" in parts:
         yield "A container with and without hooks: runc run of busybox's true, from begin to end"
         yield from hook.measure(rounds)

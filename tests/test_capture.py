@@ -7,12 +7,21 @@ import subprocess
 import pytest
 
 from traceloop_decode import layout, syscalls
-from traceloop_decode.arguments import SIZES, TABLE
-from traceloop_decode.capture import Rule, calls_table, rules
+from traceloop_decode.arguments import SIZES
+from traceloop_decode.capture import KINDS, Rule, calls_table, rules
+from traceloop_decode.printers.families import SELECTORS
+from traceloop_decode.variants import selectors
+from traceloop_decode.words import lines
 
 CALLS = {call.name: call for call in syscalls.table(compat=False).values()}
-LINES = [line.split() for line in TABLE.splitlines() if line and not line.startswith("#")]
-WORDS = [(name, arg, word) for name, *words in LINES for arg, word in enumerate(words) if word != "-"]
+# A variant's arguments are pointers for its values alone, whatever their C type.
+WORDS = [
+    pytest.param(line, arg, word, id=f"{line.name}{arg}")
+    for line in lines()
+    for arg, word in enumerate(line.words)
+    if word.direction
+]
+CAPTURING = [(line.name, line.selector) for line in lines() if any(word.direction for word in line.words)]
 
 STRING, BUFFER, LENGTH = layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH
 RESULT, ONE = layout.LENGTH_RESULT, layout.LENGTH_ONE
@@ -29,14 +38,17 @@ wait4 pipe pipe2 poll epoll_ctl epoll_wait nanosleep clock_nanosleep socketpair 
 
 def unpacked(item_max=256, call_max=2048):
     """Row of the map -> (flags, arguments, enter_bytes, exit_bytes, enter rules, exit rules); empty rows left out."""
-    table = calls_table(item_max, call_max)
-    assert len(table) == 2 * layout.CALLS * layout.CALL_SIZE
+    table, _ = calls_table(item_max, call_max)
+    assert len(table) in range(
+        2 * layout.CALLS * layout.CALL_SIZE, (2 * layout.CALLS + layout.VARIANTS) * layout.CALL_SIZE
+    )
     rows = {}
-    for index in range(2 * layout.CALLS):
+    for index in range(len(table) // layout.CALL_SIZE):
         row = table[index * layout.CALL_SIZE : (index + 1) * layout.CALL_SIZE]
         if any(row):
             flags, arguments, entering, leaving, *most = layout.CALL_HEAD.unpack_from(row)
-            places = [Rule(*found) for found in layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])]
+            found = layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])
+            places = [Rule(arg, kind, length, scale, limit) for arg, kind, length, limit, scale in found]
             enter, leave = places[: layout.RULES], places[layout.RULES :]
             nothing = Rule(0, 0, 0, 0)
             assert enter[entering:] + leave[leaving:] == [nothing] * (2 * layout.RULES - entering - leaving)
@@ -45,46 +57,53 @@ def unpacked(item_max=256, call_max=2048):
 
 
 def test_every_line_is_a_call_and_stands_once():
-    names = [name for name, *_ in LINES]
-    assert set(names) <= set(CALLS)
+    names = [(line.name, line.selector) for line in lines()]
+    assert {name for name, _ in names} <= set(CALLS)
     assert len(set(names)) == len(names)
+    # rt_sigreturn's argument is on the stack, and no parameter.
+    assert all(len(line.words) <= len(CALLS[line.name].params) for line in lines() if line.name != "rt_sigreturn")
 
 
-@pytest.mark.parametrize(("name", "arg", "word"), WORDS)
-def test_every_word_agrees_with_its_call(name, arg, word):
-    match = re.fullmatch(r"(?:in|out|inout):(\w+)(?:\[(\*?)(\w+)\])?", word)
-    what, pointer, count = match.groups()
-    params = CALLS[name].params
-    if name != "prctl":  # its arguments are pointers with some options alone
+def test_variants_are_found_by_every_value_that_they_name():
+    _, variants = calls_table(256, 1024)
+    for number, call in syscalls.table(compat=False).items():
+        for value, text in selectors(call.name).items():
+            assert (call.name, text) in rules()
+            assert variants[number << 32 | value] >= 2 * layout.CALLS
+
+
+@pytest.mark.parametrize(("line", "arg", "word"), WORDS)
+def test_every_word_agrees_with_its_call(line, arg, word):
+    params = CALLS[line.name].params
+    if not line.selector and line.name not in ("prctl", "rt_sigreturn"):
         assert re.search(r"\*(const)?$|^(const )?cap_user_\w+_t$", params[arg].ctype)
-        assert what not in ("path", "string") or re.search(r"(char|void) \*$", params[arg].ctype)
-    if what in ("path", "string", "argv", "msghdr"):
-        assert count is None
-    elif what == "iovec":
-        assert count in {param.name for param in params}
-    else:
-        assert what in SIZES
-        assert SIZES[what] > 1 or count is not None
-    if count not in (None, "result") and not count.isdecimal():
-        (length,) = (param for param in params if param.name == count)
-        assert length.ctype.endswith("*") == bool(pointer)
-        assert not pointer or SIZES[what] == 1
+        assert word.what not in ("path", "string") or re.search(r"(char|void) \*$", params[arg].ctype)
+    if KINDS.get(word.what) in (STRING, layout.KIND_ARGV, layout.KIND_MSG):
+        assert not word.count
+    elif word.what not in KINDS:
+        assert word.what in SIZES
+        assert SIZES[word.what] != 1 or word.count
+    if word.count not in ("", "result") and not word.count.isdecimal():
+        (length,) = (param for param in params if param.name == word.count.removeprefix("*"))
+        assert length.ctype.endswith("*") == word.count.startswith("*")
+        assert not word.count.startswith("*") or SIZES[word.what] == 1
 
 
-@pytest.mark.parametrize("name", [name for name, *_ in LINES])
-def test_rules_fit_into_the_call(name):
-    found = rules()[name]
+@pytest.mark.parametrize(("name", "selector"), CAPTURING)
+def test_rules_fit_into_the_call(name, selector):
+    found = rules()[name, selector]
     assert found.enter or found.exit
     assert max(len(found.enter), len(found.exit)) <= layout.RULES
     for rule in found.enter + found.exit:
-        assert rule.arg < len(CALLS[name].params)
+        assert rule.arg < len(CALLS[name].params) or name == "rt_sigreturn"
         assert rule.length in (RESULT, ONE) or rule.length < len(CALLS[name].params)
-        assert 1 <= rule.scale <= 0xFFFF
+        assert 0 <= rule.scale <= 0xFFFF
     assert RESULT not in {rule.length for rule in found.enter}
 
 
 def test_what_must_be_captured_is():
-    assert set(DEMANDED.split()) <= set(rules())
+    captured = {name for (name, _), found in rules().items() if found.enter or found.exit}
+    assert set(DEMANDED.split()) <= captured
 
 
 @pytest.mark.parametrize(
@@ -92,9 +111,9 @@ def test_what_must_be_captured_is():
     [
         ("open", [Rule(0, STRING, ONE, 1)], []),
         ("openat2", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, 3, 1)], []),
-        ("read", [], [Rule(1, BUFFER, RESULT, 1)]),
+        ("read", [], [Rule(1, BUFFER, RESULT, 1, limit=3)]),
         ("write", [Rule(1, BUFFER, 2, 1)], []),
-        ("readlinkat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, RESULT, 1)]),
+        ("readlinkat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, RESULT, 1, limit=4)]),
         ("newfstatat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, ONE, 144)]),
         ("pipe2", [], [Rule(0, BUFFER, ONE, 8)]),
         ("poll", [Rule(0, BUFFER, 1, 8)], [Rule(0, BUFFER, 1, 8)]),
@@ -103,19 +122,33 @@ def test_what_must_be_captured_is():
         ("writev", [Rule(1, layout.KIND_IOVEC, 2, 1)], []),
         ("readv", [], [Rule(1, layout.KIND_IOVEC, 2, 1)]),
         ("sendmsg", [Rule(1, layout.KIND_MSG, ONE, 1)], []),
-        ("recvmsg", [], [Rule(1, layout.KIND_MSG, ONE, 1)]),
-        ("execve", [Rule(0, STRING, ONE, 1), Rule(1, layout.KIND_ARGV, ONE, 1)], []),
+        ("recvmsg", [Rule(1, BUFFER, ONE, 56)], [Rule(1, layout.KIND_MSG, ONE, 1)]),
+        (
+            "execve",
+            [Rule(0, STRING, ONE, 1), Rule(1, layout.KIND_ARGV, ONE, 1), Rule(2, BUFFER, ONE, 256)],
+            [Rule(0, STRING, ONE, 1), Rule(1, BUFFER, 2, 1)],
+        ),
         ("utimensat", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, ONE, 32)], []),
         ("wait4", [], [Rule(1, BUFFER, ONE, 4), Rule(3, BUFFER, ONE, 144)]),
     ],
 )
 def test_known_rules(name, enter, leave):
-    assert (list(rules()[name].enter), list(rules()[name].exit)) == (enter, leave)
+    assert (list(rules()[name, ""].enter), list(rules()[name, ""].exit)) == (enter, leave)
 
 
 # What the names of SIZES are in C.
 STRUCTS = {
-    "cap_data": "struct __user_cap_data_struct",
+    "cap_data": "struct __user_cap_data_struct[2]",
+    "epoll_change": "struct epoll_event",
+    "f_owner_ex": "struct f_owner_ex",
+    "flock": "struct flock",
+    "late_timespec": "struct __kernel_timespec",
+    "mask_and_size": "struct iovec",
+    "remaining": "struct __kernel_timespec",
+    "socket_pair": "int[2]",
+    "termio": "struct termio",
+    "timer_id": "__kernel_timer_t",
+    "winsize": "struct winsize",
     "cap_header": "struct __user_cap_header_struct",
     "epoll_event": "struct epoll_event",
     "int": "int",
@@ -149,12 +182,12 @@ STRUCTS = {
 HEADERS = """
 asm/signal asm/siginfo asm/stat asm/statfs linux/capability linux/eventpoll linux/io_uring linux/mqueue linux/poll
 linux/resource linux/sched/types linux/sem linux/stat linux/sysinfo linux/time linux/time_types linux/times linux/timex
-linux/uio linux/utime linux/utsname
+linux/uio linux/utime linux/utsname linux/fcntl asm/termios
 """
 
 
 def test_sizes_are_the_compilers(tmp_path):
-    assert set(STRUCTS) == {name for name, size in SIZES.items() if size > 1}
+    assert set(STRUCTS) <= set(SIZES)
     includes = "".join(f"#include <{header}.h>\n" for header in HEADERS.split())
     checks = "".join(f'_Static_assert(sizeof({c}) == {SIZES[name]}, "{name}");\n' for name, c in STRUCTS.items())
     source = tmp_path / "sizes.c"
@@ -165,11 +198,19 @@ def test_sizes_are_the_compilers(tmp_path):
 
 def test_the_bytes_say_what_the_table_says():
     rows = unpacked()
+    _, variants = calls_table(256, 2048)
     for number, call in syscalls.table(compat=False).items():
         flags, arguments, enter_bytes, exit_bytes, enter, leave = rows.pop(number)
-        assert flags == layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in ("execve", "execveat") else 0)
-        assert arguments == len(call.params)
-        found = rules().get(call.name)
+        expected = layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in ("execve", "execveat") else 0)
+        if call.name in SELECTORS:
+            expected |= layout.CALL_SELECTED | SELECTORS[call.name][0] << layout.SELECTOR_SHIFT
+        if call.name in ("nanosleep", "clock_nanosleep"):
+            expected |= layout.CALL_OUT_ON_FAILURE
+        if call.name == "rt_sigreturn":
+            expected |= layout.CALL_SIGRETURN
+        assert flags == expected
+        assert arguments == (1 if call.name == "rt_sigreturn" else len(call.params))
+        found = rules().get((call.name, ""))
         assert (enter, leave) == ((found.enter, found.exit) if found else ((), ()))
         assert (enter_bytes > 0, exit_bytes > 0) == (bool(enter), bool(leave))
     for number, call in syscalls.table(compat=True).items():
@@ -177,7 +218,20 @@ def test_the_bytes_say_what_the_table_says():
             flags, arguments, *rest = rows.pop(layout.CALLS + number)
             assert flags & layout.CALL_KNOWN
             assert arguments == len(call.params)
-            assert rest == [0, 0, (), ()], "a 32-bit program's structs and pointers are other ones"
+            enter, leave = rest[2:]
+            portable = {layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH}
+            assert {rule.kind for rule in enter + leave} <= portable, "a 32-bit program's pointers are other ones"
+    for number, call in syscalls.table(compat=False).items():
+        for text in selectors(call.name).values():
+            found = rules()[call.name, text]
+            (place,) = {
+                variants[number << 32 | value] for value, other in selectors(call.name).items() if other == text
+            }
+            flags, arguments, _, _, enter, leave = rows.pop(
+                place, (layout.CALL_KNOWN, len(call.params), 0, 0, found.enter, found.exit)
+            )
+            assert (arguments, enter, leave) == (len(call.params), found.enter, found.exit)
+            assert flags == layout.CALL_KNOWN
     assert rows == {}
 
 
@@ -195,7 +249,7 @@ def test_the_bytes_say_what_the_table_says():
         ("wait4", 0, 8 + 8 + 8 + 144),
         ("accept", 8 + 8, 8 + 256 + 8 + 8),
         ("writev", 16 * (8 + 256) + 8, 0),
-        ("execve", 8 + 264 + 16 * (8 + 264) + 8, 0),
+        ("execve", 8 + 264 + 16 * (8 + 264) + 8 + 8 + 256, 8 + 264 + 8 + 256),
         ("sendmsg", 8 + 56 + 2 * (8 + 256) + 16 * (8 + 256) + 8, 0),
     ],
 )

@@ -233,6 +233,10 @@ def test_show_in_every_format(daemon, ctl):
         r"00:00.000003000 cpu#1 pid 7 [b\33c] exit_group(error_code=1) = ?",
         r"00:00.000004000 cpu#1 pid 7 [b\33c] +++ exited with 1 +++",
     ]
+    assert ctl("show", "node1_default_mypod", "-o", "strace", "-e", "trace=!write").splitlines() == [
+        "7     exit_group(1)                     = ?",
+        "7     +++ exited with 1 +++",
+    ]
     made = [json.loads(line) for line in ctl("show", "0123", "-o", "jsonl").splitlines()]
     assert [(one["event"], one["syscall"], one["ret"]) for one in made] == [
         ("syscall", "write", 3),
@@ -344,6 +348,7 @@ def test_the_address_from_everywhere_and_the_last_word_wins(daemon, ctl, path):
         (["shwo", "x"], "No such command 'shwo'."),
         (["show"], "Missing argument 'ID'. See `traceloopctl show --help`."),
         (["show", "x", "-o", "xml"], "Invalid value for '-o' / '--output': 'xml' is not one of"),
+        (["show", "x", "-e", "nosuch"], "-e: invalid system call 'nosuch'. See `traceloopctl show --help`."),
         (["close"], "Missing argument 'ID...'. See `traceloopctl close --help`."),
         (["--address", "tcp:1"], "'tcp:1' is not of the form unix:PATH."),
         (["list", "--address", "unix:"], "'unix:' is not of the form unix:PATH."),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from traceloop_decode import layout
 from traceloop_decode.model import Arg, Call, Entered, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.syscalls import table
 from traceloop_decode.text import classic, jsonl, short
 from traceloop_decode.text.values import clock, printable, quote
 
@@ -39,6 +40,9 @@ def string(data, **how):
     return item(data, layout.KIND_STRING, **how)
 
 
+NUMBERS = {syscall.name: number for number, syscall in table(compat=False).items()}
+
+
 def args(params, *values):
     """A value is a register, or a register and items."""
     made = []
@@ -56,9 +60,10 @@ def call(name, arguments=(), result=None, *, at_ns=0, end_ns=None, cpu=0, tid=10
         tid=tid,
         comm=comm,
         compat=more.pop("compat", False),
-        number=more.pop("number", 0),
+        number=more.pop("number", NUMBERS.get(name, 0)),
         name=name,
-        args=arguments,
+        registers=tuple(argument.raw for argument in arguments),
+        items={n: argument.items for n, argument in enumerate(arguments) if argument.items},
         result=result,
         end_ns=None if result is None else STARTED_NS + (at_ns + 1 if end_ns is None else end_ns),
         end_cpu=None if result is None else more.pop("end_cpu", cpu),
@@ -221,17 +226,17 @@ POINTER = 0x7FFC00001000
         (
             call("openat", args((("dfd", "int"), *OPEN), 2**64 - 100, (16, string(b"/x")), 0, 0o644), -2),
             'openat(dfd=18446744073709551516, filename=16 "/x", flags=0, mode=420) = 18446744073709551614',
-            'openat(dfd=AT_FDCWD, filename="/x", flags=0, mode=0644) = -1 ENOENT (No such file or directory)',
+            'openat(dfd=AT_FDCWD, filename="/x", flags=O_RDONLY) = -1 ENOENT (No such file or directory)',
         ),
         (
             call("open", args(OPEN, (16, string(b"", fault=True)), 0, 0), -14),
             "open(filename=16, flags=0, mode=0) = 18446744073709551602",
-            "open(filename=0x10, flags=0, mode=000) = -1 EFAULT (Bad address)",
+            "open(filename=0x10, flags=O_RDONLY) = -1 EFAULT (Bad address)",
         ),
         (
-            call("open", args(OPEN, 0, 0, 7), -14),
-            "open(filename=0, flags=0, mode=7) = 18446744073709551602",
-            "open(filename=NULL, flags=0, mode=007) = -1 EFAULT (Bad address)",
+            call("open", args(OPEN, 0, 0o101, 7), -14),
+            "open(filename=0, flags=65, mode=7) = 18446744073709551602",
+            "open(filename=NULL, flags=O_WRONLY|O_CREAT, mode=007) = -1 EFAULT (Bad address)",
         ),
         (
             call("write", args(WRITE, 1, (16, item(b"ab", size=9, fault=True)), 9), 9),
@@ -256,7 +261,7 @@ POINTER = 0x7FFC00001000
         (
             call("newfstatat", args(NEWFSTATAT, 3, (16, string(b"")), (32, item(bytes(144), out=True)), 4096), 0),
             'newfstatat(dfd=3, filename=16 "", statbuf=32, flag=4096) = 0',
-            'newfstatat(dfd=3, filename="", statbuf=0x20, flag=4096) = 0',
+            'newfstatat(dfd=3, filename="", statbuf={st_mode=000, st_size=0, ...}, flag=AT_EMPTY_PATH) = 0',
         ),
         (
             call(
@@ -310,7 +315,7 @@ POINTER = 0x7FFC00001000
         (
             call("readv", args(WRITEV, 4, (32, item(b"one", size=9, out=True)), 20), 3),
             'readv(fd=4, vec=32 ["one"], vlen=20) = 3',
-            'readv(fd=4, vec=[{iov_base="one", iov_len=9}], vlen=20) = 3',
+            'readv(fd=4, vec=[{iov_base="one", iov_len=9}, ...], vlen=20) = 3',
         ),
         (
             call("writev", args(WRITEV, 4, (32, item(b"", layout.KIND_IOVEC, fault=True)), 2), -14),
@@ -335,7 +340,11 @@ POINTER = 0x7FFC00001000
                 6,
             ),
             'sendmsg(fd=15, msg=32 ["fdpass"], flags=64) = 6',
-            r'sendmsg(fd=15, msg={msg_name="\1\0/x", msg_iov=[{iov_base="fdpass", iov_len=6}]}, flags=64) = 6',
+            (
+                'sendmsg(fd=15, msg={msg_name={sa_family=AF_UNIX, sun_path="/x"}, msg_namelen=4, '
+                'msg_iov=[{iov_base="fdpass", iov_len=6}], msg_iovlen=1, msg_control=0x3, msg_controllen=8, msg_flags=0}, '
+                "flags=MSG_DONTWAIT) = 6"
+            ),
         ),
         (
             call(
@@ -344,7 +353,7 @@ POINTER = 0x7FFC00001000
                 0,
             ),
             'prctl(option=15, arg2=32 "new") = 0',
-            'prctl(option=15, arg2="new") = 0',
+            'prctl(option=PR_SET_NAME, arg2="new") = 0',
         ),
         (
             call(
@@ -353,7 +362,7 @@ POINTER = 0x7FFC00001000
                 0,
             ),
             "prctl(option=38, arg2=1) = 0",
-            "prctl(option=38, arg2=1) = 0",
+            "prctl(option=PR_SET_NO_NEW_PRIVS, arg2=1) = 0",
         ),
         (
             call(
@@ -362,18 +371,25 @@ POINTER = 0x7FFC00001000
                     (
                         ("addr", "unsigned long"),
                         ("len", "unsigned long"),
+                        ("prot", "unsigned long"),
+                        ("flags", "unsigned long"),
                         ("fd", "unsigned long"),
                         ("off", "unsigned long"),
                     ),
                     0,
                     4096,
+                    3,
+                    34,
                     2**64 - 1,
                     0,
                 ),
                 0x7F0000000000,
             ),
-            "mmap(addr=0, len=4096, fd=18446744073709551615, off=0) = 139637976727552",
-            "mmap(addr=NULL, len=4096, fd=-1, off=0) = 0x7f0000000000",
+            "mmap(addr=0, len=4096, prot=3, flags=34, fd=18446744073709551615, off=0) = 139637976727552",
+            (
+                "mmap(addr=NULL, len=4096, prot=PROT_READ|PROT_WRITE, flags=MAP_PRIVATE|MAP_ANONYMOUS, fd=-1, off=0)"
+                " = 0x7f0000000000"
+            ),
         ),
         (
             call("lseek", args((("fd", "unsigned int"), ("offset", "off_t")), 3, 2**64 - 5), 95),
@@ -381,14 +397,16 @@ POINTER = 0x7FFC00001000
             "lseek(fd=3, offset=-5) = 95",
         ),
         (
-            call("lseek", args((("fd", "unsigned int"), ("offset", "off_t")), 3, 2**32 - 5), 95, compat=True),
+            call(
+                "lseek", args((("fd", "unsigned int"), ("offset", "off_t")), 3, 2**32 - 5), 95, compat=True, number=19
+            ),
             "lseek(fd=3, offset=4294967291) = 95",
             "lseek(fd=3, offset=-5) = 95",
         ),
         (
             call("kill", args((("pid", "pid_t"), ("sig", "int")), 2**32 - 1, 9), -3),
             "kill(pid=4294967295, sig=9) = 18446744073709551613",
-            "kill(pid=-1, sig=9) = -1 ESRCH (No such process)",
+            "kill(pid=-1, sig=SIGKILL) = -1 ESRCH (No such process)",
         ),
         (
             call("getuid", (), 4294967295),
@@ -420,10 +438,12 @@ def test_output_is_shown_with_the_return():
     assert shown(short, Entered(entered), Returned(whole))[1].endswith(' ...read(buf="data") = 4')
 
 
-def test_structs_are_not_shown_with_the_return():
+def test_structs_come_with_the_return():
     arguments = args(NEWFSTATAT, 3, (16, string(b"/x")), (32, item(bytes(144), out=True)), 0)
     assert bare(classic, Returned(call("newfstatat", arguments, 0))) == ["...newfstatat() = 0"]
-    assert bare(short, Returned(call("newfstatat", arguments, 0))) == ["...newfstatat() = 0"]
+    assert bare(short, Returned(call("newfstatat", arguments, 0))) == [
+        "...newfstatat(statbuf={st_mode=000, st_size=0, ...}) = 0"
+    ]
 
 
 def test_a_string_that_could_be_read_only_at_the_return_is_shown_there():
@@ -474,7 +494,9 @@ def siginfo(layout, *values):
 
 
 CHILD = siginfo("iIi4xqq", 17, 0, 2, 14, 0, 9, 3, 4)
-CHILD_TEXT = "si_code=CLD_KILLED, si_pid=14, si_uid=0, si_status=SIGKILL, si_utime=3, si_stime=4"
+CHILD_TEXT = (
+    "si_code=CLD_KILLED, si_pid=14, si_uid=0, si_status=SIGKILL, si_utime=3 /* 0.03 s */, si_stime=4 /* 0.04 s */"
+)
 
 
 @pytest.mark.parametrize(
@@ -487,14 +509,17 @@ CHILD_TEXT = "si_code=CLD_KILLED, si_pid=14, si_uid=0, si_status=SIGKILL, si_uti
         (
             34,
             siginfo("iIq", 34, 0, -1, 42, 1, -7),
-            "SIGRT_2 {si_signo=SIGRT_2, si_code=SI_QUEUE, si_pid=42, si_uid=1, si_value=-7}",
+            "SIGRT_2 {si_signo=SIGRT_2, si_code=SI_QUEUE, si_pid=42, si_uid=1, si_int=-7, si_ptr=0xfffffffffffffff9}",
         ),
-        (11, siginfo("Q", 11, 0, 1, 0x1234), "SIGSEGV {si_signo=SIGSEGV, si_code=1, si_addr=0x1234}"),
+        (11, siginfo("Q", 11, 0, 1, 0x1234), "SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x1234}"),
         (6, siginfo("", 6, 0, 128), "SIGABRT {si_signo=SIGABRT, si_code=SI_KERNEL}"),
         (
             31,
             siginfo("QiI", 31, 0, 1, 0, 59, 3),
-            "SIGSYS {si_signo=SIGSYS, si_code=1, si_call_addr=NULL, si_syscall=59, si_arch=3}",
+            (
+                "SIGSYS {si_signo=SIGSYS, si_code=SYS_SECCOMP, si_call_addr=NULL, si_syscall=59, "
+                "si_arch=0x3 /* AUDIT_ARCH_??? */}"
+            ),
         ),
         (9, bytes(48), "SIGKILL"),
         (9, b"", "SIGKILL"),
@@ -543,9 +568,19 @@ def test_a_call_is_one_object_when_it_returned():
     first, second = objects(Entered(entered), between, Returned(whole))
     assert (first["syscall"], first["tid"], first["ret"], first["errno"]) == ("openat", 11, -2, "ENOENT")
     assert first["args"] == [
-        {"name": "dfd", "raw": 2**64 - 100, "value": -100},
-        {"name": "filename", "raw": 16, "value": 16, "data": "/é\x7f", "size": 4, "more": False, "fault": False},
+        {"name": "dfd", "raw": 2**64 - 100, "value": -100, "text": "AT_FDCWD"},
+        {
+            "name": "filename",
+            "raw": 16,
+            "value": 16,
+            "text": r'"/\303\251\177"',
+            "data": "/é\x7f",
+            "size": 4,
+            "more": False,
+            "fault": False,
+        },
     ]
+    assert first["ret_text"] == "-1 ENOENT (No such file or directory)"
     assert second == {
         "schema": 1,
         "event": "syscall",
@@ -557,20 +592,22 @@ def test_a_call_is_one_object_when_it_returned():
         "comm": "sh",
         "syscall": "read",
         "args": [
-            {"name": "fd", "raw": 3, "value": 3},
+            {"name": "fd", "raw": 3, "value": 3, "text": "3"},
             {
                 "name": "buf",
                 "raw": POINTER,
                 "value": POINTER,
+                "text": r'"\377\0"',
                 "base64": base64.b64encode(b"\xff\x00").decode(),
                 "size": 2,
                 "more": False,
                 "fault": False,
             },
-            {"name": "count", "raw": 100, "value": 100},
+            {"name": "count", "raw": 100, "value": 100, "text": "100"},
         ],
         "ret": 2,
         "errno": None,
+        "ret_text": "2",
         "number": 0,
         "compat": False,
         "duration_ns": 7,
@@ -586,6 +623,7 @@ def test_lists_are_lists():
         "name": "argv",
         "raw": 32,
         "value": 32,
+        "text": '["sh", ...]',
         "list": [{"data": "sh", "size": 2, "more": False, "fault": False}],
         "cut": True,
     }

@@ -4,9 +4,9 @@
  * Source: arch/x86/include/asm/ptrace.h, arch/x86/entry/entry_64.S, syscall(2).
  */
 
-/* One helper call copies this part of pt_regs: from bp to flags. */
+/* One helper call copies this part of pt_regs: from bp to sp. */
 #define TL_FRAME_OFFSET 32
-enum tl_frame { F_BP, F_BX, F_R11, F_R10, F_R9, F_R8, F_AX, F_CX, F_DX, F_SI, F_DI, F_NR, F_IP, F_CS, F_FLAGS, TL_FRAME_WORDS };
+enum tl_frame { F_BP, F_BX, F_R11, F_R10, F_R9, F_R8, F_AX, F_CX, F_DX, F_SI, F_DI, F_NR, F_IP, F_CS, F_FLAGS, F_SP, TL_FRAME_WORDS };
 
 /* thread_info.status: the call came by a 32-bit entry (arch/x86/include/asm/thread_info.h) */
 #define TS_COMPAT 2
@@ -42,6 +42,9 @@ TL_INLINE void tl_frame_arguments(const u64 *frame, u64 *arg, bool compat)
 		arg[5] = frame[F_R9];
 	}
 }
+
+/* Where the signal mask lies that rt_sigreturn restores: the frame's ucontext is at sp (arch/x86/kernel/signal_64.c). */
+#define TL_FRAME_SAVED_MASK(frame) ((frame)[F_SP] + 296)
 
 /* Stores are seen in order; only the compiler must be held back. */
 #define TL_PUBLISH(place, value) do { TL_BARRIER(); *(volatile typeof(place) *)&(place) = (value); TL_BARRIER(); } while (0)

@@ -51,7 +51,12 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			if (kind == TL_KIND_STRING)
 				goto string;
 			if (kind == TL_KIND_BUFFER) {
-				size *= rule->scale;
+				size = rule->scale ? size * rule->scale : (size + 63) / 64 * 8;
+				if (rule->limit) { /* what the kernel says to have had may be more than it wrote */
+					u64 most = s->arg[(rule->limit - 1) & 7];
+					if (size > most)
+						size = most;
+				}
 				seen = size;
 				goto buffer;
 			}
@@ -119,7 +124,7 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 		/* TL_KIND_IOVEC */
 		u64 left = s->list_left;
 		struct { u64 base, length; } iov;
-		if (n >= s->list_count || n >= TL_SUB_MAX || !left) {
+		if (n >= s->list_count || n >= TL_SUB_MAX) {
 			s->list = 0;
 			continue;
 		}

@@ -21,7 +21,7 @@ from traceloop_bpf.geometry import Geometry
 from traceloop_decode import layout
 
 _HERE: Final = Path(__file__).parent
-MAPS: Final = ("rings", "cgroup_front", "cgroups", "calls")
+MAPS: Final = ("rings", "cgroup_front", "cgroups", "calls", "variants")
 PROGRAMS: Final = {  # function -> raw tracepoint; sys_enter last: when calls are recorded, all else is too
     "on_cgroup_mkdir": "cgroup_mkdir",
     "on_cgroup_rmdir": "cgroup_rmdir",

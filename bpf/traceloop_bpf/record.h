@@ -134,16 +134,20 @@ struct tl_rule {
 	__u8 arg;
 	__u8 kind;
 	__u8 length;
-	__u8 pad;
-	__u16 scale;
+	__u8 limit; /* TL_KIND_BUFFER: 0, or 1 + the index of the argument that the length may not exceed */
+	__u16 scale; /* 0: the length counts bits, in words of 64 */
 	__u16 pad2;
 };
 
 #define TL_CALL_KNOWN 1
-#define TL_CALL_EXEC 2 /* replaces the process's memory when it succeeds */
+#define TL_CALL_EXEC 2 /* replaces the process's memory when it succeeds; its exit rules: the file's name and argv as it finds them */
+#define TL_CALL_SELECTED 4 /* one of its arguments tells variants apart, which have rules of their own */
+#define TL_CALL_OUT_ON_FAILURE 8 /* its exit rules hold when it failed too */
+#define TL_CALL_SIGRETURN 0x80 /* its argument is on the stack: where the signal mask is that it restores */
+#define TL_SELECTOR_SHIFT 4 /* that argument's index, in flags */
 
 struct tl_call { /* one system call; all zero: no arguments known, all six registers are recorded */
-	__u8 flags;     /* TL_CALL_KNOWN, TL_CALL_EXEC */
+	__u8 flags;     /* TL_CALL_..., and the selector */
 	__u8 arguments;
 	__u8 enter_rules;
 	__u8 exit_rules;
@@ -152,7 +156,8 @@ struct tl_call { /* one system call; all zero: no arguments known, all six regis
 	struct tl_rule rules[2 * TL_RULES]; /* at entry; from TL_RULES on, at exit if the call succeeded */
 };
 
-#define TL_CALLS 512 /* per table; the compat table's begin at TL_CALLS */
+#define TL_CALLS 512 /* per table; the compat table's begin at TL_CALLS, the variants' behind both */
+#define TL_VARIANTS 1024
 
 /* Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. */
 #define TL_FRONT_BITS 12

@@ -31,7 +31,7 @@ struct scratch {
 	u64 list_arg, list_out;
 	u64 result;
 	struct message message;
-	u64 pad[4];
+	u64 pad[3];
 };
 
 struct ring {

@@ -34,7 +34,9 @@ BPF_F_TABLE("array", u32, struct ring, ring_template, 1, BPF_F_MMAPABLE);
 BPF_ARRAY_OF_MAPS(rings, "ring_template", TL_SLOTS);
 BPF_F_TABLE("array", int, u64, cgroup_front, TL_FRONT_MASK + 1, BPF_F_MMAPABLE);
 BPF_HASH(cgroups, u64, u32, TL_CGROUPS);
-BPF_ARRAY(calls, struct tl_call, 2 * TL_CALLS);
+BPF_ARRAY(calls, struct tl_call, 2 * TL_CALLS + TL_VARIANTS);
+/* a call's place in `calls` << 32 | its selecting argument -> its variant's place there */
+BPF_HASH(variants, u64, u32, TL_VARIANTS);
 /* struct task_struct * of a call in flight -> bit per argument to read again at its exit */
 BPF_HASH(retries, u64, u32, 4096);
 
@@ -70,12 +72,36 @@ TL_INLINE bool open_writer(struct writer *w, u64 bytes)
 	return begin(w, bytes);
 }
 
-TL_INLINE struct tl_call *find_call(u64 nr, bool compat)
+/* The rules of the call whose arguments are in s->frame. */
+TL_INLINE struct tl_call *find_call(struct scratch *s, u64 nr, bool compat)
 {
 	if (nr >= TL_CALLS)
 		nr = 0x1ff; /* beyond every table, and kept empty */
 	int key = nr + (compat ? TL_CALLS : 0);
+	struct tl_call *call = calls.lookup(&key);
+	if (!call || !(call->flags & TL_CALL_SELECTED))
+		return call;
+	tl_frame_arguments(s->frame, s->arg, compat);
+	u64 pick = (u64)key << 32 | (u32)s->arg[call->flags >> TL_SELECTOR_SHIFT & 7];
+	u32 *variant = variants.lookup(&pick);
+	if (!variant)
+		return call;
+	key = *variant;
 	return calls.lookup(&key);
+}
+
+TL_INLINE u32 read32(u64 at)
+{
+	u32 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
+}
+
+TL_INLINE u64 read64(u64 at)
+{
+	u64 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
 }
 
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
@@ -90,7 +116,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = ctx->args[1];
 	bool compat = tl_frame_is_compat(s->frame);
-	struct tl_call *call = find_call(nr, compat);
+	struct tl_call *call = find_call(s, nr, compat);
 	if (!call || !begin(&w, FIXED_MAX + call->enter_bytes))
 		return 0;
 
@@ -107,6 +133,8 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		length += 8;
 	}
 	tl_frame_arguments(s->frame, s->arg, compat);
+	if (call->flags & TL_CALL_SIGRETURN)
+		s->arg[0] = TL_FRAME_SAVED_MASK(s->frame);
 	body[0] = s->arg[0];
 	body[1] = s->arg[1];
 	body[2] = s->arg[2];
@@ -151,7 +179,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	u64 nr = (s64)(s32)s->frame[F_NR]; /* as sys_enter is given it */
 	s64 result = ctx->args[1];
 	bool compat = tl_frame_is_compat(s->frame);
-	struct tl_call *call = find_call(nr, compat);
+	struct tl_call *call = find_call(s, nr, compat);
 	if (!call)
 		return 0;
 
@@ -190,9 +218,17 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		length += 8;
 	}
 	*body++ = result;
-	u64 exit_rules = failed ? 0 : call->exit_rules;
+	u64 exit_rules = failed && !(call->flags & TL_CALL_OUT_ON_FAILURE) ? 0 : call->exit_rules;
 	if (exit_rules || again) {
 		tl_frame_arguments(s->frame, s->arg, compat);
+		if (!failed && call->flags & TL_CALL_EXEC) {
+			/* The new memory has argv, the environment and the file's name, one behind the other. */
+			u64 mm = read64(bpf_get_current_task() + TL_OFFSET_MM);
+			u64 start = read64(mm + TL_OFFSET_ARG_START), argv = call->rules[TL_RULES + 1].arg;
+			s->arg[argv & 7] = start;
+			s->arg[(argv + 1) & 7] = read64(mm + TL_OFFSET_ARG_END) - start;
+			s->arg[call->rules[TL_RULES].arg & 7] = read64(mm + TL_OFFSET_ENV_END);
+		}
 		if (arguments) {
 			body[0] = s->arg[0];
 			body[1] = s->arg[1];
@@ -231,20 +267,6 @@ int on_signal_deliver(struct bpf_raw_tracepoint_args *ctx) /* (int sig, struct k
 	bpf_probe_read_kernel(&record->handler, 2 * sizeof(u64), (void *)ctx->args[2]);
 	finish(&w, &record->header, sizeof *record, TL_SIGNAL, ctx->args[0]);
 	return 0;
-}
-
-TL_INLINE u32 read32(u64 at)
-{
-	u32 value = 0;
-	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
-	return value;
-}
-
-TL_INLINE u64 read64(u64 at)
-{
-	u64 value = 0;
-	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
-	return value;
 }
 
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h: all threads are to exit, with group_exit_code */

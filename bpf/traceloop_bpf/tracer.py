@@ -20,6 +20,7 @@ from traceloop_decode import layout
 from traceloop_decode.capture import calls_table
 
 _KEY: Final = Struct("<I")
+_VARIANT: Final = Struct("<Q")
 TAKE_TIMEOUT_S: Final = 1.0
 
 
@@ -49,10 +50,12 @@ class Tracer:
     ) -> None:
         """Compiles, loads and attaches. Sizes in bytes; `defines` are for tests. Raises LoadError, OSError."""
         self.geometry = Geometry.fit(ring_size, item_max, call_max, possible_cpus())
-        table = calls_table(item_max, call_max)
+        table, variants = calls_table(item_max, call_max)
         self._fds = load(self.geometry, defines)
         for number, at in enumerate(range(0, len(table), layout.CALL_SIZE)):
             bpfcalls.update(self._fds["calls"], _KEY.pack(number), table[at : at + layout.CALL_SIZE])
+        for key, place in variants.items():
+            bpfcalls.update(self._fds["variants"], _VARIANT.pack(key), _KEY.pack(place))
         self._cgroups = CgroupTable(self._fds["cgroups"], self._fds["cgroup_front"])
         self.pool = RingPool(self._fds["rings"], self._cgroups, self.geometry, pool_size)
 

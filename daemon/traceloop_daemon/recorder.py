@@ -14,19 +14,22 @@ import os
 import queue
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from traceloop_bpf.pool import PoolError
-from traceloop_bpf.tracer import Tracer
+from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Archive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
+from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.registry import Registry, State, Trace
+from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.snapshot import Snapshot
 
 _LOOK_AGAIN_S: Final = 0.01
 _LOOK_AGAIN_MAX_S: Final = 1.0
@@ -58,6 +61,7 @@ class Recorder:
         self._registry = Registry()
         self._lock = threading.RLock()
         self._watches: dict[str, _Watch] = {}
+        self._open_files: dict[str, OpenFiles] = {}  # of traces that have a recording
         self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._keep_frozen, name="keeper", daemon=True)
         self._keeper.start()
@@ -131,7 +135,7 @@ class Recorder:
         """An encoded Snapshot of a trace, live or kept. Raises NoSuchTrace, AmbiguousTrace, OSError."""
         with self._lock:
             trace = self._registry.find(word)
-            live = trace.recording and trace.recording.ring.snapshot(trace.recording.started_ns)
+            live = trace.recording and self._snapshot(trace.id, trace.recording)
         try:
             return live.encode() if live else self._archive.get(trace.id)
         except KeyError as error:
@@ -174,6 +178,7 @@ class Recorder:
             started_ns=time.time_ns(),
             recording=recording,
         )
+        self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
         self._registry.put(trace)
         self._begin_watch(trace, watch)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup)
@@ -200,6 +205,11 @@ class Recorder:
         if trace.recording is not None:
             self._tracer.give_back(trace.recording)
             trace.recording = None
+            self._open_files.pop(trace.id, None)
+
+    def _snapshot(self, trace_id: str, recording: Recording) -> Snapshot:
+        taken = recording.ring.snapshot(recording.started_ns)
+        return replace(taken, open_files=self._open_files.get(trace_id))
 
     # -- the keeper's thread
 
@@ -209,7 +219,7 @@ class Recorder:
             assert recording is not None
             gone: list[str] = []
             try:
-                size_bytes, gone = self._archive.put(trace.id, recording.ring.snapshot(recording.started_ns).encode())
+                size_bytes, gone = self._archive.put(trace.id, self._snapshot(trace.id, recording).encode())
             except OSError as error:
                 event, size_bytes = "lose", 0
                 _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error)

@@ -7,36 +7,47 @@ Each word becomes a `Rule` for the call's beginning, its end, or both (`rules`),
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from traceloop_decode import layout, syscalls
-from traceloop_decode.arguments import SIZES, TABLE
+from traceloop_decode.arguments import SIZES
+from traceloop_decode.printers.families import SELECTORS
+from traceloop_decode.variants import selectors
+from traceloop_decode.words import Line, Word, line_of, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_KINDS = {
+KINDS = {
     "path": layout.KIND_STRING,
     "string": layout.KIND_STRING,
+    "mount_type": layout.KIND_STRING,
+    "mount_data": layout.KIND_STRING,
     "argv": layout.KIND_ARGV,
     "msghdr": layout.KIND_MSG,
     "iovec": layout.KIND_IOVEC,
+    "mask_and_size": layout.KIND_IOVEC,
 }
 _MSGHDR_BYTES = 56
 _EXEC = ("execve", "execveat")
+_SIGRETURN = "rt_sigreturn"
+_OUT_ON_FAILURE = ("nanosleep", "clock_nanosleep")  # what remains is written when a signal came
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``struct tl_rule``: argument `arg` is captured as `kind`, `scale` bytes `length` times."""
+    """``struct tl_rule``: argument `arg` is captured as `kind`, `scale` bytes `length` times.
+
+    limit: 0, or 1 + the index of the argument that says how many bytes there may be at most.
+    """
 
     arg: int
     kind: int
     length: int
     scale: int
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +58,21 @@ class Rules:
     exit: tuple[Rule, ...]
 
 
+_NOTHING = Rules((), ())
+
+
 @cache
-def rules() -> dict[str, Rules]:
-    """Every line of the table, by the call's name."""
+def rules() -> dict[tuple[str, str], Rules]:
+    """Every line of the table, by the call's name and the variant's selector."""
     calls = {call.name: call for call in syscalls.table(compat=False).values()}
-    lines = (line.split() for line in TABLE.splitlines() if line and not line.startswith("#"))
-    return {name: _parse_line(calls[name], words) for name, *words in lines}
+    return {(line.name, line.selector): _of_line(calls[line.name], line) for line in lines()}
 
 
-def calls_table(item_max: int, call_max: int) -> bytes:
-    """The map ``calls``: 2 * TL_CALLS ``struct tl_call``; x86-64's come first, then the 32-bit ones, without rules.
+def calls_table(item_max: int, call_max: int) -> tuple[bytes, dict[int, int]]:
+    """The maps ``calls`` and ``variants``.
+
+    The first is 2 * TL_CALLS ``struct tl_call``, x86-64's first, then the 32-bit ones (with rules for what is the same
+    there), then the variants'. The second finds a variant there, by its call's place and the selecting value.
 
     item_max: most bytes of one item. call_max: bytes of items behind which none begins. ValueError: out of range.
     """
@@ -64,36 +80,61 @@ def calls_table(item_max: int, call_max: int) -> bytes:
         raise ValueError(f"item_max must be 16 to 4096 bytes, not {item_max}")
     if not item_max <= call_max <= 16384:
         raise ValueError(f"call_max must be item_max ({item_max}) to 16384 bytes, not {call_max}")
-    packed = bytearray(2 * layout.CALLS * layout.CALL_SIZE)
-    for first, compat in ((0, False), (layout.CALLS, True)):
-        captured = {} if compat else rules()
-        for number, call in syscalls.table(compat).items():
-            if call.known:
-                at = (first + number) * layout.CALL_SIZE
-                what = captured.get(call.name, Rules((), ()))
-                packed[at : at + layout.CALL_SIZE] = _pack(call, what, item_max, call_max)
-    return bytes(packed)
+    places = [bytes(layout.CALL_SIZE)] * (2 * layout.CALLS)
+    variants: dict[int, int] = {}
+    for number, call in syscalls.table(compat=False).items():
+        selector = SELECTORS[call.name][0] if call.name in SELECTORS else None
+        places[number] = _pack(call, rules().get((call.name, ""), _NOTHING), item_max, call_max, selector)
+    for number, call in syscalls.table(compat=True).items():
+        if call.known:
+            places[layout.CALLS + number] = _pack(call, _compat_rules(call), item_max, call_max)
+    for number, call in syscalls.table(compat=False).items():
+        place: dict[str, int] = {}
+        for value, text in selectors(call.name).items():
+            if text not in place:
+                place[text] = len(places)
+                places.append(_pack(call, rules()[call.name, text], item_max, call_max))
+            variants[number << 32 | value] = place[text]
+    if len(places) > 2 * layout.CALLS + layout.VARIANTS or len(variants) > layout.VARIANTS:
+        raise ValueError(f"{len(variants)} variants are more than TL_VARIANTS")
+    return b"".join(places), variants
 
 
-def _parse_line(call: syscalls.Syscall, words: list[str]) -> Rules:
+def _compat_rules(call: syscalls.Syscall) -> Rules:
+    # As in the 64-bit table, if it is the same call there.
+    line = line_of(call, "", compat=True)
+    return _of_line(call, line) if line is not None else _NOTHING
+
+
+# When an execve succeeded, its memory is gone, and what could not be read of it. The kernel side then puts the new
+# program's own addresses of its file's name and argv into these arguments, and argv's length into the one behind it.
+def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
     enter, leave = [], []
-    for arg, word in enumerate(words):
-        if word != "-":
-            direction, _, what = word.partition(":")
-            rule = _parse_word(call, arg, what)
-            enter += [rule] if direction in ("in", "inout") else []
-            leave += [rule] if direction in ("out", "inout") else []
+    for arg, word in enumerate(line.words):
+        if not word.direction:
+            continue
+        rule = _rule(call, arg, word)
+        following = line.words[arg + 1].what if arg + 1 < len(line.words) else ""
+        if rule.length == layout.LENGTH_RESULT and rule.kind == layout.KIND_BUFFER and following == "size":
+            rule = replace(rule, limit=arg + 2)
+        if word.direction in ("in", "inout"):
+            # A message that is to be received has nothing in its buffers yet.
+            empty = word == Word("msghdr", "inout")
+            enter.append(Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES) if empty else rule)
+        if word.direction in ("out", "inout"):
+            leave.append(rule)
+        if call.name in _EXEC and word.what == "path":
+            leave.append(rule)
+        if call.name in _EXEC and word.what == "argv":
+            leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1))
     return Rules(tuple(enter), tuple(leave))
 
 
-def _parse_word(call: syscalls.Syscall, arg: int, text: str) -> Rule:
-    match = re.fullmatch(r"(\w+)(?:\[(\*?)(\w+)\])?", text)
-    if not match:
-        raise ValueError(f"{call.name}: cannot read {text!r}")
-    what, pointer, count = match.groups()
-    kind = _KINDS.get(what, layout.KIND_LENGTH if pointer else layout.KIND_BUFFER)
-    scale = SIZES[what] if kind == layout.KIND_BUFFER else 1
-    if count is None:
+def _rule(call: syscalls.Syscall, arg: int, word: Word) -> Rule:
+    pointer, count = word.count.startswith("*"), word.count.removeprefix("*")
+    kind = KINDS.get(word.what, layout.KIND_LENGTH if pointer else layout.KIND_BUFFER)
+    scale = SIZES[word.what] if kind == layout.KIND_BUFFER else 1
+    if not count:
         return Rule(arg, kind, layout.LENGTH_ONE, scale)
     if count.isdecimal():
         return Rule(arg, kind, layout.LENGTH_ONE, scale * int(count))
@@ -102,13 +143,23 @@ def _parse_word(call: syscalls.Syscall, arg: int, text: str) -> Rule:
     return Rule(arg, kind, [param.name for param in call.params].index(count), scale)
 
 
-def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int) -> bytes:
+def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, selector: int | None = None) -> bytes:
     sides = (what.enter, what.exit)
     flags = layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in _EXEC else 0)
+    if call.name in _OUT_ON_FAILURE:
+        flags |= layout.CALL_OUT_ON_FAILURE
+    arguments = len(call.params)
+    if call.name == _SIGRETURN and what.enter:
+        flags |= layout.CALL_SIGRETURN
+        arguments = 1
+    if selector is not None:
+        flags |= layout.CALL_SELECTED | selector << layout.SELECTOR_SHIFT
     most = (_most_bytes(side, item_max, call_max) for side in sides)
-    packed = layout.CALL_HEAD.pack(flags, len(call.params), *map(len, sides), *most)
+    packed = layout.CALL_HEAD.pack(flags, arguments, *map(len, sides), *most)
     for side in sides:
-        rules_bytes = b"".join(layout.RULE.pack(rule.arg, rule.kind, rule.length, rule.scale) for rule in side)
+        rules_bytes = b"".join(
+            layout.RULE.pack(rule.arg, rule.kind, rule.length, rule.limit, rule.scale) for rule in side
+        )
         packed += rules_bytes.ljust(layout.RULES * layout.RULE.size, b"\0")
     return packed
 

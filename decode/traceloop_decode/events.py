@@ -19,30 +19,23 @@ Streaming: memory holds the calls in flight, not the trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from functools import cache
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from traceloop_decode import layout
-from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
-from traceloop_decode.ring import Record, Ring
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.ring import Ring
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import call_name, lookup
+from traceloop_decode.syscalls import call_name
 
 _NO_NUMBER: Final = -1
 _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGNED: Final = Struct("<q")
+_NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
+_Items = Mapping[int, tuple[Item, ...]]
 _REGISTERS: Final = tuple(Struct(f"<{count}Q") for count in range(layout.NR_ARGS_MASK + 1))
-
-
-class _Body(NamedTuple):
-    """What an ENTER or EXIT says: EXIT alone has a result, and registers only where its entry may not exist."""
-
-    number: int
-    result: int
-    registers: tuple[int, ...]
-    items: dict[int, tuple[Item, ...]]
 
 
 def events(snapshot: Snapshot) -> Iterator[Event]:
@@ -56,17 +49,38 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 held = None
             yield record
             continue
-        if record.type == layout.TYPE_EXIT:
-            body = _parse(record)
-            call = _take(open_calls, record, body)
-            if call is None:
-                call = _build(record, body, entry_lost=True)
-            ended = _end(call, record, body)
-            if held is not None and call is held:
-                held = None
-                yield ended
-                continue
+        ts_ns, cpu, pid, tid, comm, kind, nr, body = record
+        if kind == layout.TYPE_ENTER:
             if held is not None:
+                yield Entered(held)
+            number, _, registers, items = _parse(kind, nr, body)
+            compat = nr & layout.NR_COMPAT != 0
+            held = open_calls[tid] = Call(
+                ts_ns, cpu, pid, tid, comm, compat, number, _name(number, compat), registers, items
+            )
+            continue
+        if kind == layout.TYPE_EXIT:
+            number, result, registers, items = _parse(kind, nr, body)
+            call = open_calls.pop(tid, None)
+            if call is None:
+                call = _exec_of_another_thread(open_calls, pid, tid, result)
+            elif number != call.number and not _fits(call, number, result):
+                call = None
+            if call is not None:
+                items = _merge(call.items, items) if items else call.items
+                if result == 0 and call.name in _EXEC:
+                    items = {index: _executed(its) for index, its in items.items()}
+                ended = Call(*call[:9], items, result, ts_ns, cpu, comm)
+            else:
+                compat = nr & layout.NR_COMPAT != 0
+                name = _name(number, compat)
+                begun = (ts_ns, cpu, pid, tid, comm, compat, number, name, registers, items)
+                ended = Call(*begun, result, ts_ns, cpu, comm, entry_lost=True)
+            if held is not None:
+                if call is held:
+                    held = None
+                    yield ended
+                    continue
                 yield Entered(held)
                 held = None
             yield Returned(ended)
@@ -74,101 +88,96 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
         if held is not None:
             yield Entered(held)
             held = None
-        if record.type == layout.TYPE_ENTER:
-            held = open_calls[record.tid] = _build(record, _parse(record))
-        elif record.type == layout.TYPE_TASK_EXIT:
-            open_calls.pop(record.tid, None)
-            if len(record.body) >= layout.TASK_EXIT.size:
-                code, group_dead = layout.TASK_EXIT.unpack_from(record.body)
-                yield TaskExit(*_where(record), code, bool(group_dead))
-        elif len(record.body) >= layout.SIGNAL.size:
-            yield Signal(*_where(record), record.nr, *layout.SIGNAL.unpack_from(record.body))
+        if kind == layout.TYPE_TASK_EXIT:
+            open_calls.pop(tid, None)
+            if len(body) >= layout.TASK_EXIT.size:
+                code, group_dead = layout.TASK_EXIT.unpack_from(body)
+                yield TaskExit(ts_ns, cpu, pid, tid, comm, code, bool(group_dead))
+        elif len(body) >= layout.SIGNAL.size:
+            yield Signal(ts_ns, cpu, pid, tid, comm, nr, *layout.SIGNAL.unpack_from(body))
     if held is not None:
         yield Entered(held)
 
 
-def _where(record: Record) -> tuple[int, int, int, int, str]:
-    return record.ts_ns, record.cpu, record.pid, record.tid, record.comm
+_name = cache(call_name)
 
 
-def _take(open_calls: dict[int, Call], record: Record, body: _Body) -> Call | None:
-    call = open_calls.pop(record.tid, None)
-    if call is not None:
-        return call if _fits(call, body) else None
-    if record.tid == record.pid:  # execve has ended the leader, and made its caller the leader
-        for tid, other in open_calls.items():
-            if other.pid == record.pid and other.name in _EXEC and body.result == 0:
-                return open_calls.pop(tid)
+def _exec_of_another_thread(open_calls: dict[int, Call], pid: int, tid: int, result: int) -> Call | None:
+    # A successful execve has ended the leader, and made its caller the leader.
+    if tid == pid and result == 0:
+        for other, call in open_calls.items():
+            if call.pid == pid and call.name in _EXEC:
+                return open_calls.pop(other)
     return None
 
 
-def _fits(call: Call, body: _Body) -> bool:
-    return body.number in (call.number, _NO_NUMBER) or (call.name in _EXEC and body.result == 0)
+def _fits(call: Call, number: int, result: int) -> bool:
+    return number == _NO_NUMBER or (call.name in _EXEC and result == 0)
 
 
-def _end(call: Call, record: Record, body: _Body) -> Call:
-    args = call.args
-    if body.items and not call.entry_lost:
-        args = tuple(_merge(arg, body.items[n]) if n in body.items else arg for n, arg in enumerate(args))
-    return replace(call, args=args, result=body.result, end_ns=record.ts_ns, end_cpu=record.cpu, end_comm=record.comm)
-
-
-def _merge(arg: Arg, items: tuple[Item, ...]) -> Arg:
+def _merge(begun: _Items, ended: _Items) -> _Items:
     # What was read again replaces what could not be read at entry, and that alone: memory may have changed since.
     # Output comes behind input.
-    again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
-    readable = arg.items and not any(item.fault for item in arg.items)
-    return replace(arg, items=(arg.items if readable else again or arg.items) + output)
+    merged = dict(begun)
+    for index, items in ended.items():
+        before = merged.get(index, ())
+        again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
+        readable = before and not any(item.fault for item in before)
+        merged[index] = (before if readable else again or before) + output
+    return merged
 
 
-def _build(record: Record, body: _Body, *, entry_lost: bool = False) -> Call:
-    compat = bool(record.nr & layout.NR_COMPAT)
-    syscall = lookup(body.number, compat)
-    params = syscall.params if syscall is not None else ()
-    args = tuple(
-        Arg(
-            params[n].name if n < len(params) else f"arg{n}",
-            params[n].ctype if n < len(params) else "unsigned long",
-            register,
-            body.items.get(n, ()),
-        )
-        for n, register in enumerate(body.registers)
-    )
-    name = syscall.name if syscall is not None else call_name(body.number, compat)
-    return Call(*_where(record), compat, body.number, name, args, entry_lost=entry_lost)
+def _executed(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    # The file's name or argv as execve was given it, or, where that could not be read, as the new program found it.
+    begun = tuple(item for item in items if not item.out)
+    found = next((item for item in items if item.out), None)
+    if found is None or found.fault or not any(item.fault for item in begun):
+        return begun
+    if found.kind == layout.KIND_STRING:
+        return (found._replace(out=False),)
+    strings = found.data.split(b"\0")
+    if not found.more:
+        strings.pop()  # what stands behind the last NUL
+    kept = found._replace(kind=layout.KIND_STRING, more=False, out=False)
+    new = [kept._replace(sub=n, data=data, size=len(data)) for n, data in enumerate(strings)]
+    if found.more and new:
+        new[-1] = new[-1]._replace(more=True)
+    return (*new, found._replace(sub=len(new), kind=layout.KIND_ARGV, data=b"", size=len(new), out=False))
 
 
-def _parse(record: Record) -> _Body:
-    body, at = record.body, 0
-    number = record.nr & layout.NR_MASK
-    words = len(body) // 8
-    if number == layout.NR_WIDE and words:
+def _parse(kind: int, nr: int, body: bytes) -> tuple[int, int, tuple[int, ...], _Items]:
+    # Number, result (of an EXIT), registers (of an EXIT: where its entry may not exist), items by argument.
+    number, at, size = nr & layout.NR_MASK, 0, len(body)
+    if number == layout.NR_WIDE and size >= 8:
         (number,) = _SIGNED.unpack_from(body)
-        at += 8
+        at = 8
     result = 0
-    if record.type == layout.TYPE_EXIT and at < words * 8:
+    if kind == layout.TYPE_EXIT and at + 8 <= size:
         (result,) = _SIGNED.unpack_from(body, at)
         at += 8
-    count = min(record.nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK, words - at // 8)
-    registers = _REGISTERS[count].unpack_from(body, at)
-    return _Body(number, result, registers, _items(body, at + 8 * count))
-
-
-def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
+    count = nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
+    if count:
+        count = min(count, (size - at) // 8)
+        registers = _REGISTERS[count].unpack_from(body, at)
+        at += 8 * count
+    else:
+        registers = ()
+    if at + layout.ITEM.size > size:
+        return number, result, registers, _NO_ITEMS
     items: dict[int, tuple[Item, ...]] = {}
-    while at + layout.ITEM.size <= len(body):
-        arg, kind, copied, size = layout.ITEM.unpack_from(body, at)
+    while at + layout.ITEM.size <= size:
+        arg, flags, copied, length = layout.ITEM.unpack_from(body, at)
         at += layout.ITEM.size
         item = Item(
-            sub=arg >> layout.ITEM_SUB_SHIFT,
-            kind=kind & layout.KIND_MASK,
-            data=body[at : at + copied],
-            size=size,
-            more=bool(kind & layout.ITEM_MORE),
-            fault=bool(kind & layout.ITEM_FAULT),
-            out=bool(kind & layout.ITEM_OUT),
+            arg >> layout.ITEM_SUB_SHIFT,
+            flags & layout.KIND_MASK,
+            body[at : at + copied],
+            length,
+            flags & layout.ITEM_MORE != 0,
+            flags & layout.ITEM_FAULT != 0,
+            flags & layout.ITEM_OUT != 0,
         )
         index = arg & layout.ITEM_ARG_MASK
-        items[index] = (*items.get(index, ()), item)
+        items[index] = (*items[index], item) if index in items else (item,)
         at += copied + -copied % layout.POSITION_UNIT
-    return items
+    return number, result, registers, items

@@ -50,6 +50,11 @@ RULES: Final = 6
 CALLS: Final = 512
 CALL_KNOWN: Final = 1
 CALL_EXEC: Final = 2
+CALL_SELECTED: Final = 4
+CALL_OUT_ON_FAILURE: Final = 8
+CALL_SIGRETURN: Final = 0x80
+SELECTOR_SHIFT: Final = 4
+VARIANTS: Final = 1024
 
 FRONT_BITS: Final = 12
 FRONT_MASK: Final = 0xFFF
@@ -67,8 +72,8 @@ TASK_EXIT: Final = Struct("<II")
 """struct tl_task_exit behind its header: code, group_dead."""
 ITEM: Final = Struct("<BBHI")
 """struct tl_item: arg, kind, copied, size."""
-RULE: Final = Struct("<BBBxHxx")
-"""struct tl_rule: arg, kind, length, scale."""
+RULE: Final = Struct("<BBBBHxx")
+"""struct tl_rule: arg, kind, length, limit, scale."""
 CALL_HEAD: Final = Struct("<BBBBHH")
 """struct tl_call before its rules: flags, arguments, enter_rules, exit_rules, enter_bytes, exit_bytes."""
 CALL_SIZE: Final = CALL_HEAD.size + 2 * RULES * RULE.size

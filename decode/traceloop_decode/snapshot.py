@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 from traceloop_decode import layout
 from traceloop_decode.model import DecodeError
+from traceloop_decode.open_files import OpenFiles
 
 _MAGIC: Final = b"TLSNAP1\n"
 _LENGTH: Final = Struct("<I")
@@ -43,6 +44,7 @@ class Snapshot:
     boot_offset_ns: CLOCK_REALTIME - CLOCK_BOOTTIME.
     headers: copies of struct tl_ring and its struct tl_cpu: one before the data was copied, at least one after.
     data: the ring's data, without what has never been written.
+    open_files: what the processes had open when recording began, where the daemon read it.
     """
 
     arch: str
@@ -55,10 +57,15 @@ class Snapshot:
     started_ns: int
     headers: tuple[bytes, ...]
     data: bytes
+    open_files: OpenFiles | None = None
 
     def encode(self) -> bytes:
         """The snapshot as one string of bytes."""
-        fields = {"arch": self.arch, "headers": len(self.headers)} | {name: getattr(self, name) for name in _NUMBERS}
+        fields: dict[str, Any] = {"arch": self.arch, "headers": len(self.headers)} | {
+            name: getattr(self, name) for name in _NUMBERS
+        }
+        if self.open_files is not None:
+            fields["open_files"] = self.open_files.fields()
         text = json.dumps(fields).encode()
         return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, *self.headers, self.data))
 
@@ -74,6 +81,7 @@ class Snapshot:
         except (ValueError, RecursionError) as error:
             raise DecodeError(f"damaged snapshot: its description is no JSON ({error})") from error
         numbers = _checked(fields)
+        open_files = OpenFiles.of_fields(fields["open_files"]) if "open_files" in fields else None
         size, count = layout.headers_size(numbers["cpus"]), fields["headers"]
         at += length
         if len(encoded) < at + count * size:
@@ -83,6 +91,7 @@ class Snapshot:
             arch=fields["arch"],
             headers=tuple(encoded[at + n * size : at + (n + 1) * size] for n in range(count)),
             data=encoded[data : data + numbers["ring_size"]],
+            open_files=open_files,
             **numbers,
         )
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from traceloop_decode.tables import i386, x86_64
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """One argument, as in ``const char *filename``: name ``filename``, ctype ``const char *``."""
 
     name: str

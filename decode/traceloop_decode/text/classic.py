@@ -20,7 +20,7 @@ from traceloop_decode.text.values import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from traceloop_decode.model import Call, Event, Item
+    from traceloop_decode.model import Arg, Call, Event, Item
     from traceloop_decode.snapshot import Snapshot
 
 _REGISTER_MASK: Final = (1 << 64) - 1
@@ -28,11 +28,19 @@ _REGISTER_MASK: Final = (1 << 64) - 1
 
 def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
     """One line an event."""
-    return line.lines(events, snapshot, _STYLE)
+    return line.lines(events, snapshot, _call)
 
 
-def _argument(call: Call, index: int) -> str:
-    found, raw = contents(call, index), str(call.args[index].raw)
+def _call(call: Call, shown: frozenset[int] | None) -> str:
+    args = call.args
+    indices = [n for n in range(len(args)) if shown is None or (n in shown and contents(args, n).readable)]
+    text = ", ".join([f"{args[n].name}={_argument(args, n)}" for n in indices])
+    end = line.NO_RETURN if call.result is None else f" = {call.result & _REGISTER_MASK}"
+    return f"{call.name}({text}){end}"
+
+
+def _argument(args: tuple[Arg, ...], index: int) -> str:
+    found, raw = contents(args, index), str(args[index].raw)
     if found.elements is not None:
         shown = [_quoted(item) for item in found.elements if not _nothing(item)]
         if shown:
@@ -48,14 +56,3 @@ def _nothing(item: Item) -> bool:
 
 def _quoted(item: Item) -> str:
     return quote(item.data, more=item.more or item.fault)
-
-
-def _result(_call: Call, result: int) -> str:
-    return str(result & _REGISTER_MASK)
-
-
-def _pending(_call: Call) -> str:
-    return line.NO_RETURN
-
-
-_STYLE: Final = line.Style(argument=_argument, result=_result, pending=_pending)

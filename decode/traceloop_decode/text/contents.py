@@ -20,7 +20,7 @@ from traceloop_decode import layout
 from traceloop_decode.text.values import bare_type
 
 if TYPE_CHECKING:
-    from traceloop_decode.model import Call, Item
+    from traceloop_decode.model import Arg, Item
 
 _TEXT: Final = frozenset(("char *", "unsigned char *", "void *"))
 _STRINGS: Final = "char **"
@@ -52,16 +52,19 @@ class Contents:
         return self.text or self.elements is not None
 
 
-def contents(call: Call, index: int) -> Contents:
-    """What was read through the call's argument `index`."""
-    arg = call.args[index]
+_NOTHING: Final = Contents()
+
+
+def contents(args: tuple[Arg, ...], index: int) -> Contents:
+    """What was read through one of a call's arguments."""
+    arg = args[index]
     if not arg.items:
-        return Contents()
+        return _NOTHING
     ctype = bare_type(arg.ctype)
     if ctype == _STRINGS:
         return _strings(arg.items)
     if ctype == _IOVEC and arg.name != _REMOTE_IOVEC:
-        count = call.args[index + 1].raw if index + 1 < len(call.args) else 0
+        count = args[index + 1].raw if index + 1 < len(args) else 0
         elements, cut = _pieces(arg.items, count, out=arg.items[-1].out)
         return Contents(elements=elements, iovec=True, cut=cut)
     if ctype in _MESSAGE:

@@ -13,12 +13,14 @@ Every object has::
 A syscall is one object, which comes when it returned; ``ret`` is the signed result, ``errno`` the error's name or null.
 A call that never returned has ``ret`` null, and comes where its thread ends, or last. It has also::
 
+    ret_text                    the result as strace -v writes it; "?" if it never returned
     number compat               of the call; compat: of the 32-bit table
     duration_ns end_cpu         null if it never returned
     entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
 
 ``args`` is a list of objects: ``name``, the kernel's; ``raw``, the register, unsigned; ``value``, the same with its C
-type's width and sign. If memory was read through it, the fields of a *piece* are there as well::
+type's width and sign; ``text``, as strace -v writes it, with all that was recorded of strings; null where strace leaves
+the argument out, which then means nothing. If memory was read through it, the fields of a *piece* are there as well::
 
     data or base64              data if the bytes are UTF-8, else base64: nothing is replaced
     size                        bytes that the call spoke of
@@ -40,7 +42,9 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from traceloop_decode.errnos import ERRNO
-from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.printers.core import printer_of
+from traceloop_decode.printers.view import Options, View
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import exit_status
 from traceloop_decode.text.siginfo import fields, signal_name
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from traceloop_decode.snapshot import Snapshot
 
 SCHEMA: Final = 1
+_WHOLE: Final = Options(string_max=1 << 32, verbose=True)
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
@@ -79,7 +85,7 @@ def _never_returned(pending: dict[int, Call], tid: int, snapshot: Snapshot) -> I
 
 def dumps(value: object) -> str:
     """JSON in printable ASCII."""
-    return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f")
+    return _encode(value).replace("\x7f", "\\u007f")
 
 
 def _dumped(event: Event, snapshot: Snapshot) -> str:
@@ -117,11 +123,13 @@ def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot)
 def _syscall(call: Call) -> dict[str, Any]:
     error = ERRNO.get(-call.result) if call.result is not None and call.result < 0 else None
     duration_ns = None if call.end_ns is None or call.entry_lost else call.end_ns - call.ts_ns
+    view, printer, args = View(call, _WHOLE), printer_of(call), call.args
     return {
         "syscall": call.name,
-        "args": [_argument(call, n) for n in range(len(call.args))],
+        "args": [_argument(args, n, print_one(view, n), compat=call.compat) for _, n, print_one in printer.named],
         "ret": call.result,
         "errno": error[0] if error else None,
+        "ret_text": printer.result(view),
         "number": call.number,
         "compat": call.compat,
         "duration_ns": duration_ns,
@@ -130,10 +138,10 @@ def _syscall(call: Call) -> dict[str, Any]:
     }
 
 
-def _argument(call: Call, index: int) -> dict[str, Any]:
-    arg, found = call.args[index], contents(call, index)
-    value = integer(arg.raw, arg.ctype, compat=call.compat)
-    shown: dict[str, Any] = {"name": arg.name, "raw": arg.raw, "value": value}
+def _argument(args: tuple[Arg, ...], index: int, text: str | None, *, compat: bool) -> dict[str, Any]:
+    arg, found = args[index], contents(args, index)
+    value = integer(arg.raw, arg.ctype, compat=compat)
+    shown: dict[str, Any] = {"name": arg.name, "raw": arg.raw, "value": value, "text": text}
     if found.whole is not None:
         shown |= _piece(found.whole)
     if found.elements is not None:

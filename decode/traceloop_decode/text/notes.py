@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.text.siginfo import fields, named, signal_name
+from traceloop_decode.text.siginfo import fields, signal_name, text_of
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Lost, Signal, TaskExit
@@ -21,10 +21,10 @@ _LOSSES: Final = {
 }
 
 
-def signal_note(signal: Signal) -> str:
-    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``."""
-    shown = ", ".join(f"{name}={value}" for name, value in named(fields(signal)).items())
-    return f"--- {signal_name(signal.number)} {{{shown}}} ---" if shown else f"--- {signal_name(signal.number)} ---"
+def signal_note(signal: Signal, constants: str = "abbrev") -> str:
+    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``. constants: as -X says."""
+    found, name = fields(signal), signal_name(signal.number)
+    return f"--- {name} {text_of(found, constants)} ---" if found else f"--- {name} ---"
 
 
 def exit_status(code: int) -> tuple[int | None, int | None, bool]:

@@ -1,90 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of a signal's siginfo_t: sigaction(2), and include/uapi/asm-generic/siginfo.h for their places."""
+"""The fields of a siginfo_t: sigaction(2), and include/uapi/asm-generic/siginfo.h for their places."""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from traceloop_decode.errnos import ERRNO
+from traceloop_decode.printers.view import Options
+from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.syscalls import lookup
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Signal
 
 _HEAD: Final = Struct("<iii4x")  # si_signo, si_errno, si_code
-_SENDER: Final = Struct("<iI")  # si_pid, si_uid
-_VALUE: Final = Struct("<q")  # behind the sender: si_value
+_SENDER: Final = Struct("<iIq")  # si_pid, si_uid, si_value
 _CHILD: Final = Struct("<iIi4xqq")  # si_pid, si_uid, si_status, si_utime, si_stime
 _TIMER: Final = Struct("<iiq")  # si_timerid, si_overrun, si_value
 _ADDRESS: Final = Struct("<Q")  # si_addr
+_BEHIND_ADDRESS: Final = {
+    ("SIGBUS", "BUS_MCEERR_AR"): (24, Struct("<h"), ("si_addr_lsb",)),
+    ("SIGBUS", "BUS_MCEERR_AO"): (24, Struct("<h"), ("si_addr_lsb",)),
+    ("SIGSEGV", "SEGV_BNDERR"): (32, Struct("<QQ"), ("si_lower", "si_upper")),
+    ("SIGSEGV", "SEGV_PKUERR"): (32, Struct("<I"), ("si_pkey",)),
+}
 _POLL: Final = Struct("<qi")  # si_band, si_fd
-_SECCOMP: Final = Struct("<QiI")  # si_call_addr, si_syscall, si_arch
-_SIZE: Final = _HEAD.size + _CHILD.size
+_SECCOMP: Final = Struct("<QII")  # si_call_addr, si_syscall, si_arch
+SIZE: Final = 48
+"""Bytes from which all fields are known."""
 
-_SIGCHLD: Final = 17
-_SIGPOLL: Final = 29
-_SIGSYS: Final = 31
-_FAULTS: Final = frozenset((4, 5, 7, 8, 11))  # SIGILL SIGTRAP SIGBUS SIGFPE SIGSEGV
-
-_SI_QUEUE: Final = -1
-_SI_TIMER: Final = -2
-_SI_MESGQ: Final = -3
-_SI_ASYNCIO: Final = -4
-_SI_KERNEL: Final = 0x80
-CODES: Final = {
-    0: "SI_USER",
-    _SI_QUEUE: "SI_QUEUE",
-    _SI_TIMER: "SI_TIMER",
-    _SI_MESGQ: "SI_MESGQ",
-    _SI_ASYNCIO: "SI_ASYNCIO",
-    -5: "SI_SIGIO",
-    -6: "SI_TKILL",
-    _SI_KERNEL: "SI_KERNEL",
+# Why a signal came: for those of the kernel by its number, else by who sent it.
+_REASONS: Final = {
+    "SIGILL": "sigill_code",
+    "SIGTRAP": "sigtrap_code",
+    "SIGBUS": "sigbus_code",
+    "SIGFPE": "sigfpe_code",
+    "SIGSEGV": "sigsegv_code",
+    "SIGCHLD": "sigchld_code",
+    "SIGIO": "sigpoll_code",
+    "SIGSYS": "sigsys_code",
 }
-CHILD_CODES: Final = {
-    1: "CLD_EXITED",
-    2: "CLD_KILLED",
-    3: "CLD_DUMPED",
-    4: "CLD_TRAPPED",
-    5: "CLD_STOPPED",
-    6: "CLD_CONTINUED",
-}
-_CLD_EXITED: Final = 1
+_FAULTS: Final = frozenset(("SIGILL", "SIGTRAP", "SIGBUS", "SIGFPE", "SIGSEGV"))
+_ADDRESSES: Final = frozenset(("si_addr", "si_lower", "si_upper", "si_call_addr"))
+_HEXADECIMAL: Final = frozenset(("si_timerid", "si_addr_lsb"))
+_TICKS: Final = 100  # a second, in si_utime and si_stime: USER_HZ of x86 and arm64
+_MASK32: Final = 0xFFFFFFFF
 
 
 def fields(signal: Signal) -> dict[str, int]:
-    """Its fields that hold something, in the struct's order; none where the kernel had no siginfo."""
-    data = signal.siginfo.ljust(_SIZE, b"\0")
+    """A delivered signal's fields that hold something, as numbers; none where the kernel had no siginfo."""
+    return fields_of(signal.siginfo)
+
+
+def fields_of(data: bytes) -> dict[str, int]:
+    """The same from the bytes; none if they begin with a zero."""
+    data = data.ljust(SIZE, b"\0")
     number, error, code = _HEAD.unpack_from(data)
-    if not any(data):
+    if not number:
         return {}
     found = {"si_signo": number, "si_code": code}
     if error:
         found["si_errno"] = error
-    names, values = _union(number, code, data)
+    names, values = _union(SIGNAL.get(number, ""), code, data)
     return found | dict(zip(names, values, strict=True))
 
 
-def _union(number: int, code: int, data: bytes) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    at = _HEAD.size
-    if code == _SI_TIMER:
+def _union(signal: str, code: int, data: bytes) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    at, reason = _HEAD.size, _reason(signal, code)
+    if reason in ("SI_USER", "SI_TKILL"):
+        return ("si_pid", "si_uid"), _SENDER.unpack_from(data, at)[:2]
+    if reason == "SI_TIMER":
         return ("si_timerid", "si_overrun", "si_value"), _TIMER.unpack_from(data, at)
-    if code in (_SI_QUEUE, _SI_MESGQ, _SI_ASYNCIO):
-        value = _VALUE.unpack_from(data, at + _SENDER.size)
-        return ("si_pid", "si_uid", "si_value"), _SENDER.unpack_from(data, at) + value
-    if code == _SI_KERNEL:
-        return (), ()
-    if code <= 0:
-        return ("si_pid", "si_uid"), _SENDER.unpack_from(data, at)
-    if number == _SIGCHLD:
-        return ("si_pid", "si_uid", "si_status", "si_utime", "si_stime"), _CHILD.unpack_from(data, at)
-    if number in _FAULTS:
-        return ("si_addr",), _ADDRESS.unpack_from(data, at)
-    if number == _SIGPOLL:
+    if reason == "SI_SIGIO" or (signal == "SIGIO" and reason.startswith("POLL_")):
         return ("si_band", "si_fd"), _POLL.unpack_from(data, at)
-    if number == _SIGSYS:
+    if code > 0 and signal == "SIGIO":
+        return (), ()
+    if code > 0 and signal == "SIGCHLD":
+        return ("si_pid", "si_uid", "si_status", "si_utime", "si_stime"), _CHILD.unpack_from(data, at)
+    if code > 0 and signal in _FAULTS:
+        address = _ADDRESS.unpack_from(data, at)
+        if (signal, reason) not in _BEHIND_ADDRESS:
+            return ("si_addr",), address
+        behind, layout, names = _BEHIND_ADDRESS[signal, reason]
+        return ("si_addr", *names), address + layout.unpack_from(data, behind)
+    if code > 0 and signal == "SIGSYS":
         return ("si_call_addr", "si_syscall", "si_arch"), _SECCOMP.unpack_from(data, at)
-    return (), ()
+    # Another program's, which may lack what a sender's has, or one that the kernel says no more of.
+    pid, uid, value = _SENDER.unpack_from(data, at)
+    sender = (("si_pid", pid), ("si_uid", uid)) if code < 0 or pid or uid else ()
+    both = (*sender, ("si_value", value)) if code < 0 or value else sender
+    return tuple(name for name, _ in both), tuple(number for _, number in both)
+
+
+def _reason(signal: str, code: int) -> str:
+    name = XLATS["si_code"].names.get(code, "")
+    return name or (XLATS[_REASONS[signal]].names.get(code, "") if signal in _REASONS else "")
 
 
 def signal_name(number: int) -> str:
@@ -92,17 +104,61 @@ def signal_name(number: int) -> str:
     return SIGNAL.get(number, str(number))
 
 
-def named(found: dict[str, int]) -> dict[str, str]:
-    """The same fields as text, with the names of what has one."""
-    child = found.get("si_signo") == _SIGCHLD and found.get("si_code", 0) > 0
-    code = found.get("si_code", 0)
+def styled(number: str, name: str, constants: str) -> str:
+    """A number that may have a name, as -X says: ``abbrev`` the name, ``raw`` the number, ``verbose`` both."""
+    if not name or constants == "raw":
+        return number
+    return name if constants == "abbrev" else f"{number} /* {name} */"
+
+
+def named(found: dict[str, int], constants: str = "abbrev") -> dict[str, str]:
+    """The same fields as text, as strace has them; a value is both a number and a pointer, or nothing if it is zero."""
     shown = {}
     for name, value in found.items():
-        shown[name] = str(value)
-        if name == "si_signo" or (name == "si_status" and child and code != _CLD_EXITED):
-            shown[name] = signal_name(value)
-        elif name == "si_code":
-            shown[name] = (CHILD_CODES if child else CODES).get(value, str(value))
-        elif name.endswith("addr"):
-            shown[name] = f"{value:#x}" if value else "NULL"
+        if name == "si_value":
+            if not value and "si_timerid" not in found:
+                continue
+            shown["si_int"] = str((value & _MASK32 ^ 0x80000000) - 0x80000000)
+            shown["si_ptr"] = _address(value)
+        else:
+            shown[name] = _named(name, value, found, constants)
     return shown
+
+
+def _named(name: str, value: int, found: dict[str, int], constants: str) -> str:
+    signal = SIGNAL.get(found["si_signo"], "")
+    if name == "si_signo":
+        return styled(str(value), SIGNAL.get(value, ""), constants)
+    if name == "si_code":
+        return styled(f"{value & _MASK32:#x}" if value else "0", _reason(signal, value), constants)
+    if name == "si_errno":
+        return styled(str(value & _MASK32), ERRNO[value][0] if value in ERRNO else "", constants)
+    if name == "si_status":
+        exited = _reason(signal, found["si_code"]) == "CLD_EXITED"
+        return styled(str(value), "" if exited else SIGNAL.get(value, ""), constants)
+    if name in ("si_utime", "si_stime"):
+        return f"{value} /* {value / _TICKS:.2f} s */" if value else "0"
+    if name == "si_syscall":
+        return _call_name(value, XLATS["audit_arch"].names.get(found["si_arch"], ""))
+    if name == "si_arch":
+        arch = XLATS["audit_arch"]
+        return arch.one(value, Options(constants=constants)) if value else f"0 /* {arch.unknown} */"
+    if name in _ADDRESSES:
+        return _address(value)
+    return f"{value & _MASK32:#x}" if name in _HEXADECIMAL and value else str(value)
+
+
+def _call_name(number: int, arch: str) -> str:
+    call = lookup(number, compat=arch == "AUDIT_ARCH_I386")
+    if call is None or arch not in ("AUDIT_ARCH_X86_64", "AUDIT_ARCH_I386"):
+        return str(number)
+    return f"{number} /* {call.name} */" if arch == "AUDIT_ARCH_I386" else f"__NR_{call.name}"
+
+
+def _address(value: int) -> str:
+    return f"{value & (1 << 64) - 1:#x}" if value else "NULL"
+
+
+def text_of(found: dict[str, int], constants: str = "abbrev") -> str:
+    """Fields as strace has them: ``{si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0}``."""
+    return f"{{{', '.join([f'{name}={value}' for name, value in named(found, constants).items()])}}}"

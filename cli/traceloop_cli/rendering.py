@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""strace's options, as ``show`` takes them: what is shown of a trace, and how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import click
+
+from traceloop_cli.options import TEXT
+from traceloop_decode.events import events
+from traceloop_decode.fds import known
+from traceloop_decode.printers.view import Options
+from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.text import classic, jsonl, short, strace, summary
+from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
+
+FORMATS: Final = ("short", "strace", "classic", "jsonl")
+_STRING_MAX: Final = {"short": 256, "strace": 32}
+_VALUES: Final = (
+    "string_max",
+    "verbose",
+    "escape",
+    "constants",
+    "descriptors",
+)  # what only the formats of _STRING_MAX have
+_LAYOUT: Final = ("align", "times", "durations", "relative")  # what only strace's format has
+_ALL: Final = "all"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The values of the options, by their names here; None, False or 0 where one was not given."""
+
+    output: str
+    string_max: int | None
+    verbose: bool
+    escape: int
+    constants: str | None
+    descriptors: int
+    align: int | None
+    times: int
+    durations: bool
+    relative: bool
+    expressions: tuple[str, ...]
+    paths: tuple[str, ...]
+    successful: bool
+    failed: bool
+    summary: bool
+
+    def check(self) -> None:
+        """Raises click.UsageError where options do not go together, or a set names what there is not."""
+        for name in _VALUES if self.output not in _STRING_MAX else ():
+            if getattr(self, name):
+                raise click.UsageError(f"{_NAMES[name]} goes with -o {' and -o '.join(_STRING_MAX)} alone.")
+        for name in _LAYOUT if self.output != "strace" else ():
+            if getattr(self, name):
+                raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
+        if self.successful and self.failed:
+            raise click.UsageError("-z and -Z exclude each other.")
+        self.selection()
+
+    def lines(self, snapshot: Snapshot) -> Iterator[str]:
+        """What is shown of a snapshot."""
+        found = events(snapshot)
+        if self.descriptors:  # before any is left out: each may tell of descriptors
+            found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
+        if self._selects:
+            found = selected(found, self.selection())
+        if self.summary:
+            return summary.lines(found)
+        if self.output == "classic":
+            return classic.lines(found, snapshot)
+        if self.output == "jsonl":
+            return jsonl.lines(found, snapshot)
+        string_max = _STRING_MAX[self.output] if self.string_max is None else self.string_max
+        options = Options(string_max, self.verbose, min(self.escape, 2), self.constants or "abbrev")
+        if self.output == "short":
+            return short.lines(found, snapshot, options)
+        align = strace.ALIGN if self.align is None else self.align
+        return strace.lines(found, snapshot, options, strace.Layout(align, self._clock(snapshot), self.durations))
+
+    def selection(self) -> Selection:
+        """What -e, -P, -z and -Z ask for. Raises click.UsageError."""
+        sets: dict[str, str] = {}
+        for expression in self.expressions:
+            what, equals, text = expression.partition("=")
+            sets.update({_SETS.get(what, what): text} if equals else {"trace": expression})
+        if unknown := sets.keys() - set(_SETS.values()):
+            raise click.UsageError(f"-e takes trace=, status= or signal=, not {unknown.pop()}=.")
+        if self.successful or self.failed:
+            sets["status"] = "successful" if self.successful else "failed"
+        try:
+            calls: CallSet | None = trace_set(sets["trace"]) if sets.get("trace", _ALL) != _ALL else None
+            statuses = status_set(sets["status"]) if sets.get("status", _ALL) != _ALL else None
+            signals = signal_set(sets["signal"]) if sets.get("signal", _ALL) != _ALL else None
+        except ValueError as error:
+            raise click.UsageError(f"-e: {error}.") from error
+        return Selection(calls, statuses, signals, tuple(path.encode() for path in self.paths))
+
+    @property
+    def _selects(self) -> bool:
+        return bool(self.expressions or self.paths or self.successful or self.failed)
+
+    def _clock(self, snapshot: Snapshot) -> Clock:
+        clock: Clock = no_clock
+        if self.times:
+            taken_s = (snapshot.taken_ns + snapshot.boot_offset_ns) // 1_000_000_000
+            local_ns = 0 if self.times >= 3 else time.localtime(taken_s).tm_gmtoff * 1_000_000_000
+            clock = wall_clock(min(self.times, 3), snapshot.boot_offset_ns + local_ns)
+        return relative_clock(clock if self.times else None) if self.relative else clock
+
+
+_SETS: Final = {
+    **dict.fromkeys(("trace", "t"), "trace"),
+    **dict.fromkeys(("signal", "signals", "s"), "signal"),
+    "status": "status",
+}
+_NAMES: Final = {
+    "string_max": "-s",
+    "verbose": "-v",
+    "escape": "-x",
+    "constants": "-X",
+    "descriptors": "-y",
+    "align": "-a",
+    "times": "-t",
+    "durations": "-T",
+    "relative": "--relative-timestamps",
+}
+_OPTIONS: Final = (
+    click.option("-o", "--output", type=click.Choice(FORMATS), default="short", show_default=True),
+    click.option("-e", "expressions", metavar="EXPR", type=TEXT, multiple=True, help="trace=, status= or signal=SET."),
+    click.option("-P", "--trace-path", "paths", metavar="PATH", type=TEXT, multiple=True, help="Calls on PATH alone."),
+    click.option("-z", "--successful-only", "successful", is_flag=True, help="Calls that returned without an error."),
+    click.option("-Z", "--failed-only", "failed", is_flag=True, help="Calls that returned with an error."),
+    click.option("-s", "--string-limit", "string_max", metavar="N", type=click.IntRange(0), help="Bytes of a string."),
+    click.option("-v", "--no-abbrev", "verbose", is_flag=True, help="Structs with all their fields."),
+    click.option("-x", "escape", count=True, help="Strings that are not text in hexadecimal; -xx: all."),
+    click.option("-X", "--const-print-style", "constants", type=click.Choice(("raw", "abbrev", "verbose"))),
+    click.option("-y", "--decode-fds", "descriptors", count=True, help="What descriptors stand for; -yy: sockets too."),
+    click.option("-a", "--columns", "align", metavar="N", type=click.IntRange(0, 10_000), help="Column of the result."),
+    click.option("-t", "times", count=True, help="The time of day; -tt: with microseconds; -ttt: since 1970."),
+    click.option("-T", "--syscall-times", "durations", is_flag=True, help="How long each call took, in seconds."),
+    click.option("--relative-timestamps", "relative", is_flag=True, help="Seconds since the line before."),
+    click.option("-c", "--summary-only", "summary", is_flag=True, help="Calls, errors and times by call, instead."),
+)
+
+
+def rendering_options(command: _Command) -> _Command:
+    """All of them; the command gets their values by the names of `Rendering`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets and their options; terminals and other devices by ioctl."""
+
+from __future__ import annotations
+
+from flag_tables import Table
+
+# Headers of commands, and which of their macros are commands rather than flags, sizes and versions.
+_IOCTLS = (
+    "asm-generic/ioctls.h linux/sockios.h asm-generic/sockios.h linux/fs.h linux/loop.h linux/random.h linux/rtc.h "
+    "linux/if_tun.h linux/perf_event.h linux/seccomp.h linux/userfaultfd.h linux/nsfs.h linux/kd.h linux/vt.h "
+    "linux/watchdog.h linux/fscrypt.h linux/fsverity.h linux/dm-ioctl.h linux/fuse.h linux/blkpg.h linux/blkzoned.h "
+    "linux/nbd.h linux/hidraw.h linux/ptp_clock.h linux/vhost.h linux/msdos_fs.h linux/cdrom.h "
+    "linux/hdreg.h linux/eventpoll.h linux/btrfs.h linux/fiemap.h linux/blktrace_api.h linux/serial.h"
+)
+_COMMAND = (
+    r"(TC(GETS2?|SETS[WF]?2?|GETA|SETA[WF]?|SBRKP?|XONC|FLSH|GETX|SETX[WF]?)|TIO[A-Z]\w+|FIO\w+|SIOC[A-Z]+[A-Z0-9_]*"
+    r"|BLK[A-Z]+[A-Z0-9]*|FI(BMAP|GETBSZ|FREEZE|THAW|TRIM|CLONE|CLONERANGE|DEDUPERANGE)|FS_IOC\w+"
+    r"|LOOP_((SET|GET|CLR|CHANGE|CTL)_\w+|CONFIGURE)|RND[A-Z]+|TUN[GS]ET[A-Z]+|TUNATTACHFILTER|TUNDETACHFILTER"
+    r"|RTC_([AUPW]IE_O\w+|(ALM|IRQP|EPOCH|WKALM|PLL|PARAM)_(SET|READ|RD|GET)|(RD|SET)_TIME|VL_(READ|CLR))"
+    r"|PERF_EVENT_IOC_[A-Z_]+|SECCOMP_IOCTL_NOTIF_\w+|UFFDIO_[A-Z_]+|NS_GET_\w+|KD[A-Z]+|[GP]IO_[A-Z]+|VT_[A-Z]+"
+    r"|WDIOC_\w+|DM_\w+|FUSE_DEV_IOC_\w+|NBD_(SET_\w+|DO_IT|CLEAR_\w+|PRINT_DEBUG|DISCONNECT)|HIDIOC\w+|PTP_\w+"
+    r"|VHOST_\w+|FAT_IOCTL_\w+|VFAT_IOCTL_\w+|CDROM[A-Z]\w+|HDIO_\w+|EPIOC\w+|BTRFS_IOC_\w+)"
+)
+_NO_COMMAND = (
+    r"HIDIOCTL_LAST|HDIO_\w+_SIZE|PTP_(EXT_OFFSET|EXTTS_EDGES|PF_\w+)|FS_IOC\w*32\w*|TIOCM_\w+|TIOCPKT_\w+|TIOCSER_TEMT|TIOCL_\w+"
+    r"|SIOC(DEV|PROTO)PRIVATE|SIOCX?_\w+|LOOP_\w+_FLAGS|KD_\w+|VT_(AUTO|PROCESS|ACKACQ|EVENT_\w+|MAX\w*)"
+    r"|DM_(DIR|NAME|CONTROL|MAX|TABLE_STATUS_CMD|EXISTS|READONLY|UUID|IOCTL|VERSION_\w)\w*|DM_\w+(_CMD|_FLAG)|DM_DEFERRED_REMOVE"
+    r"|UFFDIO_(COPY|ZEROPAGE|WRITEPROTECT|CONTINUE|REGISTER|POISON|MOVE)_(MODE|IOCTL)\w+|FUSE_DEV_IOC_MAGIC"
+    r"|PTP_(\w+_FLAGS?|MAX_SAMPLES|CLK_MAGIC|RISING\w+|FALLING\w+|\w+_EDGE|\w+_V1_\w+|PEROUT_[A-Z_]+)"
+    r"|VHOST_(FILE_UNBIND|VIRTIO|FORK_\w+|VRING_\w+_ENDIAN|FORK_OWNER_\w+)"
+)
+
+_TERMBITS = "asm-generic/termbits.h asm-generic/termbits-common.h"
+
+TABLES = {
+    # sockets
+    "address_families": Table(
+        "AF_???", "bits/socket.h", "AF_UNIX", match=r"AF_[A-Za-z0-9]+", without="AF_MAX", sort=True
+    ),
+    "ipprotos": Table("IPPROTO_???", "linux/in.h linux/in6.h", match=r"IPPROTO_[A-Z]\w+", without="IPPROTO_MAX"),
+    "socktypes": Table(
+        "SOCK_???", "sys/socket.h bits/socket_type.h", match=r"SOCK_\w+", without="SOCK_(CLOEXEC|NONBLOCK)"
+    ),
+    "sock_type_flags": Table("SOCK_???", "sys/socket.h", "SOCK_CLOEXEC SOCK_NONBLOCK"),
+    "netlink_protocols": Table(
+        "NETLINK_???",
+        "linux/netlink.h",
+        "NETLINK_ROUTE NETLINK_UNUSED NETLINK_USERSOCK NETLINK_FIREWALL NETLINK_SOCK_DIAG NETLINK_NFLOG NETLINK_XFRM "
+        "NETLINK_SELINUX NETLINK_ISCSI NETLINK_AUDIT NETLINK_FIB_LOOKUP NETLINK_CONNECTOR NETLINK_NETFILTER "
+        "NETLINK_IP6_FW NETLINK_DNRTMSG NETLINK_KOBJECT_UEVENT NETLINK_GENERIC NETLINK_SCSITRANSPORT "
+        "NETLINK_ECRYPTFS NETLINK_RDMA NETLINK_CRYPTO NETLINK_SMC",
+    ),
+    "ethernet_protocols": Table("ETH_P_???", "linux/if_ether.h", match=r"ETH_P_\w+"),
+    # No header of the kernel's or of glibc's has Bluetooth's.
+    "bluetooth_protocols": Table(
+        "BTPROTO_???",
+        names="BTPROTO_L2CAP=0 BTPROTO_HCI=1 BTPROTO_SCO=2 BTPROTO_RFCOMM=3 BTPROTO_BNEP=4 BTPROTO_CMTP=5 "
+        "BTPROTO_HIDP=6 BTPROTO_AVDTP=7",
+    ),
+    "shutdown_modes": Table("SHUT_???", "sys/socket.h", match=r"SHUT_\w+"),
+    # addresses
+    "hardware_types": Table("ARPHRD_???", "net/if_arp.h", match=r"ARPHRD_\w+"),
+    "packet_types": Table(
+        "PACKET_???",
+        "linux/if_packet.h",
+        "PACKET_HOST PACKET_BROADCAST PACKET_MULTICAST PACKET_OTHERHOST PACKET_OUTGOING PACKET_LOOPBACK PACKET_USER "
+        "PACKET_KERNEL",
+    ),
+    "vsock_cids": Table("VMADDR_CID_???", "linux/vm_sockets.h", match=r"VMADDR_CID_\w+"),
+    # messages
+    "msg_flags": Table(
+        "MSG_???",
+        "bits/socket.h",
+        "MSG_OOB MSG_PEEK MSG_DONTROUTE MSG_CTRUNC MSG_PROBE=0x10 MSG_TRUNC MSG_DONTWAIT MSG_EOR MSG_WAITALL MSG_FIN "
+        "MSG_SYN MSG_CONFIRM MSG_RST MSG_ERRQUEUE MSG_NOSIGNAL MSG_MORE MSG_WAITFORONE MSG_SENDPAGE_NOTLAST=0x20000 "
+        "MSG_BATCH MSG_NO_SHARED_FRAGS=0x80000 MSG_ZEROCOPY MSG_FASTOPEN MSG_CMSG_CLOEXEC MSG_CMSG_COMPAT=0x80000000",
+    ),
+    "scm_types": Table(
+        "SCM_???",
+        "bits/socket.h asm-generic/socket.h",
+        "SCM_RIGHTS SCM_CREDENTIALS SCM_SECURITY SCM_PIDFD SO_TIMESTAMP_OLD SO_TIMESTAMPNS_OLD SO_TIMESTAMPING_OLD "
+        "SO_WIFI_STATUS SCM_TIMESTAMPING_OPT_STATS SCM_TIMESTAMPING_PKTINFO SO_TXTIME SO_TIMESTAMP_NEW "
+        "SO_TIMESTAMPNS_NEW SO_TIMESTAMPING_NEW",
+    ),
+    "ip_messages": Table(
+        "IP_???",
+        "linux/in.h",
+        "IP_TOS IP_TTL SCM_SECURITY IP_RECVOPTS IP_RETOPTS IP_PKTINFO IP_RECVERR IP_ORIGDSTADDR IP_CHECKSUM",
+    ),
+    "error_origins": Table("SO_EE_ORIGIN_???", "linux/errqueue.h", match=r"SO_EE_ORIGIN_\w+"),
+    # options
+    "socket_levels": Table(
+        "SOL_??",
+        "bits/socket.h asm-generic/socket.h",
+        "SOL_IP=0 SOL_SOCKET SOL_TCP=6 SOL_UDP=17 AF_VSOCK=40 SOL_IPV6=41 SOL_ICMPV6=58 SOL_CAN_BASE=100 "
+        "SOL_CAN_RAW=101 SOL_SCTP=132 SOL_UDPLITE=136 SOL_IPX=256 SOL_AX25=257 SOL_ATALK=258 SOL_NETROM=259 "
+        "SOL_ROSE=260",
+        match=r"SOL_\w+",
+        sort=True,
+    ),
+    "so_options": Table(
+        "SO_???",
+        "asm-generic/socket.h",
+        match=r"SO_\w+",
+        without=r"SO_(TIMESTAMP(NS|ING)?|RCVTIMEO|SNDTIMEO|.*DEVMEM.*)",
+    ),
+    "ip_options": Table(
+        "IP_???", "linux/in.h", match=r"IP_\w+|MCAST_\w+", without=r"IP_PMTUDISC_\w+|MCAST_(EX|IN)CLUDE"
+    ),
+    "ipv6_options": Table(
+        "IPV6_???",
+        "linux/in6.h",
+        "MCAST_JOIN_GROUP MCAST_BLOCK_SOURCE MCAST_UNBLOCK_SOURCE MCAST_LEAVE_GROUP MCAST_JOIN_SOURCE_GROUP "
+        "MCAST_LEAVE_SOURCE_GROUP MCAST_MSFILTER IPV6_USE_MIN_MTU=63",
+        match=r"IPV6_\w+",
+        without=r"IPV6_(PMTUDISC|FL|PRIORITY|PREFER|TLV)_\w+",
+    ),
+    "tcp_options": Table(
+        "TCP_???",
+        "linux/tcp.h",
+        "TCP_COOKIE_TRANSACTIONS=15",
+        match=r"TCP_(NODELAY|MAXSEG|CORK|KEEP\w+|SYNCNT|LINGER2|DEFER_ACCEPT|WINDOW_CLAMP|INFO|QUICKACK|CONGESTION"
+        r"|MD5SIG(_EXT)?|THIN_\w+|USER_TIMEOUT|REPAIR(_(QUEUE|OPTIONS|WINDOW))?|QUEUE_SEQ|FASTOPEN\w*|TIMESTAMP"
+        r"|NOTSENT_LOWAT|CC_INFO|SAVED?_SYN|ULP|ZEROCOPY_RECEIVE|INQ|TX_DELAY|AO_(ADD_KEY|DEL_KEY|INFO|GET_KEYS|REPAIR)"
+        r"|IS_MPTCP|RTO_M\w+|DELACK_MAX_US)",
+    ),
+    "udp_options": Table(
+        "UDP_???",
+        "linux/udp.h",
+        "UDP_CORK UDP_ENCAP UDP_NO_CHECK6_TX UDP_NO_CHECK6_RX UDP_SEGMENT UDP_GRO",
+    ),
+    "tls_options": Table("TLS_???", "linux/tls.h", "TLS_TX TLS_RX"),
+    "packet_options": Table(
+        "PACKET_???",
+        "linux/if_packet.h",
+        "PACKET_ADD_MEMBERSHIP PACKET_DROP_MEMBERSHIP PACKET_RECV_OUTPUT PACKET_RX_RING PACKET_STATISTICS "
+        "PACKET_COPY_THRESH PACKET_AUXDATA PACKET_ORIGDEV PACKET_VERSION PACKET_HDRLEN PACKET_RESERVE PACKET_TX_RING "
+        "PACKET_LOSS PACKET_VNET_HDR PACKET_TX_TIMESTAMP PACKET_TIMESTAMP PACKET_FANOUT PACKET_TX_HAS_OFF "
+        "PACKET_QDISC_BYPASS PACKET_ROLLOVER_STATS PACKET_FANOUT_DATA PACKET_IGNORE_OUTGOING PACKET_VNET_HDR_SZ",
+    ),
+    "packet_memberships": Table("PACKET_MR_???", "linux/if_packet.h", match=r"PACKET_MR_\w+"),
+    "netlink_options": Table(
+        "NETLINK_???",
+        "linux/netlink.h",
+        "NETLINK_ADD_MEMBERSHIP NETLINK_DROP_MEMBERSHIP NETLINK_PKTINFO NETLINK_BROADCAST_ERROR NETLINK_NO_ENOBUFS "
+        "NETLINK_RX_RING NETLINK_TX_RING NETLINK_LISTEN_ALL_NSID NETLINK_LIST_MEMBERSHIPS NETLINK_CAP_ACK "
+        "NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK",
+    ),
+    "vsock_options": Table(
+        "SO_VM_???",
+        "linux/vm_sockets.h",
+        "SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD",
+        match=r"SO_VM_SOCKETS_\w+",
+        without="SO_VM_SOCKETS_CONNECT_TIMEOUT",
+    ),
+    "raw_options": Table("RAW_???", names="ICMP_FILTER=1"),
+    # netlink's headers
+    "netlink_types": Table("NLMSG_???", "linux/netlink.h", "NLMSG_NOOP NLMSG_ERROR NLMSG_DONE NLMSG_OVERRUN"),
+    "netlink_answer_flags": Table(
+        "NLM_F_???",
+        "linux/netlink.h",
+        "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED NLM_F_CAPPED "
+        "NLM_F_ACK_TLVS",
+    ),
+    "netlink_flags": Table(
+        "NLM_F_???",
+        "linux/netlink.h",
+        "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED",
+    ),
+    # ioctl
+    "ioctls": Table("IOCTL_???", _IOCTLS, "SIOCGSTAMP_OLD SIOCGSTAMPNS_OLD", match=_COMMAND, without=_NO_COMMAND),
+    "interface_flags": Table("IFF_???", "net/if.h", match=r"IFF_[A-Z]\w+"),
+    # termbits: what is on, and what several bits stand for together
+    "termios_input": Table(
+        "I???",
+        _TERMBITS,
+        "IGNBRK BRKINT IGNPAR PARMRK INPCK ISTRIP INLCR IGNCR ICRNL IUCLC IXON IXANY IXOFF IMAXBEL IUTF8",
+    ),
+    "termios_output": Table("O???", _TERMBITS, "OPOST OLCUC ONLCR OCRNL ONOCR ONLRET OFILL OFDEL"),
+    "termios_newline": Table("NL???", _TERMBITS, "NL0 NL1"),
+    "termios_return": Table("CR???", _TERMBITS, "CR0 CR1 CR2 CR3"),
+    "termios_tab": Table("TAB???", _TERMBITS, "TAB0 TAB1 TAB2 XTABS"),
+    "termios_backspace": Table("BS???", _TERMBITS, "BS0 BS1"),
+    "termios_vertical": Table("VT???", _TERMBITS, "VT0 VT1"),
+    "termios_feed": Table("FF???", _TERMBITS, "FF0 FF1"),
+    "termios_control": Table("C???", _TERMBITS, "CSTOPB CREAD PARENB PARODD HUPCL CLOCAL CMSPAR CRTSCTS"),
+    "termios_size": Table("CS???", _TERMBITS, "CS5 CS6 CS7 CS8"),
+    "termios_speed": Table("B???", _TERMBITS, match=r"B\d+|BOTHER"),
+    "termios_local": Table(
+        "L???",
+        _TERMBITS,
+        "ISIG ICANON XCASE ECHO ECHOE ECHOK ECHONL NOFLSH IEXTEN ECHOCTL ECHOPRT ECHOKE FLUSHO PENDIN TOSTOP EXTPROC",
+    ),
+    "modem_lines": Table(
+        "TIOCM_???",
+        "sys/ioctl.h",
+        "TIOCM_LE TIOCM_DTR TIOCM_RTS TIOCM_ST TIOCM_SR TIOCM_CTS TIOCM_CAR TIOCM_RNG TIOCM_DSR TIOCM_OUT1=0x2000 "
+        "TIOCM_OUT2=0x4000 TIOCM_LOOP=0x8000",
+    ),
+    "line_disciplines": Table("N_???", "linux/tty.h", match=r"N_[A-Z0-9]+"),
+    "inode_flags": Table("FS_??_FL", "linux/fs.h", match=r"FS_\w+_FL", sort=True),
+    "flush_queues": Table("TC???", _TERMBITS, "TCIFLUSH TCOFLUSH TCIOFLUSH"),
+    "flow_actions": Table("TC???", _TERMBITS, "TCOOFF TCOON TCIOFF TCION"),
+}

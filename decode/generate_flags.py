@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: INP001 - a script
+"""Writes `traceloop_decode/tables/flags.py`, names of numbers, from `flag_tables`. A developer runs it: `make tables`.
+
+It asks a C compiler for the values, over the headers in PyPI's `ziglang` (kept in `build/`): UAPI headers of a recent
+Linux first, and glibc's for what the kernel does not export (AF_, SOCK_, MSG_, SOL_). Names that these headers lack are
+printed and left out. ``--values PREFIX`` prints what is known of a prefix instead, to see what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from flag_tables import Table
+from generate_tables import ROOT, ZIGLANG
+
+OUTPUT = ROOT / "decode/traceloop_decode/tables/flags.py"
+FAMILIES = ("files", "process", "signals", "network")
+KERNEL = ("x86-linux-any", "any-linux-any")
+LIBC = ("x86-linux-gnu", "generic-glibc")
+# ziglang's glibc headers serve many versions, and ask which.
+COMPILER = ("gcc", "-nostdinc", "-D_GNU_SOURCE", "-D__GLIBC_MINOR__=41", "-w", "-x", "c")
+
+_INCLUDE = re.compile(r"^#\s*include <(.*)>", re.MULTILINE)
+_MARKER = re.compile(r'# \d+ "(.*)"')
+_DEFINE = re.compile(r"#define (\w+) (.+)")
+_TOKEN = re.compile(r"[A-Za-z_]\w*|\d\w*|[{}(),;=]|\"(?:\\.|[^\"\\])*\"")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One translation unit: the compiler's arguments that include its headers, and what these define."""
+
+    include: list[str]
+    names: dict[str, list[str]]
+    """Header -> names in source order."""
+
+    def knows(self) -> set[str]:
+        return {name for names in self.names.values() for name in names}
+
+
+def _headers() -> Path:
+    """The trees of headers out of the wheel, unpacked once."""
+    store = ROOT / "build/ziglang"
+    trees = store / f"include-{ZIGLANG.partition('==')[2]}"
+    if not trees.exists():
+        pattern = f"{ZIGLANG.replace('==', '-')}-*.whl"
+        if not list(store.glob(pattern)):
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(store), ZIGLANG]
+            subprocess.run(pip, check=True)
+        (wheel,) = store.glob(pattern)
+        unpacked = Path(tempfile.mkdtemp(dir=store))
+        with zipfile.ZipFile(wheel) as bundle:
+            for name in bundle.namelist():
+                _, found, path = name.partition("lib/libc/include/")
+                if found and path.startswith((*KERNEL, *LIBC)):
+                    (unpacked / path).parent.mkdir(parents=True, exist_ok=True)
+                    (unpacked / path).write_bytes(bundle.read(name))
+        try:
+            unpacked.rename(trees)
+        except OSError:  # another run was first
+            shutil.rmtree(unpacked)
+    return trees
+
+
+def _tables() -> dict[str, dict[str, Table]]:
+    """Family -> its tables; a family's mistake is told by its name."""
+    families: dict[str, dict[str, Table]] = {}
+    owner: dict[str, str] = {}
+    for family in FAMILIES:
+        try:
+            tables: dict[str, Table] = importlib.import_module(f"flag_tables.{family}").TABLES
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the family's
+            sys.exit(f"flag_tables/{family}.py: {error!r}")
+        for name in tables:
+            if name in owner:
+                sys.exit(f"flag_tables/{family}.py: {name} stands in flag_tables/{owner[name]}.py already")
+            owner[name] = family
+        families[family] = tables
+    return families
+
+
+def _needs_libc(header: str, trees: Path) -> bool:
+    """Whether a header is glibc's, or a kernel's that includes one of them at last."""
+    seen, ahead = {"stddef.h"}, [header]  # stddef.h is the compiler's
+    while ahead:
+        path = next((trees / tree / ahead[-1] for tree in KERNEL if (trees / tree / ahead[-1]).exists()), None)
+        if path is None:
+            return True
+        seen.add(ahead.pop())
+        ahead += [each for each in _INCLUDE.findall(path.read_text()) if each not in seen]
+    return False
+
+
+def _compile(arguments: list[str], program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMPILER, *arguments, "-"], input=program, capture_output=True, text=True, check=False)
+
+
+def _scan(text: str) -> dict[str, list[str]]:
+    """Header -> its macros with a value and its enumerators, in source order; ``enum tag`` -> its enumerators.
+
+    text: a preprocessor's output with -dD, which keeps macros.
+    """
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    header = in_enum = tag = ""
+    depth, first = 0, False
+    for line in text.splitlines():
+        if line.startswith("#"):
+            if marker := _MARKER.match(line):
+                header = marker[1]
+            elif (define := _DEFINE.match(line)) and not define[2].startswith('"'):
+                found[header][define[1]] = None
+            continue
+        for word in _TOKEN.findall(line):
+            if word == "enum":
+                in_enum, tag = "head", ""
+            elif in_enum == "head":
+                if word[0] not in "{;(,)=":
+                    tag = word
+                else:
+                    in_enum, depth, first = ("body" if word == "{" else ""), 0, True
+            elif in_enum == "body":
+                if word == "}":
+                    in_enum = ""
+                elif first:
+                    for place in (header, f"enum {tag}") if tag else (header,):
+                        found[place][word] = None
+                first = word == "," and not depth
+                depth += {"(": 1, ")": -1}.get(word, 0)
+    return {header: list(names) for header, names in found.items()}
+
+
+def _source(trees: Path, order: tuple[str, ...], headers: list[str]) -> Source:
+    compilers = subprocess.run(("gcc", "-print-file-name=include"), capture_output=True, text=True, check=True)
+    include = [part for tree in order for part in ("-isystem", str(trees / tree))]
+    include += ["-isystem", compilers.stdout.strip()]
+    include += [part for header in ("stddef.h", *headers) for part in ("-include", header)]
+    done = _compile([*include, "-E", "-dD"], "")
+    if done.returncode:
+        sys.exit(f"gcc refuses these:\n{done.stderr}")
+    return Source(include, _scan(done.stdout))
+
+
+def _evaluate(source: Source, wanted: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Name -> (value, size in bytes). wanted: name -> whose it is, which is where gcc says that mistakes are."""
+    lines = ["extern int printf(const char *, ...);", "static const struct { long long value; int size; } all[] = {"]
+    for name, owner in wanted.items():
+        lines.append(f'#line 1 "{owner}: {name}"\n{{(long long)({name}), sizeof({name})}},')
+    lines += ["};", "int main(void) { for (unsigned long i = 0; i < sizeof(all) / sizeof(*all); i++)"]
+    lines += ['printf("%lld %d\\n", all[i].value, all[i].size); }']
+    with tempfile.TemporaryDirectory() as directory:
+        program = Path(directory) / "values"
+        done = _compile([*source.include, "-o", str(program)], "\n".join(lines))
+        if done.returncode:
+            wrong = set(re.findall(r"^flag_tables/.*: (\w+):\d+:\d+: error", done.stderr, re.MULTILINE))
+            if not wrong:
+                sys.exit(f"gcc refuses these:\n{done.stderr}")
+            for name in wrong:
+                print(f"{wanted[name]}: {name} is no number")
+            return _evaluate(source, {name: owner for name, owner in wanted.items() if name not in wrong})
+        output = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    pairs = (tuple(map(int, line.split())) for line in output.splitlines())
+    return {name: (value, size) for name, (value, size) in zip(wanted, pairs, strict=True)}
+
+
+def _names(table: Table, sources: list[Source]) -> list[str]:
+    """A table's names in its order; those with a value of their own as they stand."""
+    names = dict.fromkeys(table.names.split())
+    if table.match or table.enum:
+        match, without = re.compile(table.match or r"(?!__)\w+"), re.compile(table.without or r"(?!)")
+        for place in [f"enum {table.enum}"] if table.enum else [f"/{header}" for header in table.headers.split()]:
+            for found in (found for source in sources for path, found in source.names.items() if path.endswith(place)):
+                chosen = (name for name in found if match.fullmatch(name) and not without.fullmatch(name))
+                names |= dict.fromkeys(name for name in chosen if name not in names)
+    return list(names)
+
+
+def _entries(table: Table, names: list[str], values: dict[str, tuple[int, int]]) -> list[tuple[int, str]]:
+    entries: dict[int, str] = {}
+    for word in names:
+        name, _, given = word.partition("=")
+        if given:
+            value = int(given, 0)
+        elif name in values:
+            value, size = values[name]
+            if not table.signed:
+                value &= (1 << 8 * size) - 1
+        else:
+            continue
+        entries.setdefault(value, name)
+    return sorted(entries.items()) if table.sort else list(entries.items())
+
+
+def _line(name: str, table: Table, entries: list[tuple[int, str]]) -> str:
+    pairs = ", ".join(f'({value if value < 10 else hex(value)}, "{each}")' for value, each in entries)
+    only = "," if len(entries) == 1 else ""
+    return f'    "{name}": ("{table.unknown}", ({pairs}{only})),\n'
+
+
+def _write(text: str) -> None:
+    """Whole or not at all: several may run this at once."""
+    handle, temporary = tempfile.mkstemp(dir=OUTPUT.parent, suffix=".tmp")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(OUTPUT)
+
+
+def _sources(trees: Path, families: dict[str, dict[str, Table]]) -> list[Source]:
+    """The kernel's headers, then glibc's with those of the kernel's that need them: together they would conflict."""
+    headers = dict.fromkeys(each for tables in families.values() for t in tables.values() for each in t.headers.split())
+    if absent := [each for each in headers if not any((trees / tree / each).exists() for tree in KERNEL + LIBC)]:
+        sys.exit(f"no such headers: {' '.join(absent)}")
+    # glibc's bits/ come by their public headers alone.
+    libc = [each for each in headers if _needs_libc(each, trees) and not each.startswith("bits/")]
+    kernel = [each for each in headers if not _needs_libc(each, trees)]
+    return [_source(trees, KERNEL + LIBC, kernel), _source(trees, LIBC + KERNEL, libc)]
+
+
+def _values(families: dict[str, dict[str, Table]], sources: list[Source]) -> dict[str, tuple[int, int]]:
+    """Name -> (value, size in bytes), of all names that a header has; of the kernel's, if both have one."""
+    wanted: list[dict[str, str]] = [{} for _ in sources]
+    known = [source.knows() for source in sources]
+    for family, tables in families.items():
+        for name, table in tables.items():
+            owner, names, lacking = f"flag_tables/{family}.py: {name}", _names(table, sources), []
+            if not names:
+                print(f"{owner}: no name matches")
+            for each in (each for each in names if "=" not in each):
+                place = next((i for i, defined in enumerate(known) if each in defined), None)
+                if place is None:
+                    lacking.append(each)
+                else:
+                    wanted[place].setdefault(each, owner)
+            if lacking:
+                print(f"{owner}: the headers lack {' '.join(lacking)}")
+    values: dict[str, tuple[int, int]] = {}
+    for source, names_of in zip(sources, wanted, strict=True):
+        values |= _evaluate(source, names_of)
+    return values
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the decoder's table of flags anew.")
+    parser.add_argument("--values", metavar="PREFIX", help="print the names that begin so, with their headers")
+    prefix: str | None = parser.parse_args().values
+    trees, families = _headers(), _tables()
+    sources = _sources(trees, families)
+    if prefix:
+        for path, names in ((path, names) for source in sources for path, names in source.names.items()):
+            if chosen := [name for name in names if name.startswith(prefix)]:
+                print(f"{path.removeprefix(str(trees))}: {' '.join(chosen)}")
+        return
+
+    values = _values(families, sources)
+    version = re.search(r"LINUX_VERSION_CODE (\d+)", (trees / KERNEL[1] / "linux/version.h").read_text())
+    code = int(version[1]) if version else sys.exit("linux/version.h names no version")
+    lines = []
+    for family, tables in families.items():
+        lines.append(f"    # {family}\n")
+        lines += [_line(name, table, _entries(table, _names(table, sources), values)) for name, table in tables.items()]
+    _write(
+        "# SPDX-License-Identifier: Apache-2.0\n# ruff: noqa: E501\n"
+        f'"""Names of numbers: UAPI headers of Linux {code >> 16}.{code >> 8 & 0xFF}, and glibc\'s for the rest.\n\n'
+        'Made by decode/generate_flags.py from decode/flag_tables: `make tables`.\n"""\n\n'
+        "# fmt: off\n"
+        "TABLES: dict[str, tuple[str, tuple[tuple[int, str], ...]]] = {\n" + "".join(lines) + "}\n"
+    )
+    print(f"{OUTPUT.relative_to(ROOT)}: {len(lines) - len(families)} tables")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the arguments of system calls are: the table of words, by family.
+
+One line a call: its name, then a word per argument, and after ``=`` one for the result where it is no plain number.
+``-``, and arguments behind the last word, are printed by their C type::
+
+    openat      dirfd in:path open_flags open_mode
+    read        fd out:bytes[result] size
+    poll        inout:pollfd[nfds] uint int
+    accept      fd out:sockaddr[*upeer_addrlen] inout:int
+    mmap        addr size prot map_flags fd off = hex
+    fcntl:F_SETLK,F_SETLKW    fd one_fcntl_cmd in:flock
+
+``call:VALUE,...`` is a variant, for those values of the argument that `printers` select it by. A number's word is a
+kind that a family of `printers` knows, or a table of `tables.flags`: ``open_flags`` for sets of bits, ``one_whence``
+for single values. Memory's word is ``direction:what`` or ``direction:what[count]``:
+
+direction  ``in``: read when the call begins (and again at its end, if the page was not there). ``out``: read when it
+           has returned and did not fail. ``inout``: both.
+what       ``path`` or ``string`` (up to a NUL), ``argv`` (strings up to a null pointer), ``msghdr``, ``iovec`` (with a
+           count; the memory that its elements speak of, at exit no more than the result), or a name of `SIZES`: one
+           such struct. Names say what the bytes are; those of one byte are counted in bytes.
+count      a number, an argument's name, ``result``, or ``*name``: the 32-bit number that this argument points to.
+
+`words` parses the table, `capture` makes the kernel side's rules of it, `printers` the text. An ioctl, a fcntl or a
+futex has a pointer only with some commands, and a number as often: without a variant, by value alone. Keys are not
+captured: add_key's payload is a secret by its nature.
+"""
+
+from __future__ import annotations
+
+from traceloop_decode.arguments import files, network, process, signals
+
+_FAMILIES = (files, process, signals, network)
+
+TABLE = "".join(family.TABLE for family in _FAMILIES)
+
+SIZES: dict[str, int] = {name: size for family in _FAMILIES for name, size in family.SIZES.items()}
+"""What a word can name -> bytes on x86-64."""

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What calls that succeed do to descriptors and directories, a function a kind of call, and the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.fd_names import (
+    Known,
+    Place,
+    Socket,
+    address,
+    below,
+    in_brackets,
+    is_definite,
+    join,
+    of_place,
+    of_socket,
+    socket_kind,
+)
+from traceloop_decode.fd_tables import Begun, Task, World
+from traceloop_decode.model import Call
+from traceloop_decode.syscalls import table
+
+_AT_FDCWD: Final = -100
+_INT: Final = 0xFFFFFFFF
+_O_CLOEXEC: Final = 0o2000000
+_O_TMPFILE: Final = 0o20000000
+_FD_CLOEXEC: Final = 1
+_MFD_CLOEXEC: Final = 1
+_FAN_CLOEXEC: Final = 1
+_FSOPEN_CLOEXEC: Final = 1
+_CLOSE_RANGE_UNSHARE: Final = 2
+_CLOSE_RANGE_CLOEXEC: Final = 4
+_RESOLVE_IN_ROOT: Final = 0x10
+_CLONE_FS: Final = 0x200
+_CLONE_FILES: Final = 0x400
+_CLONE_NEWNS: Final = 0x20000
+_MS_MOVE: Final = 0x2000
+_F_DUPFD: Final = 0
+_F_SETFD: Final = 2
+_F_DUPFD_CLOEXEC: Final = 1030
+_FIONCLEX: Final = 0x5450
+_FIOCLEX: Final = 0x5451
+_OPEN_HOW: Final = Struct("<QQQ")
+_ROOT: Final = Place(b"/", real=True)
+
+
+def _opened(task: Task, call: Call, place: Place | None, flags: int) -> None:
+    found = of_place(place) if place is not None and flags & _O_TMPFILE == 0 else None
+    task.table.put(_result(call), found, closed_by_exec=flags & _O_CLOEXEC != 0)
+
+
+def _open(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    _opened(task, call, _place(task, call, begun, None, 0), call.registers[1] if call.name == "open" else 0)
+
+
+def _openat(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    _opened(task, call, _place(task, call, begun, 0, 1), call.registers[2])
+
+
+def _openat2(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    how = data_of(call, 2)
+    flags, _, resolve = _OPEN_HOW.unpack_from(how) if how is not None and len(how) >= _OPEN_HOW.size else (0, 0, -1)
+    place = _place(task, call, begun, 0, 1) if not resolve & _RESOLVE_IN_ROOT else None
+    _opened(task, call, place, flags)
+
+
+def _dup(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    source, target = call.registers[0] & _INT, _result(call)
+    if call.name != "dup2" or source != target:
+        closed = call.name == "dup3" and call.registers[2] & _O_CLOEXEC != 0
+        task.table.put(target, _unchanged(task, begun, source), closed_by_exec=closed)
+
+
+def _fcntl(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    fd, command = call.registers[0] & _INT, call.registers[1] & _INT
+    if command in (_F_DUPFD, _F_DUPFD_CLOEXEC):
+        task.table.put(_result(call), _unchanged(task, begun, fd), closed_by_exec=command == _F_DUPFD_CLOEXEC)
+    elif command == _F_SETFD:
+        task.table.mark(fd, closed_by_exec=call.registers[2] & _FD_CLOEXEC != 0)
+
+
+def _ioctl(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    command = call.registers[1] & _INT
+    if command in (_FIOCLEX, _FIONCLEX):
+        task.table.mark(call.registers[0] & _INT, closed_by_exec=command == _FIOCLEX)
+
+
+def _close(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    task.table.drop(call.registers[0] & _INT)
+
+
+def _close_range(world: World, task: Task, call: Call, _begun: Begun) -> None:
+    first, last, flags = (register & _INT for register in call.registers[:3])
+    if flags & _CLOSE_RANGE_UNSHARE:
+        task = world.unshared(call, files=True, directories=False)
+    for fd in [fd for fd in task.table.fds if first <= fd <= last]:
+        if flags & _CLOSE_RANGE_CLOEXEC:
+            task.table.mark(fd, closed_by_exec=True)
+        else:
+            task.table.drop(fd)
+
+
+def _chdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    task.at.cwd = _place(task, call, begun, None, 0)
+
+
+def _fchdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    found = _unchanged(task, begun, call.registers[0] & _INT)
+    task.at.cwd = found.place if found is not None else None
+
+
+def _getcwd(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    said = data_of(call, 0)
+    if said is not None and task.at.cwd == begun.cwd:
+        task.at.cwd = below(task.at.root, said)
+
+
+def _chroot(_world: World, task: Task, call: Call, begun: Begun) -> None:
+    task.at.root = _place(task, call, begun, None, 0)
+
+
+def _namespace(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    if call.registers[1] & _INT in (0, _CLONE_NEWNS):
+        task.at.cwd, task.at.root = None, task.at.root if task.at.root == _ROOT else None
+        task.table.forget()
+
+
+def _unshare(world: World, _task: Task, call: Call, _begun: Begun) -> None:
+    flags = call.registers[0]
+    world.unshared(call, files=flags & _CLONE_FILES != 0, directories=flags & (_CLONE_FS | _CLONE_NEWNS) != 0)
+
+
+def _moved(world: World, _task: Task, call: Call, _begun: Begun) -> None:
+    # Mounts change their places, and all that lies in them.
+    if call.name == "mount" and not call.registers[3] & _MS_MOVE:
+        return
+    for task in world.tasks.values():
+        task.at.cwd = None
+        task.table.fds = {fd: found for fd, found in task.table.fds.items() if found.place is None}
+        if call.name == "pivot_root":
+            task.at.root = _ROOT
+    world.forks.clear()
+
+
+def _renamed(world: World, _task: Task, call: Call, _begun: Begun) -> None:
+    for index in _NAMES[call.name]:
+        path = data_of(call, index)
+        _forget_name(world, path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b"")
+
+
+def _forget_name(world: World, name: bytes) -> None:
+    # Symbolic links may lead to a file by many paths, but seldom by another last name.
+    part = b"/" + name + b"/"
+
+    def has(place: Place | None) -> bool:
+        return place is not None and (name in (b"", b".", b"..") or part in place.path + b"/")
+
+    tasks = {id(task): task for task in world.tasks.values()} | {id(fork): fork.at for fork in world.forks}
+    for task in tasks.values():
+        if any(has(found.place) for found in task.table.fds.values()):
+            task.table.fds = {fd: found for fd, found in task.table.fds.items() if not has(found.place)}
+        if has(task.at.cwd):
+            task.at.cwd = None
+
+
+def _socket(world: World, task: Task, call: Call, _begun: Begun) -> None:
+    family, kind, protocol = (register & _INT for register in call.registers[:3])
+    name = socket_kind(family, kind, protocol)
+    found = of_socket(Socket(name), ends=world.sockets) if name is not None else None
+    task.table.put(_result(call), found, closed_by_exec=kind & _O_CLOEXEC != 0)
+
+
+def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
+    listener = _unchanged(task, begun, call.registers[0] & _INT)
+    found = None
+    if listener is not None and listener.socket is not None:
+        kind, local, _ = listener.socket
+        remote = address(data_of(call, 1, out=True) or b"")
+        found = of_socket(Socket(kind, local if is_definite(local) else "", remote), ends=world.sockets)
+    closed = call.name == "accept4" and call.registers[3] & _O_CLOEXEC != 0
+    task.table.put(_result(call), found, closed_by_exec=closed)
+
+
+def _bind(world: World, task: Task, call: Call, begun: Begun) -> None:
+    local = address(data_of(call, 1) or b"")
+    _change_socket(
+        world, task, call, begun, lambda socket: socket._replace(local="" if local.endswith(":0") else local)
+    )
+
+
+def _connect(world: World, task: Task, call: Call, begun: Begun) -> None:
+    remote = address(data_of(call, 1) or b"")
+    _change_socket(
+        world,
+        task,
+        call,
+        begun,
+        lambda socket: Socket(socket.kind, socket.local if is_definite(socket.local) else "", remote),
+    )
+
+
+def _getsockname(world: World, task: Task, call: Call, begun: Begun) -> None:
+    local = address(data_of(call, 1, out=True) or b"")
+    if not local.endswith(":0"):
+        _change_socket(world, task, call, begun, lambda socket: socket._replace(local=local or socket.local))
+
+
+def _getpeername(world: World, task: Task, call: Call, begun: Begun) -> None:
+    remote = address(data_of(call, 1, out=True) or b"")
+    _change_socket(world, task, call, begun, lambda socket: socket._replace(remote=remote or socket.remote))
+
+
+def _change_socket(world: World, task: Task, call: Call, begun: Begun, change: Callable[[Socket], Socket]) -> None:
+    # A socket is the same whatever the process and the number.
+    old = _unchanged(task, begun, call.registers[0] & _INT)
+    if old is None or old.socket is None:
+        return
+    new = of_socket(change(old.socket), ends=world.sockets)
+    for its in [other.table for other in world.tasks.values()] + [fork.at.table for fork in world.forks]:
+        if any(found is old for found in its.fds.values()):
+            its.fds = {fd: new if found is old else found for fd, found in its.fds.items()}
+
+
+def _anonymous(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    name, flags_at, closed_by_exec = _ANONYMOUS[call.name]
+    flags = call.registers[flags_at] if flags_at is not None else 0
+    if call.name.startswith("signalfd") and call.registers[0] & _INT != _INT:
+        return  # one that there was
+    task.table.put(_result(call), Known(f"<anon_inode:{name}>"), closed_by_exec=flags & closed_by_exec != 0)
+
+
+def _memfd(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    name = data_of(call, 0)
+    found = Known(f"{in_brackets(b'/memfd:' + name)}(deleted)") if name is not None else None
+    task.table.put(_result(call), found, closed_by_exec=call.registers[1] & _MFD_CLOEXEC != 0)
+
+
+def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+    task.table.drop(_result(call))
+
+
+def _uring(_world: World, task: Task, _call: Call, _begun: Begun) -> None:
+    task.table.forget()
+    task.table.blind = True
+
+
+def data_of(call: Call, index: int, *, out: bool | None = None) -> bytes | None:
+    # What was read whole through an argument.
+    for item in call.items.get(index, ()):
+        if not item.more and not item.fault and (out is None or item.out is out):
+            return item.data
+    return None
+
+
+def _result(call: Call) -> int:
+    return (call.result or 0) & _INT
+
+
+def _unchanged(task: Task, begun: Begun, fd: int) -> Known | None:
+    # What a descriptor was when the call began, if it is still.
+    found = begun.fds.get(fd)
+    return found if found is task.table.fds.get(fd) else None
+
+
+def makes_fd(call: Call) -> bool:
+    """Is its result a descriptor, known or not?"""
+    if call.name in ("fcntl", "fcntl64"):
+        return len(call.registers) > 1 and call.registers[1] & _INT in (_F_DUPFD, _F_DUPFD_CLOEXEC)
+    return call.name in _MAKE_FDS and call.result is not None and call.result >= 0
+
+
+def _place(task: Task, call: Call, begun: Begun, dirfd_at: int | None, path_at: int) -> Place | None:
+    path = data_of(call, path_at)
+    if path is None:
+        return None
+    base = begun.cwd if begun.cwd == task.at.cwd else None
+    if dirfd_at is not None:
+        dirfd = call.registers[dirfd_at] & _INT
+        if dirfd != _AT_FDCWD & _INT:
+            found = _unchanged(task, begun, dirfd)
+            base = found.place if found is not None else None
+    return join(base, task.at.root, path)
+
+
+_Learn = Callable[[World, Task, Call, Begun], None]
+_NAMES: Final = {
+    "rename": (0, 1),
+    "renameat": (1, 3),
+    "renameat2": (1, 3),
+    "unlink": (0,),
+    "unlinkat": (1,),
+    "rmdir": (0,),
+}
+_ANONYMOUS: Final[dict[str, tuple[str, int | None, int]]] = {
+    "epoll_create": ("[eventpoll]", None, 0),
+    "epoll_create1": ("[eventpoll]", 0, _O_CLOEXEC),
+    "eventfd": ("[eventfd]", None, 0),
+    "eventfd2": ("[eventfd]", 1, _O_CLOEXEC),
+    "fanotify_init": ("[fanotify]", 0, _FAN_CLOEXEC),
+    "fsopen": ("[fscontext]", 1, _FSOPEN_CLOEXEC),
+    "inotify_init": ("inotify", None, 0),
+    "inotify_init1": ("inotify", 0, _O_CLOEXEC),
+    "signalfd": ("[signalfd]", None, 0),
+    "signalfd4": ("[signalfd]", 3, _O_CLOEXEC),
+    "timerfd_create": ("[timerfd]", 1, _O_CLOEXEC),
+    "userfaultfd": ("[userfaultfd]", 0, _O_CLOEXEC),
+}
+"""call -> what its descriptor is, the argument that has its flags, and that of them by which execve closes it."""
+_MAKE_FDS: Final = frozenset(
+    (
+        *("open", "creat", "openat", "openat2", "dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"),
+        *_ANONYMOUS,
+    )
+)
+LEARN: Final[dict[str, _Learn]] = {
+    "open": _open,
+    "creat": _open,
+    "openat": _openat,
+    "openat2": _openat2,
+    **dict.fromkeys(("dup", "dup2", "dup3"), _dup),
+    **dict.fromkeys(("fcntl", "fcntl64"), _fcntl),
+    "ioctl": _ioctl,
+    "close": _close,
+    "close_range": _close_range,
+    "chdir": _chdir,
+    "fchdir": _fchdir,
+    "getcwd": _getcwd,
+    "chroot": _chroot,
+    "setns": _namespace,
+    "unshare": _unshare,
+    **dict.fromkeys(("pivot_root", "move_mount", "mount", "umount2"), _moved),
+    **dict.fromkeys(_NAMES, _renamed),
+    "socket": _socket,
+    **dict.fromkeys(("accept", "accept4"), _accept),
+    "bind": _bind,
+    "connect": _connect,
+    "getsockname": _getsockname,
+    "getpeername": _getpeername,
+    **dict.fromkeys(_ANONYMOUS, _anonymous),
+    "memfd_create": _memfd,
+    **dict.fromkeys(("open_by_handle_at", "pidfd_open", "pidfd_getfd", "open_tree", "perf_event_open"), _unknown),
+    "io_uring_setup": _uring,
+}
+ARGUMENTS: Final = {syscall.name: len(syscall.params) for compat in (True, False) for syscall in table(compat).values()}

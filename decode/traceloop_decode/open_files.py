@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon read of processes in /proc when it began to record them: their descriptors and directories.
+
+As JSON, a field of the snapshot's::
+
+    {"from_ns": 1, "until_ns": 2, "processes": {"814": {"cwd": "/", "root": "/", "fds": {"0": ["/dev/null", false]}}}}
+
+Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. The second of a descriptor's two is whether
+execve closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from traceloop_decode.model import DecodeError
+
+_ENCODING = "latin-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. cwd, root: None where unreadable. fds: number -> (what readlink(2) says, close-on-exec)."""
+
+    cwd: bytes | None
+    root: bytes | None
+    fds: Mapping[int, tuple[bytes, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """All that was read, by the process's id. from_ns, until_ns: CLOCK_BOOTTIME, when it was read."""
+
+    from_ns: int
+    until_ns: int
+    processes: Mapping[int, Process]
+
+    def fields(self) -> dict[str, Any]:
+        """It as JSON's values."""
+        return {
+            "from_ns": self.from_ns,
+            "until_ns": self.until_ns,
+            "processes": {str(pid): _process_fields(process) for pid, process in self.processes.items()},
+        }
+
+    @classmethod
+    def of_fields(cls, fields: object) -> OpenFiles:
+        """What `fields` gave. Raises DecodeError for anything else."""
+        try:
+            return _of_fields(fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DecodeError(f"damaged snapshot: open_files: {error!r}") from error
+
+
+def _process_fields(process: Process) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "fds": {str(fd): [name.decode(_ENCODING), closed] for fd, (name, closed) in process.fds.items()}
+    }
+    for key, name in (("cwd", process.cwd), ("root", process.root)):
+        if name is not None:
+            shown[key] = name.decode(_ENCODING)
+    return shown
+
+
+def _of_fields(fields: Any) -> OpenFiles:
+    begin, end = fields["from_ns"], fields["until_ns"]
+    if type(begin) is not int or type(end) is not int:
+        raise ValueError(f"times {begin!r} to {end!r}")
+    return OpenFiles(begin, end, {int(pid): _of_process(process) for pid, process in fields["processes"].items()})
+
+
+def _of_process(fields: Any) -> Process:
+    fds = {int(fd): (name.encode(_ENCODING), bool(closed)) for fd, (name, closed) in fields["fds"].items()}
+    cwd, root = (fields[key].encode(_ENCODING) if key in fields else None for key in ("cwd", "root"))
+    return Process(cwd, root, fds)

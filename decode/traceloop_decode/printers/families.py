@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the family modules know, put together. A new family is added here, and nowhere else.
+
+A family is a module with any of the names below; two families may not claim one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from traceloop_decode.printers import (
+    files,
+    files_attributes,
+    files_fcntl,
+    files_memory,
+    files_mounts,
+    files_vectors,
+    ioctl,
+    network,
+    numbers,
+    poll,
+    process,
+    process_ipc,
+    process_memory,
+    process_options,
+    process_rings,
+    process_system,
+    signals,
+    time,
+)
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+
+_FAMILIES: Final = (
+    numbers,
+    files,
+    files_attributes,
+    files_fcntl,
+    files_memory,
+    files_mounts,
+    files_vectors,
+    network,
+    ioctl,
+    process,
+    process_ipc,
+    process_memory,
+    process_options,
+    process_rings,
+    process_system,
+    poll,
+    signals,
+    time,
+)
+
+
+def _merged(name: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for family in _FAMILIES:
+        theirs = getattr(family, name, {})
+        twice = theirs.keys() & merged.keys()
+        if twice:
+            raise ValueError(f"{family.__name__}: {name} has {twice}, which another family has")
+        merged |= theirs
+    return merged
+
+
+VALUES: Final[dict[str, Printer]] = _merged("VALUES")
+"""word -> printer of an argument that the family prints itself, from its register or its memory."""
+STRUCTS: Final[dict[str, StructPrinter]] = _merged("STRUCTS")
+"""word -> printer of one struct in memory; its size is in `arguments.SIZES`."""
+RESULTS: Final[dict[str, Callable[[View], str]]] = _merged("RESULTS")
+"""call -> what stands behind the number of a result, as `` (flags O_RDWR)``."""
+SELECTORS: Final[dict[str, tuple[int, str]]] = _merged("SELECTORS")
+"""call -> the index of the argument that tells its variants apart, and the table that names its values."""
+LATE: Final[frozenset[str]] = frozenset(word for family in _FAMILIES for word in getattr(family, "LATE", ()))
+"""Words, or ``direction:word``, that strace prints only when the call has returned, although they are no output."""

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that calls on files take: open flags, modes, devices, and the flags that are more than a set of bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.numbers import mode, signed32, signed64
+from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.text.values import quote
+
+_O_ACCMODE: Final = 3
+_S_IFMT: Final = 0o170000
+_S_IFCHR: Final = 0o020000
+_S_IFBLK: Final = 0o060000
+_SPECIAL_BITS: Final = ((0o4000, "S_ISUID"), (0o2000, "S_ISGID"), (0o1000, "S_ISVTX"))
+_HUGE_SHIFT: Final = 26
+_HUGE_MASK: Final = 0x3F << _HUGE_SHIFT
+_AT_STATX_SYNC_TYPE: Final = 0x6000
+_SWAP_PRIORITY: Final = 0x7FFF
+
+ABBREVIATED: Final = Options()
+"""Where strace knows no -X."""
+O_MAKES_FILE: Final = 0o100 | 0o20000000
+"""With one of these an open has a mode: O_CREAT, and O_TMPFILE without the O_DIRECTORY that it holds."""
+
+
+def bits(name: str) -> Printer:
+    """A set of bits as wide as the register."""
+    table = XLATS[name]
+    return lambda view, index: table.flags(view.registers[index], view.options)
+
+
+def register(view: View, index: int) -> int:
+    """Another argument's register; 0 where it was not recorded."""
+    return view.registers[index] if index < len(view.registers) else 0
+
+
+def left_out(_view: View, _index: int) -> None:
+    """An argument that strace does not print."""
+
+
+def open_flags(value: int, options: Options) -> str:
+    """``O_RDWR|O_CREAT``: the access mode, then the other flags."""
+    rest = value & ~_O_ACCMODE
+    text = XLATS["access_mode"].names[value & _O_ACCMODE]
+    if rest:
+        text += f"|{more_flags('open_flags', rest, ABBREVIATED)}"
+    return styled(text, _hex(value), options)
+
+
+def more_flags(name: str, value: int, options: Options) -> str:
+    """Flags behind something else, where strace has no comment on what it does not know."""
+    text = XLATS[name].flags(value, options)
+    return text.partition(" /*")[0] if "???" in text else text
+
+
+def styled(text: str, number: str, options: Options) -> str:
+    """A number and its name, as -X wants it."""
+    if options.constants == "abbrev":
+        return text
+    return number if options.constants == "raw" else f"{number} /* {text} */"
+
+
+def symbolic_mode(value: int, options: Options) -> str:
+    """``S_IFREG|S_ISUID|0755``; only octal if the type is none."""
+    kind = XLATS["file_type"].names.get(value & _S_IFMT)
+    if kind is None:
+        return mode(value) if value & _S_IFMT else styled(mode(value), mode(value), options)
+    special = "".join(f"|{name}" for bit, name in _SPECIAL_BITS if value & bit)
+    return styled(f"{kind}{special}|{mode(value & 0o777)}", mode(value), options)
+
+
+def device(number: int, options: Options) -> str:
+    """``makedev(0x8, 0x1)`` of a dev_t (makedev(3)), kernel's or the library's: the low 32 bits are the same."""
+    major = number >> 8 & 0xFFF | number >> 32 & 0xFFFFF000
+    minor = number & 0xFF | number >> 12 & 0xFFFFFF00
+    return styled(f"makedev({_hex(major)}, {_hex(minor)})", _hex(number), options)
+
+
+def extra_bytes(data: bytes, known: int, options: Options) -> str:
+    """``, /* bytes 24..31 */ "\\x07..."``: what a newer program has behind the struct that is known."""
+    more = data[known:]
+    if not any(more):
+        return ""
+    shown = quote(more[: options.string_max], more=len(more) > options.string_max, escape=2)
+    return f", /* bytes {known}..{len(data) - 1} */ {shown}"
+
+
+def is_device(value: int) -> bool:
+    """Does a mode speak of a device, so that a number belongs to it?"""
+    return value & _S_IFMT in (_S_IFCHR, _S_IFBLK)
+
+
+def whole_struct(layout: Struct, print_fields: Callable[[tuple[int, ...], View], str]) -> StructPrinter:
+    """A struct that is printed only when all of it was read, else ``{...}``."""
+
+    def print_struct(data: bytes, view: View) -> str:
+        return print_fields(layout.unpack_from(data), view) if len(data) >= layout.size else "{...}"
+
+    return print_struct
+
+
+def _hex(number: int) -> str:
+    return f"{number:#x}" if number else "0"
+
+
+def _print_open_flags(view: View, index: int) -> str:
+    return open_flags(view.registers[index] & 0xFFFFFFFF, view.options)
+
+
+def _print_open_mode(view: View, index: int) -> str | None:
+    # Behind the flags, and only if a file may be made.
+    return mode(view.registers[index] & 0xFFFF) if view.registers[index - 1] & O_MAKES_FILE else None
+
+
+def _print_node_mode(view: View, index: int) -> str:
+    return symbolic_mode(view.registers[index] & 0xFFFF, view.options)
+
+
+def _print_node_device(view: View, index: int) -> str | None:
+    return device(view.registers[index] & 0xFFFFFFFF, view.options) if is_device(view.registers[index - 1]) else None
+
+
+def _print_device(view: View, index: int) -> str:
+    return device(view.registers[index] & 0xFFFFFFFF, view.options)
+
+
+def _print_memfd_flags(view: View, index: int) -> str:
+    flags = view.registers[index] & 0xFFFFFFFF
+    size, rest = (flags & _HUGE_MASK) >> _HUGE_SHIFT, flags & ~_HUGE_MASK
+    shown = [XLATS["memfd_flags"].flags(rest, ABBREVIATED)] if rest else []
+    shown += [f"{size}<<MFD_HUGE_SHIFT"] if size else []
+    return styled("|".join(shown), _hex(flags), view.options) if shown else "0"
+
+
+def _print_swap_flags(view: View, index: int) -> str:
+    flags = view.registers[index] & 0xFFFFFFFF
+    rest, priority = flags & ~_SWAP_PRIORITY, flags & _SWAP_PRIORITY
+    return f"{XLATS['swap_flags'].flags(rest, view.options)}|{priority}" if rest else str(priority)
+
+
+def _print_statx_flags(view: View, index: int) -> str:
+    flags = view.registers[index] & 0xFFFFFFFF
+    sync, rest = flags & _AT_STATX_SYNC_TYPE, flags & ~_AT_STATX_SYNC_TYPE
+    shown = XLATS["statx_sync"].flags(sync, view.options)
+    return f"{shown}|{more_flags('at_flags', rest, view.options)}" if rest else shown
+
+
+def _print_loff(view: View, index: int) -> str:
+    value = view.registers[index]
+    return str(signed32(value) if view.call.compat else signed64(value))
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "open_flags": _print_open_flags,
+    "open_bits": bits("open_flags"),
+    "open_mode": _print_open_mode,
+    "node_mode": _print_node_mode,
+    "node_device": _print_node_device,
+    "device": _print_device,
+    "memfd_create_flags": _print_memfd_flags,
+    "swapon_flags": _print_swap_flags,
+    "statx_flags": _print_statx_flags,
+    "left_out": left_out,
+    "loff": _print_loff,
+}

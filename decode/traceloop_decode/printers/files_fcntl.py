@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fcntl's commands: locks, owners, and results that are flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.files import ABBREVIATED, open_flags, register, whole_struct
+from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.signals import SIGNAL
+
+_FLOCK: Final = Struct("<HH4xqqi")
+_OWNER: Final = Struct("<Ii")
+_F_GETFD, _F_GETFL, _F_GETSIG, _F_GETLEASE, _F_GET_SEALS = 1, 3, 11, 1025, 1034
+
+
+def _lock(fields: tuple[int, ...], view: View, *, pid: bool) -> str:
+    kind, whence, start, length, owner = fields
+    return (
+        f"{{l_type={XLATS['lock_type'].one(kind, view.options)}, l_whence={XLATS['whence'].one(whence, view.options)}, "
+        f"l_start={start}, l_len={length}{f', l_pid={owner}' if pid else ''}}}"
+    )
+
+
+def _owner(fields: tuple[int, ...], view: View) -> str:
+    kind, pid = fields
+    return f"{{type={XLATS['owner_type'].one(kind, view.options)}, pid={pid}}}"
+
+
+def _fcntl_result(view: View) -> str:
+    cmd, number = register(view, 1) & 0xFFFFFFFF, view.call.result or 0
+    if cmd == _F_GETFL:
+        return f" (flags {open_flags(number, ABBREVIATED)})"
+    if cmd == _F_GETLEASE:
+        return f" ({XLATS['lock_type'].one(number, ABBREVIATED)})"
+    if not number:
+        return ""
+    if cmd == _F_GETFD:
+        return f" (flags {XLATS['fd_flags'].flags(number, view.options)})"
+    if cmd == _F_GET_SEALS:
+        return f" (seals {XLATS['seals'].flags(number, view.options)})"
+    if cmd == _F_GETSIG:
+        return f" ({SIGNAL.get(number, str(number))})"
+    return ""
+
+
+STRUCTS: Final[dict[str, StructPrinter]] = {
+    "flock": whole_struct(_FLOCK, partial(_lock, pid=False)),
+    "flock_found": whole_struct(_FLOCK, partial(_lock, pid=True)),
+    "f_owner_ex": whole_struct(_OWNER, _owner),
+}
+
+RESULTS: Final[dict[str, Callable[[View], str]]] = {"fcntl": _fcntl_result}
+
+SELECTORS: Final[dict[str, tuple[int, str]]] = {"fcntl": (1, "fcntl_cmd")}

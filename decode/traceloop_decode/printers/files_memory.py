@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What calls on files read and write through pointers: open_how, handles, names, directory entries, offsets."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.files import O_MAKES_FILE, extra_bytes, open_flags, register, whole_struct
+from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.numbers import address, mode
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.text.values import quote
+
+_OPEN_HOW: Final = Struct("<QQQ")
+_HANDLE: Final = Struct("<Ii")
+_DIRENT: Final = Struct("<QqH")
+_OFFSET: Final = Struct("<q")
+_FD: Final = Struct("<i")
+_SPAN: Final = Struct("<QQ")
+
+
+def _print_open_how(view: View, index: int) -> str:
+    data, size = view.data(index), register(view, index + 1)
+    if size < _OPEN_HOW.size or len(data) < _OPEN_HOW.size:
+        return address(view.registers[index])
+    flags, file_mode, resolve = _OPEN_HOW.unpack_from(data)
+    made = f", mode={mode(file_mode)}" if file_mode or flags & O_MAKES_FILE else ""
+    resolved = XLATS["resolve_flags"].flags(resolve, view.options)
+    rest = extra_bytes(data, _OPEN_HOW.size, view.options)
+    return f"{{flags={open_flags(flags, view.options)}{made}, resolve={resolved}{rest}}}"
+
+
+def _print_handle(view: View, index: int) -> str:
+    before, after = view.data(index), view.data(index, out=True)
+    if len(before) < _HANDLE.size:
+        return address(view.registers[index])
+    wanted, kind = _HANDLE.unpack_from(before)
+    if view.call.name == "name_to_handle_at":
+        if len(after) < _HANDLE.size:
+            return f"{{handle_bytes={wanted}}}"
+        size, kind = _HANDLE.unpack_from(after)
+        shown, changed = after[_HANDLE.size :][:size], f" => {size}" if size != wanted else ""
+        return f"{{handle_bytes={wanted}{changed}, handle_type={kind}, f_handle={_hexadecimal(shown)}}}"
+    shown = before[_HANDLE.size :][:wanted]
+    return f"{{handle_bytes={wanted}, handle_type={kind}, f_handle={_hexadecimal(shown)}}}"
+
+
+def _hexadecimal(data: bytes) -> str:
+    return quote(data, escape=2)
+
+
+def _print_mount_id(view: View, index: int) -> str:
+    data = view.data(index, out=True)
+    return (
+        f"[{_FD.unpack_from(data)[0]}]" if len(data) >= _FD.size and not view.failed else address(view.registers[index])
+    )
+
+
+def _print_hex_bytes(view: View, index: int) -> str:
+    # What is no text by its nature.
+    item = view.item(index, out=True) or view.item(index)
+    if item is None or (item.out and view.failed):
+        return address(view.registers[index])
+    shown = item.data[: view.options.string_max]
+    return quote(shown, more=len(shown) < item.size, escape=2)
+
+
+def _print_xattr_value(view: View, index: int) -> str:
+    # Often a string with its NUL, which strace does not show.
+    item = view.item(index, out=True) or view.item(index)
+    if item is None or (item.out and view.failed):
+        return address(view.registers[index])
+    shown = item.data[: view.options.string_max]
+    if not view.options.escape and shown.endswith(b"\0"):
+        return quote(shown[:-1])
+    return quote(shown, more=len(shown) < item.size, escape=view.options.escape)
+
+
+def _print_names(view: View, index: int) -> str:
+    # listxattr's; the result says how much there is even if there is no room for it.
+    item = view.item(index, out=True)
+    if item is None or view.failed or not register(view, index + 1):
+        return address(view.registers[index])
+    return text(item.data, item.size, view.options)
+
+
+def _print_entries(view: View, index: int) -> str:
+    # struct linux_dirent and linux_dirent64: both have d_reclen behind two 64-bit numbers.
+    if view.failed or not view.returned:
+        return address(view.registers[index])
+    data, size = view.data(index, out=True), view.call.result or 0
+    at, entries = 0, []
+    while at + _DIRENT.size <= len(data):
+        inode, offset, length = _DIRENT.unpack_from(data, at)
+        if length <= _DIRENT.size or at + length > len(data):
+            break
+        entries.append((inode, offset, data[at : at + length]))
+        at += length
+    if not view.options.verbose:
+        cut = "" if at >= size else ", ..."
+        return f"{address(view.registers[index])} /* {len(entries)} entries{cut} */"
+    shown = [_entry(view, *entry) for entry in entries]
+    return f"[{', '.join(shown if at >= size else [*shown, '...'])}]"
+
+
+def _entry(view: View, inode: int, offset: int, data: bytes) -> str:
+    old = view.call.name == "getdents"  # d_type is its last byte; in linux_dirent64 it stands before the name
+    kind = f"d_type={XLATS['dirent_type'].one(data[-1] if old else data[_DIRENT.size], view.options)}"
+    name = f"d_name={quote(data[_DIRENT.size + (not old) : -1 if old else None].partition(bytes(1))[0])}"
+    last = f"{name}, {kind}" if old else f"{kind}, {name}"
+    return f"{{d_ino={inode}, d_off={offset}, d_reclen={len(data)}, {last}}}"
+
+
+def _print_offset(view: View, index: int) -> str:
+    data = view.data(index)
+    return f"[{_OFFSET.unpack_from(data)[0]}]" if len(data) >= _OFFSET.size else address(view.registers[index])
+
+
+def _print_moved_offset(view: View, index: int) -> str:
+    before, after = view.data(index), view.data(index, out=True)
+    shown = _print_offset(view, index)
+    if view.failed or not view.call.result or len(before) < _OFFSET.size or len(after) < _OFFSET.size:
+        return shown
+    return f"{shown} => [{_OFFSET.unpack_from(after)[0]}]"
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "open_how": _print_open_how,
+    "file_handle": _print_handle,
+    "mount_id": _print_mount_id,
+    "hex_bytes": _print_hex_bytes,
+    "xattr_names": _print_names,
+    "xattr_value": _print_xattr_value,
+    "dirents": _print_entries,
+    "offset": _print_offset,
+    "moved_offset": _print_moved_offset,
+}
+
+STRUCTS: Final[dict[str, StructPrinter]] = {
+    "fd_number": whole_struct(_FD, lambda fields, _view: str(fields[0])),
+    "span": whole_struct(_SPAN, lambda fields, _view: f"{{iov_base={address(fields[0])}, iov_len={fields[1]}}}"),
+}
+
+LATE: Final = frozenset(("moved_offset", "file_handle"))

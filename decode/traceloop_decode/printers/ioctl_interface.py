@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ioctl tells and asks network interfaces: struct ifreq, struct ifconf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.network_address import hardware_address, network_order, sockaddr
+from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.view import Options, StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.text.values import quote
+
+_NAME_MAX: Final = 16
+_REQUEST_SIZE: Final = 40
+_ADDRESS: Final = slice(16, 32)
+_MAP: Final = Struct("<QQHBBB")
+_CONF: Final = Struct("<i4xQ")
+_GET_NAME: Final = 0x8910
+_COMMANDS: Final = XLATS["ioctls"].names
+
+
+def _request(data: bytes, view: View) -> str:
+    if len(data) < _REQUEST_SIZE:
+        return "{...}"
+    command = view.registers[1] & 0xFFFFFFFF
+    if command == _GET_NAME:
+        name = f", ifr_name={_name(data[:_NAME_MAX], view.options)}" if _is_known(view) else ""
+        return f"{{ifr_ifindex={_int(data)}{name}}}"
+    what = _COMMANDS.get(command, "")
+    field = _FIELDS.get(what[4:] if what.startswith("SIOC") else "")
+    # SIOCG... is answered, SIOCS... is asked.
+    if field is None or (what.startswith("SIOCG") and not _is_known(view)):
+        return f"{{ifr_name={_name(data[:_NAME_MAX], view.options)}}}"
+    return f"{{ifr_name={_name(data[:_NAME_MAX], view.options)}, {field(data, view.options)}}}"
+
+
+def _is_known(view: View) -> bool:
+    return view.returned and not view.failed
+
+
+def _name(data: bytes, options: Options) -> str:
+    """A string of at most 15 bytes and a NUL."""
+    text, end, _ = data.partition(bytes(1))
+    return quote(text if end else text[:-1], more=not end, escape=options.escape)
+
+
+def _int(data: bytes) -> int:
+    return int.from_bytes(data[16:20], "little", signed=True)
+
+
+def _number(field: str) -> Callable[[bytes, Options], str]:
+    return lambda data, _options: f"{field}={_int(data)}"
+
+
+def _address(field: str) -> Callable[[bytes, Options], str]:
+    return lambda data, options: f"{field}={sockaddr(data[_ADDRESS], options)}"
+
+
+def _text(field: str) -> Callable[[bytes, Options], str]:
+    return lambda data, options: f"{field}={_name(data[_ADDRESS], options)}"
+
+
+def _hardware(data: bytes, options: Options) -> str:
+    kind = XLATS["hardware_types"].one(int.from_bytes(data[16:18], "little"), options)
+    text = hardware_address(data[18:24])
+    return f"ifr_hwaddr={{sa_family={kind}, sa_data={network_order(data[18:32], text, options)}}}"
+
+
+def _flags(data: bytes, options: Options) -> str:
+    return f"ifr_flags={XLATS['interface_flags'].flags(int.from_bytes(data[16:18], 'little'), options)}"
+
+
+def _map(data: bytes, _options: Options) -> str:
+    names = ("mem_start", "mem_end", "base_addr", "irq", "dma", "port")
+    pairs = zip(names, _MAP.unpack_from(data, _NAME_MAX), strict=True)
+    return f"ifr_map={{{', '.join(f'{name}={value:#x}' if value else f'{name}=0' for name, value in pairs)}}}"
+
+
+def _conf(data: bytes, view: View) -> str:
+    """The list itself lies behind a pointer in the struct, and was not recorded."""
+    if len(data) < _CONF.size:
+        return "{...}"
+    length, pointer = _CONF.unpack_from(data)
+    before = view.data(2)[:4]
+    asked = int.from_bytes(before, "little", signed=True) if _is_known(view) and len(before) == 4 else length
+    change = f"{_conf_length(asked)} => " if asked != length else ""
+    return f"{{ifc_len={change}{_conf_length(length)}, ifc_buf={address(pointer)}}}"
+
+
+def _conf_length(length: int) -> str:
+    count, rest = divmod(length, _REQUEST_SIZE)
+    return f"{length} /* {count} * sizeof(struct ifreq) */" if not rest and length > 0 else str(length)
+
+
+_FIELDS: Final[dict[str, Callable[[bytes, Options], str]]] = {
+    f"{direction}{name}": field
+    for name, field in {
+        "IFADDR": _address("ifr_addr"),
+        "IFDSTADDR": _address("ifr_dstaddr"),
+        "IFBRDADDR": _address("ifr_broadaddr"),
+        "IFNETMASK": _address("ifr_netmask"),
+        "IFHWADDR": _hardware,
+        "IFHWBROADCAST": _hardware,
+        "IFFLAGS": _flags,
+        "IFMETRIC": _number("ifr_metric"),
+        "IFMTU": _number("ifr_mtu"),
+        "IFINDEX": _number("ifr_ifindex"),
+        "IFTXQLEN": _number("ifr_qlen"),
+        "IFSLAVE": _text("ifr_slave"),
+        "IFNAME": _text("ifr_newname"),
+        "IFMAP": _map,
+    }.items()
+    for direction in "GS"
+} | {"ADDMULTI": _hardware, "DELMULTI": _hardware}
+"""A command's name without SIOC -> what it is about."""
+
+STRUCTS: Final[dict[str, StructPrinter]] = {"ifreq": _request, "ifreq_answer": _request, "ifconf": _conf}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Socket addresses, ``struct sockaddr`` of every common family, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.view import Options
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.text.values import quote
+
+SOCKADDR_MAX: Final = 128
+"""sizeof(struct sockaddr_storage), behind which nothing is printed."""
+
+_FAMILY: Final = Struct("<H")
+_NETLINK: Final = Struct("<HiI")
+_PACKET: Final = Struct("<HiHBB8s")
+_VSOCK: Final = Struct("<HIIB3s")
+
+_FAMILIES: Final = XLATS["address_families"]
+_ABBREVIATED: Final = Options()
+_LOOPBACK_INDEX: Final = 1
+_VSOCK_PORT_ANY: Final = 0xFFFFFFFF
+_VSOCK_TO_HOST: Final = 1
+
+
+def sockaddr(data: bytes, options: Options) -> str | None:
+    """One address, of as many bytes as the call spoke of. None: they are too few to name a family."""
+    data = data[:SOCKADDR_MAX]
+    if len(data) < 2:
+        return None
+    (family,) = _FAMILY.unpack_from(data)
+    printed = _PRINTERS[family](data, options) if len(data) > 2 and family in _PRINTERS else None
+    if printed is None:
+        printed = f", sa_data={_quoted(data[2:], options)}" if len(data) > 2 else ""
+    return f"{{sa_family={_FAMILIES.one(family, options)}{printed}}}"
+
+
+def network_order(data: bytes, text: str, options: Options) -> str:
+    """Bytes that mean `text`, by -X: only one of both, or both."""
+    if options.constants == "abbrev":
+        return text
+    raw = quote(data, escape=2)
+    return raw if options.constants == "raw" else f"{raw} /* {text} */"
+
+
+def inet_addr(address: bytes, options: Options) -> str:
+    """``inet_addr("127.0.0.1")``."""
+    return network_order(address, f"inet_addr({_string('.'.join(map(str, address)), options)})", options)
+
+
+def inet_pton(field: str, address: bytes, options: Options) -> str:
+    """A field of struct in6_addr: ``inet_pton(AF_INET6, "::1", &sin6_addr)``."""
+    text = f"inet_pton(AF_INET6, {_string(_inet6_text(address), options)}"
+    if options.constants == "abbrev":
+        return f"{text}, &{field})"
+    return f"{field}={network_order(address, f'{text})', options)}"
+
+
+def interface(index: int, options: Options) -> str:
+    """An interface's index. Number one is the loopback in every network; the others' names the trace does not know."""
+    if index != _LOOPBACK_INDEX or options.constants == "raw":
+        return str(index)
+    text = f"if_nametoindex({_string('lo', options)})"
+    return text if options.constants == "abbrev" else f"{index} /* {text} */"
+
+
+def hardware_address(data: bytes) -> str:
+    """``00:16:3e:00:00:01``."""
+    return ":".join(f"{byte:02x}" for byte in data)
+
+
+def _string(text: str, options: Options) -> str:
+    return quote(text.encode(), escape=options.escape)
+
+
+def _inet6_text(address: bytes) -> str:
+    # As inet_ntop(3) has it: without the longest run of zeros, and IPv4's addresses as such.
+    words = [int.from_bytes(address[n : n + 2]) for n in range(0, 16, 2)]
+    start, length = _longest_zeros(words)
+    if start == 0 and (length == 6 or (length == 5 and words[5] == 0xFFFF)):
+        return f"::{'ffff:' if length == 5 else ''}{'.'.join(map(str, address[12:]))}"
+    texts = [f"{word:x}" for word in words]
+    if length < 2:
+        return ":".join(texts)
+    return f"{':'.join(texts[:start])}::{':'.join(texts[start + length :])}"
+
+
+def _longest_zeros(words: list[int]) -> tuple[int, int]:
+    best, start = (0, 0), 0
+    for n, word in enumerate([*words, 1]):
+        if word:
+            best = (start, n - start) if n - start > best[1] else best
+            start = n + 1
+    return best
+
+
+def _quoted(data: bytes, options: Options) -> str:
+    return quote(data, escape=options.escape)
+
+
+def _unix(data: bytes, options: Options) -> str:
+    if data[2]:
+        return f", sun_path={_quoted(data[2:].partition(bytes(1))[0], options)}"
+    return f", sun_path=@{_quoted(data[3:], options)}"
+
+
+def _port(data: bytes, options: Options) -> str:
+    return network_order(data[2:4], f"htons({int.from_bytes(data[2:4])})", options)
+
+
+def _inet(data: bytes, options: Options) -> str | None:
+    if len(data) < 16:
+        return None
+    return f", sin_port={_port(data, options)}, sin_addr={inet_addr(data[4:8], options)}"
+
+
+def _inet6(data: bytes, options: Options) -> str | None:
+    if len(data) < 24:
+        return None
+    flow, address = data[4:8], data[8:24]
+    text = (
+        f", sin6_port={_port(data, options)}, "
+        f"sin6_flowinfo={network_order(flow, f'htonl({int.from_bytes(flow)})', options)}, "
+        f"{inet_pton('sin6_addr', address, options)}"
+    )
+    if len(data) == 24:
+        return text
+    scope = int.from_bytes(data[24:28], "little")
+    local = (address[0] == 0xFE and address[1] & 0xC0 == 0x80) or (address[0] == 0xFF and address[1] & 0xF == 2)
+    return f"{text}, sin6_scope_id={interface(scope, options) if local else scope}"
+
+
+def _netlink(data: bytes, _options: Options) -> str | None:
+    if len(data) < 12:
+        return None
+    pad, pid, groups = _NETLINK.unpack_from(data, 2)
+    return f"{f', nl_pad={pad:#x}' if pad else ''}, nl_pid={pid}, nl_groups={'0x' if groups else '00'}{groups:06x}"
+
+
+def _packet(data: bytes, options: Options) -> str | None:
+    if len(data) < 20:
+        return None
+    protocol, index, hardware, kind, length, address = _PACKET.unpack_from(data, 2)
+    text = (
+        f", sll_protocol={network_order(data[2:4], ethernet_protocol(protocol, _ABBREVIATED), options)}, "
+        f"sll_ifindex={interface(index, options)}, "
+        f"sll_hatype={XLATS['hardware_types'].one(hardware, options)}, "
+        f"sll_pkttype={XLATS['packet_types'].one(kind, options)}, sll_halen={length}"
+    )
+    if not length:
+        return text
+    shown = [f"{byte:#x}" if byte else "00" for byte in address[:length]]
+    return f"{text}, sll_addr=[{', '.join(shown + ['...'] * (length > len(address)))}]"
+
+
+def ethernet_protocol(value: int, options: Options) -> str:
+    """``htons(ETH_P_IP)``. value: as it stands in memory."""
+    return f"htons({XLATS['ethernet_protocols'].one((value & 0xFF) << 8 | value >> 8 & 0xFF, options)})"
+
+
+def _vsock(data: bytes, options: Options) -> str | None:
+    if len(data) < 16:
+        return None
+    reserved, port, cid, flags, zero = _VSOCK.unpack_from(data, 2)
+    cids = XLATS["vsock_cids"]
+    return (
+        f"{f', svm_reserved1={reserved:#x}' if reserved else ''}"
+        f", svm_cid={cids.one(cid, options) if cid in cids.names else f'{cid:#x}'}"
+        f", svm_port={_named(port, _VSOCK_PORT_ANY, 'VMADDR_PORT_ANY', options)}"
+        f", svm_flags={_named(flags, _VSOCK_TO_HOST, 'VMADDR_FLAG_TO_HOST', options)}"
+        f"{f', svm_zero={quote(zero, escape=2)}' if any(zero) else ''}"
+    )
+
+
+def _named(value: int, known: int, name: str, options: Options) -> str:
+    number = f"{value:#x}" if value else "0"
+    if value != known or options.constants == "raw":
+        return number
+    return name if options.constants == "abbrev" else f"{number} /* {name} */"
+
+
+_PRINTERS: Final[dict[int, Callable[[bytes, Options], str | None]]] = {
+    1: _unix,
+    2: _inet,
+    10: _inet6,
+    16: _netlink,
+    17: _packet,
+    40: _vsock,
+}
+"""The family's number -> what stands behind it. None: there are too few bytes for it."""

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages as text: ``struct msghdr`` and the control messages that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode import layout
+from traceloop_decode.model import Item
+from traceloop_decode.printers import memory
+from traceloop_decode.printers.network_address import inet_addr, interface, sockaddr
+from traceloop_decode.printers.network_netlink import is_netlink, messages
+from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.view import Options, View
+from traceloop_decode.printers.xlat import XLATS, Xlat
+from traceloop_decode.text.values import quote
+
+_HEADER: Final = Struct("<QI4xQQQQI4x")
+"""struct user_msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
+_MANY: Final = Struct(f"<{_HEADER.size}sI4x")
+"""struct mmsghdr: the header, msg_len."""
+_CONTROL: Final = Struct("<QII")
+"""struct cmsghdr: len, level, type."""
+_CREDENTIALS: Final = Struct("<III")
+_PACKET_INFO: Final = Struct("<I4s4s")
+_EXTENDED_ERROR: Final = Struct("<IBBBBII")
+_SECONDS: Final = Struct("<qq")
+_INT: Final = Struct("<i")
+
+_FLAGS: Final = XLATS["msg_flags"]
+_LEVELS: Final = Xlat(XLATS["socket_levels"].entries, "SOL_???")
+_SOL_IP: Final = 0
+_SOL_SOCKET: Final = 1
+
+
+def sent(view: View, index: int) -> str:
+    """What sendmsg is given."""
+    return _message(view, index, out=False) or address(view.registers[index])
+
+
+def received(view: View, index: int) -> str:
+    """What recvmsg returned; of a message that it did not get, how long a name might have been."""
+    if view.returned and not view.failed:
+        text = _message(view, index, out=True)
+        if text is not None:
+            return text
+    name_length = _name_length(view, index)
+    return address(view.registers[index]) if name_length is None else f"{{msg_namelen={name_length}}}"
+
+
+def many(data: bytes, view: View) -> str:
+    """One struct mmsghdr. What its header points at was not recorded."""
+    if len(data) < _MANY.size:
+        return "..."
+    header, length = _MANY.unpack_from(data)
+    done = f", msg_len={length}" if view.returned and not view.failed else ""
+    return f"{{msg_hdr={_header_text(header, '', (), view)}{done}}}"
+
+
+def _message(view: View, index: int, *, out: bool) -> str | None:
+    items = [item for item in view.call.items.get(index, ()) if item.out is out]
+    head = next((item for item in items if item.kind == layout.KIND_MSG), None)
+    if head is None or len(head.data) < _HEADER.size:
+        return None
+    before = _name_length(view, index) if out else None
+    now = _HEADER.unpack_from(head.data)[1]
+    changed = f"{before} => " if before is not None and before != _signed(now) else ""
+    return _header_text(head.data, changed, items, view)
+
+
+def _name_length(view: View, index: int) -> int | None:
+    # msg_namelen when the call began.
+    for item in view.call.items.get(index, ()):
+        if not item.out and item.sub == 0 and len(item.data) >= 12:
+            return int.from_bytes(item.data[8:12], "little", signed=True)
+    return None
+
+
+def _header_text(header: bytes, changed: str, items: tuple[Item, ...] | list[Item], view: View) -> str:
+    name, name_length, iov, iov_count, control, control_length, flags = _HEADER.unpack_from(header)
+    options = view.options
+    by_sub = {item.sub: item for item in items if item.sub in (layout.SUB_NAME, layout.SUB_CONTROL)}
+    name_item = by_sub.get(layout.SUB_NAME)
+    parts = [
+        f"{{msg_name={_name(name, name_item, name_length, options)}",
+        f"msg_namelen={changed}{_signed(name_length)}",
+        f"msg_iov={_vector(iov, iov_count, items, view, netlink=name_item is not None and is_netlink(name_item.data))}",
+        f"msg_iovlen={iov_count}",
+    ]
+    if control_length:
+        parts.append(f"msg_control={_controls(control, by_sub.get(layout.SUB_CONTROL), options)}")
+    return f"{', '.join(parts)}, msg_controllen={control_length}, msg_flags={_FLAGS.flags(flags, options)}}}"
+
+
+def _signed(number: int) -> int:
+    return (number & 0x7FFFFFFF) - (number & 0x80000000)
+
+
+def _name(pointer: int, item: Item | None, length: int, options: Options) -> str:
+    text = sockaddr(item.data[:length], options) if item is not None and _signed(length) > 0 else None
+    return text or address(pointer)
+
+
+def _vector(pointer: int, count: int, items: tuple[Item, ...] | list[Item], view: View, *, netlink: bool) -> str:
+    pieces = [item for item in items if item.kind == layout.KIND_BUFFER and item.sub < layout.SUB_NAME]
+    if pieces and netlink:
+        shown = (
+            f"{{iov_base={messages(item.data, view.options, more=item.more)}, iov_len={item.size}}}" for item in pieces
+        )
+        return f"[{', '.join([*shown, '...'] if len(pieces) < count else shown)}]"
+    if pieces:
+        return memory.pieces(pieces, count, view)
+    return "[]" if pointer and not count else address(pointer)
+
+
+def _controls(pointer: int, item: Item | None, options: Options) -> str:
+    if item is None or len(item.data) < _CONTROL.size:
+        return address(pointer)
+    shown, at, end = [], 0, min(len(item.data), item.size)
+    while at + _CONTROL.size <= end:
+        length, level, kind = _CONTROL.unpack_from(item.data, at)
+        data = item.data[at + _CONTROL.size : min(at + max(length, _CONTROL.size), end)]
+        text = _control_text(level, kind, data, options)
+        shown.append(f"{{cmsg_len={length}, cmsg_level={_LEVELS.one(level, options)}, cmsg_type={text}}}")
+        if length < _CONTROL.size:
+            break
+        at += (length + 7) & ~7
+    if item.more or item.fault:
+        shown.append("...")
+    return f"[{', '.join(shown)}]"
+
+
+def _control_text(level: int, kind: int, data: bytes, options: Options) -> str:
+    if level not in _TYPES:
+        return f"{kind:#x}" if kind else "0"
+    table, printers = _TYPES[level]
+    name = table.one(kind, options)
+    printed = printers[table.names[kind]](data, options) if data and table.names.get(kind) in printers else None
+    return name if printed is None else f"{name}, cmsg_data={printed}"
+
+
+def ints(data: bytes, _options: Options) -> str | None:
+    """``[1, 2]``: as many as there are whole."""
+    whole = len(data) // 4
+    numbers = (_INT.unpack_from(data, 4 * n)[0] for n in range(whole))
+    return f"[{', '.join(map(str, numbers))}]" if whole else None
+
+
+def credentials(data: bytes, _options: Options) -> str | None:
+    """struct ucred."""
+    if len(data) < _CREDENTIALS.size:
+        return None
+    pid, uid, gid = _CREDENTIALS.unpack_from(data)
+    return f"{{pid={_signed(pid)}, uid={user(uid)}, gid={user(gid)}}}"
+
+
+def user(number: int) -> str:
+    """A uid or a gid, -1 for none."""
+    return "-1" if number == 0xFFFFFFFF else str(number)
+
+
+def _bytes(data: bytes, _options: Options) -> str:
+    return f"[{', '.join(f'{byte:#x}' if byte else '0' for byte in data)}]"
+
+
+def _text(data: bytes, options: Options) -> str:
+    return quote(data, escape=options.escape)
+
+
+def _times(fraction: str) -> Callable[[bytes, Options], str]:
+    def print_times(data: bytes, _options: Options) -> str:
+        if len(data) < _SECONDS.size:
+            return "???"
+        seconds, rest = _SECONDS.unpack_from(data)
+        return f"{{tv_sec={seconds}, {fraction}={rest}}}"
+
+    return print_times
+
+
+def _stamping(data: bytes, options: Options) -> str:
+    one = _times("tv_nsec")
+    size = _SECONDS.size
+    if len(data) < 3 * size:
+        return "???"
+    return f"[{', '.join(one(data[n * size : (n + 1) * size], options) for n in range(3))}]"
+
+
+def _packet_info(data: bytes, options: Options) -> str | None:
+    if len(data) < _PACKET_INFO.size:
+        return None
+    index, source, destination = _PACKET_INFO.unpack_from(data)
+    return (
+        f"{{ipi_ifindex={interface(index, options)}, ipi_spec_dst={inet_addr(source, options)}, "
+        f"ipi_addr={inet_addr(destination, options)}}}"
+    )
+
+
+def _error(data: bytes, options: Options) -> str | None:
+    if len(data) < _EXTENDED_ERROR.size + 16:
+        return None
+    number, origin, kind, code, _, info, more = _EXTENDED_ERROR.unpack_from(data)
+    origins = XLATS["error_origins"]
+    offender = sockaddr(data[_EXTENDED_ERROR.size :], options)
+    return (
+        f"{{ee_errno={number}, ee_origin={origins.names.get(origin, origin)}, ee_type={kind}, ee_code={code}, "
+        f"ee_info={info}, ee_data={more}, offender={offender}}}"
+    )
+
+
+def _address(data: bytes, options: Options) -> str | None:
+    return sockaddr(data, options) if len(data) >= 16 else None
+
+
+_Printers = dict[str, Callable[[bytes, Options], str | None]]
+_SOCKET_PRINTERS: Final[_Printers] = {
+    "SCM_RIGHTS": ints,
+    "SCM_CREDENTIALS": credentials,
+    "SCM_SECURITY": _text,
+    "SCM_PIDFD": ints,
+    "SO_TIMESTAMP_OLD": _times("tv_usec"),
+    "SO_TIMESTAMP_NEW": _times("tv_usec"),
+    "SO_TIMESTAMPNS_OLD": _times("tv_nsec"),
+    "SO_TIMESTAMPNS_NEW": _times("tv_nsec"),
+    "SO_TIMESTAMPING_OLD": _stamping,
+    "SO_TIMESTAMPING_NEW": _stamping,
+}
+_IP_PRINTERS: Final[_Printers] = {
+    "IP_TOS": _bytes,
+    "IP_TTL": ints,
+    "SCM_SECURITY": _text,
+    "IP_RECVOPTS": _bytes,
+    "IP_RETOPTS": _bytes,
+    "IP_PKTINFO": _packet_info,
+    "IP_RECVERR": _error,
+    "IP_ORIGDSTADDR": _address,
+    "IP_CHECKSUM": ints,
+}
+_TYPES: Final = {
+    _SOL_SOCKET: (XLATS["scm_types"], _SOCKET_PRINTERS),
+    _SOL_IP: (XLATS["ip_messages"], _IP_PRINTERS),
+}
+"""Level -> the names of its types, and what their data are."""

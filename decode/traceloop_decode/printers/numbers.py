@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers in registers: descriptors, sizes, modes, ids, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from traceloop_decode.printers.view import Printer, View
+from traceloop_decode.signals import SIGNAL
+
+_AT_FDCWD: Final = -100
+
+
+def signed32(raw: int) -> int:
+    """A register's lower half as an int."""
+    return (raw & 0x7FFFFFFF) - (raw & 0x80000000)
+
+
+def signed64(raw: int) -> int:
+    """A register as a long."""
+    return raw - (1 << 64) if raw >> 63 else raw
+
+
+def address(raw: int) -> str:
+    """A pointer."""
+    return f"{raw:#x}" if raw else "NULL"
+
+
+def mode(value: int) -> str:
+    """Permission bits as strace has them: octal, three digits at least."""
+    return f"0{value:02o}" if value else "000"
+
+
+def _of(text: Callable[[int], str]) -> Printer:
+    return lambda view, index: text(view.registers[index])
+
+
+_CWD: Final = {"abbrev": "AT_FDCWD", "raw": str(_AT_FDCWD), "verbose": f"{_AT_FDCWD} /* AT_FDCWD */"}
+
+
+def _int(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return str((raw & 0x7FFFFFFF) - (raw & 0x80000000))
+
+
+def _fd(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return view.fd((raw & 0x7FFFFFFF) - (raw & 0x80000000))
+
+
+def _uint(view: View, index: int) -> str:
+    return str(view.registers[index] & 0xFFFFFFFF)
+
+
+def _whole(view: View, index: int) -> str:
+    return str(view.registers[index])
+
+
+def _dirfd(view: View, index: int) -> str:
+    fd = signed32(view.registers[index])
+    if fd != _AT_FDCWD:
+        return view.fd(fd)
+    files = view.call.files
+    return _CWD[view.options.constants] + (files.cwd if files is not None else "")
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "fd": _fd,
+    "dirfd": _dirfd,
+    "int": _int,
+    "uint": _uint,
+    "long": _of(lambda raw: str(signed64(raw))),
+    "ulong": _whole,
+    "size": _whole,
+    "hex": _of(lambda raw: f"{raw:#x}" if raw else "0"),
+    "hex32": _of(lambda raw: f"{raw & 0xFFFFFFFF:#x}" if raw & 0xFFFFFFFF else "0"),
+    "addr": _of(address),
+    "mode": _of(lambda raw: mode(raw & 0xFFFF)),
+    "id": _of(lambda raw: "-1" if raw & 0xFFFFFFFF == 0xFFFFFFFF else str(raw & 0xFFFFFFFF)),
+    "signal": _of(lambda raw: SIGNAL.get(signed32(raw), str(signed32(raw)))),
+}

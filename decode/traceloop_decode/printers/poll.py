@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments of calls that wait for descriptors: poll, select and epoll."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import Final
+
+from traceloop_decode import layout
+from traceloop_decode.model import Item
+from traceloop_decode.printers.numbers import address, signed32
+from traceloop_decode.printers.signals import set_text
+from traceloop_decode.printers.time import left, timespec, timeval
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+
+_POLLFD: Final = Struct("<iHH")
+_EVENT: Final = Struct("<IQ")
+_EVENT_VALUE: Final = Struct("<4xI")
+_EPOLL_CTL_DEL: Final = 2
+_SET_BYTES: Final = 8
+_SELECT_MAX: Final = 1 << 20  # descriptors: more than a process may have (fs.nr_open)
+_SETS: Final = ((1, "in"), (2, "out"), (3, "except"))  # select's arguments
+_TIMEOUT: Final = " (Timeout)"
+
+
+def _polled(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Descriptor, events, revents."""
+    return _POLLFD.iter_unpack(data[: len(data) // _POLLFD.size * _POLLFD.size])
+
+
+def _pollfds(view: View, index: int) -> str:
+    start = view.registers[index]
+    count = view.registers[index + 1] & 0xFFFFFFFF if index + 1 < len(view.registers) else 0
+    item = view.item(index)
+    if item is None:
+        return address(start) if count or not start else "[]"
+    events = XLATS["poll_events"]
+    shown = [
+        f"{{fd={fd}}}" if fd < 0 else f"{{fd={view.fd(fd)}, events={events.flags(wanted, view.options)}}}"
+        for fd, wanted, _ in _polled(item.data)
+    ]
+    return _listed(shown, item.size // _POLLFD.size, view)
+
+
+def _listed(shown: list[str], count: int, view: View) -> str:
+    # No more than -s says, as strace has arrays.
+    most = len(shown) if view.options.verbose else view.options.string_max
+    cut = [*shown[:most], "..."] if min(most, len(shown)) < count else shown
+    return f"[{', '.join(cut)}]"
+
+
+def _ready(view: View) -> str:
+    # poll's: the descriptors that something happened to.
+    if not view.call.result:
+        return _TIMEOUT
+    events = XLATS["poll_events"]
+    shown = [
+        f"{{fd={fd}, revents={events.flags(found, view.options)}}}"
+        for fd, _, found in _polled(view.data(0, out=True))
+        if found
+    ]
+    return f" ({_listed(shown, view.call.result, view)})"
+
+
+def _ready_or_left(view: View) -> str:
+    # ppoll's: and the time that was left.
+    ready, rest = _ready(view), left(view, 2, timespec)
+    return f"{ready[:-1]}, {rest})" if rest and ready != _TIMEOUT else ready
+
+
+def _fds(item: Item, count: int, show: Callable[[int], str]) -> list[str]:
+    known = min(count, 8 * len(item.data))
+    bits = int.from_bytes(item.data, "little") & (1 << known) - 1
+    return [show(fd) for fd in range(bits.bit_length()) if bits >> fd & 1] + ["..."] * (known < count)
+
+
+def _fd_set(view: View, index: int) -> str:
+    count, item = signed32(view.registers[0]), view.item(index)
+    if item is None or not 0 < count <= _SELECT_MAX:
+        return address(view.registers[index])
+    return f"[{' '.join(_fds(item, count, view.fd))}]"
+
+
+def _selected(show: StructPrinter) -> Callable[[View], str]:
+    def print_selected(view: View) -> str:
+        if not view.call.result:
+            return _TIMEOUT
+        count, shown = signed32(view.registers[0]), []
+        for index, name in _SETS:
+            item = view.item(index, out=True)
+            fds = _fds(item, count, str) if item is not None and 0 < count <= _SELECT_MAX else []
+            if fds:
+                shown.append(f"{name} [{' '.join(fds)}]")
+        rest = left(view, 4, show)
+        return f" ({', '.join([*shown, rest] if rest else shown)})" if shown or rest else ""
+
+    return print_selected
+
+
+def _mask_and_size(view: View, index: int) -> str:
+    # pselect6's: a pointer and a size, as an iovec is. What it points at was recorded, but not where that is.
+    for item in view.call.items.get(index, ()):
+        if item.kind == layout.KIND_BUFFER:
+            mask = set_text(int.from_bytes(item.data, "little"), view.options.constants) if item.data else "NULL"
+            return f"{{sigmask={mask if item.size == _SET_BYTES else '...'}, sigsetsize={item.size}}}"
+    return address(view.registers[index])
+
+
+def _event(data: bytes, view: View) -> str:
+    if len(data) < _EVENT.size:
+        return "{...}"
+    events, value = _EVENT.unpack_from(data)
+    (low,) = _EVENT_VALUE.unpack_from(data)
+    return f"{{events={XLATS['epoll_events'].flags(events, view.options)}, data={{u32={low}, u64={value}}}}}"
+
+
+def _change(view: View, index: int) -> str:
+    # epoll_ctl's: what is deleted needs no events.
+    data = view.data(index) if view.registers[1] & 0xFFFFFFFF != _EPOLL_CTL_DEL else b""
+    return _event(data, view) if data else address(view.registers[index])
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "pollfd": _pollfds,
+    "fd_set": _fd_set,
+    "mask_and_size": _mask_and_size,
+    "epoll_change": _change,
+}
+STRUCTS: Final[dict[str, StructPrinter]] = {"epoll_event": _event}
+RESULTS: Final[dict[str, Callable[[View], str]]] = {
+    "poll": _ready,
+    "ppoll": _ready_or_left,
+    "select": _selected(timeval),
+    "pselect6": _selected(timespec),
+}

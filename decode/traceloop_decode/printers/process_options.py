@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that do what their first argument says: prctl, arch_prctl, personality, seccomp, ptrace, kcmp."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.numbers import address, signed32, signed64
+from traceloop_decode.printers.process_kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
+from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.signals import SIGNAL
+
+_MASK64: Final = (1 << 64) - 1
+_PTRACER_ANY: Final = _MASK64
+_QUERY: Final = MASK32
+_ABBREVIATED: Final = Options()
+
+
+def _task_name(data: bytes, view: View) -> str:
+    name = data.partition(b"\0")[0]
+    return text(name, len(name), view.options)
+
+
+def _signal(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return styled(SIGNAL.get(raw, str(raw)), str(raw), view)
+
+
+def _ptracer(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return styled("PR_SET_PTRACER_ANY", "-1", view) if raw == _PTRACER_ANY else str(signed32(raw))
+
+
+def _pid_type(view: View, index: int) -> str:
+    table, raw = XLATS["pid_types"], view.registers[index]
+    if view.options.constants == "raw":
+        return hexadecimal(raw)
+    return f"{hexadecimal(raw)} /* {table.names.get(raw, table.unknown)} */"
+
+
+def _flags(name: str) -> Printer:
+    table = XLATS[name]
+
+    def print_flags(view: View, index: int) -> str:
+        return table.flags(view.registers[index], view.options)
+
+    return print_flags
+
+
+def _second(name: str, given: int) -> Printer:
+    # An argument that has names if the one before it says so.
+    table = XLATS[name]
+
+    def print_second(view: View, index: int) -> str:
+        raw = view.registers[index]
+        return table.one(raw, view.options) if view.registers[index - 1] == given else hexadecimal(raw)
+
+    return print_second
+
+
+_MCE_SET: Final = 1
+_DISPATCH_ON: Final = 1
+
+
+def _dispatch_selector(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return address(raw) if register(view, 1) <= _DISPATCH_ON else hexadecimal(raw)
+
+
+# Option -> the table of what it returns, and whether that is a set of bits.
+_NAMED_RESULTS: Final = {
+    3: ("dumpable", False),
+    27: ("secure_bits", True),
+    34: ("mce_policy", False),
+    46: ("fp_mode", True),
+    52: ("speculation_state", True),
+}
+
+
+def _prctl_result(view: View) -> str:
+    """What the number means, for the options that return one with names."""
+    named = _NAMED_RESULTS.get(register(view, 0) & MASK32)
+    result = view.call.result or 0
+    if named is None:
+        return ""
+    name, bits = named
+    table = XLATS[name]
+    if bits:
+        return f" ({table.flags(result, _ABBREVIATED)})" if result and view.options.constants != "raw" else ""
+    return f" ({table.one(result, _ABBREVIATED)})"
+
+
+# personality
+
+_PERSONALITY: Final = XLATS["personality_type"]
+_PERSONALITY_FLAGS: Final = XLATS["personality_flags"]
+
+
+def _persona(value: int, view: View) -> str:
+    kind, flags = value & 0xFF, value & MASK32 & ~0xFF
+    name = _PERSONALITY.one(kind, view.options)
+    if not flags:
+        return name
+    rest = _PERSONALITY_FLAGS.flags(flags, view.options)
+    return f"{name}|{f'{flags:#x}' if '???' in rest else rest}"
+
+
+def _personality(view: View, index: int) -> str:
+    value = view.registers[index] & MASK32
+    return f"{value:#x}" if value == _QUERY else _persona(value, view)
+
+
+def _personality_result(view: View) -> str:
+    return f" ({_persona(view.call.result or 0, view)})"
+
+
+# seccomp
+
+
+@fixed("H6xQ")
+def _filter_program(_view: View, length: int, at: int) -> str:
+    return f"{{len={length}, filter={address(at)}}}"
+
+
+@fixed("3H")
+def _notif_sizes(_view: View, notif: int, response: int, data: int) -> str:
+    return f"{{seccomp_notif={notif}, seccomp_notif_resp={response}, seccomp_data={data}}}"
+
+
+_SECCOMP_FILTER: Final = 2
+
+
+def _seccomp_program(view: View, index: int) -> str:
+    raw = view.registers[index]
+    if view.registers[index - 1] != _SECCOMP_FILTER:
+        return hexadecimal(raw)
+    item = view.item(index)
+    return _filter_program(item.data, view) if item is not None else address(raw)
+
+
+def _seccomp_rest(view: View, index: int) -> str | None:
+    return None if register(view, 1) == _SECCOMP_FILTER else hexadecimal(view.registers[index])
+
+
+_AMBIENT_OF_ONE: Final = frozenset((1, 2, 3))  # PR_CAP_AMBIENT_IS_SET, _RAISE, _LOWER
+
+
+def _ambient_capability(view: View, index: int) -> str:
+    raw, table = view.registers[index], XLATS["capabilities"]
+    return table.one(raw, view.options) if view.registers[index - 1] in _AMBIENT_OF_ONE else hexadecimal(raw)
+
+
+_SPECULATIONS: Final = frozenset((0, 1, 2))
+
+
+def _speculation_state(view: View, index: int) -> str:
+    raw, table = view.registers[index], XLATS["speculation_state"]
+    return table.one(raw, view.options) if view.registers[index - 1] in _SPECULATIONS else hexadecimal(raw)
+
+
+# ptrace
+
+_USER_REGISTERS: Final = [
+    "R15",
+    "R14",
+    "R13",
+    "R12",
+    "RBP",
+    "RBX",
+    "R11",
+    "R10",
+    "R9",
+    "R8",
+    "RAX",
+    "RCX",
+    "RDX",
+    "RSI",
+    "RDI",
+    "ORIG_RAX",
+    "RIP",
+    "CS",
+    "EFLAGS",
+    "RSP",
+    "SS",
+    "FS_BASE",
+    "GS_BASE",
+    "DS",
+    "ES",
+    "FS",
+    "GS",
+]
+
+
+def _user_offset(view: View, index: int) -> str:
+    raw = view.registers[index]
+    place, rest = divmod(raw, 8)
+    if place >= len(_USER_REGISTERS):
+        return hexadecimal(raw)
+    return f"8*{_USER_REGISTERS[place]}" + (f"+{rest}" if rest else "")
+
+
+_VMA_NAME: Final = 0
+
+
+def _vma_size(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return str(raw) if register(view, 1) == _VMA_NAME else hexadecimal(raw)
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "signal64": _signal,
+    "ptracer": _ptracer,
+    "pid_type": _pid_type,
+    "long_signed": of(lambda raw: str(signed64(raw))),
+    "secure_flags": _flags("secure_bits"),
+    "pac_flags": _flags("pac_keys"),
+    "dumpable64": one("dumpable", mask=_MASK64),
+    "capability": one("capabilities", mask=_MASK64),
+    "mce_kill64": one("mce_kill", mask=_MASK64),
+    "mce_policy64": _second("mce_policy", _MCE_SET),
+    "ambient64": one("ambient", mask=_MASK64),
+    "speculation64": one("speculation", mask=_MASK64),
+    "dispatch64": one("dispatch", mask=_MASK64),
+    "dispatch_selector": _dispatch_selector,
+    "ambient_capability": _ambient_capability,
+    "speculation_state64": _speculation_state,
+    "seccomp_mode64": one("seccomp_modes", mask=_MASK64),
+    "seccomp_program": _seccomp_program,
+    "seccomp_rest": _seccomp_rest,
+    "personality": _personality,
+    "vma_size": _vma_size,
+    "user_offset": _user_offset,
+}
+
+STRUCTS: Final[dict[str, StructPrinter]] = {
+    "task_name": _task_name,
+    "boxed_tsc": boxed("I", lambda value, view: XLATS["tsc_mode"].one(value, view.options)),
+    "boxed_action": boxed("I", lambda value, view: XLATS["seccomp_actions"].one(value, view.options)),
+    "boxed_hex": boxed("Q", lambda value, _view: hexadecimal(value)),
+    "filter_program": _filter_program,
+    "notif_sizes": _notif_sizes,
+}
+
+RESULTS: Final = {"prctl": _prctl_result, "personality": _personality_result}
+
+SELECTORS: Final = {
+    "prctl": (0, "prctl_options"),
+    "arch_prctl": (0, "arch_prctl"),
+    "seccomp": (0, "seccomp_ops"),
+    "ptrace": (0, "ptrace_requests"),
+    "kcmp": (2, "kcmp_type"),
+}

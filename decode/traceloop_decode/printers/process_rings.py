@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BPF, performance events, io_uring, asynchronous input and output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.process_kit import MASK32, fixed, hexadecimal, register
+from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.printers.xlat import XLATS, Xlat
+
+# bpf: each command's attributes, in strace's order: name, offset, how it is shown. A field that begins at or behind
+# the size that the call gave is left out.
+
+_Show = Callable[[bytes, View], str]
+
+
+def _int(width: int, show: Callable[[int], str] = str, *, signed: bool = False) -> tuple[int, _Show]:
+    return width, lambda data, _view: show(int.from_bytes(data, "little", signed=signed))
+
+
+def _named(table: Xlat) -> tuple[int, _Show]:
+    return 4, lambda data, view: table.one(int.from_bytes(data, "little"), view.options)
+
+
+def _bits(table: Xlat, width: int = 4) -> tuple[int, _Show]:
+    return width, lambda data, view: table.flags(int.from_bytes(data, "little"), view.options)
+
+
+def _name(data: bytes, view: View) -> str:
+    name = data.partition(b"\0")[0]
+    return text(name, len(name), view.options)
+
+
+def _kernel_version(value: int) -> str:
+    return f"KERNEL_VERSION({value >> 16}, {value >> 8 & 0xFF}, {value & 0xFF})"
+
+
+_U32: Final = _int(4)
+_FD: Final = _int(4, signed=True)
+_AT: Final = _int(8, address)
+_HEX64: Final = _int(8, hexadecimal)
+_NAME: Final = (16, _name)
+_ELEM_FLAGS: Final = _bits(XLATS["bpf_elem_flags"], 8)
+_ATTACH_TYPE: Final = _named(XLATS["bpf_attach_type"])
+
+_Fields = tuple[tuple[str, int, tuple[int, _Show]], ...]
+
+_MAP_CREATE: Final[_Fields] = (
+    ("map_type", 0, _named(XLATS["bpf_map_type"])),
+    ("key_size", 4, _U32),
+    ("value_size", 8, _U32),
+    ("max_entries", 12, _U32),
+    ("map_flags", 16, _bits(XLATS["bpf_map_flags"])),
+    ("inner_map_fd", 20, _FD),
+    ("map_name", 28, _NAME),
+    ("map_ifindex", 44, _U32),
+    ("btf_fd", 48, _FD),
+    ("btf_key_type_id", 52, _U32),
+    ("btf_value_type_id", 56, _U32),
+    ("btf_vmlinux_value_type_id", 60, _U32),
+    ("map_extra", 64, _HEX64),
+)
+_ELEM: Final[_Fields] = (("map_fd", 0, _FD), ("key", 8, _AT), ("value", 16, _AT), ("flags", 24, _ELEM_FLAGS))
+_PROG_LOAD: Final[_Fields] = (
+    ("prog_type", 0, _named(XLATS["bpf_prog_type"])),
+    ("insn_cnt", 4, _U32),
+    ("insns", 8, _AT),
+    ("license", 16, _AT),
+    ("log_level", 24, _U32),
+    ("log_size", 28, _U32),
+    ("log_buf", 32, _AT),
+    ("kern_version", 40, _int(4, _kernel_version)),
+    ("prog_flags", 44, _bits(XLATS["bpf_prog_flags"])),
+    ("prog_name", 48, _NAME),
+    ("prog_ifindex", 64, _U32),
+    ("expected_attach_type", 68, _ATTACH_TYPE),
+    ("prog_btf_fd", 72, _FD),
+    ("func_info_rec_size", 76, _U32),
+    ("func_info", 80, _AT),
+    ("func_info_cnt", 88, _U32),
+    ("line_info_rec_size", 92, _U32),
+    ("line_info", 96, _AT),
+    ("line_info_cnt", 104, _U32),
+    ("attach_btf_id", 108, _U32),
+    ("attach_prog_fd", 112, _FD),
+    ("fd_array", 120, _AT),
+)
+_OBJECT: Final[_Fields] = (
+    ("pathname", 0, _AT),
+    ("bpf_fd", 8, _FD),
+    ("file_flags", 12, _bits(XLATS["bpf_map_flags"])),
+)
+
+
+def _by_id(name: str) -> _Fields:
+    return ((name, 0, _U32), ("next_id", 4, _U32), ("open_flags", 8, _bits(XLATS["bpf_map_flags"])))
+
+
+_BPF: Final[dict[str, _Fields]] = {
+    "BPF_MAP_CREATE": _MAP_CREATE,
+    "BPF_MAP_LOOKUP_ELEM": _ELEM,
+    "BPF_MAP_UPDATE_ELEM": _ELEM,
+    "BPF_MAP_DELETE_ELEM": _ELEM[:2],
+    "BPF_MAP_GET_NEXT_KEY": (*_ELEM[:2], ("next_key", 16, _AT)),
+    "BPF_PROG_LOAD": _PROG_LOAD,
+    "BPF_OBJ_PIN": _OBJECT,
+    "BPF_OBJ_GET": _OBJECT,
+    "BPF_PROG_GET_NEXT_ID": _by_id("start_id"),
+    "BPF_MAP_GET_NEXT_ID": _by_id("start_id"),
+    "BPF_BTF_GET_NEXT_ID": _by_id("start_id"),
+    "BPF_LINK_GET_NEXT_ID": _by_id("start_id"),
+    "BPF_PROG_GET_FD_BY_ID": _by_id("prog_id"),
+    "BPF_MAP_GET_FD_BY_ID": _by_id("map_id"),
+    "BPF_PROG_ATTACH": (
+        ("target_fd", 0, _FD),
+        ("attach_bpf_fd", 4, _FD),
+        ("attach_type", 8, _ATTACH_TYPE),
+        ("attach_flags", 12, _bits(XLATS["bpf_attach_flags"])),
+        ("replace_bpf_fd", 16, _FD),
+    ),
+    "BPF_PROG_DETACH": (("target_fd", 0, _FD), ("attach_type", 8, _ATTACH_TYPE)),
+}
+# Commands whose attributes are one struct within the union.
+_BPF_NESTED: Final[dict[str, tuple[str, _Fields]]] = {
+    "BPF_OBJ_GET_INFO_BY_FD": ("info", (("bpf_fd", 0, _FD), ("info_len", 4, _U32), ("info", 8, _AT))),
+    "BPF_RAW_TRACEPOINT_OPEN": ("raw_tracepoint", (("name", 0, _AT), ("prog_fd", 8, _FD))),
+}
+_COMMANDS: Final = XLATS["bpf_cmd"]
+
+
+def _bpf_attr(data: bytes, view: View) -> str:
+    command = _COMMANDS.names.get(register(view, 0) & MASK32, "")
+    outer, fields = _BPF_NESTED.get(command, ("", _BPF.get(command, ())))
+    size = register(view, 2) & MASK32
+    shown = [
+        f"{name}={show(data[at : at + width], view)}"
+        for name, at, (width, show) in fields
+        if at < size and at + width <= len(data)
+    ]
+    if not shown:
+        return address(register(view, 1))
+    _, last, (width, _) = fields[-1]
+    if len(data) < size or any(data[last + width :]):
+        shown.append("...")
+    inner = f"{{{', '.join(shown)}}}"
+    return f"{{{outer}={inner}}}" if outer else inner
+
+
+# performance events
+
+_PERF: Final = Struct("<IIQQQQQ")  # type, size, config, sample_period, sample_type, read_format, bits
+_PERF_TYPE: Final = XLATS["perf_type"]
+_PERF_SIZE: Final = XLATS["perf_size"]
+_PERF_SAMPLE: Final = XLATS["perf_sample"]
+_PERF_READ: Final = XLATS["perf_read"]
+_PERF_CONFIG: Final = {0: XLATS["perf_hardware"], 1: XLATS["perf_software"]}
+_TRACEPOINT: Final = 2
+_HW_CACHE: Final = 3
+_FREQ_BIT: Final = 10
+_PRECISE_BIT: Final = 15
+_RESERVED_BIT: Final = 38
+_PERF_BITS: Final = [
+    "disabled",
+    "inherit",
+    "pinned",
+    "exclusive",
+    "exclude_user",
+    "exclude_kernel",
+    "exclude_hv",
+    "exclude_idle",
+    "mmap",
+    "comm",
+    "freq",
+    "inherit_stat",
+    "enable_on_exec",
+    "task",
+    "watermark",
+    "precise_ip",
+    "precise_ip_high",
+    "mmap_data",
+    "sample_id_all",
+    "exclude_host",
+    "exclude_guest",
+    "exclude_callchain_kernel",
+    "exclude_callchain_user",
+    "mmap2",
+    "comm_exec",
+    "use_clockid",
+    "context_switch",
+    "write_backward",
+    "namespaces",
+    "ksymbol",
+    "bpf_event",
+    "aux_output",
+    "cgroup",
+    "text_poke",
+    "build_id",
+    "inherit_thread",
+    "remove_on_exec",
+    "sigtrap",
+]
+_SKIDS: Final = ("arbitrary skid", "constant skid", "requested to have 0 skid", "must have 0 skid")
+_CACHES: Final = ("L1D", "L1I", "LL", "DTLB", "ITLB", "BPU", "NODE")
+_CACHE_OPS: Final = ("READ", "WRITE", "PREFETCH")
+_CACHE_RESULTS: Final = ("ACCESS", "MISS")
+
+
+def _cache_config(config: int) -> str:
+    cache, operation, result = config & 0xFF, config >> 8 & 0xFF, config >> 16 & 0xFF
+    if config >> 24 or cache >= len(_CACHES) or operation >= len(_CACHE_OPS) or result >= len(_CACHE_RESULTS):
+        return hexadecimal(config)
+    return (
+        f"PERF_COUNT_HW_CACHE_RESULT_{_CACHE_RESULTS[result]}<<16|"
+        f"PERF_COUNT_HW_CACHE_OP_{_CACHE_OPS[operation]}<<8|PERF_COUNT_HW_CACHE_{_CACHES[cache]}"
+    )
+
+
+def _perf_config(kind: int, config: int, view: View) -> str:
+    if kind in _PERF_CONFIG:
+        return _PERF_CONFIG[kind].one(config, view.options)
+    if kind == _TRACEPOINT:
+        return str(config)
+    return _cache_config(config) if kind == _HW_CACHE else hexadecimal(config)
+
+
+def _perf_attr(data: bytes, view: View) -> str:
+    if len(data) < _PERF.size:
+        return "{...}"
+    kind, size, config, period, sample, read, bits = _PERF.unpack_from(data)
+    if size and size < len(data):
+        return address(register(view, 0))
+    fields = [
+        f"type={_PERF_TYPE.one(kind, view.options)}",
+        f"size={_PERF_SIZE.one(size, view.options)}",
+        f"config={_perf_config(kind, config, view)}",
+        f"{'sample_freq' if bits >> _FREQ_BIT & 1 else 'sample_period'}={period}",
+        f"sample_type={_PERF_SAMPLE.flags(sample, view.options)}",
+        f"read_format={_PERF_READ.flags(read, view.options)}",
+    ]
+    for bit, name in enumerate(_PERF_BITS):
+        if bit == _PRECISE_BIT:
+            precise = bits >> bit & 3
+            fields.append(f"precise_ip={precise} /* {_SKIDS[precise]} */")
+        elif bit != _PRECISE_BIT + 1 and bits >> bit & 1:
+            fields.append(f"{name}=1")
+    if bits >> _RESERVED_BIT:
+        fields.append(f"__reserved_1={bits >> _RESERVED_BIT:#x} /* Bits 63..{_RESERVED_BIT} */")
+    return f"{{{', '.join(fields)}, ...}}"
+
+
+# io_uring
+
+_PARAMS: Final = Struct("<7I12x8IQ8IQ")
+_SETUP: Final = XLATS["uring_setup"]
+_FEATURES: Final = XLATS["uring_features"]
+_ATTACH_WQ: Final = 1 << 5
+_SQ_OFFSETS: Final = ["head", "tail", "ring_mask", "ring_entries", "flags", "dropped", "array"]
+_CQ_OFFSETS: Final = ["head", "tail", "ring_mask", "ring_entries", "overflow", "cqes", "flags"]
+
+
+def _offsets(names: list[str], values: tuple[int, ...]) -> str:
+    return f"{{{', '.join(f'{name}={value}' for name, value in zip(names, values, strict=True))}}}"
+
+
+@fixed(_PARAMS.format.removeprefix("<"))
+def _uring_params(view: View, *fields: int) -> str:
+    sq_entries, cq_entries, flags, cpu, idle, features, wq_fd = fields[:7]
+    shown = [
+        f"flags={_SETUP.flags(flags, view.options)}",
+        f"sq_thread_cpu={hexadecimal(cpu)}",
+        f"sq_thread_idle={idle}",
+    ]
+    if flags & _ATTACH_WQ:
+        shown.append(f"wq_fd={wq_fd}")
+    if view.returned and not view.failed:
+        shown += [f"sq_entries={sq_entries}", f"cq_entries={cq_entries}"]
+        shown.append(f"features={_FEATURES.flags(features, view.options)}")
+        shown.append(f"sq_off={_offsets(_SQ_OFFSETS, fields[7:14])}")
+        shown.append(f"cq_off={_offsets(_CQ_OFFSETS, fields[16:23])}")
+    return f"{{{', '.join(shown)}}}"
+
+
+@fixed("QQ")
+def _plain_iovec(_view: View, base: int, length: int) -> str:
+    return f"{{iov_base={address(base)}, iov_len={length}}}"
+
+
+_AIO: Final = XLATS["aio_cmd"]
+
+
+@fixed("QIIHhIQQq")
+def _iocb(view: View, data: int, _key: int, _rw: int, command: int, priority: int, fd: int, *_rest: int) -> str:
+    shown = [f"aio_data={hexadecimal(data)}", f"aio_lio_opcode={_AIO.one(command, view.options)}"]
+    if priority:
+        shown.append(f"aio_reqprio={priority}")
+    shown.append(f"aio_fildes={fd - (1 << 32) if fd >> 31 else fd}")
+    return f"{{{', '.join(shown)}}}"
+
+
+@fixed("QQqq")
+def _io_event(_view: View, data: int, block: int, result: int, second: int) -> str:
+    return f"{{data={hexadecimal(data)}, obj={hexadecimal(block)}, res={result}, res2={second}}}"
+
+
+STRUCTS: Final[dict[str, StructPrinter]] = {
+    "bpf_attr": _bpf_attr,
+    "perf_attr": _perf_attr,
+    "io_uring_params": _uring_params,
+    "plain_iovec": _plain_iovec,
+    "iocb": _iocb,
+    "io_event": _io_event,
+}
+
+SELECTORS: Final = {"io_uring_register": (1, "uring_register")}

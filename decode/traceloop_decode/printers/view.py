@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a printer sees: one call, and how its reader wants it shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from traceloop_decode.model import Call, Item
+
+ERROR_MAX: Final = 4095
+"""Results from -4095 on are errors (include/linux/err.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """strace's options for values. string_max: -s. verbose: -v. escape: 0, 1 (-x) or 2 (-xx).
+
+    constants: -X, ``abbrev``, ``raw`` or ``verbose``.
+    """
+
+    string_max: int = 32
+    verbose: bool = False
+    escape: int = 0
+    constants: str = "abbrev"
+
+
+class View:
+    """A call that is being printed. failed: it returned an error. returned: it returned at all."""
+
+    __slots__ = ("call", "failed", "options", "registers", "returned")
+
+    def __init__(self, call: Call, options: Options) -> None:
+        self.call = call
+        self.options = options
+        self.registers = call.registers
+        result = call.result
+        self.returned = result is not None
+        self.failed = result is not None and -ERROR_MAX <= result < 0
+
+    def fd(self, number: int) -> str:
+        """A descriptor; with what it stood for when the call began, as far as that is known: ``3</etc/hosts>``."""
+        files = self.call.files
+        if files is None or number not in files.before:
+            return str(number)
+        return f"{number}{files.before[number].text}"
+
+    def item(self, index: int, *, out: bool = False) -> Item | None:
+        """What was read whole or in part through an argument: at entry, or (`out`) when the call had returned.
+
+        None: nothing was, or nothing could be.
+        """
+        for item in self.call.items.get(index, ()):
+            if item.out is out and (item.data or not item.fault):
+                return item
+        return None
+
+    def data(self, index: int, *, out: bool = False) -> bytes:
+        """The bytes of `item`; none where there is none."""
+        item = self.item(index, out=out)
+        return item.data if item is not None else b""
+
+
+Printer = Callable[[View, int], str | None]
+"""Prints the argument of that index. None: it means nothing in this call, and is left out."""
+
+StructPrinter = Callable[[bytes, View], str]
+"""Prints one struct. There may be fewer bytes than the struct has: then what is there, and ``...``."""

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls whose arguments depend on one of them, as fcntl's on its command: which line of the table is for which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from traceloop_decode.printers.families import SELECTORS
+from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.words import lines
+
+_MASK = 0xFFFFFFFF  # what selects is an int
+
+
+@cache
+def selectors(name: str) -> Mapping[int, str]:
+    """The selecting argument's value, unsigned -> the line's selector; empty for a call without variants."""
+    if name not in SELECTORS:
+        return {}
+    _, table = SELECTORS[name]
+    values = {text: value & _MASK for value, text in TABLES[table][1]}
+    variants = [line.selector for line in lines() if line.name == name and line.selector]
+    return {values[text]: selector for selector in variants for text in selector.split(",")}
+
+
+def selector_of(name: str, registers: tuple[int, ...]) -> str:
+    """The selector of a call with these arguments; ``""`` where no variant is meant."""
+    if name in SELECTORS:
+        index, _ = SELECTORS[name]
+        if index < len(registers):
+            return selectors(name).get(registers[index] & _MASK, "")
+    return ""

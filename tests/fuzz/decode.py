@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fuzzes the decoder, from a snapshot's bytes to every format's lines, guided by coverage. `README.md` says how.
+
+An input is an encoded snapshot. Bytes changed blindly hardly ever get past a record's stamp, so `mutate` mostly takes
+the records out, changes calls, registers and what pointers pointed at, and writes a new ring of them, which is accepted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from random import Random
+from typing import Final
+from zlib import crc32
+
+import atheris
+
+with atheris.instrument_imports(include=["traceloop_decode"]):
+    from traceloop_decode import layout
+    from traceloop_decode.events import events
+    from traceloop_decode.model import DecodeError
+    from traceloop_decode.printers.view import Options
+    from traceloop_decode.ring import Record, Ring
+    from traceloop_decode.snapshot import Snapshot
+    from traceloop_decode.syscalls import table
+    from traceloop_decode.tables.flags import TABLES
+    from traceloop_decode.text import classic, jsonl, short, strace
+
+from packing import pack
+from ringwriter import item
+
+OPTIONS: Final = (
+    *(Options(), Options(string_max=0), Options(string_max=1 << 20, verbose=True), Options(escape=1, verbose=True)),
+    *(Options(escape=2), Options(constants="raw"), Options(constants="verbose", verbose=True)),
+)
+_BLIND: Final = 0.1
+_CPUS: Final = 2
+_RECORDS_MAX: Final = 32
+_DATA_MAX: Final = 300
+_EDGES: Final = (0, 1, 2, 3, 8, 16, 100, 4095, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
+_CONSTANTS: Final = tuple(sorted({value & (1 << 64) - 1 for _, values in TABLES.values() for value, _ in values}))
+_ERRORS_MAX: Final = 600
+_NUMBERS: Final = tuple(sorted({*table(False), *table(True), 1000, 4094}))  # noqa: FBT003
+_COUNTED: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
+_Item = tuple[tuple[int, int, int], bytes]
+"""Of a struct tl_item arg, kind, size; and its bytes."""
+_TYPES: Final = (*_COUNTED, *_COUNTED, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT)
+
+
+def check(encoded: bytes) -> None:
+    """Any bytes are refused by a DecodeError, or give lines of printable ASCII in every format."""
+    try:
+        snapshot = Snapshot.decode(encoded)
+    except DecodeError:
+        return
+    found = list(events(snapshot))
+    objects = list(jsonl.lines(found, snapshot))
+    for line in objects:
+        json.loads(line)
+    options = OPTIONS[crc32(encoded) % len(OPTIONS)]
+    for line in (
+        *objects,
+        *classic.lines(found, snapshot),
+        *short.lines(found, snapshot, options),
+        *strace.lines(found, snapshot, options),
+    ):
+        if not (line.isascii() and line.isprintable()):
+            raise AssertionError(f"not printable: {line!r}")
+
+
+def mutate(encoded: bytes, size_max: int, seed: int) -> bytes:
+    """The custom mutator that libFuzzer asks."""
+    chance = Random(seed)
+    if chance.random() >= _BLIND:
+        try:
+            ring = Ring(Snapshot.decode(encoded))
+        except DecodeError:
+            records = []
+        else:
+            records = [record for record in ring.records() if isinstance(record, Record)][:_RECORDS_MAX]
+        for _ in range(chance.choice((1, 1, 2, 4, 8))):
+            _change(chance, records)
+        changed = pack(records, _CPUS).encode()
+        if len(changed) <= size_max:
+            return changed
+    return bytes(atheris.Mutate(encoded, size_max))
+
+
+def _change(chance: Random, records: list[Record]) -> None:
+    if not records or (len(records) < _RECORDS_MAX and chance.random() < 0.1):
+        records.insert(chance.randint(0, len(records)), Record(0, 0, 7, 7, "fuzz", chance.choice(_TYPES), 0, bytes(64)))
+    at = chance.randrange(len(records))
+    record = records[at]
+    place = chance.random()
+    if place < 0.05:
+        del records[at]
+    elif place < 0.1:
+        records[at] = record._replace(
+            cpu=chance.randrange(_CPUS),
+            tid=chance.choice((7, 8)),
+            type=chance.choice(_TYPES),
+            pid=chance.choice((7, 8)),
+        )
+    elif place < 0.15:
+        records.insert(chance.randint(0, len(records)), record)
+    elif place < 0.3:
+        _renumber(chance, records, record)
+    elif record.type in _COUNTED:
+        records[at] = _with_other_values(chance, record)
+    else:
+        body = _noise(chance, record.body).ljust(layout.SIGNAL.size, b"\0")
+        records[at] = record._replace(nr=chance.randrange(70), body=body)
+
+
+def _renumber(chance: Random, records: list[Record], like: Record) -> None:
+    # Entry and exit alike, so that they remain one call. It mostly gets all registers, and at times the 32-bit table.
+    nr = chance.choice(_NUMBERS) | (chance.random() < 0.2) * layout.NR_COMPAT
+    registers = chance.choice((0, 6, 6, 6))
+    for n, record in enumerate(records):
+        if record.type in _COUNTED and (record.tid, record.nr & layout.NR_MASK) == (like.tid, like.nr & layout.NR_MASK):
+            words, items = _take_apart(record)
+            if record.type == layout.TYPE_ENTER:
+                words += [_number(chance) for _ in range(registers - len(words))]
+            records[n] = _put_together(record._replace(nr=nr), words, items)
+
+
+def _with_other_values(chance: Random, record: Record) -> Record:
+    words, items = _take_apart(record)
+    kind = chance.random()
+    if kind < 0.02 and words:
+        words.pop()
+    elif kind < 0.4 and words:
+        words[chance.randrange(len(words))] = _number(chance)
+    elif kind < 0.8 and items:
+        n = chance.randrange(len(items))
+        (arg, flags, size), data = items[n]
+        data = _noise(chance, data)
+        items[n] = (arg, flags, len(data) if chance.random() < 0.9 else size), data
+    elif items and kind < 0.85:
+        del items[chance.randrange(len(items))]
+    else:
+        items.append((_head(chance), _noise(chance, bytes(chance.choice((8, 16, 64, 144))))))
+    return _put_together(record, words, items)
+
+
+def _take_apart(record: Record) -> tuple[list[int], list[_Item]]:
+    # The words ahead of the items (number if wide, result of an exit, registers), and the items.
+    count = (record.nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK) + (record.type == layout.TYPE_EXIT)
+    count += record.nr & layout.NR_MASK == layout.NR_WIDE
+    words = [int.from_bytes(record.body[at : at + 8], "little") for at in range(0, 8 * count, 8)]
+    items: list[_Item] = []
+    at = 8 * count
+    while at + layout.ITEM.size <= len(record.body):
+        arg, flags, copied, size = layout.ITEM.unpack_from(record.body, at)
+        at += layout.ITEM.size
+        items.append(((arg, flags, size), record.body[at : at + copied]))
+        at += copied + -copied % layout.POSITION_UNIT
+    return words, items
+
+
+def _put_together(record: Record, words: list[int], items: list[_Item]) -> Record:
+    wide = record.nr & layout.NR_MASK == layout.NR_WIDE
+    count = min(max(0, len(words) - wide - (record.type == layout.TYPE_EXIT)), layout.NR_ARGS_MASK)
+    body = b"".join(word.to_bytes(8, "little") for word in words)
+    for (arg, flags, size), data in items:
+        sub = arg >> layout.ITEM_SUB_SHIFT
+        body += item(arg & layout.ITEM_ARG_MASK, flags, data, size=size & 0xFFFFFFFF, sub=sub)
+    kept = record.nr & (layout.NR_MASK | layout.NR_COMPAT)
+    return record._replace(nr=kept | count << layout.NR_ARGS_SHIFT, body=body)
+
+
+def _head(chance: Random) -> tuple[int, int, int]:
+    sub = chance.choice((0, 0, 0, 1, 2, 15, layout.SUB_NAME, layout.SUB_CONTROL))
+    flags = chance.choice((0, 0, layout.ITEM_OUT, layout.ITEM_OUT, layout.ITEM_MORE, layout.ITEM_FAULT))
+    kind = chance.choice((layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH, *range(16)))
+    return chance.randrange(6) | sub << layout.ITEM_SUB_SHIFT, kind | flags, _number(chance)
+
+
+def _number(chance: Random) -> int:
+    kind = chance.random()
+    if kind < 0.2:
+        return chance.choice(_EDGES)
+    if kind < 0.5:
+        return chance.choice(_CONSTANTS)
+    if kind < 0.7:
+        return chance.getrandbits(chance.choice((4, 6, 8, 12, 32, 64)))
+    return -chance.randrange(_ERRORS_MAX) & (1 << 64) - 1 if kind < 0.85 else 1 << chance.randrange(64)
+
+
+def _noise(chance: Random, data: bytes) -> bytes:
+    # libFuzzer's own changes, which know the constants that the code compares with; or a number into a word.
+    if not data or chance.random() < 0.5:
+        return bytes(atheris.Mutate(data, _DATA_MAX))
+    size = chance.choice((1, 2, 4, 8))
+    at = chance.randrange(len(data)) // size * size
+    return data[:at] + (_number(chance) & (1 << 8 * size) - 1).to_bytes(size, "little") + data[at + size :]
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, check, custom_mutator=mutate)
+    atheris.Fuzz()

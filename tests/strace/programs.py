@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tests/strace/workloads/NAME.c twice, under strace and recorded, as alike as can be: to each, its lines.
+
+Both times it is the child of this process, leads a session of its own, and starts in the same directory, empty, with
+the same environment and without address randomisation.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from recorder import Container, entered
+
+from traceloop_bpf.tracer import Tracer
+from traceloop_decode.fds import known
+from traceloop_decode.printers.view import Options
+from traceloop_decode.text import strace
+
+TIMEOUT_S = 20
+WORKLOADS = Path(__file__).parent / "workloads"
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_FIXED = ("setarch", "-R")
+
+
+class Program:
+    """A compiled workload. pid: of the process that runs it, known when it has run."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.binary = directory / name
+        self._at = directory / "here"
+        command = ("gcc", "-O1", "-Wall", "-Wno-unused-result", "-pthread", "-o", self.binary, WORKLOADS / f"{name}.c")
+        subprocess.run(command, check=True, timeout=TIMEOUT_S)
+
+    def under_strace(self, *flags: str) -> list[str]:
+        """The lines of ``strace -f``. -D: the program is our child, not strace's."""
+        fifo, output = self.binary.with_suffix(".fifo"), self.binary.with_suffix(".strace")
+        fifo.unlink(missing_ok=True)
+        os.mkfifo(fifo)
+        with output.open("wb") as lines, subprocess.Popen(["cat", fifo], stdout=lines) as reader:
+            try:
+                self._run("strace", "-D", "-f", *flags, "-o", str(fifo))
+                reader.wait(TIMEOUT_S)  # until strace, which is not our child, has ended too
+            finally:
+                reader.kill()
+        return output.read_text("latin-1").splitlines()
+
+    def recorded(
+        self,
+        tracer: Tracer,
+        options: Options = Options(),  # noqa: B008 - it is frozen
+        *,
+        descriptors: bool = False,
+    ) -> list[str]:
+        """The same lines, from a recording. descriptors: with what they stand for (-y)."""
+        with Container(tracer) as container:
+            enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # which the shell adds
+            pid = self._run("sh", "-c", enter, str(container.path))
+            container.wait_empty()
+            found, snapshot = container.events(), container.snapshot()
+        if descriptors:
+            found = list(known(found))
+        # What the shell did before is not the program's.
+        begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
+        return list(strace.lines(iter(found[begun:]), snapshot, options))
+
+    def _is_execve(self, calls: list, pid: int) -> bool:
+        return any(
+            call.name == "execve" and call.tid == pid and call.items[0][0].data == str(self.binary).encode()
+            for call in calls
+        )
+
+    def _run(self, *prefix: str) -> int:
+        shutil.rmtree(self._at, ignore_errors=True)
+        self._at.mkdir()
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen(
+            [*_FIXED, *prefix, str(self.binary)],
+            cwd=self._at, env=_ENVIRONMENT, stdin=nothing, stdout=nothing, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            _, said = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        assert not said, f"{self.binary}: {said.decode()}"
+        return process.pid

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `-o strace` makes of what stands around calls: halves, ends, signals, children, restarts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from traceloop_decode import layout
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.syscalls import table
+from traceloop_decode.text import strace
+
+SNAPSHOT = Snapshot("x86_64", 1, 1 << 20, 1 << 14, 2, 0, 0, 0, (), b"")
+NUMBERS = {syscall.name: number for number, syscall in table(compat=False).items()}
+RESTART_BLOCK, RESTARTSYS, SIGKILL = -516, -512, 9
+PATH = {0: (Item(0, layout.KIND_STRING, b"/bin/true", 9, more=False, fault=False, out=False),)}
+
+
+def call(tid: int, name: str, *registers: int, result: int | None = None, pid: int = 100, **more) -> Call:
+    begun = (1, 0, pid, tid, "sh", False)
+    made = Call(*begun, NUMBERS[name], name, registers, more.pop("items", {}), result, **more)
+    return made if result is None else made._replace(end_ns=2, end_cpu=0, end_comm="sh")
+
+
+def kill(tid: int) -> Signal:
+    return Signal(3, 0, 100, tid, "sh", SIGKILL, bytes(48), 0, 0)
+
+
+def ended(tid: int, code: int, pid: int = 100) -> TaskExit:
+    return TaskExit(4, 0, pid, tid, "sh", code, group_dead=True)
+
+
+def halves(made: Call) -> list[Event]:
+    return [Entered(made._replace(result=None, end_ns=None)), Returned(made)]
+
+
+read = call(101, "read", 5, 0x1000, 9, result=0)
+execve = call(101, "execve", 16, 0, 0, result=0, items=PATH)
+
+CASES = {
+    "whole": ([call(100, "getpid", result=100)], ["100   getpid() = 100"]),
+    "a long line": (
+        [call(100, "rt_sigprocmask", 2, 0, 0, 8, result=-22)],
+        ["100   rt_sigprocmask(SIG_SETMASK, NULL, NULL, 8) = -1 EINVAL (Invalid argument)"],
+    ),
+    "halves": (
+        [halves(read)[0], call(100, "getpid", result=100), halves(read)[1]],
+        [
+            "101   read(5,  <unfinished ...>",
+            "100   getpid() = 100",
+            "101   <... read resumed>0x1000, 9) = 0",
+        ],
+    ),
+    "nothing is left for the return": (
+        halves(call(100, "pause", result=-4)),
+        ["100   pause( <unfinished ...>", "100   <... pause resumed>) = -1 EINTR (Interrupted system call)"],
+    ),
+    "a call that never returns": (
+        [Entered(call(100, "exit_group", 3)), kill(101), ended(101, 3 << 8), ended(100, 3 << 8)],
+        ["100   exit_group(3) = ?", "101   +++ exited with 3 +++", "100   +++ exited with 3 +++"],
+    ),
+    "killed in mid-call": (
+        [Entered(read._replace(result=None)), call(100, "getpid", result=100), ended(101, SIGKILL)],
+        [
+            "101   read(5,  <unfinished ...>",
+            "100   getpid() = 100",
+            "101   <... read resumed> <unfinished ...>) = ?",
+            "101   +++ killed by SIGKILL +++",
+        ],
+    ),
+    "killed in mid-call that has no outputs": (
+        [Entered(call(101, "pause")), call(100, "getpid", result=100), ended(101, SIGKILL)],
+        [
+            "101   pause( <unfinished ...>",
+            "100   getpid() = 100",
+            "101   <... pause resumed>) = ?",
+            "101   +++ killed by SIGKILL +++",
+        ],
+    ),
+    "what the kernel answered to the killed is not known to a tracer": (
+        [call(100, "pause", result=RESTARTSYS), kill(100), ended(100, SIGKILL)],
+        ["100   pause() = ?", "100   +++ killed by SIGKILL +++"],
+    ),
+    "a call that had returned before, although nothing else is shown of its thread": (
+        [
+            call(100, "getpid", result=100),
+            ended(100, 0),
+            call(101, "getpid", result=100),
+            kill(101),
+            ended(101, SIGKILL),
+        ],
+        [
+            "100   getpid() = 100",
+            "100   +++ exited with 0 +++",
+            "101   getpid() = 100",
+            "101   +++ killed by SIGKILL +++",
+        ],
+    ),
+    "a clone returns once": (
+        [
+            Returned(call(102, "clone", result=0, pid=102, entry_lost=True)),
+            Returned(call(100, "clone", result=102, entry_lost=True)),
+        ],
+        ["100   <... clone resumed>) = 102"],
+    ),
+    "a call that seccomp refused": (
+        [Returned(call(100, "chroot", 16, result=-1, items=PATH, entry_lost=True))],
+        ['100   chroot("/bin/true") = -1 EPERM (Operation not permitted)'],
+    ),
+    "execve of a thread that is not the leader": (
+        [halves(execve)[0], ended(100, 0), halves(execve)[1]],
+        [
+            '101   execve("/bin/true", NULL, NULL <unfinished ...>',
+            "100   +++ superseded by execve in pid 101 +++",
+            "100   <... execve resumed>) = 0",
+        ],
+    ),
+    "an interrupted call goes on": (
+        [
+            call(100, "nanosleep", 0, 0, result=RESTART_BLOCK),
+            call(100, "restart_syscall", result=0),
+            call(100, "restart_syscall", result=-4),
+        ],
+        [
+            "100   nanosleep(NULL, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)",
+            "100   restart_syscall(<... resuming interrupted nanosleep ...>) = 0",
+            "100   restart_syscall(<... resuming interrupted system call ...>) = -1 EINTR (Interrupted system call)",
+        ],
+    ),
+    "losses": (
+        [Lost(1, 1, 5, 5, "dropped")],
+        [
+            (
+                "--- 5 events of cpu#1 were not recorded, as another record was being written there: this is rare, and has"
+                " no remedy ---"
+            )
+        ],
+    ),
+    "nothing": ([], []),
+}
+
+
+@pytest.mark.parametrize(("events", "lines"), CASES.values(), ids=CASES)
+def test_lines(events: list[Event], lines: list[str]) -> None:
+    found = list(strace.lines(iter(events), SNAPSHOT))
+    assert [re.sub(r"\) += ", ") = ", line) for line in found] == lines
+    # The result stands in the 41st column, or behind what is longer.
+    assert all(line.index(" = ") >= 39 for line in found if " = " in line)
+
+
+def test_it_streams() -> None:
+    """A line comes as soon as the event after its own is known."""
+
+    def events():
+        yield call(100, "getpid", result=100)
+        yield call(100, "gettid", result=100)
+        raise AssertionError("read ahead")
+
+    assert "getpid" in next(iter(strace.lines(events(), SNAPSHOT)))
