@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # How long `fuzz` runs.
 FUZZ_SECONDS := 600
 
-.PHONY: help setup packages demo test lint bench fuzz run test-kernels tables proto clean
+.PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables proto clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -61,6 +61,9 @@ run: setup ## Run the daemon in the foreground
 
 test-kernels: setup ## Run tests on other kernels, in virtual machines
 	tests/kernels/run.sh
+
+golden: setup ## Record the snapshots of tests/golden anew, with their texts
+	PYTHONPATH=tests $(BIN)/python tests/golden/record.py
 
 tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_tables.py

@@ -16,8 +16,11 @@ from pathlib import Path
 from recorder import Container, entered
 
 from traceloop_bpf.tracer import Tracer
+from traceloop_decode.events import events
 from traceloop_decode.fds import known
+from traceloop_decode.model import Lost
 from traceloop_decode.printers.view import Options
+from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import strace
 
 TIMEOUT_S = 20
@@ -56,16 +59,22 @@ class Program:
         descriptors: bool = False,
     ) -> list[str]:
         """The same lines, from a recording. descriptors: with what they stand for (-y)."""
-        with Container(tracer) as container:
-            enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # which the shell adds
-            pid = self._run("sh", "-c", enter, str(container.path))
-            container.wait_empty()
-            found, snapshot = container.events(), container.snapshot()
+        pid, snapshot = self.snapshot(tracer)
+        found = list(events(snapshot))
+        assert not [event for event in found if isinstance(event, Lost)]
         if descriptors:
             found = list(known(found))
         # What the shell did before is not the program's.
         begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
         return list(strace.lines(iter(found[begun:]), snapshot, options))
+
+    def snapshot(self, tracer: Tracer) -> tuple[int, Snapshot]:
+        """The process, and the recording of its whole life."""
+        with Container(tracer) as container:
+            enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # which the shell adds
+            pid = self._run("sh", "-c", enter, str(container.path))
+            container.wait_empty()
+            return pid, container.snapshot()
 
     def _is_execve(self, calls: list, pid: int) -> bool:
         return any(
