@@ -2,13 +2,15 @@
 """How fast a recorded trace becomes text, and what memory that takes; beside it, what others take for the same calls.
 
 Each decoding is done by a process of its own on CPU 1, which has the snapshot's bytes in memory, and all imported, when
-its clock starts. strace and perf run on CPU 1 too; strace runs together with the program, as it must.
+its clock starts. strace and perf run on CPU 1 too; strace runs together with the program, as it must. Speeds are per
+second of CPU time, so that others' work on that CPU does not count.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -47,7 +49,10 @@ _CALL_BYTES_MIN: Final = 64  # of the ring, so that it is full
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What one process found. memory_mib: its peak over what it had when the snapshot stood ready."""
+    """What one process found.
+
+    first_ms: by the clock on the wall. took_s: CPU time. memory_mib: its peak over what it had with the snapshot open.
+    """
 
     lines: int
     first_ms: float
@@ -127,11 +132,17 @@ def _peers(program: Path, calls: int, data: Path | None) -> dict[str, list[str |
 def _lines_per_s(command: Sequence[str | Path], output: Path) -> float:
     # "" in the command stands for the file to write to; else it writes to its standard output.
     with output.open("wb") as lines, _pinned():
-        began_s = time.perf_counter()
+        before_s = _children_s()
         subprocess.run([word or output for word in command], check=True, stdout=lines, stderr=subprocess.PIPE)
-        took_s = time.perf_counter() - began_s
+        took_s = _children_s() - before_s
     with output.open("rb") as written:
         return sum(1 for _ in written) / took_s
+
+
+def _children_s() -> float:
+    # CPU time of all that this process has waited for.
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _perf_record(program: Path, calls: int, data: Path) -> tuple[Path | None, list[str]]:
@@ -162,19 +173,17 @@ def main(output: str, trace: str) -> None:
     """The decoding process: its findings as JSON."""
     encoded = Path(trace).read_bytes()
     with _pinned(), Path(os.devnull).open("w") as shown:
-        began_s = time.perf_counter()
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
         snapshot = Snapshot.decode(encoded)
-        decoded_s = time.perf_counter() - began_s
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc_pid_clear_refs(5)
         before_kib = _memory_kib("VmRSS")
-        began_s = time.perf_counter() - decoded_s
         lines = _FORMATS[output](events(snapshot), snapshot)
         shown.write(next(lines) + "\n")
         first_s = time.perf_counter() - began_s
         count = 1
         for count, line in enumerate(lines, 2):  # noqa: B007 - the last one is what counts
             shown.write(f"{line}\n")
-        took_s = time.perf_counter() - began_s
+        took_s = time.process_time() - began_cpu_s
     memory_mib = (_memory_kib("VmHWM") - before_kib) / (_MIB >> 10)
     print(json.dumps({"lines": count, "first_ms": first_s * 1000, "took_s": took_s, "memory_mib": memory_mib}))
 

@@ -63,7 +63,9 @@ def item(chance: Random) -> Item:
 
 def call(chance: Random, nr: int, name: str, count: int, *, compat: bool) -> Call:
     names = tuple(selectors(name))
-    registers = tuple(number(chance, names) for _ in range(chance.choice((count, count, count, REGISTERS, 0))))
+    registers = tuple(
+        number(chance, names) for _ in range(chance.choice((count, count, count, REGISTERS, max(count - 1, 0), 0)))
+    )
     items = {
         index: tuple(item(chance) for _ in range(chance.choice((1, 1, 2, 4))))
         for index in range(8)

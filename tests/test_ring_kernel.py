@@ -27,7 +27,7 @@ pytestmark = pytest.mark.kernel
 CALLS = 100_003
 """A prime number, several times what the ring holds."""
 SNAPSHOTS = 250
-PROVED, REJECTED = 20_000, 100
+PROVED, REJECTED = 2_000, 20
 FORGED_NR = 777
 """No table has it, and no program here calls it."""
 CYCLES = 60_000

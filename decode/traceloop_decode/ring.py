@@ -136,7 +136,10 @@ class Ring:
         self._chunks: dict[int, list[_Chunk]] = {cpu: [] for cpu in range(snapshot.cpus)}
         head = max(copy.head for copy in copies)
         first = max(0, -(-(head - snapshot.ring_size) // snapshot.chunk_size))
-        for number in range(first, min(self.headers.head, head) // snapshot.chunk_size):
+        last = min(self.headers.head, head) // snapshot.chunk_size
+        if len(snapshot.data) < snapshot.ring_size:  # never filled: nothing lies behind the data
+            last = min(last, len(snapshot.data) // snapshot.chunk_size)
+        for number in range(first, last):
             self._open_chunk(number * snapshot.chunk_size)
 
     def _open_chunk(self, start: int) -> None:

@@ -133,7 +133,6 @@ _MEMORY: Final[Mapping[str, Callable[[Word], Printer]]] = {
     "bytes": memory.buffer,
     "argv": memory.argv,
     "vars": memory.variables,
-    "iovec": memory.iovec,
 }
 
 

@@ -13,7 +13,6 @@ from traceloop_decode.text.values import quote
 from traceloop_decode.words import Word
 
 _NULL: Final = bytes(8)
-_IOV_COUNT: Final = slice(24, 32)  # msg_iovlen of struct user_msghdr
 
 
 def text(data: bytes, size: int, options: Options, *, whole: bool = False) -> str:
@@ -114,19 +113,6 @@ def variables(_word: Word) -> Printer:
         return f"{shown} /* {count}{more} var{'' if count == 1 else 's'} */"
 
     return print_variables
-
-
-def iovec(word: Word) -> Printer:
-    """Elements and what they point at."""
-
-    def print_iovec(view: View, index: int) -> str:
-        items = [item for item in view.call.items.get(index, ()) if item.out is word.is_out]
-        if not items or not is_shown(view, word):
-            return address(view.registers[index])
-        count = view.registers[index + 1] if index + 1 < len(view.registers) else len(items)
-        return pieces(items, count, view)
-
-    return print_iovec
 
 
 def pieces(items: list[Item], count: int, view: View) -> str:
