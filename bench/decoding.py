@@ -26,6 +26,7 @@ from report import Figure, spread
 from rounds import foreign
 from workload import cgroup
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.events import events
 from traceloop_decode.snapshot import Snapshot
@@ -98,7 +99,7 @@ def _figures(output: str, found: list[Decoding], small: Decoding) -> Iterator[Fi
 
 def _record(program: Path, size: int, path: Path) -> Path:
     # A ring full of the program's calls, as a snapshot in a file.
-    with closing(Tracer(ring_size=size, pool_size=1)) as tracer, cgroup("decoding") as directory:
+    with closing(Tracer.load(Plan(ring_size=size, pool_size=1))) as tracer, cgroup("decoding") as directory:
         recording = tracer.record([directory.stat().st_ino])
         try:
             enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'

@@ -23,7 +23,7 @@ def measure(tracer: Tracer) -> Iterator[Figure | str]:
     yield Figure("a ring (one per container, and those in stock)", _memlock(recording.ring.fd) / _KIB, "KiB")
     tracer.give_back(recording)
     tracer.pool.wait_idle()
-    fds = tracer._fds  # noqa: SLF001 - as in programs.take_off
+    fds = tracer._programs.fds()  # noqa: SLF001 - as in programs.take_off
     yield Figure("tables and programs", sum(map(_memlock, fds.values())) / _KIB, "KiB")
 
 

@@ -81,10 +81,10 @@ def attached(programs: dict[str, int]) -> Iterator[None]:
 
 def take_off(tracer: Tracer) -> dict[str, int]:
     """Detaches the recorder's two programs for system calls; returns what `attached` takes to put them on again."""
-    fds = tracer._fds  # noqa: SLF001 - nothing but a benchmark has a use for a recorder that does not record
+    fds = tracer._programs._fds  # noqa: SLF001 - nothing but a benchmark has a use for a recorder that does not record
     for function in TRACEPOINTS:
-        os.close(fds.pop(f"link:{function}"))
-    return {tracepoint: fds[f"program:{function}"] for function, tracepoint in TRACEPOINTS.items()}
+        os.close(fds.pop(f"link.{function}"))
+    return {tracepoint: fds[f"program.{function}"] for function, tracepoint in TRACEPOINTS.items()}
 
 
 def count_attached() -> int:

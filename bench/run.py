@@ -28,6 +28,7 @@ from report import Figure
 from workload import Workload
 
 import hook
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
 
 
 def _measure_recorder(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
-    tracer = Tracer(pool_size=2)
+    tracer = Tracer.load(Plan(pool_size=2))
     try:
         recorder = take_off(tracer)
         with Workload() as workload, empty_programs() as empty:

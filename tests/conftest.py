@@ -51,7 +51,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
 @pytest.fixture(scope="session")
 def tracer() -> Iterator[Tracer]:
     """The recorder as the daemon loads it, for all tests that need no other sizes."""
-    with closing(Tracer()) as tracer:
+    with closing(Tracer.load()) as tracer:
         yield tracer
 
 

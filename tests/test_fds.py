@@ -27,6 +27,7 @@ from strace.compare import RING_SIZE
 from strace.normal import by_thread
 from strace.programs import Program
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_cli.rendering import Rendering, rendering_options
 from traceloop_daemon.procfs import read_open_files
@@ -389,7 +390,7 @@ SAME = {"files_fcntl": 70, "files_io": 101, "files_names": 51, "files_open": 72,
 def test_as_strace_names_them(name: str, tmp_path: Path) -> None:
     program = Program(name, tmp_path)
     theirs = by_thread(program.under_strace("-y"), os.getpid())
-    with closing(Tracer(ring_size=RING_SIZE, pool_size=1)) as tracer:
+    with closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer:
         ours = by_thread(program.recorded(tracer, descriptors=True), os.getpid())
     named = same = 0
     for thread, lines in theirs.items():

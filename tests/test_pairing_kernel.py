@@ -13,6 +13,7 @@ from subprocess import DEVNULL
 import pytest
 from recorder import TIMEOUT_S, Container, Workloads, entered, raw, returned, text
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.model import Call, Entered, Signal, TaskExit
 
@@ -26,7 +27,7 @@ SIGKILL, SIGUSR1, SIGSEGV, SIGABRT = 9, 10, 11, 6
 @pytest.fixture
 def large() -> Iterator[Container]:
     """A container with a ring of 8 MiB."""
-    with closing(Tracer(ring_size=8 << 20, pool_size=1)) as tracer, Container(tracer) as container:
+    with closing(Tracer.load(Plan(ring_size=8 << 20, pool_size=1))) as tracer, Container(tracer) as container:
         yield container
 
 

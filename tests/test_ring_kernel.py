@@ -15,6 +15,7 @@ from struct import Struct
 import pytest
 from recorder import TIMEOUT_S, Cgroup, Container, Workloads, entered, raw, returned
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
 from traceloop_decode.events import events
@@ -36,14 +37,14 @@ CYCLES = 60_000
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Tracer]:
-    with closing(Tracer(ring_size=128 << 10, pool_size=2)) as tracer:
+    with closing(Tracer.load(Plan(ring_size=128 << 10, pool_size=2))) as tracer:
         yield tracer
 
 
 @pytest.fixture(scope="module")
 def stalling() -> Iterator[Tracer]:
     """On CPU 0 one record in 2,048 waits before its stamp, for more than a lap of the ring."""
-    with closing(Tracer(ring_size=128 << 10, pool_size=2, defines={"TL_TEST_STALL": CYCLES})) as tracer:
+    with closing(Tracer.load(Plan(ring_size=128 << 10, pool_size=2, defines={"TL_TEST_STALL": CYCLES}))) as tracer:
         yield tracer
 
 
@@ -98,7 +99,10 @@ def test_a_ring_that_has_not_wrapped_has_lost_nothing(tracer: Tracer, workload: 
 def test_records_of_every_size_fit_their_chunks(workload: Workloads, item_max: int, call_max: int) -> None:
     """What a call may take is reckoned before it is read: were it too little, records would run into each other."""
     calls, vlen, where = 3001, 2, 3
-    with closing(Tracer(256 << 10, item_max, call_max, pool_size=1)) as tracer, Container(tracer) as container:
+    with (
+        closing(Tracer.load(Plan(256 << 10, item_max, call_max, pool_size=1))) as tracer,
+        Container(tracer) as container,
+    ):
         container.run(workload("large_records"), str(calls))
         found = list(events(container.snapshot()))
     assert {gap.reason for gap in lost(found)} <= {"overwritten"}

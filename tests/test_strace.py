@@ -14,6 +14,7 @@ from strace.compare import RING_SIZE, Comparison, compare, run
 from strace.normal import workloads
 from strace.programs import WORKLOADS
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 
 pytestmark = [
@@ -80,7 +81,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
 
     Whether a call blocks, and is cut in two or begun anew, is chance in a few lines: what is wrong stays wrong.
     """
-    with closing(Tracer(ring_size=RING_SIZE, pool_size=1)) as tracer:
+    with closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer:
 
         def attempt(name: str, *flags: str) -> Comparison:
             equal, unequal = FLOORS_OF_OPTIONS[name, *flags] if flags else FLOORS[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bpf(2) for maps: create, look up, update, delete. Errors are OSError with the map's name.
+"""bpf(2) for maps: create, describe, look up, update, delete. Errors are OSError with the map's name.
 
 The daemon needs no more than this of BPF while it runs: BCC, with its compiler, stays in the loader's process.
 """
@@ -10,12 +10,16 @@ import ctypes
 import errno
 import os
 import platform
+from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 _BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]  # the system call's number
 
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 0, 1, 2, 3, 24, 26
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _OBJ_GET_INFO, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = (
+    *(0, 1, 2, 3, 15),
+    *(24, 26),
+)
 _TYPE_ARRAY: Final = 2
 _ENOTSUPP: Final = 524  # the kernel's own; here: no batches for maps of maps, which came with Linux 5.19
 _F_MMAPABLE: Final = 1 << 10
@@ -23,6 +27,8 @@ _F_MMAPABLE: Final = 1 << 10
 # union bpf_attr, as linux/bpf.h has it for each command
 _CREATE: Final = Struct("<IIIIIII16s")  # type, key, value, entries, flags, inner fd, numa node, name
 _ELEMENT: Final = Struct("<I4xQQQ")  # fd, key, value, flags
+_INFO: Final = Struct("<IIQ")  # fd, length, address of the answer
+_MAP_INFO: Final = Struct("<IIIIII")  # struct bpf_map_info: type, id, key, value, entries, flags
 _BATCH: Final = Struct("<QQQQIIQQ")  # in, out, keys, values, count, fd, element flags, flags
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +48,27 @@ def create_array(value_size: int, name: str) -> int:
     """A new array map of one element that can be mmapped; returns its fd, close-on-exec as all map fds are."""
     attr = _CREATE.pack(_TYPE_ARRAY, 4, value_size, 1, _F_MMAPABLE, 0, 0, name.encode()[:15])
     return _bpf(_MAP_CREATE, attr, f"create {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class MapInfo:
+    """A map's id, and its shape: type, key size, value size, entries, flags."""
+
+    id: int
+    shape: tuple[int, int, int, int, int]
+
+    @property
+    def value_size(self) -> int:
+        """Bytes of a value."""
+        return self.shape[2]
+
+
+def map_info(fd: int) -> MapInfo:
+    """What the kernel says of a map."""
+    answer = ctypes.create_string_buffer(_MAP_INFO.size)
+    _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _MAP_INFO.size, ctypes.addressof(answer)), "describe")
+    kind, number, *rest = _MAP_INFO.unpack(answer.raw)
+    return MapInfo(number, (kind, *rest))
 
 
 def update(fd: int, key: bytes, value: bytes) -> None:

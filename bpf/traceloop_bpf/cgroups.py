@@ -84,6 +84,10 @@ class CgroupTable:
         """The cgroups that are recorded into a slot."""
         return [cgroup_id for cgroup_id, its in self._all() if its == slot]
 
+    def slots(self) -> set[int]:
+        """The slots that cgroups are recorded into."""
+        return {slot for _, slot in self._all()}
+
     def _show(self, cgroup_id: int, slot: int) -> None:
         bucket = cgroup_id & layout.FRONT_MASK
         word = self._front[bucket]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles, loads and attaches the recorder in a process of its own, and hands its file descriptors over.
 
-Run as ``python -m traceloop_bpf.loader FD SETTINGS``: FD is one end of a unix socket pair, SETTINGS a JSON object of
--D values. The answer is one message: the names of the file descriptors, with these attached. BCC keeps a compiler in
-the memory of whoever imports it (about 100 MB); this process ends, and the programs live on in the descriptors.
+Run as ``python -m traceloop_bpf.loader FD SETTINGS``: FD is one end of a unix socket pair, SETTINGS a JSON list: -D
+values, and the descriptors of maps that are to be shared. The answer is one message: the names of the file
+descriptors, with these attached. BCC keeps a compiler in the memory of whoever imports it (about 100 MB); this process
+ends, and the programs live on in the descriptors.
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from traceloop_bpf import btf
+from traceloop_bpf.bpfcalls import map_info
 from traceloop_bpf.geometry import Geometry
 from traceloop_decode import layout
 
 _HERE: Final = Path(__file__).parent
-MAPS: Final = ("rings", "cgroup_front", "cgroups", "calls", "variants")
+SHARED: Final = ("rings", "cgroup_front", "cgroups", "retries", "control")
+"""The maps that all generations of a recorder's programs share."""
+OWN: Final = ("calls", "variants")
+"""The maps that belong to one generation: what it captures."""
 PROGRAMS: Final = {  # function -> raw tracepoint; sys_enter last: when calls are recorded, all else is too
     "on_cgroup_mkdir": "cgroup_mkdir",
     "on_cgroup_rmdir": "cgroup_rmdir",
@@ -41,11 +48,26 @@ class LoadError(Exception):
     """The recorder could not be brought into the kernel. The message says why, and what to do."""
 
 
-def load(geometry: Geometry, defines: dict[str, int] | None = None) -> dict[str, int]:
-    """Brings the recorder into the kernel: name -> fd of each of MAPS and of each link and program ("link:NAME").
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Descriptors by name. maps: SHARED and OWN. programs: ``program.NAME`` and ``link.NAME``, NAME of PROGRAMS."""
 
-    defines: more -D values, for tests. The programs run as long as the links' descriptors are open. Raises LoadError.
+    maps: dict[str, int]
+    programs: dict[str, int]
+
+
+def load(
+    geometry: Geometry,
+    generation: int,
+    defines: Mapping[str, int] | None = None,
+    shared: Mapping[str, int] | None = None,
+) -> Loaded:
+    """Brings the recorder's programs into the kernel; they are silent until `control` holds 2 * `generation`.
+
+    defines: more -D values, for tests. shared: the maps of SHARED that another generation works on, to work on too.
+    The programs run as long as the links' descriptors are open. Raises LoadError.
     """
+    shared = shared or {}
     values = {
         "TL_RING_SIZE": geometry.ring_size,
         "TL_CHUNK_SIZE": geometry.chunk_size,
@@ -56,14 +78,15 @@ def load(geometry: Geometry, defines: dict[str, int] | None = None) -> dict[str,
         "TL_DATA_OFFSET": geometry.data_offset,
         "TL_SLOTS": SLOTS,
         "TL_CGROUPS": CGROUPS,
+        "TL_GENERATION": generation,
         **(defines or {}),
     }
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         path = os.pathsep.join((str(_HERE.parent), str(Path(layout.__file__).parent.parent)))
         process = subprocess.Popen(
-            [sys.executable, "-m", "traceloop_bpf.loader", str(theirs.fileno()), json.dumps(values)],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-m", "traceloop_bpf.loader", str(theirs.fileno()), json.dumps([values, shared])],
+            pass_fds=[theirs.fileno(), *shared.values()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -76,10 +99,12 @@ def load(geometry: Geometry, defines: dict[str, int] | None = None) -> dict[str,
     if not message:
         reason = errors.strip().splitlines() or [f"the loader ended with status {process.returncode}"]
         raise LoadError("\n".join(reason[-20:]))
-    return dict(zip(json.loads(message), fds, strict=True))
+    named = dict(zip(json.loads(message), fds, strict=True))
+    maps = {name: named.pop(name) for name in (*SHARED, *OWN) if name in named}
+    return Loaded({**shared, **maps}, named)
 
 
-def _serve(fd: int, values: dict[str, int]) -> None:
+def _serve(fd: int, values: dict[str, int], shared: dict[str, int]) -> None:
     try:
         from bcc import BPF, lib  # noqa: PLC0415 - nowhere else, for its memory
     except ImportError as error:
@@ -87,19 +112,28 @@ def _serve(fd: int, values: dict[str, int]) -> None:
     values |= btf.read()
     flags = [f"-I{_HERE}", *(f"-D{name}={value}" for name, value in values.items())]
     module = BPF(src_file=str(_HERE / "tracer.bpf.c"), cflags=flags)
-    fds = {name: module[name].map_fd for name in MAPS}
+    fds = {}
+    for name in (*SHARED, *OWN):
+        its = module[name].map_fd
+        if name not in shared:
+            fds[name] = its
+            continue
+        # BCC has written the descriptor's number into the programs, which are not loaded yet.
+        if map_info(its).shape != map_info(shared[name]).shape:
+            raise LoadError(f"the map {name} that is in the kernel is unlike this version's: restart with new rings")
+        os.dup2(shared[name], its, inheritable=False)
     for function, tracepoint in PROGRAMS.items():
         program = module.load_func(function, BPF.RAW_TRACEPOINT)
         link = lib.bpf_attach_raw_tracepoint(program.fd, tracepoint.encode())
         if link < 0:
             raise LoadError(f"the kernel refused to attach {function} to the raw tracepoint {tracepoint}")
-        fds[f"program:{function}"], fds[f"link:{function}"] = program.fd, link
+        fds[f"program.{function}"], fds[f"link.{function}"] = program.fd, link
     with socket.socket(fileno=fd) as channel:
         socket.send_fds(channel, [json.dumps(list(fds)).encode()], list(fds.values()))
 
 
 if __name__ == "__main__":
     try:
-        _serve(int(sys.argv[1]), json.loads(sys.argv[2]))
+        _serve(int(sys.argv[1]), *json.loads(sys.argv[2]))
     except (LoadError, btf.BtfError) as refusal:
         sys.exit(f"{refusal}")

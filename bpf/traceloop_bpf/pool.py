@@ -6,13 +6,17 @@ that waits to start. So the rings that wait in `ready` are in their slots alread
 back, a slot goes through `used`: its ring is taken out, which waits until no program can still be writing to it; the
 cgroups that a program entered for it meanwhile are swept; only then does it get another ring::
 
-    free -> (new ring, RCU wait) -> ready -> taken -> used -> (ring out, RCU wait, sweep) -> free
+    free -> (new ring, kept, RCU wait) -> ready -> taken -> used -> (ring out, RCU wait, sweep, dropped) -> free
+
+Each ring is with the keeper (`kept`) before a program can find it, and until none can any more. So a daemon that
+follows one that died knows all rings that are in use.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final
@@ -20,6 +24,7 @@ from typing import Final
 from traceloop_bpf import bpfcalls
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
+from traceloop_bpf.kept import Keeper, ring_name
 from traceloop_bpf.loader import SLOTS
 from traceloop_bpf.ring import Ring
 
@@ -42,16 +47,39 @@ class Slot:
 class RingPool:
     """A stock of `size` empty rings, ready for use."""
 
-    def __init__(self, rings_fd: int, cgroups: CgroupTable, geometry: Geometry, size: int) -> None:
+    def __init__(
+        self,
+        rings_fd: int,
+        cgroups: CgroupTable,
+        geometry: Geometry,
+        size: int,
+        *,
+        keeper: Keeper,
+        recorder: int,
+        taken: Iterable[Slot] = (),
+        rest: Iterable[Slot] = (),
+    ) -> None:
+        """recorder: its number, in the rings' names. taken, rest: what a former daemon's pool gave out, had left."""
         self._fd, self._cgroups, self._geometry, self._size = rings_fd, cgroups, geometry, size
-        self._free = deque(range(1, SLOTS))
-        self._ready: deque[Slot] = deque()
-        self._used: deque[Slot] = deque()
+        self._keeper, self._recorder = keeper, recorder
+        rest = list(rest)
+        self._ready: deque[Slot] = deque(slot for slot in rest if self._is_fresh(slot))
+        self._used: deque[Slot] = deque(slot for slot in rest if slot not in self._ready)
+        held = {slot.number for slot in (*taken, *rest)}
+        self._free = deque(number for number in range(1, SLOTS) if number not in held)
         self._changed = threading.Condition()
         self._closing = False
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="ring-pool", daemon=True)
         self._thread.start()
+
+    def holds(self, slot: Slot) -> bool:
+        """Whether programs find this ring in this slot."""
+        found = bpfcalls.lookup(self._fd, _KEY.pack(slot.number), _KEY.size)
+        return found == _KEY.pack(bpfcalls.map_info(slot.ring.fd).id)
+
+    def _is_fresh(self, slot: Slot) -> bool:
+        return not slot.ring.headers().head and not self._cgroups.ids(slot.number) and self.holds(slot)
 
     def take(self, timeout_s: float) -> Slot:
         """An empty ring in its slot, at once where one is ready. Raises PoolError after `timeout_s`."""
@@ -72,19 +100,31 @@ class RingPool:
             self._used.append(slot)
             self._changed.notify_all()
 
+    def wait_for_programs(self) -> None:
+        """Until every program that runs now has ended. Raises OSError."""
+        # A change to a map of maps waits for that. No cgroup has slot 0.
+        ring = Ring.create(self._geometry)
+        try:
+            bpfcalls.update(self._fd, _KEY.pack(0), _KEY.pack(ring.fd))
+            bpfcalls.delete(self._fd, _KEY.pack(0))
+        finally:
+            ring.close()
+
     def wait_idle(self) -> None:
         """Until the stock is full and nothing given back is left to do."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or (not self._used and len(self._ready) >= self._size))
 
-    def close(self) -> None:
-        """Ends the thread and frees the rings in stock. Rings that are taken stay their owners'."""
+    def close(self) -> list[Slot]:
+        """Ends the thread and closes the rings in stock, which it returns. Rings that are taken stay their owners'."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        for slot in (*self._ready, *self._used):
+        stock = [*self._ready, *self._used]
+        for slot in stock:
             slot.ring.close()
+        return stock
 
     def _run(self) -> None:
         while True:
@@ -112,6 +152,7 @@ class RingPool:
         self._cgroups.sweep(slot.number)
         bpfcalls.delete(self._fd, _KEY.pack(slot.number))
         self._cgroups.sweep(slot.number)  # what a mkdir in flight had entered
+        self._keeper.drop([ring_name(self._recorder, slot.number)])
         slot.ring.close()
         with self._changed:
             self._used.popleft()
@@ -123,14 +164,16 @@ class RingPool:
         failure = None
         try:
             while len(slots) < missing:
-                slots.append(Slot(self._free[len(slots)], Ring(self._geometry)))
+                slots.append(Slot(self._free[len(slots)], Ring.create(self._geometry)))
         except OSError as error:  # no memory: told to whoever asks, who makes it try again
             failure = error
         try:
             if slots:  # one RCU wait for all of them
+                self._keeper.keep({ring_name(self._recorder, slot.number): slot.ring.fd for slot in slots})
                 bpfcalls.update_all(self._fd, [(_KEY.pack(slot.number), _KEY.pack(slot.ring.fd)) for slot in slots])
         except OSError as error:
             failure = error
+            self._keeper.drop([ring_name(self._recorder, slot.number) for slot in slots])
             while slots:
                 slots.pop().ring.close()
         with self._changed:

@@ -184,7 +184,7 @@ struct tl_cpu { /* one CPU's part in a ring; written by that CPU alone */
 	struct tl_late late[TL_LATE];
 	__u64 late_count;
 	__u32 open_tid; /* thread whose TL_ENTER is the last record; 0: another record was */
-	__u32 pad2;
+	__u32 handed_over; /* generation of programs that leaves its events to the next */
 	__u64 pad[6];
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One container's ring: a BPF array map of one element, made, read and given back."""
+"""One container's ring: a BPF array map of one element, made or adopted, read and given back."""
 
 from __future__ import annotations
 
@@ -21,17 +21,30 @@ _PAGE: Final = mmap.PAGESIZE
 
 
 class Ring:
-    """A ring that no program writes to yet. `fd` is the map's; whoever closes it last frees the memory.
+    """A ring. `fd` is the map's; whoever closes it last frees the memory.
 
     The memory is mapped only while it is looked at: it lives in the kernel, and is no part of this process.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
-        self.geometry = geometry
-        self.fd = bpfcalls.create_array(geometry.value_size, "tl_ring")
-        cookie = int.from_bytes(os.urandom(4), "little") | 1
-        with self._mapped(geometry.headers_size) as memory:
-            layout.RING.pack_into(memory, 0, 0, cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0)
+    def __init__(self, geometry: Geometry, fd: int, cookie: int) -> None:
+        self.geometry, self.fd, self.cookie = geometry, fd, cookie
+
+    @classmethod
+    def create(cls, geometry: Geometry) -> Ring:
+        """A new one. Raises OSError."""
+        ring = cls(geometry, bpfcalls.create_array(geometry.value_size, "tl_ring"), _random_cookie())
+        with ring._mapped(geometry.headers_size) as memory:
+            layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0)
+        return ring
+
+    @classmethod
+    def adopt(cls, geometry: Geometry, fd: int) -> Ring:
+        """One that another process made. Raises ValueError if it is of another size, OSError."""
+        if bpfcalls.map_info(fd).value_size != geometry.value_size:
+            raise ValueError(f"a ring of {bpfcalls.map_info(fd).value_size} bytes, not {geometry.value_size}")
+        ring = cls(geometry, fd, 0)
+        ring.cookie = ring.headers().cookie
+        return ring
 
     def close(self) -> None:
         """Gives the memory back, once the kernel's map of rings has let go of it too."""
@@ -93,3 +106,7 @@ class Ring:
 
 
 _INIT_PID_AT: Final = 64 + 4  # offsetof(struct tl_ring, init_pid)
+
+
+def _random_cookie() -> int:
+    return int.from_bytes(os.urandom(4), "little") | 1

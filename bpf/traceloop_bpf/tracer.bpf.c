@@ -7,6 +7,7 @@
  *   TL_ITEM_MAX TL_CALL_MAX               most bytes of one item; no new item begins in a record beyond TL_CALL_MAX
  *   TL_SLACK TL_DATA_OFFSET               bytes behind the data, and before it
  *   TL_SLOTS TL_CGROUPS                   most rings and cgroups
+ *   TL_GENERATION                         the number of these programs, see `control`
  *   TL_OFFSET_...                         offsets in kernel structs, from BTF
  *
  * The verifier shapes some of the code. LLVM likes to test one register and use another: TL_OPAQUE before a
@@ -34,11 +35,25 @@ BPF_F_TABLE("array", u32, struct ring, ring_template, 1, BPF_F_MMAPABLE);
 BPF_ARRAY_OF_MAPS(rings, "ring_template", TL_SLOTS);
 BPF_F_TABLE("array", int, u64, cgroup_front, TL_FRONT_MASK + 1, BPF_F_MMAPABLE);
 BPF_HASH(cgroups, u64, u32, TL_CGROUPS);
+/*
+ * Which generation of programs records: 2 * its number. One more: it hands over to the next one, which is attached behind
+ * it and so runs after it. From then on it only marks on each CPU that it left an event to the next, which takes no other:
+ * the event in which a CPU first sees the change is recorded once.
+ */
+BPF_F_TABLE("array", int, u64, control, 1, BPF_F_MMAPABLE);
 BPF_ARRAY(calls, struct tl_call, 2 * TL_CALLS + TL_VARIANTS);
 /* a call's place in `calls` << 32 | its selecting argument -> its variant's place there */
 BPF_HASH(variants, u64, u32, TL_VARIANTS);
 /* struct task_struct * of a call in flight -> bit per argument to read again at its exit */
 BPF_HASH(retries, u64, u32, 4096);
+
+TL_INLINE bool is_handed_over(struct ring *ring, u64 whose)
+{
+	struct tl_cpu *cpu = &ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
+	if (whose == 2 * TL_GENERATION + 1)
+		cpu->handed_over = TL_GENERATION;
+	return whose == 2 * TL_GENERATION - 1 && cpu->handed_over == TL_GENERATION - 1;
+}
 
 TL_INLINE struct ring *ring_of_cgroup(u64 id)
 {
@@ -56,11 +71,16 @@ TL_INLINE struct ring *ring_of_cgroup(u64 id)
 			return 0;
 		slot = *behind;
 	}
-	void *map = rings.lookup(&slot);
-	if (!map)
-		return 0;
 	int only = 0;
-	return bpf_map_lookup_elem(map, &only);
+	u64 *turn = control.lookup(&only);
+	void *map = rings.lookup(&slot);
+	if (!turn || !map)
+		return 0;
+	struct ring *ring = bpf_map_lookup_elem(map, &only);
+	u64 whose = *(volatile u64 *)turn;
+	if (whose != 2 * TL_GENERATION && ring && !is_handed_over(ring, whose))
+		return 0;
+	return ring;
 }
 
 TL_INLINE bool open_writer(struct writer *w, u64 bytes)

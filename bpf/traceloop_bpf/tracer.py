@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder as the daemon sees it: recordings of cgroups, begun, extended, read, stopped and given back."""
+"""The recorder as the daemon sees it: recordings of cgroups, begun, extended, read, stopped and given back.
+
+It outlives the daemon where there is a keeper (`kept`): the next daemon adopts it, finds its recordings again by slot
+and cookie, and exchanges the programs if its own are others. Where the layout of rings or maps is another, it loads a
+recorder of its own beside the old one.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from struct import Struct
 from typing import Final
 
-from traceloop_bpf import bpfcalls
 from traceloop_bpf.cgroups import CgroupTable
-from traceloop_bpf.geometry import Geometry, possible_cpus
-from traceloop_bpf.loader import load
+from traceloop_bpf.geometry import Geometry
+from traceloop_bpf.kept import About, Keeper, KeptRecorder, NoKeeper, ring_name
 from traceloop_bpf.pool import RingPool, Slot
+from traceloop_bpf.programs import Plan, Programs
 from traceloop_bpf.ring import Ring
-from traceloop_decode import layout
-from traceloop_decode.capture import calls_table
 
-_KEY: Final = Struct("<I")
-_VARIANT: Final = Struct("<Q")
 TAKE_TIMEOUT_S: Final = 1.0
+
+
+class AdoptionError(Exception):
+    """What a former daemon left is not whole. The message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +42,77 @@ class Recording:
 
 
 class Tracer:
-    """The programs in the kernel, and the rings. Safe to use from several threads."""
+    """The programs in the kernel, and the rings. Safe to use from several threads. `load` and `adopt` make one."""
 
     def __init__(
         self,
-        ring_size: int = 1 << 20,
-        item_max: int = 256,
-        call_max: int = 1024,
-        pool_size: int = 8,
-        defines: dict[str, int] | None = None,
+        programs: Programs,
+        pool_size: int,
+        keeper: Keeper,
+        taken: Collection[Slot] = (),
+        rest: Iterable[Slot] = (),
     ) -> None:
-        """Compiles, loads and attaches. Sizes in bytes; `defines` are for tests. Raises LoadError, OSError."""
-        self.geometry = Geometry.fit(ring_size, item_max, call_max, possible_cpus())
-        table, variants = calls_table(item_max, call_max)
-        self._fds = load(self.geometry, defines)
-        for number, at in enumerate(range(0, len(table), layout.CALL_SIZE)):
-            bpfcalls.update(self._fds["calls"], _KEY.pack(number), table[at : at + layout.CALL_SIZE])
-        for key, place in variants.items():
-            bpfcalls.update(self._fds["variants"], _VARIANT.pack(key), _KEY.pack(place))
-        self._cgroups = CgroupTable(self._fds["cgroups"], self._fds["cgroup_front"])
-        self.pool = RingPool(self._fds["rings"], self._cgroups, self.geometry, pool_size)
+        """taken, rest: the rings of an adopted one, those of its recordings and the others."""
+        self._programs, self._keeper = programs, keeper
+        self._cgroups = CgroupTable(programs.maps["cgroups"], programs.maps["cgroup_front"])
+        self.pool = RingPool(
+            programs.maps["rings"],
+            self._cgroups,
+            self.geometry,
+            pool_size,
+            keeper=keeper,
+            recorder=self.number,
+            taken=taken,
+            rest=rest,
+        )
+        for number in self._cgroups.slots() - {slot.number for slot in taken}:
+            self._cgroups.sweep(number)
+
+    @classmethod
+    def load(cls, plan: Plan | None = None, keeper: Keeper | None = None, number: int = 0) -> Tracer:
+        """A new one. number: among those kept. Raises LoadError, OSError."""
+        plan, keeper = plan or Plan(), keeper or NoKeeper()
+        return cls(Programs.load(number, plan, keeper), plan.pool_size, keeper)
+
+    @classmethod
+    def adopt(
+        cls, kept: KeptRecorder, live: Collection[tuple[int, int]], pool_size: int, keeper: Keeper
+    ) -> tuple[Tracer, dict[tuple[int, int], Slot]]:
+        """One that goes on in the kernel, and by slot and cookie those of its recordings that are asked for.
+
+        What else it has is given back. Raises AdoptionError; all descriptors are closed then, and dropped.
+        """
+        try:
+            programs = Programs.adopt(kept, keeper)
+            slots = [Slot(number, Ring.adopt(programs.about.geometry, fd)) for number, fd in kept.rings.items()]
+            claimed = {key: slot for slot in slots if (key := (slot.number, slot.ring.cookie)) in live}
+            rest = [slot for slot in slots if slot not in claimed.values()]
+            return cls(programs, pool_size, keeper, claimed.values(), rest), claimed
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            named = kept.named()
+            keeper.drop(named)
+            for fd in named.values():
+                os.close(fd)
+            raise AdoptionError(f"recorder {kept.number} that a former daemon left: {error!r}") from error
+
+    @property
+    def number(self) -> int:
+        """Of this recorder, among those kept."""
+        return self._programs.number
+
+    @property
+    def about(self) -> About:
+        """What its programs are."""
+        return self._programs.about
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes of its rings."""
+        return self._programs.about.geometry
+
+    def exchange(self, plan: Plan) -> None:
+        """Puts the plan's programs in the place of those that record; see Programs.exchange."""
+        self._programs.exchange(plan, self.pool.wait_for_programs)
 
     def record(self, cgroup_ids: Iterable[int], init_pid: int = 0) -> Recording:
         """Records these cgroups and all that are made below them, from now on, into one ring.
@@ -92,8 +147,20 @@ class Tracer:
         self.pool.give_back(recording.slot)
 
     def close(self) -> None:
-        """Takes the programs out of the kernel, and frees all rings but those of recordings not given back."""
-        self.pool.close()
+        """Lets go of programs and maps, and of all rings but those of recordings not given back.
+
+        What no keeper has leaves the kernel.
+        """
+        self._close()
+
+    def remove(self) -> None:
+        """Closes it, and has the keeper let go too. Its recordings should be given back already."""
+        self.pool.wait_idle()
+        names = [*self._programs.fds(), *(ring_name(self.number, slot.number) for slot in self._close())]
+        self._keeper.drop(names)
+
+    def _close(self) -> list[Slot]:
+        stock = self.pool.close()
         self._cgroups.close()
-        for fd in self._fds.values():
-            os.close(fd)
+        self._programs.close()
+        return stock

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_bpf.loader import LoadError
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.archive import MemoryArchive
 from traceloop_daemon.cgroupfs import find_mount
@@ -56,7 +57,7 @@ def _run(config: Config, runtime_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
-        tracer = Tracer(config.ring_size, config.item_max, config.call_max, config.pool_size)
+        tracer = Tracer.load(Plan(config.ring_size, config.item_max, config.call_max, config.pool_size))
         stack.callback(tracer.close)
         recorder = Recorder(
             loop,

@@ -19,6 +19,7 @@ from packing import CHUNK_SIZE, pack
 from recorder import _ENTER, Container
 from strace.programs import WORKLOADS, Program
 
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
 from traceloop_decode.events import events
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def _records() -> Iterator[Record]:
-    with TemporaryDirectory() as directory, closing(Tracer(ring_size=1 << 22)) as tracer:
+    with TemporaryDirectory() as directory, closing(Tracer.load(Plan(ring_size=1 << 22))) as tracer:
         for source in sorted(WORKLOADS.glob("*.c")):
             program = Program(source.stem, Path(directory))
             with Container(tracer) as container:

@@ -34,9 +34,9 @@ def text(name: str, style: str) -> str:
 def record() -> None:
     from strace.programs import Program
 
-    from traceloop_bpf.tracer import Tracer
+    from traceloop_bpf.tracer import Plan, Tracer
 
-    with closing(Tracer(pool_size=1)) as tracer, TemporaryDirectory() as directory:
+    with closing(Tracer.load(Plan(pool_size=1))) as tracer, TemporaryDirectory() as directory:
         for name in NAMES:
             _, snapshot = Program(name, Path(directory)).snapshot(tracer)
             (HERE / f"{name}.snapshot").write_bytes(zlib.compress(snapshot.encode(), 9))

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from strace.normal import by_thread, is_artefact, workloads
 from strace.programs import WORKLOADS, Program
+from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.printers.view import Options
 
@@ -84,7 +85,10 @@ def main(arguments: list[str]) -> None:
     flags = tuple(arguments[at + 1 :])
     names = [name for name in arguments[:at] if not name.startswith("--")]
     equal, compared, calls = 0, 0, set()
-    with closing(Tracer(ring_size=RING_SIZE, pool_size=1)) as tracer, tempfile.TemporaryDirectory() as directory:
+    with (
+        closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer,
+        tempfile.TemporaryDirectory() as directory,
+    ):
         for name in names or workloads(WORKLOADS):
             program = Program(name, Path(directory))
             theirs, ours = program.under_strace(*flags), program.recorded(tracer, options_of(flags))
