@@ -58,9 +58,12 @@ def adopted(pocket: Pocket, *recordings: Recording) -> Iterator[tuple[Tracer, li
     (its,), unknown = kept.sort(pocket.hand_over())
     assert not unknown
     keys = [(recording.slot.number, recording.ring.cookie) for recording in recordings]
-    tracer, claimed = Tracer.adopt(its, keys, PLAN.pool_size, pocket)
+    tracer, claimed = Tracer.adopt(its, keys, PLAN, pocket)
     try:
-        yield tracer, [Recording(claimed[key], one.started_ns) for key, one in zip(keys, recordings, strict=True)]
+        yield (
+            tracer,
+            [Recording(claimed[key], one.started_ns, tracer) for key, one in zip(keys, recordings, strict=True)],
+        )
     finally:
         for slot in claimed.values():
             tracer.pool.give_back(slot)
@@ -126,7 +129,7 @@ def test_what_is_not_whole_is_refused_and_let_go(pocket: Pocket, lost: str) -> N
     pocket.drop([lost])
     (its,), _ = kept.sort(pocket.hand_over())
     with pytest.raises(AdoptionError, match="recorder 0"):
-        Tracer.adopt(its, [], PLAN.pool_size, pocket)
+        Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -186,5 +189,5 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
     os.close(generation["about"])
     generation["about"] = about.memfd()
     with pytest.raises(AdoptionError, match="bytes"):
-        Tracer.adopt(its, [], PLAN.pool_size, pocket)
+        Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds

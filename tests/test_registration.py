@@ -201,7 +201,7 @@ def test_descendants_are_all_directories_below(tmp_path):
 
 
 def trace(trace_id, container_id=""):
-    return Trace(trace_id, Names("x"), container_id, "/x", 0, None)
+    return Trace(trace_id, Names("x"), container_id, "/x", 0, 0, None)
 
 
 def test_ids_are_never_given_twice():

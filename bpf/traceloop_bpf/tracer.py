@@ -30,10 +30,11 @@ class AdoptionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A container's cgroups, and the ring that their calls go to. started_ns: CLOCK_BOOTTIME."""
+    """A container's cgroups, and the ring that their calls go to. started_ns: CLOCK_BOOTTIME. tracer: whose it is."""
 
     slot: Slot
     started_ns: int
+    tracer: Tracer
 
     @property
     def ring(self) -> Ring:
@@ -76,7 +77,7 @@ class Tracer:
 
     @classmethod
     def adopt(
-        cls, kept: KeptRecorder, live: Collection[tuple[int, int]], pool_size: int, keeper: Keeper
+        cls, kept: KeptRecorder, live: Collection[tuple[int, int]], plan: Plan, keeper: Keeper
     ) -> tuple[Tracer, dict[tuple[int, int], Slot]]:
         """One that goes on in the kernel, and by slot and cookie those of its recordings that are asked for.
 
@@ -87,7 +88,8 @@ class Tracer:
             slots = [Slot(number, Ring.adopt(programs.about.geometry, fd)) for number, fd in kept.rings.items()]
             claimed = {key: slot for slot in slots if (key := (slot.number, slot.ring.cookie)) in live}
             rest = [slot for slot in slots if slot not in claimed.values()]
-            return cls(programs, pool_size, keeper, claimed.values(), rest), claimed
+            fits = programs.about.layout == plan.about().layout  # else it gets no new recordings
+            return cls(programs, plan.pool_size if fits else 0, keeper, claimed.values(), rest), claimed
         except (ValueError, TypeError, KeyError, OSError) as error:
             named = kept.named()
             keeper.drop(named)
@@ -120,7 +122,7 @@ class Tracer:
         init_pid: the process whose exit code is the container's; 0: none. Raises PoolError, OSError.
         """
         slot = self.pool.take(TAKE_TIMEOUT_S)
-        recording = Recording(slot, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        recording = Recording(slot, time.clock_gettime_ns(time.CLOCK_BOOTTIME), self)
         try:
             if init_pid:
                 slot.ring.set_init_pid(init_pid)

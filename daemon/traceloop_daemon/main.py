@@ -15,14 +15,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from traceloop_bpf.kept import NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
-from traceloop_bpf.tracer import Tracer
+from traceloop_daemon.adoption import find
 from traceloop_daemon.archive import MemoryArchive
 from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import Config
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.hooksock import HookSocket
+from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.service import serve
@@ -57,17 +59,25 @@ def _run(config: Config, runtime_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
-        tracer = Tracer.load(Plan(config.ring_size, config.item_max, config.call_max, config.pool_size))
+        keeper = NoKeeper()
+        plan = Plan(config.ring_size, config.item_max, config.call_max, config.pool_size)
+        live = LiveTraces(runtime_dir / "live")
+        stack.callback(live.close)
+        found = find({}, list(live.read()), plan, keeper)
+        tracer = found.tracer
         stack.callback(tracer.close)
         recorder = Recorder(
             loop,
             tracer,
             MemoryArchive(config.archive_max_bytes),
-            config.node,
             mount,
+            live=live,
+            node=config.node,
             record_sandboxes=config.record_sandboxes,
+            outlived=False,
         )
         stack.callback(recorder.close)
+        recorder.resume(found.recordings)
         server = serve(recorder, runtime_dir / "traceloop.sock")
         stack.callback(lambda: server.stop(_GRACE_S).wait())
         hooks = HookSocket(loop, runtime_dir / "hook.sock", recorder.handle)

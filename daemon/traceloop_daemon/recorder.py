@@ -14,6 +14,8 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Archive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
+from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
@@ -53,9 +56,20 @@ class Recorder:
     """The traces of a node. `handle` and the callbacks run in the loop's thread, the rest in any."""
 
     def __init__(
-        self, loop: Loop, tracer: Tracer, archive: Archive, node: str, mount: Path, *, record_sandboxes: bool
+        self,
+        loop: Loop,
+        tracer: Tracer,
+        archive: Archive,
+        mount: Path,
+        *,
+        live: LiveTraces,
+        node: str,
+        record_sandboxes: bool,
+        outlived: bool,
     ) -> None:
+        """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
         self.node = node
+        self._live, self._outlived = live, outlived
         self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
         self._record_sandboxes = record_sandboxes
         self._registry = Registry()
@@ -67,13 +81,76 @@ class Recorder:
         self._keeper.start()
 
     def close(self) -> None:
-        """Ends all recordings. What was kept stays kept."""
+        """Keeps all traces as they are now. Recordings end, unless they outlive this daemon."""
         with self._lock:
-            for trace in list(self._registry):
-                if trace.state is State.RECORDING:
+            recording = [trace for trace in self._registry if trace.state is State.RECORDING]
+            for trace in recording:
+                self._end_watch(trace)
+                if not self._outlived:
                     self._end(trace, "the daemon stops")
         self._frozen.put(None)
         self._keeper.join()
+        if self._outlived:
+            # If no daemon follows, this is what there will be of them.
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(self._keep_unfinished, recording))
+
+    def _keep_unfinished(self, trace: Trace) -> None:
+        assert trace.recording is not None
+        self._refresh(trace)
+        try:
+            self._archive.put(trace.id, self._snapshot(trace.id, trace.recording).encode())
+        except OSError as error:
+            _log.error("%s goes on, and could not be kept as it is now: %s", trace.id, error)
+
+    # -- what a former daemon left
+
+    def resume(self, recordings: Iterable[tuple[LiveTrace, Recording | None]]) -> None:
+        """Goes on with the traces of a daemon that ended while it recorded them."""
+        with self._lock:
+            for live, recording in recordings:
+                trace = Trace(
+                    live.id, live.names, live.container_id, live.cgroup, live.started_ns, live.init_pid, recording
+                )
+                self._registry.put(trace)
+                if recording is None:
+                    self._live.delete(live.recorder, live.slot)
+                    trace.advance("lose")
+                    _log.error("lost %s: the daemon that recorded it ended, and its ring with it", trace.id)
+                    continue
+                if live.open_files is not None:
+                    self._open_files[trace.id] = live.open_files
+                if recording.tracer is self._tracer:
+                    self._resume(trace, recording)
+                else:
+                    self._begin_anew(trace)
+
+    def _resume(self, trace: Trace, recording: Recording) -> None:
+        path = cgroupfs.directory(self._mount, trace.cgroup)
+        try:
+            # Its first process may have ended, and its number be another's.
+            inside = trace.init_pid and f"{cgroupfs.cgroup_of(trace.init_pid)}/".startswith(f"{trace.cgroup}/")
+        except RegistrationError:
+            inside = False
+        try:
+            ids = [cgroupfs.cgroup_id(path), *cgroupfs.descendants(path)]
+            watch = self._watch(path, trace.init_pid if inside else 0)
+        except RegistrationError:
+            headers = recording.ring.headers()
+            ago_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - headers.exit_ns if headers.exited else 0
+            self._end(trace, "it ended while there was no daemon", ago_ns)
+            return
+        self._tracer.extend(recording, ids)
+        _log.info("recording %s: as the daemon before did", trace.id)
+        self._begin_watch(trace, watch)
+
+    def _begin_anew(self, trace: Trace) -> None:
+        # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
+        try:
+            self._record(trace.names, trace.container_id, trace.cgroup, trace.init_pid)
+        except RegistrationError as error:
+            _log.info("%s is not recorded any more: %s", trace.id, error)
+        self._end(trace, "this version's rings are others")
 
     # -- what hooks say
 
@@ -92,9 +169,13 @@ class Recorder:
             _log.info("container %s is the sandbox of pod %s: not recorded", hook.container_id, names.pod)
             return
         known = self._registry.recording_of(hook.container_id)
+        cgroup = cgroupfs.cgroup_of(hook.pid)
+        if known is not None and (known.init_pid, known.cgroup) == (hook.pid, cgroup):
+            _log.info("recording %s: its hook asked again", known.id)  # the answer was lost with a daemon that died
+            return
         if known is not None:
             raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
-        self._record(names, hook.container_id, cgroupfs.cgroup_of(hook.pid), hook.pid)
+        self._record(names, hook.container_id, cgroup, hook.pid)
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._registry.recording_of(hook.container_id)
@@ -147,7 +228,8 @@ class Recorder:
             trace = self._registry.find(word)
             self._end_watch(trace)
             if trace.recording is not None:
-                self._tracer.stop(trace.recording)
+                self._forget_live(trace.recording)  # first: else a daemon that follows would go on with it
+                trace.recording.tracer.stop(trace.recording)
             if trace.state is not State.FROZEN:  # else the keeper gives its ring back
                 self._release(trace)
             trace.advance("close")
@@ -176,19 +258,40 @@ class Recorder:
             container_id=container_id,
             cgroup=cgroup,
             started_ns=time.time_ns(),
+            init_pid=pid,
             recording=recording,
         )
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
+        self._put_live(trace, recording)
         self._registry.put(trace)
         self._begin_watch(trace, watch)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup)
         return trace
 
-    def _end(self, trace: Trace, why: str) -> None:
+    def _put_live(self, trace: Trace, recording: Recording) -> None:
+        live = LiveTrace(
+            id=trace.id,
+            names=trace.names,
+            container_id=trace.container_id,
+            cgroup=trace.cgroup,
+            init_pid=trace.init_pid,
+            started_ns=trace.started_ns,
+            recording_ns=recording.started_ns,
+            recorder=recording.tracer.number,
+            slot=recording.slot.number,
+            cookie=recording.ring.cookie,
+            open_files=self._open_files[trace.id],
+        )
+        try:
+            self._live.put(live)
+        except OSError as error:
+            _log.error("%s ends with this daemon: it cannot be left to the next one: %s", trace.id, error)
+
+    def _end(self, trace: Trace, why: str, ago_ns: int = 0) -> None:
         assert trace.recording is not None
         self._end_watch(trace)
-        self._tracer.stop(trace.recording)
-        trace.ended_ns = time.time_ns()
+        trace.recording.tracer.stop(trace.recording)
+        trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
         trace.advance("end")
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, trace.count.events, trace.count.lost_events)
@@ -203,9 +306,16 @@ class Recorder:
 
     def _release(self, trace: Trace) -> None:
         if trace.recording is not None:
-            self._tracer.give_back(trace.recording)
+            self._forget_live(trace.recording)
+            trace.recording.tracer.give_back(trace.recording)
             trace.recording = None
             self._open_files.pop(trace.id, None)
+
+    def _forget_live(self, recording: Recording) -> None:
+        try:
+            self._live.delete(recording.tracer.number, recording.slot.number)
+        except OSError as error:  # the next daemon finds no ring that fits it
+            _log.error("a live trace's file stays: %s", error)
 
     def _snapshot(self, trace_id: str, recording: Recording) -> Snapshot:
         taken = recording.ring.snapshot(recording.started_ns)

@@ -5,6 +5,7 @@ Theory of operation: a trace's life is this table, and nothing else changes its 
 
     state      event    next
     RECORDING  end      FROZEN     its container ended; the ring holds the end of its story
+    RECORDING  lose     LOST       its ring went with the daemon that recorded it
     FROZEN     archive  ARCHIVED   the ring's bytes are kept, and the ring is free
     FROZEN     lose     LOST       they could not be kept
     any        close    CLOSED     forgotten; its id is never given again
@@ -36,6 +37,7 @@ class State(enum.Enum):
 
 _TRANSITIONS: Final = {
     (State.RECORDING, "end"): State.FROZEN,
+    (State.RECORDING, "lose"): State.LOST,
     (State.FROZEN, "archive"): State.ARCHIVED,
     (State.FROZEN, "lose"): State.LOST,
     (State.RECORDING, "close"): State.CLOSED,
@@ -50,6 +52,7 @@ _CLOSED_REMEMBERED: Final = 10_000
 class Trace:
     """One container's trace. Times are CLOCK_REALTIME; 0: not yet. status: as wait(2) reports it, of its first process.
 
+    init_pid: that process, in the daemon's pid namespace; 0: none.
     recording: while the ring is its own. count, size_bytes: final once it is frozen.
     """
 
@@ -58,6 +61,7 @@ class Trace:
     container_id: str
     cgroup: str
     started_ns: int
+    init_pid: int
     recording: Recording | None
     state: State = State.RECORDING
     ended_ns: int = 0
