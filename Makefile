@@ -4,10 +4,10 @@
 BIN := .venv/bin
 HOOK := hook/traceloop_hook/traceloop-hook
 
-# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record.
+# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
 PYTHON := /usr/bin/python3
 PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	gcc libc6-dev runc strace
+	gcc libc6-dev runc strace systemd
 
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin

@@ -34,8 +34,13 @@ def _runtime_lacks() -> str | None:
     return None if shutil.which("runc") else "runc"
 
 
+@cache
+def _systemd_lacks() -> str | None:
+    return None if Path("/lib/systemd/systemd").exists() else "systemd"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, lacks in (("kernel", _kernel_lacks), ("runtime", _runtime_lacks)):
+    for marker, lacks in (("kernel", _kernel_lacks), ("runtime", _runtime_lacks), ("systemd", _systemd_lacks)):
         if item.get_closest_marker(marker) and (what := lacks()):
             if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1":
                 pytest.fail(f"needs {what}, and TRACELOOP_REQUIRE_KERNEL=1 forbids to skip", pytrace=False)

@@ -122,7 +122,8 @@ def daemon(path):
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool)
         pb_grpc.add_RecorderServicer_to_server(daemon, server)
-        server.add_insecure_port(f"unix:{path}")
+        for socket_path in (path, path.with_name("control.sock")):
+            server.add_insecure_port(f"unix:{socket_path}")
         server.start()
         yield daemon
         server.stop(None).wait()
@@ -326,6 +327,21 @@ def test_no_permission(daemon, ctl, path):
     path.chmod(0o600 if prefix else 0)
     message = ctl("list", status=4, prefix=prefix)
     assert message.startswith(f"cannot use {path}: Permission denied; run this as root")
+
+
+def test_what_changes_goes_to_the_control_socket_beside(daemon, ctl, path):
+    path.unlink()
+    assert ctl("--address", f"unix://{path}", "close", BUSYBOX.id) == "closed\n"
+    assert ctl("add", "--cgroup", "/a", "--name", "a") == "node1_a\n"
+    control = path.with_name("control.sock")
+    prefix = ()
+    if os.geteuid() == 0:
+        os.chown(control, 65534, 65534)
+        prefix = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    control.chmod(0o600 if prefix else 0)
+    for words in (("close", KILLED.id), ("add", "--cgroup", "/a", "--name", "a")):
+        message = ctl(*words, status=4, prefix=prefix)
+        assert message == f"cannot use {control}: Permission denied; run this as root"
 
 
 def test_the_address_from_everywhere_and_the_last_word_wins(daemon, ctl, path):

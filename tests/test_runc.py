@@ -194,7 +194,7 @@ def test_a_container_starts_whatever_the_hook_meets(node, tmp_path):
 def test_two_hundred_containers_in_a_row_leave_nothing(node):
     bundle = node.bundle("c-row", "/bin/true", pod="row")
     usage = []
-    stub = recorder_pb2_grpc.RecorderStub(grpc.insecure_channel(node.daemon.address))
+    stub = recorder_pb2_grpc.RecorderStub(grpc.insecure_channel(f"unix:{node.daemon.runtime_dir}/control.sock"))
     for number in range(201):
         assert node.runc.run(bundle, "c-row").returncode == 0
         trace_id = "10.0.30.247_default_row" + (f"_{number + 1}" if number else "")

@@ -62,7 +62,8 @@ class RingPool:
         """recorder: its number, in the rings' names. taken, rest: what a former daemon's pool gave out, had left."""
         self._fd, self._cgroups, self._geometry, self._size = rings_fd, cgroups, geometry, size
         self._keeper, self._recorder = keeper, recorder
-        rest = list(rest)
+        taken, rest = list(taken), list(rest)
+        self._out = len(taken)
         self._ready: deque[Slot] = deque(slot for slot in rest if self._is_fresh(slot))
         self._used: deque[Slot] = deque(slot for slot in rest if slot not in self._ready)
         held = {slot.number for slot in (*taken, *rest)}
@@ -91,6 +92,7 @@ class RingPool:
                 self._changed.notify_all()
                 raise PoolError(f"no ring of {self._geometry.value_size} bytes: {reason}")
             slot = self._ready.popleft()
+            self._out += 1
             self._changed.notify_all()
             return slot
 
@@ -98,7 +100,13 @@ class RingPool:
         """The slot's ring is not needed any more. Its cgroups should be removed already."""
         with self._changed:
             self._used.append(slot)
+            self._out -= 1
             self._changed.notify_all()
+
+    def wait_returned(self) -> None:
+        """Until all rings that were taken are given back, and nothing is left to do with them."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or not (self._out or self._used))
 
     def wait_for_programs(self) -> None:
         """Until every program that runs now has ended. Raises OSError."""

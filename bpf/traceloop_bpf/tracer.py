@@ -156,8 +156,8 @@ class Tracer:
         self._close()
 
     def remove(self) -> None:
-        """Closes it, and has the keeper let go too. Its recordings should be given back already."""
-        self.pool.wait_idle()
+        """Closes it, once all its recordings are given back, and has the keeper let go too."""
+        self.pool.wait_returned()
         names = [*self._programs.fds(), *(ring_name(self.number, slot.number) for slot in self._close())]
         self._keeper.drop(names)
 

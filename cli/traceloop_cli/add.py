@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.client import DEADLINE_S, control_address, recorder
 from traceloop_cli.options import TEXT, address_option
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import AddRequest
@@ -23,5 +23,5 @@ def command(address: str, cgroup: str, name: str) -> None:
 
     Such as a systemd unit's; with all below it, from now on. Prints the new trace's id.
     """
-    with recorder(address) as daemon:
+    with recorder(control_address(address)) as daemon:
         print(printable(daemon.Add(AddRequest(cgroup=cgroup, name=name), timeout=DEADLINE_S).id))

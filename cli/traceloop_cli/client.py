@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os.path
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEADLINE_S: Final = 30
 _SCHEME: Final = "unix:"
+_CONTROL: Final = "control.sock"
 _CHANNEL_OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", -1),  # a List of very many traces
@@ -30,6 +32,11 @@ def socket_path(address: str) -> str:
     if path == address or not path:
         raise ValueError(f"{address!r} is not of the form unix:PATH")
     return path.removeprefix("//") if path.startswith("///") else path
+
+
+def control_address(address: str) -> str:
+    """Where requests go that change something: the socket beside the one that is asked, for root alone."""
+    return _SCHEME + os.path.join(os.path.dirname(socket_path(address)), _CONTROL)  # noqa: PTH118, PTH120 - as it is given
 
 
 @contextmanager
@@ -63,7 +70,8 @@ def _unavailable(path: str, details: str) -> CliError:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in (errno.EACCES, errno.EPERM):
-            return Denied(f"cannot use {path}: {reason}; run this as root or as a member of the group traceloop")
+            who = "root" if os.path.basename(path) == _CONTROL else "root or as a member of the group traceloop"  # noqa: PTH119
+            return Denied(f"cannot use {path}: {reason}; run this as {who}")
         return Unreachable(
             f"no daemon at {path}: {reason}; start it (systemctl start traceloopd), "
             "or name its socket with --address unix:PATH"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.client import DEADLINE_S, control_address, recorder
 from traceloop_cli.options import TEXT, address_option
 from traceloop_proto.recorder_pb2 import TraceRequest
 
@@ -20,7 +20,7 @@ def command(address: str, traces: tuple[str, ...]) -> None:
     A container that still runs is no longer recorded. Prints `closed` for each trace, and stops at the first that
     cannot be closed.
     """
-    with recorder(address) as daemon:
+    with recorder(control_address(address)) as daemon:
         for trace in traces:
             daemon.Close(TraceRequest(id=trace), timeout=DEADLINE_S)
             print("closed", flush=True)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a former daemon left in the kernel, found again: its recorder, and the recordings of its traces."""
+"""What a former daemon left in the kernel: found again, and brought up to this version while it records."""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from traceloop_bpf.kept import Keeper, sort
+from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer
 from traceloop_daemon.live_traces import LiveTrace
@@ -57,3 +59,30 @@ def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keepe
         tuple(other for other in tracers if other is not tracer),
         tuple((trace, recordings.get(trace.id)) for trace in sorted(live, key=lambda trace: trace.recording_ns)),
     )
+
+
+class Succession:
+    """Puts this version's programs in the place of a former daemon's, and removes old recorders once they are empty.
+
+    In a thread of its own: compiling takes a second, and containers register meanwhile.
+    """
+
+    def __init__(self, found: Found, plan: Plan) -> None:
+        self._found, self._plan = found, plan
+        self._thread = threading.Thread(target=self._run, name="succession")
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for its end."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        tracer = self._found.tracer
+        if tracer.about != self._plan.about():
+            try:
+                tracer.exchange(self._plan)
+                _log.info("the recorder's programs are this version's now, and went on meanwhile")
+            except (LoadError, OSError) as error:
+                _log.error("the recorder's programs stay those of the daemon before: %s", error)
+        for old in self._found.old:
+            old.remove()

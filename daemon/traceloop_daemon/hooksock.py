@@ -15,8 +15,10 @@ from struct import Struct
 from typing import Final
 
 from traceloop_daemon.errors import RegistrationError
+from traceloop_daemon.journal import HOOK_REFUSED
 from traceloop_daemon.loop import READABLE, Loop
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES
+from traceloop_daemon.sockets import private
 
 _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 1024
@@ -26,24 +28,25 @@ _log = logging.getLogger(__name__)
 
 
 class HookSocket:
-    """Listens at a path, for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
+    """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
 
-    def __init__(self, loop: Loop, path: Path, handle: Callable[[bytes], None]) -> None:
-        self._loop, self._handle, self._path = loop, handle, path
+    def __init__(self, loop: Loop, path: Path, handle: Callable[[bytes], None], fd: int | None = None) -> None:
+        """At `path`; or at the listening socket `fd` of someone else, whose path stays when this one closes."""
+        self._loop, self._handle = loop, handle
+        self._path = path if fd is None else None
         self._connections: set[_Connection] = set()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
-        self._socket.listen(_BACKLOG)
+        self._socket = _listen(path) if fd is None else socket.socket(fileno=fd)
+        self._socket.setblocking(False)  # noqa: FBT003
         loop.watch(self._socket.fileno(), READABLE, self._accept)
 
     def close(self) -> None:
-        """Takes the socket away, and ends what is open."""
+        """Ends what is open, and takes its own socket away."""
         for connection in list(self._connections):
             self._end(connection)
         self._loop.unwatch(self._socket.fileno())
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
         try:
@@ -88,7 +91,7 @@ class HookSocket:
 
     def _answer(self, connection: _Connection, error: str | None) -> None:
         if error is not None:
-            _log.warning("%s", error)
+            _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
         try:
             connection.socket.send(b"ok\n" if error is None else f"error: {error}\n".encode())
         except OSError as gone:
@@ -99,6 +102,14 @@ class HookSocket:
         self._connections.discard(connection)
         self._loop.unwatch(connection.socket.fileno())
         connection.socket.close()
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with private():
+        listener.bind(str(path))
+    listener.listen(_BACKLOG)
+    return listener
 
 
 class _Connection:

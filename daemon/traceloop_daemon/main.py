@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
-import os
 import signal
 import sys
 import time
@@ -15,21 +14,29 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import grpc
+
 from traceloop_bpf.kept import NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
-from traceloop_daemon.adoption import find
+from traceloop_daemon import journal
+from traceloop_daemon.adoption import Succession, find
 from traceloop_daemon.archive import MemoryArchive
 from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import Config
 from traceloop_daemon.errors import ConfigError
+from traceloop_daemon.fdstore import FdStore
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.registry import State
 from traceloop_daemon.service import serve
+from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
+from traceloop_daemon.systemd import ServiceManager
 
 _GRACE_S: Final = 1.0
+_HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
 _log = logging.getLogger("traceloopd")
 
 
@@ -42,16 +49,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/traceloop"), help="where the sockets lie")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/traceloop"), help="where traces are kept")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(format="traceloopd: %(message)s", level=logging.INFO, stream=sys.stderr)
+    journal.begin()
+    manager = ServiceManager()
     try:
         config = Config.read(arguments.config) if arguments.config else Config()
-        with _locked(arguments.runtime_dir):
-            _run(config, arguments.runtime_dir)
+        with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
+            _run(config, arguments.runtime_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
-        sys.exit(f"traceloopd: {error}")
+        for line in str(error).splitlines():
+            _log.error("%s", line, extra={"MESSAGE_ID": journal.CANNOT_START})
+        sys.exit(1)
 
 
-def _run(config: Config, runtime_dir: Path) -> None:
+def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
     began = time.monotonic()
     loop = Loop()
     with ExitStack() as stack:
@@ -59,11 +69,12 @@ def _run(config: Config, runtime_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
-        keeper = NoKeeper()
+        manager.starting("bringing the recorder into the kernel")
         plan = Plan(config.ring_size, config.item_max, config.call_max, config.pool_size)
         live = LiveTraces(runtime_dir / "live")
         stack.callback(live.close)
-        found = find({}, list(live.read()), plan, keeper)
+        keeper = FdStore(manager.send) if manager.is_there else NoKeeper()
+        found = find(manager.take_kept(_HOOKS_FD), list(live.read()), plan, keeper)
         tracer = found.tracer
         stack.callback(tracer.close)
         recorder = Recorder(
@@ -74,30 +85,36 @@ def _run(config: Config, runtime_dir: Path) -> None:
             live=live,
             node=config.node,
             record_sandboxes=config.record_sandboxes,
-            outlived=False,
+            outlived=manager.is_there,
         )
         stack.callback(recorder.close)
         recorder.resume(found.recordings)
-        server = serve(recorder, runtime_dir / "traceloop.sock")
-        stack.callback(lambda: server.stop(_GRACE_S).wait())
-        hooks = HookSocket(loop, runtime_dir / "hook.sock", recorder.handle)
+        for server in serve(recorder, runtime_dir):
+            stack.callback(_stop, server)
+        hooks_fd = next(iter(manager.fds.get(_HOOKS_FD, ())), None)
+        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, hooks_fd)
         stack.callback(hooks.close)
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
-        _notify("READY=1")
+        manager.ready(loop, lambda: _status(recorder))
+        successor = Succession(found, plan)
+        stack.callback(successor.join)
         loop.run()
-        _notify("STOPPING=1")
+        manager.stopping()
 
 
-def _notify(state: str) -> None:
-    if "NOTIFY_SOCKET" in os.environ:
-        from systemd import daemon  # noqa: PLC0415 - needed under systemd alone
+def _stop(server: grpc.Server) -> None:
+    server.stop(_GRACE_S).wait()
 
-        daemon.notify(state)
+
+def _status(recorder: Recorder) -> str:
+    census = recorder.census()
+    shown = [State.RECORDING, State.ARCHIVED, *([State.LOST] if census[State.LOST] else [])]
+    return ", ".join(f"{state.value} {census[state]}" for state in shown)
 
 
 @contextmanager
-def _locked(runtime_dir: Path) -> Iterator[None]:
+def _locked(runtime_dir: Path, *, hooks_passed: bool) -> Iterator[None]:
     """Holds the runtime directory for this daemon alone, and clears what one that was killed left there."""
     runtime_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     with (runtime_dir / "lock").open("w") as lock:
@@ -105,7 +122,7 @@ def _locked(runtime_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(f"another traceloopd serves {runtime_dir}: stop it, or give --runtime-dir") from error
-        for name in ("hook.sock", "traceloop.sock"):
+        for name in (QUERIES, CONTROL, *([] if hooks_passed else [HOOKS])):
             (runtime_dir / name).unlink(missing_ok=True)
         yield
         (runtime_dir / "lock").unlink()

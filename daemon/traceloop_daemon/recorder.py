@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Archive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
+from traceloop_daemon.journal import RECORDING_STARTED, TRACE_DROPPED, TRACE_FROZEN, TRACE_LOST, fields
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
@@ -205,6 +207,11 @@ class Recorder:
                 self._refresh(trace)
             return traces
 
+    def census(self) -> Counter[State]:
+        """How many traces there are in each state."""
+        with self._lock:
+            return Counter(trace.state for trace in self._registry)
+
     def get(self, word: str) -> Trace:
         """One trace. Raises NoSuchTrace, AmbiguousTrace."""
         with self._lock:
@@ -265,7 +272,8 @@ class Recorder:
         self._put_live(trace, recording)
         self._registry.put(trace)
         self._begin_watch(trace, watch)
-        _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup)
+        started = fields(RECORDING_STARTED, trace)
+        _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
 
     def _put_live(self, trace: Trace, recording: Recording) -> None:
@@ -294,7 +302,8 @@ class Recorder:
         trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
         trace.advance("end")
-        _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, trace.count.events, trace.count.lost_events)
+        frozen, count = fields(TRACE_FROZEN, trace), trace.count
+        _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
         self._frozen.put(trace)
 
     def _refresh(self, trace: Trace) -> None:
@@ -332,7 +341,8 @@ class Recorder:
                 size_bytes, gone = self._archive.put(trace.id, self._snapshot(trace.id, recording).encode())
             except OSError as error:
                 event, size_bytes = "lose", 0
-                _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error)
+                lost = fields(TRACE_LOST, trace)
+                _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error, extra=lost)
             else:
                 event = "archive"
             with self._lock:
@@ -350,7 +360,8 @@ class Recorder:
         if trace is not None:
             trace.advance("close")
             self._registry.forget(trace)
-            _log.warning("dropped %s, the oldest, to make room: archive_max_bytes is reached", trace_id)
+            dropped = fields(TRACE_DROPPED, trace)
+            _log.warning("dropped %s, the oldest, to make room: archive_max_bytes is reached", trace_id, extra=dropped)
 
     # -- the container's end
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gRPC service: traceloop.v1.Recorder over a Recorder. Status codes are chosen here and nowhere else."""
+"""The gRPC service: traceloop.v1.Recorder over a Recorder. Status codes are chosen here and nowhere else.
+
+It is served at two sockets, because gRPC does not say who calls: one for those who may ask, where all that changes
+something is refused, and one for those who may do both.
+"""
 
 from __future__ import annotations
 
-import grp
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +18,15 @@ import grpc
 from traceloop_daemon.errors import AlreadyRecorded, AmbiguousTrace, NoSuchTrace, RegistrationError
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.registry import State, Trace
+from traceloop_daemon.sockets import CONTROL, QUERIES, private, share
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
-GROUP: Final = "traceloop"
 _CHUNK_BYTES: Final = 256 << 10
 _THREADS: Final = 8
+_CONTROL_THREADS: Final = 2
+_ASKING: Final = frozenset(("List", "Get", "Snapshot"))
+"""The methods that change nothing. Whatever else there is or will be, root alone may call."""
 
 _STATUS: Final = {
     NoSuchTrace: grpc.StatusCode.NOT_FOUND,
@@ -104,19 +109,30 @@ def _statuses(context: grpc.ServicerContext) -> Iterator[None]:
         context.abort(code, str(error))
 
 
-def serve(recorder: Recorder, path: Path) -> grpc.Server:
-    """Serves at a socket for root and the group traceloop, where there is one, until the server is stopped."""
-    server = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"))
-    pb_grpc.add_RecorderServicer_to_server(RecorderService(recorder), server)  # type: ignore[no-untyped-call]
-    before = os.umask(0o177)
-    try:
-        server.add_insecure_port(f"unix:{path}")
-    finally:
-        os.umask(before)
-    try:
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
-        path.chmod(0o660)
-    except KeyError:  # no such group: root alone
-        pass
-    server.start()
-    return server
+class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler], call: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        method = call.method.rpartition("/")[2]
+        if method in _ASKING:
+            return continuation(call)
+
+        def refuse(_request: object, context: grpc.ServicerContext) -> None:
+            text = f"{method} is for root alone: members of the group traceloop may only ask; run this as root"
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, text)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def serve(recorder: Recorder, runtime_dir: Path) -> list[grpc.Server]:
+    """Serves at QUERIES and CONTROL in `runtime_dir`, until the servers are stopped."""
+    asking = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_AskingOnly()])
+    control = grpc.server(ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"))
+    for server, name in ((asking, QUERIES), (control, CONTROL)):
+        pb_grpc.add_RecorderServicer_to_server(RecorderService(recorder), server)  # type: ignore[no-untyped-call]
+        with private():
+            server.add_insecure_port(f"unix:{runtime_dir / name}")
+    share(runtime_dir / QUERIES)
+    for server in (asking, control):
+        server.start()
+    return [asking, control]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may use the daemon's sockets: the modes they have from their first moment on."""
+
+from __future__ import annotations
+
+import grp
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+GROUP: Final = "traceloop"
+QUERIES: Final = "traceloop.sock"
+"""For root and GROUP: what only asks."""
+CONTROL: Final = "control.sock"
+"""For root and the daemon's own user: what changes what is recorded or kept, too."""
+HOOKS: Final = "hook.sock"
+"""For root: runtimes register containers."""
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Sockets and files that are made in the block are their owner's alone (and root's)."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def share(path: Path) -> None:
+    """Lets the members of GROUP use a private socket. On a machine without that group it stays private."""
+    try:
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+    except KeyError:
+        return
+    path.chmod(0o660)  # last: until here it was no one else's, whatever its group
