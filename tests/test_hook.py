@@ -61,9 +61,9 @@ def assert_harmless(outcome: Outcome, *, says: str) -> None:
 
 
 class Server:
-    """A daemon of one connection, whose behaviour is the test's."""
+    """A daemon for one connection after the other, each of which is treated as the test says."""
 
-    def __init__(self, path: Path, behave: Behaviour) -> None:
+    def __init__(self, path: Path, behave: tuple[Behaviour, ...]) -> None:
         self.path = str(path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.path)
@@ -73,22 +73,27 @@ class Server:
         self._thread.start()
 
     def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            self._behave(connection)
+        for behave in self._behave:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # no more came
+                return
+            with connection:
+                behave(connection)
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=30)
         self._listener.close()
         assert not self._thread.is_alive()
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Behaviour], str]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Starts a Server; returns its socket's path."""
     servers: list[Server] = []
 
-    def start(behave: Behaviour) -> str:
+    def start(*behave: Behaviour) -> str:
         servers.append(Server(tmp_path / f"{len(servers)}.sock", behave))
         return servers[-1].path
 
@@ -136,17 +141,30 @@ def test_the_reason_of_a_daemon_that_refuses_before_it_has_read_all(serve) -> No
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"ok", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\xff\0" * 2048],
-    ids=["none", "unfinished", "http", "noise"],
+    [b"ok", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\xff\0" * 2048],
+    ids=["unfinished", "http", "noise"],
 )
 def test_an_answer_that_is_not_the_daemons(serve, answer: bytes) -> None:
     outcome = run_hook("start", "--socket", serve(Recorder(answer)))
     assert_harmless(outcome, says=f"gave no answer of traceloopd's, but {answer[:64]!r}")
 
 
-def test_a_daemon_that_closes_at_once(serve) -> None:
-    path = serve(lambda _: None)
-    assert_harmless(run_hook("start", "--socket", path, state=LONG_STATE), says=path)
+@pytest.mark.parametrize("state", [STATE, LONG_STATE], ids=["small", "10 MB"])
+def test_a_daemon_that_ends_before_it_has_answered_is_followed_by_another(serve, state: bytes) -> None:
+    def dies(connection: socket.socket) -> None:
+        connection.recv(10)
+
+    daemon = Recorder(b"ok\n")
+    outcome = run_hook("start", "--socket", serve(dies, daemon), state=state)
+    assert outcome[:2] == (0, "")
+    assert daemon.seen == [b"start\n" + state[: MIB + 1]]
+
+
+def test_a_daemon_that_closes_again_and_again(serve) -> None:
+    path = serve(*[lambda _: None] * 1000)
+    outcome = run_hook("start", "--socket", path, "--deadline", str(DEADLINE_S))
+    assert_harmless(outcome, says=f"gave up after {DEADLINE_S:g} s while ")
+    assert path in outcome.stderr
 
 
 @pytest.mark.parametrize("state", [STATE, LONG_STATE], ids=["small", "10 MB"])
