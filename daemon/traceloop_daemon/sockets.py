@@ -32,7 +32,9 @@ def private() -> Iterator[None]:
 def share(path: Path) -> None:
     """Lets the members of GROUP use a private socket. On a machine without that group it stays private."""
     try:
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        gid = grp.getgrnam(GROUP).gr_gid
     except KeyError:
         return
+    if path.stat().st_gid != gid:  # under our unit it is so already, and chown(2) is not allowed there
+        os.chown(path, -1, gid)
     path.chmod(0o660)  # last: until here it was no one else's, whatever its group

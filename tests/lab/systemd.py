@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,8 +107,14 @@ class Systemd:
         lines = self.run("journalctl", "--no-pager", "--all", "--output=json", *words).stdout.splitlines()
         return [json.loads(line) for line in lines]
 
+    @staticmethod
+    def since_now() -> str:
+        """What limits a search of the journal to what is written from now on."""
+        # Not a cursor: with other words besides, journalctl 252 skips the first entry that fits.
+        return f"--since=@{time.time():.6f}"
+
     def wait_for_journal(self, *words: str, timeout_s: float = 30) -> dict[str, Any]:
-        """The first entry that fits, from the boot on, as soon as it is written."""
+        """The first entry that fits, as soon as it is written; without `since_now`, from the boot on."""
         command = ["journalctl", "--follow", "--no-tail", "--all", "--output=json", *words]
         with self.start(*command) as follower:
             try:
@@ -117,6 +124,15 @@ class Systemd:
             finally:
                 follower.kill()
 
+    def outer_pid(self, pid: int) -> int:
+        """How this machine calls a process of the lab's."""
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):  # it has ended
+                line = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:"))
+                if line.split()[2:] == [str(pid)] and self._is_inside(status.parent):
+                    return int(line.split()[1])
+        raise AssertionError(f"no process {pid} in the lab")
+
     def unit(self, name: str) -> Mapping[str, str]:
         """All that `systemctl show` knows of a unit."""
         lines = self.run("systemctl", "show", name).stdout.splitlines()
@@ -125,6 +141,9 @@ class Systemd:
     def log(self) -> str:
         """The end of the journal as text, for messages of tests."""
         return self.run("journalctl", "--no-pager", "--lines=100", check=False).stdout
+
+    def _is_inside(self, process: Path) -> bool:
+        return (process / "ns/pid").readlink() == Path(f"/proc/{self.pid}/ns/pid").readlink()
 
     def _command(self, words: tuple[str | Path, ...], user: str) -> list[str | Path]:
         # It is in a cgroup that ends with the lab, and ends itself when it is not waited for any more.
