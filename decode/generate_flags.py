@@ -2,6 +2,8 @@
 # ruff: noqa: INP001 - a script
 """Writes `traceloop_decode/tables/flags.py`, names of numbers, from `flag_tables`. A developer runs it: `make tables`.
 
+What is another on arm64 stands in `flags_aarch64.py`, by the same names: only the tables that differ.
+
 It asks a C compiler for the values, over the headers in PyPI's `ziglang` (kept in `build/`): UAPI headers of a recent
 Linux first, and glibc's for what the kernel does not export (AF_, SOCK_, MSG_, SOL_). Names that these headers lack are
 printed and left out. ``--values PREFIX`` prints what is known of a prefix instead, to see what there is.
@@ -25,10 +27,10 @@ from pathlib import Path
 from flag_tables import Table
 from generate_tables import ROOT, ZIGLANG
 
-OUTPUT = ROOT / "decode/traceloop_decode/tables/flags.py"
+OUTPUT = ROOT / "decode/traceloop_decode/tables"
 FAMILIES = ("files", "process", "signals", "network")
-KERNEL = ("x86-linux-any", "any-linux-any")
-LIBC = ("x86-linux-gnu", "generic-glibc")
+ARCHES = ("x86", "aarch64")
+SHARED = ("any-linux-any", "generic-glibc")
 # ziglang's glibc headers serve many versions, and ask which.
 COMPILER = ("gcc", "-nostdinc", "-D_GNU_SOURCE", "-D__GLIBC_MINOR__=41", "-w", "-x", "c")
 
@@ -36,6 +38,22 @@ _INCLUDE = re.compile(r"^#\s*include <(.*)>", re.MULTILINE)
 _MARKER = re.compile(r'# \d+ "(.*)"')
 _DEFINE = re.compile(r"#define (\w+) (.+)")
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d\w*|[{}(),;=]|\"(?:\\.|[^\"\\])*\"")
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The headers of an architecture: the directories that compilers look into, for the kernel's and for glibc's."""
+
+    store: Path
+    arch: str
+
+    @property
+    def kernel(self) -> tuple[Path, Path]:
+        return self.store / f"{self.arch}-linux-any", self.store / SHARED[0]
+
+    @property
+    def libc(self) -> tuple[Path, Path]:
+        return self.store / f"{self.arch}-linux-gnu", self.store / SHARED[1]
 
 
 @dataclass(frozen=True)
@@ -53,7 +71,7 @@ class Source:
 def _headers() -> Path:
     """The trees of headers out of the wheel, unpacked once."""
     store = ROOT / "build/ziglang"
-    trees = store / f"include-{ZIGLANG.partition('==')[2]}"
+    trees = store / f"include-{ZIGLANG.partition('==')[2]}-{'-'.join(ARCHES)}"
     if not trees.exists():
         pattern = f"{ZIGLANG.replace('==', '-')}-*.whl"
         if not list(store.glob(pattern)):
@@ -64,7 +82,9 @@ def _headers() -> Path:
         with zipfile.ZipFile(wheel) as bundle:
             for name in bundle.namelist():
                 _, found, path = name.partition("lib/libc/include/")
-                if found and path.startswith((*KERNEL, *LIBC)):
+                if found and path.startswith(
+                    (*SHARED, *(f"{arch}-linux-{of}/" for arch in ARCHES for of in ("any", "gnu")))
+                ):
                     (unpacked / path).parent.mkdir(parents=True, exist_ok=True)
                     (unpacked / path).write_bytes(bundle.read(name))
         try:
@@ -91,11 +111,11 @@ def _tables() -> dict[str, dict[str, Table]]:
     return families
 
 
-def _needs_libc(header: str, trees: Path) -> bool:
+def _needs_libc(header: str, trees: Trees) -> bool:
     """Whether a header is glibc's, or a kernel's that includes one of them at last."""
     seen, ahead = {"stddef.h"}, [header]  # stddef.h is the compiler's
     while ahead:
-        path = next((trees / tree / ahead[-1] for tree in KERNEL if (trees / tree / ahead[-1]).exists()), None)
+        path = next((tree / ahead[-1] for tree in trees.kernel if (tree / ahead[-1]).exists()), None)
         if path is None:
             return True
         seen.add(ahead.pop())
@@ -141,9 +161,9 @@ def _scan(text: str) -> dict[str, list[str]]:
     return {header: list(names) for header, names in found.items()}
 
 
-def _source(trees: Path, order: tuple[str, ...], headers: list[str]) -> Source:
+def _source(order: tuple[Path, ...], headers: list[str]) -> Source:
     compilers = subprocess.run(("gcc", "-print-file-name=include"), capture_output=True, text=True, check=True)
-    include = [part for tree in order for part in ("-isystem", str(trees / tree))]
+    include = [part for tree in order for part in ("-isystem", str(tree))]
     include += ["-isystem", compilers.stdout.strip()]
     include += [part for header in ("stddef.h", *headers) for part in ("-include", header)]
     done = _compile([*include, "-E", "-dD"], "")
@@ -208,34 +228,40 @@ def _line(name: str, table: Table, entries: list[tuple[int, str]]) -> str:
     return f'    "{name}": ("{table.unknown}", ({pairs}{only})),\n'
 
 
-def _write(text: str) -> None:
+def _write(path: Path, text: str) -> None:
     """Whole or not at all: several may run this at once."""
-    handle, temporary = tempfile.mkstemp(dir=OUTPUT.parent, suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=OUTPUT, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
         file.write(text)
     Path(temporary).chmod(0o644)
-    Path(temporary).replace(OUTPUT)
+    Path(temporary).replace(path)
 
 
-def _sources(trees: Path, families: dict[str, dict[str, Table]]) -> list[Source]:
+def _sources(trees: Trees, families: dict[str, dict[str, Table]]) -> list[Source]:
     """The kernel's headers, then glibc's with those of the kernel's that need them: together they would conflict."""
     headers = dict.fromkeys(each for tables in families.values() for t in tables.values() for each in t.headers.split())
-    if absent := [each for each in headers if not any((trees / tree / each).exists() for tree in KERNEL + LIBC)]:
+    absent = [each for each in headers if not any((tree / each).exists() for tree in trees.kernel + trees.libc)]
+    if absent and trees.arch == ARCHES[0]:
         sys.exit(f"no such headers: {' '.join(absent)}")
+    for each in absent:  # it is of x86 alone
+        del headers[each]
     # glibc's bits/ come by their public headers alone.
     libc = [each for each in headers if _needs_libc(each, trees) and not each.startswith("bits/")]
     kernel = [each for each in headers if not _needs_libc(each, trees)]
-    return [_source(trees, KERNEL + LIBC, kernel), _source(trees, LIBC + KERNEL, libc)]
+    return [_source(trees.kernel + trees.libc, kernel), _source(trees.libc + trees.kernel, libc)]
 
 
-def _values(families: dict[str, dict[str, Table]], sources: list[Source]) -> dict[str, tuple[int, int]]:
-    """Name -> (value, size in bytes), of all names that a header has; of the kernel's, if both have one."""
+def _values(families: dict[str, dict[str, Table]], sources: list[Source], *, tell: bool) -> dict[str, tuple[int, int]]:
+    """Name -> (value, size in bytes), of all names that a header has; of the kernel's, if both have one.
+
+    tell: print what they lack.
+    """
     wanted: list[dict[str, str]] = [{} for _ in sources]
     known = [source.knows() for source in sources]
     for family, tables in families.items():
         for name, table in tables.items():
             owner, names, lacking = f"flag_tables/{family}.py: {name}", _names(table, sources), []
-            if not names:
+            if tell and not names:
                 print(f"{owner}: no name matches")
             for each in (each for each in names if "=" not in each):
                 place = next((i for i, defined in enumerate(known) if each in defined), None)
@@ -243,7 +269,7 @@ def _values(families: dict[str, dict[str, Table]], sources: list[Source]) -> dic
                     lacking.append(each)
                 else:
                     wanted[place].setdefault(each, owner)
-            if lacking:
+            if tell and lacking:
                 print(f"{owner}: the headers lack {' '.join(lacking)}")
     values: dict[str, tuple[int, int]] = {}
     for source, names_of in zip(sources, wanted, strict=True):
@@ -251,33 +277,54 @@ def _values(families: dict[str, dict[str, Table]], sources: list[Source]) -> dic
     return values
 
 
+def _lines(families: dict[str, dict[str, Table]], sources: list[Source], *, tell: bool) -> dict[str, dict[str, str]]:
+    """Family -> table -> its line."""
+    values = _values(families, sources, tell=tell)
+    return {
+        family: {
+            name: _line(name, table, _entries(table, _names(table, sources), values)) for name, table in tables.items()
+        }
+        for family, tables in families.items()
+    }
+
+
+def _tables_file(name: str, title: str, variable: str, lines: list[str]) -> None:
+    _write(
+        OUTPUT / name,
+        f'# SPDX-License-Identifier: Apache-2.0\n# ruff: noqa: E501\n"""{title}.\n\n'
+        'Made by decode/generate_flags.py from decode/flag_tables: `make tables`.\n"""\n\n'
+        "# fmt: off\n"
+        f"{variable}: dict[str, tuple[str, tuple[tuple[int, str], ...]]] = {{\n" + "".join(lines) + "}\n",
+    )
+    count = sum(not line.lstrip().startswith("#") for line in lines)
+    print(f"{(OUTPUT / name).relative_to(ROOT)}: {count} tables")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the decoder's table of flags anew.")
     parser.add_argument("--values", metavar="PREFIX", help="print the names that begin so, with their headers")
     prefix: str | None = parser.parse_args().values
-    trees, families = _headers(), _tables()
-    sources = _sources(trees, families)
+    store, families = _headers(), _tables()
+    first, *others = (Trees(store, arch) for arch in ARCHES)
+    sources = _sources(first, families)
     if prefix:
         for path, names in ((path, names) for source in sources for path, names in source.names.items()):
             if chosen := [name for name in names if name.startswith(prefix)]:
-                print(f"{path.removeprefix(str(trees))}: {' '.join(chosen)}")
+                print(f"{path.removeprefix(str(store))}: {' '.join(chosen)}")
         return
 
-    values = _values(families, sources)
-    version = re.search(r"LINUX_VERSION_CODE (\d+)", (trees / KERNEL[1] / "linux/version.h").read_text())
+    version = re.search(r"LINUX_VERSION_CODE (\d+)", (first.kernel[1] / "linux/version.h").read_text())
     code = int(version[1]) if version else sys.exit("linux/version.h names no version")
-    lines = []
-    for family, tables in families.items():
-        lines.append(f"    # {family}\n")
-        lines += [_line(name, table, _entries(table, _names(table, sources), values)) for name, table in tables.items()]
-    _write(
-        "# SPDX-License-Identifier: Apache-2.0\n# ruff: noqa: E501\n"
-        f'"""Names of numbers: UAPI headers of Linux {code >> 16}.{code >> 8 & 0xFF}, and glibc\'s for the rest.\n\n'
-        'Made by decode/generate_flags.py from decode/flag_tables: `make tables`.\n"""\n\n'
-        "# fmt: off\n"
-        "TABLES: dict[str, tuple[str, tuple[tuple[int, str], ...]]] = {\n" + "".join(lines) + "}\n"
-    )
-    print(f"{OUTPUT.relative_to(ROOT)}: {len(lines) - len(families)} tables")
+    source = f"UAPI headers of Linux {code >> 16}.{code >> 8 & 0xFF}, and glibc's for the rest"
+    found = _lines(families, sources, tell=True)
+    lines = [text for family, its in found.items() for text in (f"    # {family}\n", *its.values())]
+    _tables_file("flags.py", f"Names of numbers: {source}", "TABLES", lines)
+    for trees in others:
+        theirs = _lines(families, _sources(trees, families), tell=False)
+        lines = [text for family, its in theirs.items() for name, text in its.items() if text != found[family][name]]
+        _tables_file(
+            f"flags_{trees.arch}.py", f"Names of numbers where {trees.arch} has others: {source}", "TABLES", lines
+        )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 """Writes `traceloop_decode/tables/`: the system calls, errors and signals of Linux. A developer runs it: `make tables`.
 
 It needs pip with a package index (PyPI's `ziglang` bundles the UAPI headers of a recent Linux; about 100 MB, kept in
-`build/`), or ``--headers /usr/include`` (Debian's linux-libc-dev), and a mounted tracefs, so root:
+`build/`), or ``--headers /usr/include`` (Debian's linux-libc-dev, which has x86's alone: arm64's tables stay as they
+are then), and a mounted tracefs, so root on x86-64:
 
-* numbers come from asm/unistd_64.h and asm/unistd_32.h, errors from asm-generic/errno*.h, signals from asm/signal.h;
+* numbers come from asm/unistd_64.h and asm/unistd_32.h; arm64's from its asm/unistd_64.h and, for 32-bit programs,
+  from arm's asm/unistd-eabi.h; errors from asm-generic/errno*.h, signals from asm/signal.h;
 * names and C types of arguments come from the running kernel's tracefs, events/syscalls/sys_enter_*/format;
 * what tracefs lacks (calls of other configurations and of other kernels, 32-bit variants) stands below, by hand;
 * messages of errors are glibc's.
@@ -20,10 +22,10 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "decode/traceloop_decode/tables"
@@ -134,9 +136,35 @@ profil(?)
 idle(?)
 """
 
+# Calls that arm64 has with other arguments than x86-64 (CONFIG_CLONE_BACKWARDS of kernel/fork.c).
+ARM64 = """
+clone(unsigned long clone_flags, unsigned long newsp, int *parent_tidptr, unsigned long tls, int *child_tidptr)
+"""
 
-def _zig_headers() -> Callable[[str], str]:
-    """A reader of the headers in PyPI's ziglang, by their names under include/."""
+# 32-bit arm calls that i386 lacks, or has with other arguments: the EABI passes a 64-bit number in an even register and
+# the one behind it (arch/arm64/kernel/sys32.c), so some have a register between that means nothing.
+ARM = """
+pread64(unsigned int fd, char *ubuf, u32 count, u32 pad, u32 poslo, u32 poshi)
+pwrite64(unsigned int fd, const char *ubuf, u32 count, u32 pad, u32 poslo, u32 poshi)
+truncate64(const char *filename, u32 pad, unsigned long offset_low, unsigned long offset_high)
+ftruncate64(unsigned int fd, u32 pad, unsigned long offset_low, unsigned long offset_high)
+readahead(int fd, u32 pad, unsigned int off_lo, unsigned int off_hi, size_t count)
+arm_fadvise64_64(int fd, int advice, u32 offset_low, u32 offset_high, u32 len_low, u32 len_high)
+arm_sync_file_range(int fd, unsigned int flags, u32 off_low, u32 off_hi, u32 n_low, u32 n_hi)
+pciconfig_iobase(long which, unsigned long bus, unsigned long devfn)
+pciconfig_read(unsigned long bus, unsigned long dfn, unsigned long off, unsigned long len, void *buf)
+pciconfig_write(unsigned long bus, unsigned long dfn, unsigned long off, unsigned long len, void *buf)
+recv(int fd, void *ubuf, size_t size, unsigned int flags)
+send(int fd, void *buff, size_t len, unsigned int flags)
+"""
+
+
+Headers: TypeAlias = "Callable[[str], str]"
+"""Reads a header by its name under include/."""
+
+
+def _zig_headers(*arches: str) -> list[Headers]:
+    """The headers in PyPI's ziglang, of each architecture."""
     store = ROOT / "build/ziglang"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(store), ZIGLANG]
     if subprocess.run(pip, check=False).returncode:
@@ -145,14 +173,17 @@ def _zig_headers() -> Callable[[str], str]:
     bundle = zipfile.ZipFile(wheel)
     names = set(bundle.namelist())
 
-    def read(name: str) -> str:
-        places = (f"ziglang/lib/libc/include/{tree}/{name}" for tree in ("x86-linux-any", "any-linux-any"))
-        return bundle.read(next(place for place in places if place in names)).decode()
+    def of(arch: str) -> Headers:
+        def read(name: str) -> str:
+            places = (f"ziglang/lib/libc/include/{tree}/{name}" for tree in (f"{arch}-linux-any", "any-linux-any"))
+            return bundle.read(next(place for place in places if place in names)).decode()
 
-    return read
+        return read
+
+    return [of(arch) for arch in arches]
 
 
-def _system_headers(include: Path) -> Callable[[str], str]:
+def _system_headers(include: Path) -> Headers:
     def read(name: str) -> str:
         places = (include / "x86_64-linux-gnu" / name, include / name)
         return next((place for place in places if place.exists()), places[-1]).read_text()
@@ -161,8 +192,9 @@ def _system_headers(include: Path) -> Callable[[str], str]:
 
 
 def _defines(header: str, prefix: str) -> dict[str, int]:
-    """``#define prefixNAME number`` of a header, in its order."""
-    found = re.findall(rf"^#define\s+{prefix}(\w+)\s+(\d+)\b", header, re.MULTILINE)
+    """``#define prefixNAME number``, or ``(__NR_SYSCALL_BASE + number)``, of a header, in its order."""
+    number = r"(?:\(__NR_SYSCALL_BASE \+ )?(\d+)\b"
+    found = re.findall(rf"^#define\s+{prefix}(\w+)\s+{number}", header, re.MULTILINE)
     return {name: int(number) for name, number in found}
 
 
@@ -184,11 +216,20 @@ def _by_hand(text: str) -> dict[str, str]:
     return dict(re.findall(r"^(\w+)\((.*)\)$", text, re.MULTILINE))
 
 
-def _i386_params(name: str, known: dict[str, str], by_hand: dict[str, str]) -> str | None:
+def _compat_params(name: str, known: dict[str, str], by_hand: dict[str, str]) -> str | None:
     """Arguments of a 32-bit call: its own, or those of the 64-bit call that getuid32 or futex_time64 is."""
     if name in by_hand:
         return by_hand[name]
     return known.get(name, known.get(re.sub(r"(_time64|32|64)$", "", name)))
+
+
+def _write_calls(
+    name: str, called: str, source: str, numbers: dict[str, int], params: Mapping[str, str | None]
+) -> None:
+    if unknown := [call for call in numbers if params.get(call) is None]:
+        sys.exit(f"the arguments of {called} calls are not known: {' '.join(unknown)}; add them to the lists by hand")
+    lines = [f'{number}: "{call}({params[call]})"' for call, number in numbers.items()]
+    _write(f"{name}.py", "CALLS", "str", f"The {called} calls: {source}", lines)
 
 
 def _write(name: str, variable: str, kind: str, source: str, lines: list[str]) -> None:
@@ -206,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the decoder's tables anew.")
     parser.add_argument("--headers", type=Path, metavar="DIR", help="the system's UAPI headers instead of ziglang's")
     chosen: Path | None = parser.parse_args().headers
-    read = _system_headers(chosen) if chosen else _zig_headers()
+    read, *others = [_system_headers(chosen)] if chosen else _zig_headers("x86", "aarch64", "arm")
 
     version = _defines(read("linux/version.h"), "LINUX_VERSION_")
     headers = f"of Linux {version['CODE'] >> 16}.{version['CODE'] >> 8 & 0xFF}"
@@ -214,18 +255,19 @@ def main() -> None:
 
     known = _by_hand(X86_64) | _kernel_prototypes()
     numbers = _defines(read("asm/unistd_64.h"), "__NR_")
-    if unknown := [name for name in numbers if name not in known]:
-        sys.exit(f"this kernel's tracefs lacks the arguments of: {' '.join(unknown)}; add them to X86_64")
-    lines = [f'{number}: "{name}({known[name]})"' for name, number in numbers.items()]
-    _write("x86_64.py", "CALLS", "str", f"The x86-64 calls: asm/unistd_64.h {headers}, {running}", lines)
-
+    _write_calls("x86_64", "x86-64", f"asm/unistd_64.h {headers}, {running}", numbers, known)
     by_hand = _by_hand(I386)
     compat = _defines(read("asm/unistd_32.h"), "__NR_")
-    params = {name: _i386_params(name, known, by_hand) for name in compat}
-    if unknown := [name for name, text in params.items() if text is None]:
-        sys.exit(f"the arguments of 32-bit calls are not known: {' '.join(unknown)}; add them to I386")
-    lines = [f'{number}: "{name}({params[name]})"' for name, number in compat.items()]
-    _write("i386.py", "CALLS", "str", f"The 32-bit calls: asm/unistd_32.h {headers}, {running}", lines)
+    params = {name: _compat_params(name, known, by_hand) for name in compat}
+    _write_calls("i386", "32-bit", f"asm/unistd_32.h {headers}, {running}", compat, params)
+    if others:
+        arm64, arm = others
+        numbers = _defines(arm64("asm/unistd_64.h"), "__NR_")
+        _write_calls("aarch64", "arm64", f"asm/unistd_64.h {headers}, {running}", numbers, known | _by_hand(ARM64))
+        by_hand |= _by_hand(ARM)
+        compat = _defines(arm("asm/unistd-eabi.h"), "__NR_")
+        params = {name: _compat_params(name, known, by_hand) for name in compat}
+        _write_calls("arm", "32-bit arm", f"asm/unistd-eabi.h {headers}, {running}", compat, params)
 
     errors = _defines(read("asm-generic/errno-base.h") + read("asm-generic/errno.h"), "(?=E)")
     lines = [f'{number}: ("{name}", "{os.strerror(number)}")' for name, number in errors.items()]

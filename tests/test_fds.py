@@ -37,7 +37,7 @@ from traceloop_decode.fds import FdTable, known
 from traceloop_decode.model import Call, DecodeError, Entered, Event, Item, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import table
+from traceloop_decode.syscalls import X86_64, table
 from traceloop_decode.text import strace
 
 NUMBERS = {syscall.name: (number, len(syscall.params)) for number, syscall in table(compat=False).items()}
@@ -72,7 +72,21 @@ class Trace:
         }
         registers += [0] * (count - len(registers))
         return Call(
-            *(self.now_ns, 0, pid, tid, comm, False, number, name, tuple(registers), items, result, self.now_ns + 5, 0),
+            *(
+                self.now_ns,
+                0,
+                pid,
+                tid,
+                comm,
+                X86_64,
+                number,
+                name,
+                tuple(registers),
+                items,
+                result,
+                self.now_ns + 5,
+                0,
+            ),
             end_comm=comm,
         )
 
@@ -84,7 +98,7 @@ class Trace:
     def child(self, tid: int, comm: str = "a", name: str = "fork") -> None:
         """A new process's first event."""
         self.now_ns += 10
-        begun = (self.now_ns, 0, tid, tid, comm, False, NUMBERS[name][0], name, (), {}, 0, self.now_ns, 0, comm)
+        begun = (self.now_ns, 0, tid, tid, comm, X86_64, NUMBERS[name][0], name, (), {}, 0, self.now_ns, 0, comm)
         self.table.observe(Returned(Call(*begun, entry_lost=True)))
 
     def open(self, path: bytes, fd: int, flags: int = 0, **thread: int) -> str:
@@ -372,7 +386,7 @@ def test_any_events_at_all(drawn: list[Any]) -> None:
     found: list[Event] = []
     for now_ns, (name, registers, data, result, pid, tid, wrap, entry_lost) in enumerate(drawn):
         items = {n: (Item(0, 1, piece, len(piece), False, False, bool(n % 2)),) for n, piece in data.items()}  # noqa: FBT003
-        begun = (now_ns, 0, pid, tid, "a", False, NUMBERS[name][0], name, tuple(registers), items)
+        begun = (now_ns, 0, pid, tid, "a", X86_64, NUMBERS[name][0], name, tuple(registers), items)
         call = Call(*begun, result, now_ns, 0, "a", entry_lost=entry_lost)
         found.append(call if wrap is None else wrap(call))
     start = OpenFiles(2, 4, {1: Process(None, None, {3: (b"/f", False)})})

@@ -13,7 +13,7 @@ from traceloop_decode import layout
 from traceloop_decode.model import Call, Entered, Event, Item, Returned, Signal, TaskExit
 from traceloop_decode.printers.view import Options
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import table
+from traceloop_decode.syscalls import ABIS, Abi
 from traceloop_decode.text import jsonl, short, strace
 from traceloop_decode.variants import selectors
 
@@ -61,8 +61,8 @@ def item(chance: Random) -> Item:
     return Item(chance.choice((0, 0, 1, 2, 15, 30, 31)), chance.choice(KINDS), read, size, more, fault, out)
 
 
-def call(chance: Random, nr: int, name: str, count: int, *, compat: bool) -> Call:
-    names = tuple(selectors(name))
+def call(chance: Random, nr: int, name: str, count: int, abi: Abi) -> Call:
+    names = tuple(selectors(name, abi))
     registers = tuple(
         number(chance, names) for _ in range(chance.choice((count, count, count, REGISTERS, max(count - 1, 0), 0)))
     )
@@ -72,14 +72,12 @@ def call(chance: Random, nr: int, name: str, count: int, *, compat: bool) -> Cal
         if chance.random() < 0.6
     }
     result = chance.choice(RESULTS) if chance.random() < 0.7 else chance.randrange(300)
-    return Call(
-        5, 0, 7, 7, "total", compat, nr, name, registers, items, result, 6, 1, "total", entry_lost=not registers
-    )
+    return Call(5, 0, 7, 7, "total", abi, nr, name, registers, items, result, 6, 1, "total", entry_lost=not registers)
 
 
-def events(chance: Random, nr: int, name: str, count: int, *, compat: bool) -> Iterator[Event]:
+def events(chance: Random, nr: int, name: str, count: int, abi: Abi) -> Iterator[Event]:
     for _ in range(ROUNDS):
-        made = call(chance, nr, name, count, compat=compat)
+        made = call(chance, nr, name, count, abi)
         yield made
         yield Entered(made._replace(result=None, end_ns=None))
         yield Returned(made)
@@ -97,13 +95,13 @@ def assert_printed(found: list[Event]) -> None:
         assert line.isprintable(), line
 
 
-@pytest.mark.parametrize("compat", [False, True], ids=["x86_64", "i386"])
-def test_every_call(*, compat: bool) -> None:
-    calls = {nr: (syscall.name, len(syscall.params)) for nr, syscall in table(compat).items()}
+@pytest.mark.parametrize("abi", ABIS, ids=lambda abi: f"{abi.arch}-{64 >> abi.compat}")
+def test_every_call(abi: Abi) -> None:
+    calls = {nr: (syscall.name, len(syscall.params)) for nr, syscall in abi.table().items()}
     calls[9999] = ("syscall_0x270f", REGISTERS)
     for nr, (name, count) in calls.items():
         try:
-            assert_printed(list(events(Random(f"{name} {compat}"), nr, name, count, compat=compat)))
+            assert_printed(list(events(Random(f"{name} {abi.arch} {abi.compat}"), nr, name, count, abi)))
         except Exception as error:
             error.add_note(f"of {name}")
             raise

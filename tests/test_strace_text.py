@@ -10,7 +10,7 @@ import pytest
 from traceloop_decode import layout
 from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import table
+from traceloop_decode.syscalls import X86_64, table
 from traceloop_decode.text import strace
 
 SNAPSHOT = Snapshot("x86_64", 1, 1 << 20, 1 << 14, 2, 0, 0, 0, (), b"")
@@ -20,7 +20,7 @@ PATH = {0: (Item(0, layout.KIND_STRING, b"/bin/true", 9, more=False, fault=False
 
 
 def call(tid: int, name: str, *registers: int, result: int | None = None, pid: int = 100, **more) -> Call:
-    begun = (1, 0, pid, tid, "sh", False)
+    begun = (1, 0, pid, tid, "sh", X86_64)
     made = Call(*begun, NUMBERS[name], name, registers, more.pop("items", {}), result, **more)
     return made if result is None else made._replace(end_ns=2, end_cpu=0, end_comm="sh")
 

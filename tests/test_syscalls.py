@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from traceloop_decode import layout, syscalls
+from traceloop_decode import layout
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import Param, Syscall
+from traceloop_decode.syscalls import AARCH64, ABIS, ARM, I386, X86_64, Param, Syscall
 
 
 def written(call):
@@ -41,10 +41,10 @@ def written(call):
     ],
 )
 def test_known_calls(number, prototype):
-    call = syscalls.lookup(number, compat=False)
+    call = X86_64.lookup(number)
     assert written(call) == prototype
     assert call.known
-    assert syscalls.call_name(number, compat=False) == prototype.partition("(")[0]
+    assert X86_64.call_name(number) == prototype.partition("(")[0]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_known_calls(number, prototype):
     ],
 )
 def test_known_32_bit_calls(number, prototype):
-    call = syscalls.lookup(number, compat=True)
+    call = I386.lookup(number)
     assert written(call) == prototype
     assert call.known
 
@@ -75,25 +75,25 @@ def test_known_32_bit_calls(number, prototype):
 def test_a_parameter_is_its_type_and_its_name():
     call = Syscall("listns", (Param("req", "const struct ns_id_req *"), Param("ns_ids", "u64 *"),
                               Param("nr_ns_ids", "size_t"), Param("flags", "unsigned int")))  # fmt: skip
-    assert syscalls.lookup(470, compat=False) == call
-    assert syscalls.lookup(59, compat=False).params[1] == Param("argv", "const char *const *")
+    assert X86_64.lookup(470) == call
+    assert X86_64.lookup(59).params[1] == Param("argv", "const char *const *")
 
 
 def test_the_same_number_is_another_call_for_a_32_bit_program():
-    assert syscalls.call_name(1, compat=False) == "write"
-    assert syscalls.call_name(1, compat=True) == "exit"
+    assert X86_64.call_name(1) == "write"
+    assert I386.call_name(1) == "exit"
 
 
-@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("abi", ABIS)
 @pytest.mark.parametrize(("number", "name"), [(9999, "syscall_0x270f"), (-1, "syscall_0xffffffffffffffff")])
-def test_a_number_that_is_no_call(number, name, compat):
-    assert syscalls.lookup(number, compat) is None
-    assert syscalls.call_name(number, compat) == name
+def test_a_number_that_is_no_call(number, name, abi):
+    assert abi.lookup(number) is None
+    assert abi.call_name(number) == name
 
 
-@pytest.mark.parametrize("compat", [False, True])
-def test_every_call_is_whole(compat):
-    table = syscalls.table(compat)
+@pytest.mark.parametrize("abi", ABIS)
+def test_every_call_is_whole(abi):
+    table = abi.table()
     assert len({call.name for call in table.values()}) == len(table)
     for number, call in table.items():
         assert 0 <= number < layout.CALLS - 1, "the last row of the kernel's table stands for unknown numbers"
@@ -103,8 +103,8 @@ def test_every_call_is_whole(compat):
 
 
 def test_arguments_are_unknown_only_of_calls_that_never_were():
-    assert all(call.known for call in syscalls.table(compat=False).values())
-    unknown = [call.name for call in syscalls.table(compat=True).values() if not call.known]
+    assert all(call.known for abi in (X86_64, AARCH64, ARM) for call in abi.table().values())
+    unknown = [call.name for call in I386.table().values() if not call.known]
     assert unknown == ["break", "stty", "gtty", "ftime", "prof", "lock", "mpx", "ulimit", "profil", "idle"]
 
 

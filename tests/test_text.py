@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from traceloop_decode import layout
 from traceloop_decode.model import Arg, Call, Entered, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import table
+from traceloop_decode.syscalls import I386, X86_64, table
 from traceloop_decode.text import classic, jsonl, short
 from traceloop_decode.text.values import clock, printable, quote
 
@@ -59,7 +59,7 @@ def call(name, arguments=(), result=None, *, at_ns=0, end_ns=None, cpu=0, tid=10
         pid=more.pop("pid", tid),
         tid=tid,
         comm=comm,
-        compat=more.pop("compat", False),
+        abi=I386 if more.pop("compat", False) else X86_64,
         number=more.pop("number", NUMBERS.get(name, 0)),
         name=name,
         registers=tuple(argument.raw for argument in arguments),

@@ -43,7 +43,12 @@ def _futex_ops() -> str:
 
 TABLES = {
     # memory
-    "prot": Table("PROT_???", _MMAN, "PROT_NONE PROT_READ PROT_WRITE PROT_EXEC PROT_SEM PROT_GROWSDOWN PROT_GROWSUP"),
+    # PROT_BTI and PROT_MTE are arm64's
+    "prot": Table(
+        "PROT_???",
+        _MMAN,
+        "PROT_NONE PROT_READ PROT_WRITE PROT_EXEC PROT_SEM PROT_BTI PROT_MTE PROT_GROWSDOWN PROT_GROWSUP",
+    ),
     "map_type": Table("MAP_???", _MMAN, "MAP_FILE=0 MAP_SHARED MAP_PRIVATE MAP_SHARED_VALIDATE MAP_DROPPABLE"),
     "map_bits": Table(
         "MAP_???",

@@ -20,7 +20,7 @@ Streaming: memory holds the calls in flight, not the trace.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -28,7 +28,7 @@ from traceloop_decode import layout
 from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.ring import Ring
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import call_name
+from traceloop_decode.syscalls import Abi, abis
 
 _NO_NUMBER: Final = -1
 _EXEC: Final = frozenset(("execve", "execveat"))
@@ -42,6 +42,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     """The events of a snapshot in the order of time. Total: damaged bytes give fewer events, and Lost ones."""
     open_calls: dict[int, Call] = {}
     held: Call | None = None  # the last record, if it was an ENTER
+    native, compat = abis(snapshot.arch)
     for record in Ring(snapshot).records():
         if isinstance(record, Lost):
             if held is not None:
@@ -54,10 +55,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             if held is not None:
                 yield Entered(held)
             number, _, registers, items = _parse(kind, nr, body)
-            compat = nr & layout.NR_COMPAT != 0
-            held = open_calls[tid] = Call(
-                ts_ns, cpu, pid, tid, comm, compat, number, _name(number, compat), registers, items
-            )
+            abi = compat if nr & layout.NR_COMPAT else native
+            held = open_calls[tid] = Call(ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
             continue
         if kind == layout.TYPE_EXIT:
             number, result, registers, items = _parse(kind, nr, body)
@@ -72,9 +71,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                     items = {index: _executed(its) for index, its in items.items()}
                 ended = Call(*call[:9], items, result, ts_ns, cpu, comm)
             else:
-                compat = nr & layout.NR_COMPAT != 0
-                name = _name(number, compat)
-                begun = (ts_ns, cpu, pid, tid, comm, compat, number, name, registers, items)
+                abi = compat if nr & layout.NR_COMPAT else native
+                begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
                 ended = Call(*begun, result, ts_ns, cpu, comm, entry_lost=True)
             if held is not None:
                 if call is held:
@@ -99,7 +97,9 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
         yield Entered(held)
 
 
-_name = cache(call_name)
+@lru_cache(maxsize=4096)
+def _name(number: int, abi: Abi) -> str:
+    return abi.call_name(number)
 
 
 def _exec_of_another_thread(open_calls: dict[int, Call], pid: int, tid: int, result: int) -> Call | None:

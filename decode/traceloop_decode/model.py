@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from traceloop_decode.syscalls import lookup
-
 if TYPE_CHECKING:
     from traceloop_decode.fd_names import Known
+    from traceloop_decode.syscalls import Abi
 
 
 class DecodeError(ValueError):
@@ -65,8 +64,9 @@ class Files(NamedTuple):
 class Call(NamedTuple):
     """A system call, as far as it was recorded.
 
-    number: -1 where the kernel no longer knew it. comm, cpu and ts_ns are those at entry (at exit if there is no
-    entry). registers: the arguments, unsigned, 64 bits. items: by the index of their argument.
+    abi: the table that `number` is of. number: -1 where the kernel no longer knew it. comm, cpu and ts_ns are those at
+    entry (at exit if there is no entry). registers: the arguments, unsigned, 64 bits. items: by the index of their
+    argument.
     result: signed 64 bits; None while the call has not returned. end_ns, end_cpu, end_comm: when and where it returned.
     entry_lost: only the exit was recorded; `registers` is then empty, or read at exit (a call that seccomp refused).
     files: what `fds.known` says, where it was asked.
@@ -77,7 +77,7 @@ class Call(NamedTuple):
     pid: int
     tid: int
     comm: str
-    compat: bool
+    abi: Abi
     number: int
     name: str
     registers: tuple[int, ...]
@@ -90,9 +90,14 @@ class Call(NamedTuple):
     files: Files | None = None
 
     @property
+    def compat(self) -> bool:
+        """Is it a 32-bit program's, with a table of its own?"""
+        return self.abi.compat
+
+    @property
     def args(self) -> tuple[Arg, ...]:
         """The arguments with their names and types, as far as the table knows them."""
-        syscall = lookup(self.number, compat=self.compat)
+        syscall = self.abi.lookup(self.number)
         params = syscall.params if syscall is not None else ()
         return tuple(
             Arg(*params[n], raw, self.items.get(n, ()))

@@ -23,7 +23,7 @@ from typing import Final
 
 from traceloop_decode.model import Call, Entered, Event, Returned, Signal, TaskExit
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import lookup, table
+from traceloop_decode.syscalls import ABIS, Abi
 from traceloop_decode.tables.classes import CLASSES
 
 STATUSES: Final = frozenset(("successful", "failed", "unfinished", "unavailable", "detached"))
@@ -119,7 +119,7 @@ def _named(word: str) -> set[tuple[str, bool]]:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(call.name for compat in (False, True) for call in table(compat).values())
+    return frozenset(call.name for abi in ABIS for call in abi.table().values())
 
 
 def selected(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
@@ -198,7 +198,7 @@ class _Paths:
     def names(self, call: Call) -> bool:
         """Does the call name one of the paths, or a descriptor of theirs? Learns from what it returned."""
         fds = self._fds.get(call.pid, _NO_FDS)
-        places = _fd_places(call.number, call.compat) if fds else ()
+        places = _fd_places(call.number, call.abi) if fds else ()
         named = any(item.data in self._paths for items in call.items.values() for item in items) or any(
             call.registers[n] & _INT in fds for n in places if n < len(call.registers)
         )
@@ -211,7 +211,7 @@ class _Paths:
 
 
 @cache
-def _fd_places(number: int, compat: bool) -> tuple[int, ...]:  # noqa: FBT001
-    syscall = lookup(number, compat)
+def _fd_places(number: int, abi: Abi) -> tuple[int, ...]:
+    syscall = abi.lookup(number)
     params = syscall.params if syscall is not None else ()
     return tuple(n for n, param in enumerate(params) if _IS_FD.search(param.name))

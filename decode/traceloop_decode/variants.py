@@ -6,28 +6,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from traceloop_decode.model import Call
 from traceloop_decode.printers.families import SELECTORS
-from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.printers.xlat import xlat
+from traceloop_decode.syscalls import X86_64, Abi
 from traceloop_decode.words import lines
 
 _MASK = 0xFFFFFFFF  # what selects is an int
 
 
 @cache
-def selectors(name: str) -> Mapping[int, str]:
+def selectors(name: str, abi: Abi = X86_64) -> Mapping[int, str]:
     """The selecting argument's value, unsigned -> the line's selector; empty for a call without variants."""
     if name not in SELECTORS:
         return {}
     _, table = SELECTORS[name]
-    values = {text: value & _MASK for value, text in TABLES[table][1]}
+    values = {text: value & _MASK for value, text in xlat(table, abi).entries}
     variants = [line.selector for line in lines() if line.name == name and line.selector]
-    return {values[text]: selector for selector in variants for text in selector.split(",")}
+    return {values[text]: selector for selector in variants for text in selector.split(",") if text in values}
 
 
-def selector_of(name: str, registers: tuple[int, ...]) -> str:
+def selector_of(call: Call) -> str:
     """The selector of a call with these arguments; ``""`` where no variant is meant."""
+    name = call.name
     if name in SELECTORS:
         index, _ = SELECTORS[name]
-        if index < len(registers):
-            return selectors(name).get(registers[index] & _MASK, "")
+        if index < len(call.registers):
+            return selectors(name, call.abi).get(call.registers[index] & _MASK, "")
     return ""

@@ -37,3 +37,13 @@ TABLE = "".join(family.TABLE for family in _FAMILIES)
 
 SIZES: dict[str, int] = {name: size for family in _FAMILIES for name, size in family.SIZES.items()}
 """What a word can name -> bytes on x86-64."""
+
+# asm-generic/stat.h, asm-generic/sembuf.h; epoll_event is packed on x86-64 alone.
+_SIZES: dict[str, dict[str, int]] = {
+    "aarch64": SIZES | {"stat": 128, "epoll_event": 16, "epoll_change": 16, "sem_state": 88},
+}
+
+
+def sizes(arch: str) -> dict[str, int]:
+    """`SIZES` on that architecture."""
+    return _SIZES.get(arch, SIZES)

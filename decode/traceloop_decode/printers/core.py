@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from traceloop_decode.arguments import SIZES
+from traceloop_decode.arguments import sizes
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.printers import families, memory, numbers
 from traceloop_decode.printers.view import Printer, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.syscalls import Param, lookup
+from traceloop_decode.printers.xlat import XLATS, xlat
+from traceloop_decode.syscalls import Abi, Param
 from traceloop_decode.text.values import is_pointer, width
 from traceloop_decode.variants import selector_of
 from traceloop_decode.words import UNKNOWN, Line, Word, line_of
@@ -27,6 +27,7 @@ from traceloop_decode.words import UNKNOWN, Line, Word, line_of
 _REGISTER_MASK: Final = (1 << 64) - 1
 _ONE: Final = "one_"
 _RESTARTS: Final = "ERESTART"  # the kernel restarts the call, or makes it EINTR: programs never see these
+_OF_NO_CALL: Final = Word("hex")
 _NEVER_RETURN: Final = frozenset(("exit", "exit_group"))
 
 
@@ -72,7 +73,7 @@ class CallPrinter:
 
 def printer_of(call: Call) -> CallPrinter:
     """The printers for a call: those of its variant, where it has any."""
-    return _compiled(call.number, call.compat, selector_of(call.name, call.registers), len(call.registers))
+    return _compiled(call.number, call.abi, selector_of(call), len(call.registers))
 
 
 @cache
@@ -89,18 +90,18 @@ def never_returns(call: Call) -> bool:
     return call.name in _NEVER_RETURN
 
 
-@cache
-def _compiled(number: int, compat: bool, selector: str, registers: int) -> CallPrinter:  # noqa: FBT001
-    syscall = lookup(number, compat=compat)
+@lru_cache(maxsize=8192)
+def _compiled(number: int, abi: Abi, selector: str, registers: int) -> CallPrinter:
+    syscall = abi.lookup(number)
     params = syscall.params if syscall is not None else ()
-    line = line_of(syscall, selector, compat=compat) if syscall is not None else None
+    line = line_of(syscall, selector, compat=abi.compat) if syscall is not None else None
     words = line.words if line is not None else ()
     named, before_out = [], registers
     for index in range(registers):
-        word = words[index] if index < len(words) else Word(UNKNOWN)
-        spare = f"arg{index}" if word.what == UNKNOWN else word.what
+        word = words[index] if index < len(words) else Word(UNKNOWN) if syscall is not None else _OF_NO_CALL
+        spare = f"arg{index}" if word.what == UNKNOWN or word is _OF_NO_CALL else word.what
         param = params[index] if index < len(params) else Param(spare, "unsigned long")
-        named.append((param.name, index, _printer(word, param, compat=compat)))
+        named.append((param.name, index, _printer(word, param, abi)))
         if word.is_out or word.what in families.LATE or f"{word.direction}:{word.what}" in families.LATE:
             before_out = min(before_out, index)
     return CallPrinter(tuple(named), before_out, _result_printer(line))
@@ -136,22 +137,22 @@ _MEMORY: Final[Mapping[str, Callable[[Word], Printer]]] = {
 }
 
 
-def _printer(word: Word, param: Param, *, compat: bool) -> Printer:
+def _printer(word: Word, param: Param, abi: Abi) -> Printer:
     what = word.what
     if what in families.VALUES:
         return families.VALUES[what]
     if what in _MEMORY:
         return _MEMORY[what](word)
     if what in families.STRUCTS:
-        return memory.struct(word, SIZES[what], families.STRUCTS[what])
+        return memory.struct(word, sizes(abi.arch)[what], families.STRUCTS[what])
     if what in XLATS:
-        table = XLATS[what]
+        table = xlat(what, abi)
         return lambda view, index: table.flags(view.registers[index] & 0xFFFFFFFF, view.options)
     if what.startswith(_ONE) and what.removeprefix(_ONE) in XLATS:
-        table = XLATS[what.removeprefix(_ONE)]
+        table = xlat(what.removeprefix(_ONE), abi)
         return lambda view, index: table.one(view.registers[index] & 0xFFFFFFFF, view.options)
     if is_pointer(param.ctype):
         return numbers.VALUES["addr"]
-    bits, signed = width(param.ctype, compat=compat)
+    bits, signed = width(param.ctype, compat=abi.compat)
     mask, sign = (1 << bits) - 1, 1 << bits - 1 if signed else 0
     return lambda view, index: str((view.registers[index] & mask ^ sign) - sign)

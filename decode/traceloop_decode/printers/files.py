@@ -9,7 +9,7 @@ from typing import Final
 
 from traceloop_decode.printers.numbers import mode, signed32, signed64
 from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.printers.xlat import XLATS, xlat
 from traceloop_decode.text.values import quote
 
 _O_ACCMODE: Final = 3
@@ -30,8 +30,7 @@ O_MAKES_FILE: Final = 0o100 | 0o20000000
 
 def bits(name: str) -> Printer:
     """A set of bits as wide as the register."""
-    table = XLATS[name]
-    return lambda view, index: table.flags(view.registers[index], view.options)
+    return lambda view, index: xlat(name, view.call.abi).flags(view.registers[index], view.options)
 
 
 def register(view: View, index: int) -> int:
@@ -43,18 +42,21 @@ def left_out(_view: View, _index: int) -> None:
     """An argument that strace does not print."""
 
 
-def open_flags(value: int, options: Options) -> str:
+def open_flags(value: int, view: View, options: Options) -> str:
     """``O_RDWR|O_CREAT``: the access mode, then the other flags."""
     rest = value & ~_O_ACCMODE
     text = XLATS["access_mode"].names[value & _O_ACCMODE]
     if rest:
-        text += f"|{more_flags('open_flags', rest, ABBREVIATED)}"
+        text += f"|{_without_comment(xlat('open_flags', view.call.abi).flags(rest, ABBREVIATED))}"
     return styled(text, _hex(value), options)
 
 
 def more_flags(name: str, value: int, options: Options) -> str:
     """Flags behind something else, where strace has no comment on what it does not know."""
-    text = XLATS[name].flags(value, options)
+    return _without_comment(XLATS[name].flags(value, options))
+
+
+def _without_comment(text: str) -> str:
     return text.partition(" /*")[0] if "???" in text else text
 
 
@@ -109,7 +111,7 @@ def _hex(number: int) -> str:
 
 
 def _print_open_flags(view: View, index: int) -> str:
-    return open_flags(view.registers[index] & 0xFFFFFFFF, view.options)
+    return open_flags(view.registers[index] & 0xFFFFFFFF, view, view.options)
 
 
 def _print_open_mode(view: View, index: int) -> str | None:

@@ -13,6 +13,7 @@ from traceloop_decode.printers.view import StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 
 _STAT: Final = Struct("<QQQIII4xQqqqQQQQQQ")
+_STAT_ARM64: Final = Struct("<QQIIIIQ8xqi4xqQQQQQQ8x")  # asm-generic/stat.h
 _STATX: Final = Struct("<IIQIIIH2xQQQQ" + "qI4x" * 4 + "IIIIQ")
 _STATFS: Final = Struct("<QQQQQQQIIQQQ")
 _XATTR_ARGS: Final = Struct("<QII")
@@ -49,7 +50,14 @@ def _time(name: str, seconds: int, nanoseconds: int) -> str:
     return f"{name}={seconds}{date(seconds, f'{nanoseconds:09}')}, {name}_nsec={nanoseconds}"
 
 
-def _stat(fields: tuple[int, ...], view: View) -> str:
+def _stat(data: bytes, view: View) -> str:
+    layout = _STAT_ARM64 if view.call.abi.arch == "aarch64" else _STAT
+    if len(data) < layout.size:
+        return "{...}"
+    fields = layout.unpack_from(data)
+    if layout is _STAT_ARM64:
+        dev, ino, mode, links, *rest = fields
+        fields = dev, ino, links, mode, *rest
     dev, ino, links, mode, uid, gid, rdev, size, block_size, blocks, *times = fields
     options = view.options
     shown_mode = f"st_mode={symbolic_mode(mode, options)}"
@@ -124,7 +132,7 @@ def _file_attr(fields: tuple[int, ...], view: View) -> str:
 
 
 STRUCTS: Final[dict[str, StructPrinter]] = {
-    "stat": whole_struct(_STAT, _stat),
+    "stat": _stat,
     "statx": whole_struct(_STATX, _statx),
     "statfs": whole_struct(_STATFS, _statfs),
     "xattr_args": whole_struct(_XATTR_ARGS, _xattr_args),

@@ -34,7 +34,7 @@ def _owner(fields: tuple[int, ...], view: View) -> str:
 def _fcntl_result(view: View) -> str:
     cmd, number = register(view, 1) & 0xFFFFFFFF, view.call.result or 0
     if cmd == _F_GETFL:
-        return f" (flags {open_flags(number, ABBREVIATED)})"
+        return f" (flags {open_flags(number, view, ABBREVIATED)})"
     if cmd == _F_GETLEASE:
         return f" ({XLATS['lock_type'].one(number, ABBREVIATED)})"
     if not number:

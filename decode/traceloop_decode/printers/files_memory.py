@@ -29,7 +29,7 @@ def _print_open_how(view: View, index: int) -> str:
     made = f", mode={mode(file_mode)}" if file_mode or flags & O_MAKES_FILE else ""
     resolved = XLATS["resolve_flags"].flags(resolve, view.options)
     rest = extra_bytes(data, _OPEN_HOW.size, view.options)
-    return f"{{flags={open_flags(flags, view.options)}{made}, resolve={resolved}{rest}}}"
+    return f"{{flags={open_flags(flags, view, view.options)}{made}, resolve={resolved}{rest}}}"
 
 
 def _print_handle(view: View, index: int) -> str:

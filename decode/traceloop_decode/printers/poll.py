@@ -17,7 +17,7 @@ from traceloop_decode.printers.xlat import XLATS
 
 _POLLFD: Final = Struct("<iHH")
 _EVENT: Final = Struct("<IQ")
-_EVENT_VALUE: Final = Struct("<4xI")
+_EVENT_ARM64: Final = Struct("<I4xQ")  # packed on x86-64 alone
 _EPOLL_CTL_DEL: Final = 2
 _SET_BYTES: Final = 8
 _SELECT_MAX: Final = 1 << 20  # descriptors: more than a process may have (fs.nr_open)
@@ -109,11 +109,12 @@ def _mask_and_size(view: View, index: int) -> str:
 
 
 def _event(data: bytes, view: View) -> str:
-    if len(data) < _EVENT.size:
+    layout = _EVENT_ARM64 if view.call.abi.arch == "aarch64" else _EVENT
+    if len(data) < layout.size:
         return "{...}"
-    events, value = _EVENT.unpack_from(data)
-    (low,) = _EVENT_VALUE.unpack_from(data)
-    return f"{{events={XLATS['epoll_events'].flags(events, view.options)}, data={{u32={low}, u64={value}}}}}"
+    events, value = layout.unpack_from(data)
+    shown = f"data={{u32={value & 0xFFFFFFFF}, u64={value}}}"
+    return f"{{events={XLATS['epoll_events'].flags(events, view.options)}, {shown}}}"
 
 
 def _change(view: View, index: int) -> str:

@@ -31,7 +31,7 @@ _CLONE_PARENT_SETTID: Final = 0x100000
 _CLONE_CHILD_CLEARTID: Final = 0x200000
 _CLONE_CHILD_SETTID: Final = 0x1000000
 _CLONE_INTO_CGROUP: Final = 0x200000000
-_FLAGS, _STACK, _PARENT, _CHILD, _TLS = range(5)  # clone's registers on x86-64
+_FLAGS, _STACK = range(2)  # clone's registers
 
 _CLONE: Final = XLATS["clone_flags"]
 _CLONE3: Final = XLATS["clone3_flags"]
@@ -46,6 +46,11 @@ def _end_signal(value: int, view: View) -> str:
 
 
 # clone: strace has its arguments in another order, with names, and only those that the flags ask for.
+
+
+def _clone_named(view: View, name: str) -> int:
+    # The last two stand the other way round on arm64.
+    return next((raw for param, _, raw, _ in view.call.args if param == name), 0)
 
 
 def _clone_stack(view: View, _index: int) -> str:
@@ -73,13 +78,13 @@ def _clone_parent(view: View, index: int) -> str | None:
 
 def _clone_tls(view: View, _index: int) -> str | None:
     if register(view, _FLAGS) & _CLONE_SETTLS:
-        return f"tls={hexadecimal(register(view, _TLS))}"
+        return f"tls={hexadecimal(_clone_named(view, 'tls'))}"
     return None
 
 
 def _clone_child(view: View, _index: int) -> str | None:
     if register(view, _FLAGS) & (_CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID):
-        return f"child_tidptr={address(register(view, _CHILD))}"
+        return f"child_tidptr={address(_clone_named(view, 'child_tidptr'))}"
     return None
 
 

@@ -57,7 +57,8 @@ def _perm(data: bytes, view: View, command: int) -> str:
 
 _PERM_64: Final = Struct("<iIIIIIHxx4xQQ")  # include/uapi/asm-generic/ipcbuf.h
 _SHM: Final = Struct("<QqqqiiQ")  # behind the permissions
-_SEM: Final = Struct("<qQqQQ")
+_SEM: Final = Struct("<q8xq8xQ")
+_SEM_ARM64: Final = Struct("<qqQ")  # asm-generic/sembuf.h
 _MSG: Final = Struct("<qqqQQQii")
 
 
@@ -75,12 +76,13 @@ def _shm_state(data: bytes, view: View) -> str:
 
 
 def _sem_state(data: bytes, view: View) -> str:
-    if len(data) < _PERM_64.size + _SEM.size:
+    layout = _SEM_ARM64 if view.call.abi.arch == "aarch64" else _SEM
+    if len(data) < _PERM_64.size + layout.size:
         return "{...}"
     perm = _perm(data, view, 2)
     if register(view, 2) & MASK32 == _IPC_SET:
         return f"{{sem_perm={perm}}}"
-    otime, _, ctime, _, count = _SEM.unpack_from(data, _PERM_64.size)
+    otime, ctime, count = layout.unpack_from(data, _PERM_64.size)
     return f"{{sem_perm={perm}, sem_otime={otime}, sem_ctime={ctime}, sem_nsems={count}}}"
 
 

@@ -23,27 +23,25 @@ from traceloop_decode.printers.process_kit import (
     styled,
 )
 from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.printers.xlat import XLATS, xlat
 
-_PROT: Final = XLATS["prot"]
 _TYPE: Final = XLATS["map_type"]
-_BITS: Final = XLATS["map_bits"]
 _TYPE_MASK: Final = 0xF
 _ABBREVIATED: Final = Options()
 _HUGE_SHIFT: Final = 26
 
 
 def _prot(view: View, index: int) -> str:
-    return _PROT.flags(view.registers[index], view.options)
+    return xlat("prot", view.call.abi).flags(view.registers[index], view.options)
 
 
-_map_texts: dict[tuple[int, str], str] = {}
+_map_texts: dict[tuple[int, str, str], str] = {}
 _MAP_TEXTS_MAX: Final = 1024
 
 
 def _map_flags(view: View, index: int) -> str:
     value = view.registers[index] & MASK32
-    key = value, view.options.constants
+    key = value, view.options.constants, view.call.abi.arch
     text = _map_texts.get(key)
     if text is None:
         if len(_map_texts) >= _MAP_TEXTS_MAX:
@@ -57,7 +55,7 @@ def _map_text(value: int, view: View) -> str:
     huge, rest = value >> _HUGE_SHIFT & 0x3F, value & ~_TYPE_MASK & ((1 << _HUGE_SHIFT) - 1)
     parts = [_TYPE.one(value & _TYPE_MASK, _ABBREVIATED)]
     if rest:
-        text = _BITS.flags(rest, _ABBREVIATED)
+        text = xlat("map_bits", view.call.abi).flags(rest, _ABBREVIATED)
         parts.append(f"{rest:#x}" if "???" in text else text)
     if huge:
         parts.append(f"{huge}<<MAP_HUGE_SHIFT")

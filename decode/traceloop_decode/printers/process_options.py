@@ -196,7 +196,7 @@ _USER_REGISTERS: Final = [
 def _user_offset(view: View, index: int) -> str:
     raw = view.registers[index]
     place, rest = divmod(raw, 8)
-    if place >= len(_USER_REGISTERS):
+    if place >= len(_USER_REGISTERS) or view.call.abi.arch != "x86_64":
         return hexadecimal(raw)
     return f"8*{_USER_REGISTERS[place]}" + (f"+{rest}" if rest else "")
 

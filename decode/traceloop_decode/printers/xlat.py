@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from traceloop_decode.printers.view import Options
-from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.syscalls import Abi
+from traceloop_decode.tables import flags, flags_aarch64
 
 _CACHE_MAX: Final = 4096
 
@@ -64,5 +66,16 @@ def _styled(value: int, text: str, options: Options) -> str:
     return text if text == number or "/*" in text else f"{number} /* {text} */"
 
 
-XLATS: Final = {name: Xlat(entries, unknown) for name, (unknown, entries) in TABLES.items()}
+def _xlats(tables: Mapping[str, tuple[str, tuple[tuple[int, str], ...]]]) -> dict[str, Xlat]:
+    return {name: Xlat(entries, unknown) for name, (unknown, entries) in tables.items()}
+
+
+XLATS: Final = _xlats(flags.TABLES)
 """Every table, by the name that `arguments.TABLE` and the printers use."""
+_OWN: Final = {"aarch64": _xlats(flags_aarch64.TABLES)}
+_NONE: Final[Mapping[str, Xlat]] = {}
+
+
+def xlat(name: str, abi: Abi) -> Xlat:
+    """A table as a call's architecture has it: some name other numbers there than `XLATS`."""
+    return _OWN.get(abi.arch, _NONE).get(name) or XLATS[name]

@@ -10,7 +10,7 @@ from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers.view import Options
 from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import lookup
+from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Signal
@@ -47,6 +47,12 @@ _ADDRESSES: Final = frozenset(("si_addr", "si_lower", "si_upper", "si_call_addr"
 _HEXADECIMAL: Final = frozenset(("si_timerid", "si_addr_lsb"))
 _TICKS: Final = 100  # a second, in si_utime and si_stime: USER_HZ of x86 and arm64
 _MASK32: Final = 0xFFFFFFFF
+_ABIS: Final = {
+    "AUDIT_ARCH_X86_64": X86_64,
+    "AUDIT_ARCH_I386": I386,
+    "AUDIT_ARCH_AARCH64": AARCH64,
+    "AUDIT_ARCH_ARM": ARM,
+}
 
 
 def fields(signal: Signal) -> dict[str, int]:
@@ -149,10 +155,11 @@ def _named(name: str, value: int, found: dict[str, int], constants: str) -> str:
 
 
 def _call_name(number: int, arch: str) -> str:
-    call = lookup(number, compat=arch == "AUDIT_ARCH_I386")
-    if call is None or arch not in ("AUDIT_ARCH_X86_64", "AUDIT_ARCH_I386"):
+    abi = _ABIS.get(arch)
+    call = abi.lookup(number) if abi is not None else None
+    if abi is None or call is None:
         return str(number)
-    return f"{number} /* {call.name} */" if arch == "AUDIT_ARCH_I386" else f"__NR_{call.name}"
+    return f"{number} /* {call.name} */" if abi.compat else f"__NR_{call.name}"
 
 
 def _address(value: int) -> str:
