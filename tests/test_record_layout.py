@@ -21,7 +21,7 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
     "SIGNAL": ("signal", "siginfo", "siginfo handler flags"),
     "TASK_EXIT": ("task_exit", "code", "code group_dead"),
     "ITEM": ("item", "arg", "arg kind copied size"),
-    "RULE": ("rule", "arg", "arg kind length limit scale"),
+    "RULE": ("rule", "arg", "arg kind length limit scale add at pointer field width need"),
     "CALL_HEAD": ("call", "flags", "flags arguments enter_rules exit_rules enter_bytes exit_bytes"),
     "LATE_ENTRY": ("late", "from", "from to head"),
     "CPU": ("cpu", "pos", "pos end records events busy base_ns tid renames dropped late late_count open_tid"),

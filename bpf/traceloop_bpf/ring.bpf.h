@@ -14,6 +14,17 @@ struct message { /* struct user_msghdr */
 	u64 iov, iov_count;
 	u64 control, control_length;
 	u64 flags;
+	u64 done; /* struct mmsghdr: msg_len */
+};
+
+struct message32 { /* the same of a 32-bit program */
+	u32 name, name_length, iov, iov_count, control, control_length, flags, done;
+};
+
+struct iocb_part { /* struct iocb, from aio_lio_opcode */
+	u16 opcode, priority;
+	u32 fd;
+	u64 from, size;
 };
 
 /* What capture() keeps in map memory, where the verifier sees unknown numbers in every round and so checks one. */
@@ -25,13 +36,19 @@ struct scratch {
 	u64 exit_end;     /* where to stop after the entry rules are read again at exit */
 	u64 wanted;       /* bit per argument */
 	u64 failed;       /* bit per argument that could not be read */
+	u64 compat;       /* of a 32-bit program: words and pointers of four bytes */
 	u64 list;         /* tl_kind of the list that is being walked; 0: none */
 	u64 list_at, list_count, list_next;
 	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
 	u64 list_arg, list_out;
+	u64 outer;        /* TL_KIND_MMSG while its messages are walked, each a list */
+	u64 outer_at, outer_count, outer_next;
 	u64 result;
+	u64 word[2];      /* a number of a width that a rule tells */
 	struct message message;
-	u64 pad[3];
+	struct message32 message32;
+	struct iocb_part iocb;
+	u64 pad[4];
 };
 
 struct ring {

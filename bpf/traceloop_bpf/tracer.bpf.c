@@ -146,6 +146,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (call->enter_rules) {
 		s->arg[TL_LENGTH_RESULT] = ~0ULL;
 		s->arg[TL_LENGTH_ONE] = 1;
+		s->compat = compat;
 		s->length = length;
 		s->rule = 0;
 		s->end = call->enter_rules;
@@ -238,9 +239,10 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 			body[5] = s->arg[5];
 			length += arguments * 8;
 		}
-		s->result = result;
-		s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : result;
+		s->result = failed ? 0 : result;
+		s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : s->result;
 		s->arg[TL_LENGTH_ONE] = 1;
+		s->compat = compat;
 		s->length = length;
 		s->rule = again ? 0 : TL_RULES;
 		s->end = again ? call->enter_rules : TL_RULES + exit_rules;

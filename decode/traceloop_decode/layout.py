@@ -43,10 +43,14 @@ KIND_LENGTH: Final = 3
 KIND_IOVEC: Final = 4
 KIND_MSG: Final = 5
 KIND_ARGV: Final = 6
+KIND_MMSG: Final = 7
+KIND_IOCB: Final = 8
 
 LENGTH_RESULT: Final = 6
 LENGTH_ONE: Final = 7
 RULES: Final = 6
+SCALE_BITS: Final = 0
+SCALE_PAGES: Final = 0xFFFF
 CALLS: Final = 512
 CALL_KNOWN: Final = 1
 CALL_EXEC: Final = 2
@@ -72,8 +76,8 @@ TASK_EXIT: Final = Struct("<II")
 """struct tl_task_exit behind its header: code, group_dead."""
 ITEM: Final = Struct("<BBHI")
 """struct tl_item: arg, kind, copied, size."""
-RULE: Final = Struct("<BBBBHxx")
-"""struct tl_rule: arg, kind, length, limit, scale."""
+RULE: Final = Struct("<BBBBHBBBBBB")
+"""struct tl_rule: arg, kind, length, limit, scale, add, at, pointer, field, width, need."""
 CALL_HEAD: Final = Struct("<BBBBHH")
 """struct tl_call before its rules: flags, arguments, enter_rules, exit_rules, enter_bytes, exit_bytes."""
 CALL_SIZE: Final = CALL_HEAD.size + 2 * RULES * RULE.size
