@@ -19,6 +19,7 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
     "CHUNK": ("chunk", "header", f"{HEADER} records events cpu pad"),
     "BASE": ("base", "header", f"{HEADER} ts_ns comm"),
     "SIGNAL": ("signal", "siginfo", "siginfo handler flags"),
+    "SIGNAL_SENT": ("signal_sent", "siginfo", "siginfo sender_pid sender_tid sender_comm"),
     "TASK_EXIT": ("task_exit", "code", "code group_dead"),
     "ITEM": ("item", "arg", "arg kind copied size"),
     "RULE": ("rule", "arg", "arg kind length limit scale add at pointer field width need"),

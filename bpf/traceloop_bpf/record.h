@@ -48,6 +48,7 @@ enum tl_type {
 	TL_EXIT = 4,      /* it returns: tl_header, [__u64 number], __s64 result, [__u64 registers[]], items */
 	TL_SIGNAL = 5,    /* struct tl_signal: a signal is delivered */
 	TL_TASK_EXIT = 6, /* struct tl_task_exit: a thread ends */
+	TL_SIGNAL_SENT = 7, /* struct tl_signal_sent: a signal ends the thread's process, which has not heard of it yet */
 };
 
 /* tl_header.length_type */
@@ -71,8 +72,8 @@ struct tl_header {
 
 struct tl_chunk { /* TL_CHUNK; header.tid, header.delta_ns and header.nr are 0 */
 	struct tl_header header;
-	__u64 records; /* TL_ENTER, TL_EXIT, TL_SIGNAL and TL_TASK_EXIT that this CPU wrote before */
-	__u64 events;  /* the same without TL_EXIT */
+	__u64 records; /* all but TL_CHUNK and TL_BASE that this CPU wrote before */
+	__u64 events;  /* the same without TL_EXIT and TL_SIGNAL_SENT */
 	__u32 cpu;
 	__u32 pad;
 };
@@ -88,6 +89,18 @@ struct tl_signal { /* TL_SIGNAL; header.nr is the signal's number */
 	__u8 siginfo[48]; /* the beginning of the kernel's siginfo_t */
 	__u64 handler;    /* sa_handler: 0 SIG_DFL, 1 SIG_IGN */
 	__u64 flags;      /* sa_flags */
+};
+
+/*
+ * When a signal kills without a core dump, the kernel lets SIGKILL arrive at every thread, and forgets the rest. So this
+ * is written when it is sent, on the sender's CPU, as a record of the thread that it is sent to.
+ */
+struct tl_signal_sent { /* TL_SIGNAL_SENT; header.nr is the signal's number */
+	struct tl_header header;
+	__u8 siginfo[48];  /* as in tl_signal: si_pid is 0 where the sender is in no pid namespace of the receiver's */
+	__u32 sender_pid;  /* process and thread that sent it, as the outermost pid namespace has them */
+	__u32 sender_tid;
+	char sender_comm[16];
 };
 
 struct tl_task_exit { /* TL_TASK_EXIT */

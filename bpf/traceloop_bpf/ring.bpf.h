@@ -8,6 +8,20 @@
 #define RECORD_MAX (FIXED_MAX + TL_CALL_MAX + sizeof(struct tl_item) + ROUND8(TL_ITEM_MAX + 2))
 #define PREFIX (sizeof(struct tl_chunk) + sizeof(struct tl_base))
 
+TL_INLINE u32 read32(u64 at)
+{
+	u32 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
+}
+
+TL_INLINE u64 read64(u64 at)
+{
+	u64 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
+}
+
 struct message { /* struct user_msghdr */
 	u64 name;
 	u32 name_length, pad;
@@ -82,6 +96,7 @@ struct writer {
 	struct tl_cpu *cpu;
 	u64 from; /* first position written */
 	u64 pos;  /* of the record */
+	u64 task; /* whose record it is; 0: the current one's */
 	u64 tid_pid;
 	u64 now_ns;
 };
@@ -96,7 +111,8 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		return false;
 	}
 	TL_PUBLISH(cpu->busy, cpu->pos + 1);
-	w->tid_pid = bpf_get_current_pid_tgid();
+	w->tid_pid = w->task ? (u64)read32(w->task + TL_OFFSET_TGID) << 32 | read32(w->task + TL_OFFSET_PID)
+			     : bpf_get_current_pid_tgid();
 	w->now_ns = bpf_ktime_get_boot_ns();
 
 	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
@@ -131,7 +147,10 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		b->header.nr = 0;
 		b->header.length_type = LENGTH_TYPE(sizeof *b, TL_BASE);
 		b->ts_ns = w->now_ns;
-		bpf_get_current_comm(b->comm, sizeof b->comm);
+		if (w->task)
+			bpf_probe_read_kernel(b->comm, sizeof b->comm, (void *)(w->task + TL_OFFSET_COMM));
+		else
+			bpf_get_current_comm(b->comm, sizeof b->comm);
 		cpu->tid = w->tid_pid;
 		cpu->renames = renames;
 		cpu->base_ns = w->now_ns;
@@ -160,7 +179,7 @@ TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32
 #endif
 	stamp(ring, header, w->pos);
 	cpu->records++;
-	if (type != TL_EXIT)
+	if (type != TL_EXIT && type != TL_SIGNAL_SENT)
 		cpu->events++;
 	TL_PUBLISH(cpu->pos, w->pos + bytes);
 	u64 head = *(volatile u64 *)&ring->head.head;

@@ -17,6 +17,7 @@ TYPE_ENTER: Final = 3
 TYPE_EXIT: Final = 4
 TYPE_SIGNAL: Final = 5
 TYPE_TASK_EXIT: Final = 6
+TYPE_SIGNAL_SENT: Final = 7
 
 LENGTH_BITS: Final = 13
 LENGTH_MASK: Final = 0x1FFF
@@ -72,6 +73,8 @@ BASE: Final = Struct("<IIIHHQ16s")
 """struct tl_base: header (delta_ns: pid), ts_ns, comm."""
 SIGNAL: Final = Struct("<48sQQ")
 """struct tl_signal behind its header: siginfo, handler, flags."""
+SIGNAL_SENT: Final = Struct("<48sII16s")
+"""struct tl_signal_sent behind its header: siginfo, sender_pid, sender_tid, sender_comm."""
 TASK_EXIT: Final = Struct("<II")
 """struct tl_task_exit behind its header: code, group_dead."""
 ITEM: Final = Struct("<BBHI")
