@@ -85,6 +85,13 @@ class RingWriter:
         """A TL_SIGNAL; its position."""
         return self.record(cpu, tid, layout.TYPE_SIGNAL, number, layout.SIGNAL.pack(bytes(48), 0, 0))
 
+    def signal_sent(self, cpu: int, tid: int, number: int, code: int, *, sender: int, comm: str) -> int:
+        """A TL_SIGNAL_SENT; its position."""
+        siginfo = pack("<iii4xi", number, 0, code, 5)
+        return self.record(
+            cpu, tid, layout.TYPE_SIGNAL_SENT, number, layout.SIGNAL_SENT.pack(siginfo, sender, sender, comm.encode())
+        )
+
     def task_exit(self, cpu: int, tid: int, code: int, group_dead: int = 1) -> int:
         """A TL_TASK_EXIT; its position."""
         return self.record(cpu, tid, layout.TYPE_TASK_EXIT, 0, layout.TASK_EXIT.pack(code, group_dead))
@@ -122,7 +129,7 @@ class RingWriter:
         cpu, end = self.cpus[started.cpu], started.pos + layout.HEADER.size + len(body)
         self._put(started.pos, type_, body, nr=nr, tid=started.tid, delta_ns=started.now_ns - cpu.base_ns)
         cpu.records += 1
-        cpu.events += type_ != layout.TYPE_EXIT
+        cpu.events += type_ not in (layout.TYPE_EXIT, layout.TYPE_SIGNAL_SENT)
         cpu.pos = end
         if self.head - started.start > self.ring_size - self.chunk_size:
             cpu.late[cpu.late_count % layout.LATE] = started.start, end, self.head

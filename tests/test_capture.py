@@ -48,7 +48,10 @@ def unpacked(item_max=256, call_max=2048):
         if any(row):
             flags, arguments, entering, leaving, *most = layout.CALL_HEAD.unpack_from(row)
             found = layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])
-            places = [Rule(arg, kind, length, scale, limit) for arg, kind, length, limit, scale in found]
+            places = [
+                Rule(arg & 7, kind, length, scale, limit, add, width, field, arg >> 3, at, pointer, need)
+                for arg, kind, length, limit, scale, add, at, pointer, field, width, need in found
+            ]
             enter, leave = places[: layout.RULES], places[layout.RULES :]
             nothing = Rule(0, 0, 0, 0)
             assert enter[entering:] + leave[leaving:] == [nothing] * (2 * layout.RULES - entering - leaving)
@@ -83,10 +86,16 @@ def test_every_word_agrees_with_its_call(line, arg, word):
     elif word.what not in KINDS:
         assert word.what in SIZES
         assert SIZES[word.what] != 1 or word.count
-    if word.count not in ("", "result") and not word.count.isdecimal():
-        (length,) = (param for param in params if param.name == word.count.removeprefix("*"))
+    counted = word.count.removeprefix("*").removesuffix("/page")
+    if counted not in ("", "result") and not counted.isdecimal():
+        (length,) = (param for param in params if param.name == counted)
         assert length.ctype.endswith("*") == word.count.startswith("*")
         assert not word.count.startswith("*") or SIZES[word.what] == 1
+
+
+def size_of_parent(found, rule):
+    (parent,) = {one for one in found.enter + found.exit if one.arg == rule.arg and not one.pointer}
+    return parent.scale
 
 
 @pytest.mark.parametrize(("name", "selector"), CAPTURING)
@@ -97,6 +106,9 @@ def test_rules_fit_into_the_call(name, selector):
     for rule in found.enter + found.exit:
         assert rule.arg < len(CALLS[name].params) or name == "rt_sigreturn"
         assert rule.length in (RESULT, ONE) or rule.length < len(CALLS[name].params)
+        # What stands within a struct is looked at only where the call says that there is so much of it.
+        assert not rule.pointer or rule.need >= max(rule.at + rule.pointer, rule.field + rule.width)
+        assert not rule.pointer or rule.limit or rule.need <= size_of_parent(found, rule)
         assert 0 <= rule.scale <= 0xFFFF
     assert RESULT not in {rule.length for rule in found.enter}
 
@@ -121,6 +133,18 @@ def test_what_must_be_captured_is():
         ("accept", [Rule(2, BUFFER, ONE, 4)], [Rule(1, LENGTH, 2, 1), Rule(2, BUFFER, ONE, 4)]),
         ("writev", [Rule(1, layout.KIND_IOVEC, 2, 1)], []),
         ("readv", [], [Rule(1, layout.KIND_IOVEC, 2, 1)]),
+        ("msgrcv", [], [Rule(1, BUFFER, RESULT, 1, add=8)]),
+        ("mincore", [], [Rule(2, BUFFER, 1, layout.SCALE_PAGES)]),
+        (
+            "clone3",
+            [
+                Rule(0, BUFFER, 1, 1),
+                Rule(0, BUFFER, ONE, 4, limit=2, width=8, field=72, nested=1, at=64, pointer=8, need=80),
+            ],
+            [Rule(0, BUFFER, ONE, 4, limit=2, nested=2, at=8, pointer=8, need=16)],
+        ),
+        ("io_submit", [Rule(2, layout.KIND_IOCB, 1, 1)], []),
+        ("sendmmsg", [], [Rule(1, layout.KIND_MMSG, 2, 1)]),
         ("sendmsg", [Rule(1, layout.KIND_MSG, ONE, 1)], []),
         ("recvmsg", [Rule(1, BUFFER, ONE, 56)], [Rule(1, layout.KIND_MSG, ONE, 1)]),
         (
@@ -196,6 +220,12 @@ def test_sizes_are_the_compilers(tmp_path):
     assert compiled.returncode == 0, compiled.stderr
 
 
+OUT_ON_FAILURE = {
+    *("nanosleep", "clock_nanosleep", "readv", "preadv", "preadv2", "process_vm_readv", "sendmmsg"),
+    *("name_to_handle_at", "sched_setattr"),
+}
+
+
 def test_the_bytes_say_what_the_table_says():
     rows = unpacked()
     _, variants = calls_table(256, 2048)
@@ -204,7 +234,7 @@ def test_the_bytes_say_what_the_table_says():
         expected = layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in ("execve", "execveat") else 0)
         if call.name in SELECTORS:
             expected |= layout.CALL_SELECTED | SELECTORS[call.name][0] << layout.SELECTOR_SHIFT
-        if call.name in ("nanosleep", "clock_nanosleep"):
+        if call.name in OUT_ON_FAILURE:
             expected |= layout.CALL_OUT_ON_FAILURE
         if call.name == "rt_sigreturn":
             expected |= layout.CALL_SIGRETURN
@@ -248,9 +278,9 @@ def test_the_bytes_say_what_the_table_says():
         ("pipe2", 0, 8 + 8),
         ("wait4", 0, 8 + 8 + 8 + 144),
         ("accept", 8 + 8, 8 + 256 + 8 + 8),
-        ("writev", 16 * (8 + 256) + 8, 0),
+        ("writev", (1 + 16) * (8 + 256), 0),
         ("execve", 8 + 264 + 16 * (8 + 264) + 8 + 8 + 256, 8 + 264 + 8 + 256),
-        ("sendmsg", 8 + 56 + 2 * (8 + 256) + 16 * (8 + 256) + 8, 0),
+        ("sendmsg", 8 + 56 + 2 * (8 + 256) + (1 + 16) * (8 + 256), 0),
     ],
 )
 def test_the_most_that_items_take(name, enter_bytes, exit_bytes):

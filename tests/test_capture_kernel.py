@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from struct import pack
+from struct import iter_unpack, pack
 
 import pytest
 from recorder import Container, Workloads, only, raw, text
@@ -198,7 +198,17 @@ def test_items(
         assert output.data == shown[name][:256]
         assert (output.size, output.more) == (len(shown[name]), len(shown[name]) > 256)
     else:
-        assert [item.data for item in found] == held
+        assert [item.data for item in found if item.kind != layout.KIND_IOVEC] == held
+
+
+def test_an_iovec_comes_before_its_elements(items: tuple[Calls, dict[str, bytes]]) -> None:
+    calls, _ = items
+    for call, count in ((calls["writev"][0], 3), (calls["writev"][1], 20), (calls["readv"][0], 2)):
+        array, *elements = call.args[1].items
+        kept = min(count, layout.SUB_MAX)
+        assert (array.kind, array.sub, array.size, len(array.data)) == (layout.KIND_IOVEC, 0, 16 * count, 16 * kept)
+        lengths = [length for _, length in iter_unpack("<QQ", array.data)]
+        assert [(item.sub, item.size) for item in elements] == list(enumerate(lengths))
 
 
 def test_messages(items: tuple[Calls, dict[str, bytes]]) -> None:
@@ -218,7 +228,7 @@ def parts(items: tuple[Item, ...]) -> list[tuple[int, bytes]]:
     """The parts of a message: index and bytes."""
     head, *rest = items
     assert (head.kind, head.size, len(head.data)) == (layout.KIND_MSG, 56, 56)
-    return [(item.sub, item.data) for item in rest]
+    return [(item.sub, item.data) for item in rest if item.kind != layout.KIND_IOVEC]
 
 
 def test_long_argument_lists(items: tuple[Calls, dict[str, bytes]]) -> None:
@@ -234,7 +244,7 @@ def test_long_argument_lists(items: tuple[Calls, dict[str, bytes]]) -> None:
 def test_lists_at_bad_addresses(items: tuple[Calls, dict[str, bytes]]) -> None:
     call = items[0]["writev"][2]
     assert call.result == -errno.EFAULT
-    assert only(call.args[1].items) == Item(0, layout.KIND_IOVEC, b"", 0, more=False, fault=True, out=False)
+    assert only(call.args[1].items) == Item(0, layout.KIND_IOVEC, b"", 16, more=False, fault=True, out=False)
 
 
 def test_a_null_address_has_no_item(items: tuple[Calls, dict[str, bytes]]) -> None:

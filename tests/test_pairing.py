@@ -8,7 +8,7 @@ from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
 from traceloop_decode.events import events
-from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Sender, Signal, TaskExit
 
 READ, WRITE, RT_SIGRETURN, CLONE, EXECVE, EXIT, OPENAT = 0, 1, 15, 56, 59, 60, 257
 IA32_EXECVE = 11
@@ -221,3 +221,47 @@ def test_a_loss_stands_in_its_place() -> None:
     assert isinstance(before, (Call, Entered))
     assert sum(isinstance(event, (Call, Entered)) for event in found) + lost.events == 100
     assert lost.ts_ns <= (after.call.end_ns if isinstance(after, Returned) else after.ts_ns)
+
+
+SIGTERM, SIGKILL, SI_USER, SI_KERNEL = 15, 9, 0, 0x80
+
+
+def test_a_fatal_signal_is_shown_where_its_thread_hears_of_it() -> None:
+    ring = RingWriter()
+    ring.name(8, 7, "worker")
+    ring.enter(0, 7, READ, 0, 0, 0)
+    ring.signal_sent(1, 7, SIGTERM, SI_USER, sender=99, comm="killer")
+    ring.exit(0, 7, READ, -512)
+    ring.signal(0, 8, SIGKILL)
+    ring.signal(0, 7, SIGKILL)
+    ring.task_exit(0, 8, SIGTERM, group_dead=0)
+    ring.task_exit(0, 7, SIGTERM)
+    call, worker, leader, *ends = events(ring.snapshot())
+    assert kinds([call, *ends]) == [Call, TaskExit, TaskExit]
+    assert isinstance(worker, Signal)
+    assert isinstance(leader, Signal)
+    assert (worker.tid, worker.number, worker.sender) == (8, SIGKILL, None)
+    assert (leader.tid, leader.number, leader.sender) == (7, SIGTERM, Sender(99, "killer"))
+    assert leader.siginfo[:4] == SIGTERM.to_bytes(4, "little")
+
+
+def test_a_fatal_signal_that_its_thread_did_not_live_to_hear() -> None:
+    ring = RingWriter()
+    ring.name(8, 7, "worker")
+    ring.task_exit(0, 7, 0, group_dead=0)
+    ring.signal_sent(1, 7, SIGKILL, SI_KERNEL, sender=99, comm="whoever ran then")
+    ring.task_exit(0, 8, SIGKILL)
+    _, signal, end = events(ring.snapshot())
+    assert isinstance(signal, Signal)
+    assert (signal.tid, signal.number, signal.sender) == (8, SIGKILL, None)
+    assert isinstance(end, TaskExit)
+
+
+def test_a_fatal_signal_that_has_not_arrived() -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 0, 0, 0)
+    ring.signal_sent(1, 7, SIGKILL, SI_USER, sender=99, comm="killer")
+    begun, signal = events(ring.snapshot())
+    assert isinstance(begun, Entered)
+    assert isinstance(signal, Signal)
+    assert (signal.tid, signal.sender) == (7, Sender(99, "killer"))

@@ -7,21 +7,23 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from signal import SIGKILL, SIGSEGV, SIGTERM, SIGUSR1
 from struct import unpack_from
 from subprocess import DEVNULL
+from threading import get_native_id
 
 import pytest
 from recorder import TIMEOUT_S, Container, Workloads, entered, raw, returned, text
 
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
-from traceloop_decode.model import Call, Entered, Signal, TaskExit
+from traceloop_decode.model import Call, Entered, Event, Sender, Signal, TaskExit
 
 pytestmark = pytest.mark.kernel
 
 FUTEX_WAIT_PRIVATE = 128
 ERESTARTSYS, ERESTARTNOHAND = 512, 514  # include/linux/errno.h: never seen by programs
-SIGKILL, SIGUSR1, SIGSEGV, SIGABRT = 9, 10, 11, 6
 
 
 @pytest.fixture
@@ -203,3 +205,57 @@ def test_the_name_after_execve(container: Container) -> None:
     container.run("true")
     (call,) = (call for call in container.calls("execve") if call.result == 0)
     assert (call.comm, call.end_comm) == ("sh", "true")
+
+
+def killers(found: list[Event]) -> list[tuple[int, int, int, int, Sender | None]]:
+    """Of the signals: thread, number, si_code, si_pid and sender."""
+    return [
+        (event.tid, event.number, unpack_from("<i", event.siginfo, 8)[0], signal_pid(event), event.sender)
+        for event in found
+        if isinstance(event, Signal)
+    ]
+
+
+@pytest.mark.parametrize("number", [SIGTERM, SIGKILL])
+def test_who_killed_it_from_outside(container: Container, number: int) -> None:
+    """The sender is in no recorded cgroup; and its number is not the container's, in a pid namespace of its own."""
+    with container.start("unshare", "--pid", "--fork", "sh", "-c", "cat; true") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        assert process.stdout.read(1) == b"x"  # cat reads on
+        (inner,) = (call.tid for call in container.calls("execve") if call.end_comm == "cat")
+        os.kill(inner, number)
+        process.wait(TIMEOUT_S)
+    me = Sender(os.getpid(), Path("/proc/self/task", str(get_native_id()), "comm").read_text().rstrip("\n"))
+    found = container.events()
+    assert [killer for killer in killers(found) if killer[0] == inner] == [(inner, number, 0, 0, me)]
+    (killed,) = (n for n, event in enumerate(found) if isinstance(event, TaskExit) and event.tid == inner)
+    assert [event.number for event in found[:killed] if isinstance(event, Signal)] == [number]
+
+
+def test_who_killed_it_from_inside(container: Container, workload: Workloads) -> None:
+    """Two threads end; the one that was told knows by whom, the other that it was told."""
+    container.run(workload("killed"), status=-SIGKILL)
+    found = container.events()
+    *_, pid = (event.tid for event in found if isinstance(event, TaskExit) and event.tid == event.pid)
+    told, knowing = sorted(killers(found), key=lambda killer: killer[0] == pid)
+    assert knowing == (pid, SIGKILL, 0, pid, Sender(pid, "killed"))
+    assert told[1:] == (SIGKILL, 0, 0, None)
+
+
+def test_who_killed_the_cgroup(container: Container) -> None:
+    with container.start("cat") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        assert process.stdout.read(1) == b"x"
+        (container.path / "cgroup.kill").write_text("1")
+        process.wait(TIMEOUT_S)
+    me = os.getpid()
+    ((tid, number, code, pid, sender),) = killers(container.events())
+    assert (tid, number, code, pid) == (process.pid, SIGKILL, 0, me)
+    assert sender is not None
+    assert sender.pid == me  # who wrote to the file

@@ -22,7 +22,7 @@ ROUNDS = 10
 REGISTERS = 6
 KINDS = (
     *(layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH, layout.KIND_IOVEC, layout.KIND_MSG),
-    *(layout.KIND_ARGV, 0, 15),
+    *(layout.KIND_ARGV, layout.KIND_MMSG, layout.KIND_IOCB, 0, 15),
 )
 EDGES = (0, 1, 2, 3, 7, 8, 16, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 RESULTS = (None, 0, 1, 3, 4096, -1, -2, -22, -512, -516, -4095, -4096, (1 << 63) - 1, -(1 << 63))

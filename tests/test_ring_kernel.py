@@ -100,7 +100,7 @@ def test_records_of_every_size_fit_their_chunks(workload: Workloads, item_max: i
     """What a call may take is reckoned before it is read: were it too little, records would run into each other."""
     calls, vlen, where = 3001, 2, 3
     with (
-        closing(Tracer.load(Plan(256 << 10, item_max, call_max, pool_size=1))) as tracer,
+        closing(Tracer.load(Plan(512 << 10, item_max, call_max, pool_size=1))) as tracer,
         Container(tracer) as container,
     ):
         container.run(workload("large_records"), str(calls))
@@ -113,12 +113,16 @@ def test_records_of_every_size_fit_their_chunks(workload: Workloads, item_max: i
     for call, n in zip(writes, numbers, strict=True):
         count, size = 1 + n % 20, 1 + 37 * n % 5000
         assert raw(call)[vlen] == count
-        items = call.args[1].items
+        array, *items = call.args[1].items
+        assert (array.kind, array.size) == (layout.KIND_IOVEC, 16 * count)
+        assert len(array.data) == min(16 * count, item_max)
         for k, item in enumerate(items):
             assert (item.sub, item.data) == (k, bytes([ord("a") + k]) * min(size, item_max))
             assert (item.size, item.more, item.fault) == (size, size > item_max, False)
         # No element is left out for any reason but that there are too many of them, or enough bytes.
-        assert len(items) == min(count, layout.SUB_MAX) or sum(len(item.data) + 16 for item in items) > call_max
+        assert (
+            len(items) == min(count, layout.SUB_MAX) or sum(len(item.data) + 16 for item in (array, *items)) > call_max
+        )
 
 
 class Hammered:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import struct
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceloop_decode import layout
-from traceloop_decode.model import Arg, Call, Entered, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.model import Arg, Call, Entered, Item, Lost, Returned, Sender, Signal, TaskExit
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import I386, X86_64, table
 from traceloop_decode.text import classic, jsonl, short
@@ -529,6 +530,19 @@ CHILD_TEXT = (
 def test_a_signal_names_its_sender(number, info, text):
     for module in (classic, short):
         assert shown(module, signal(number, info)) == [f"00:00.000000000 cpu#1 pid 11 [sh] --- {text} ---"]
+
+
+def test_a_fatal_signal_names_its_sender_on_the_node():
+    info = siginfo("iI", 9, 0, 0, 0, 0)
+    killed = dataclasses.replace(signal(9, info), sender=Sender(4711, "runc"))
+    for module in (classic, short):
+        (line,) = shown(module, killed)
+        assert line.endswith(
+            "--- SIGKILL {si_signo=SIGKILL, si_code=SI_USER, si_pid=0, si_uid=0} --- sent by pid 4711 [runc]"
+        )
+    (made,) = objects(killed)
+    assert made["sender"] == {"pid": 4711, "comm": "runc"}
+    assert objects(signal(9, info))[0]["sender"] is None
 
 
 @pytest.mark.parametrize(

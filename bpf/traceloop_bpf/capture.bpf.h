@@ -5,6 +5,39 @@
 
 #define ROUNDS 40 /* most items and steps of one call */
 
+#define MSGHDR(s) ((s)->compat ? 28 : 56)
+#define MMSGHDR(s) ((s)->compat ? 32 : 64)
+#define IOCB_SIZE 64
+#define IOCB_PART 16 /* where struct iocb_part begins */
+#define IOCB_CMD_PWRITE 1
+#define IOCB_CMD_PREADV 7
+#define IOCB_CMD_PWRITEV 8
+#define PAGE_SHIFT 12
+
+/* Reads a number of `bytes` bytes, eight at most, to s->word[0]; true: it cannot be read. */
+TL_INLINE bool read_word(struct scratch *s, u64 bytes, u64 at)
+{
+	s->word[0] = 0;
+	bytes &= 15;
+	return bpf_probe_read_user(s->word, bytes, (void *)at);
+}
+
+/* Reads a struct msghdr, or mmsghdr, to s->message. */
+TL_INLINE bool read_message(struct scratch *s, u64 at)
+{
+	if (!s->compat)
+		return bpf_probe_read_user(&s->message, sizeof s->message - (s->outer ? 0 : 8), (void *)at);
+	bool fault = bpf_probe_read_user(&s->message32, sizeof s->message32 - (s->outer ? 0 : 4), (void *)at);
+	s->message.name = s->message32.name;
+	s->message.name_length = s->message32.name_length;
+	s->message.iov = s->message32.iov;
+	s->message.iov_count = s->message32.iov_count;
+	s->message.control = s->message32.control;
+	s->message.control_length = s->message32.control_length;
+	s->message.done = s->message32.done;
+	return fault;
+}
+
 /*
  * Appends an item for each pointer argument, by the call's rules: a flat work list. A rule is one item, or starts a
  * list, whose elements then are items.
@@ -12,6 +45,7 @@
 TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *call)
 {
 	s->list = 0;
+	s->outer = 0;
 #pragma clang loop unroll(disable)
 	for (int round = 0; round < ROUNDS; round++) {
 		u64 length = s->length, from, size, seen;
@@ -46,13 +80,30 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 				continue;
 			size = s->arg[rule->length & 7];
 			s->list_arg = arg;
-			item->arg = arg;
+			item->arg = rule->arg;
 			item->kind = kind | s->list_out;
+			if (rule->width) {
+				read_word(s, rule->width, from + rule->field);
+				size = s->word[0];
+			}
+			if (rule->pointer) {
+				if (rule->limit && rule->need > s->arg[(rule->limit - 1) & 7])
+					continue;
+				if (read_word(s, rule->pointer, from + rule->at) || !s->word[0])
+					continue;
+				from = s->word[0];
+			}
 			if (kind == TL_KIND_STRING)
 				goto string;
 			if (kind == TL_KIND_BUFFER) {
-				size = rule->scale ? size * rule->scale : (size + 63) / 64 * 8;
-				if (rule->limit) { /* what the kernel says to have had may be more than it wrote */
+				u64 scale = rule->scale;
+				if (scale == TL_SCALE_BITS)
+					size = s->compat ? (size + 31) / 32 * 4 : (size + 63) / 64 * 8;
+				else if (scale == TL_SCALE_PAGES)
+					size = (size + (1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT;
+				else
+					size = size * scale + rule->add;
+				if (rule->limit && !rule->pointer) { /* what the kernel says to have had may be more than it wrote */
 					u64 most = s->arg[(rule->limit - 1) & 7];
 					if (size > most)
 						size = most;
@@ -71,12 +122,26 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			s->list_next = 0;
 			s->list_left = s->arg[TL_LENGTH_RESULT];
 			s->list = kind;
+			if (kind == TL_KIND_IOVEC)
+				goto iovec;
+			if (kind == TL_KIND_MMSG || kind == TL_KIND_IOCB) {
+				s->outer = kind;
+				s->outer_at = from;
+				s->outer_count = size;
+				s->outer_next = 0;
+				if (kind == TL_KIND_MMSG)
+					continue;
+				if (size > TL_SUB_MAX)
+					size = TL_SUB_MAX;
+				seen = size = size * (s->compat ? 4 : 8);
+				goto buffer;
+			}
 			if (kind == TL_KIND_MSG) {
-				if (bpf_probe_read_user(&s->message, sizeof s->message, (void *)from)) {
+				if (read_message(s, from)) {
 					s->list = 0;
 					s->message.iov_count = 0;
 				}
-				seen = size = sizeof s->message;
+				seen = size = MSGHDR(s);
 				goto buffer;
 			}
 			continue;
@@ -84,6 +149,49 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 
 		u64 n = s->list_next;
 		s->list_next = n + 1;
+		if (s->list == TL_KIND_IOCB) { /* the next control block; what it writes is as a message's name or iovec */
+			u64 number = s->outer_next, step = s->compat ? 4 : 8;
+			s->outer_next = number + 1;
+			if (number >= s->outer_count || number >= TL_SUB_MAX || read_word(s, step, s->outer_at + number * step)) {
+				s->list = s->outer = 0;
+				continue;
+			}
+			from = s->word[0];
+			s->iocb.opcode = 0;
+			bpf_probe_read_user(&s->iocb, sizeof s->iocb, (void *)(from + IOCB_PART));
+			u64 opcode = s->iocb.opcode;
+			bool vector = opcode == IOCB_CMD_PREADV || opcode == IOCB_CMD_PWRITEV;
+			s->message.name = opcode == IOCB_CMD_PWRITE ? s->iocb.from : 0;
+			s->message.name_length = s->iocb.size > 0xffffffff ? 0xffffffff : s->iocb.size;
+			s->message.control = 0;
+			s->message.iov = vector ? s->iocb.from : 0;
+			s->message.iov_count = vector ? s->iocb.size : 0;
+			s->list_left = opcode == IOCB_CMD_PREADV ? 0 : ~0ULL;
+			s->list = TL_KIND_MSG;
+			s->list_next = 0;
+			item->arg = s->list_arg | number << TL_ITEM_SUB_SHIFT;
+			item->kind = TL_KIND_IOCB | s->list_out;
+			seen = size = IOCB_SIZE;
+			goto buffer;
+		}
+		if (s->list == TL_KIND_MMSG) { /* the next message */
+			u64 number = s->outer_next;
+			s->outer_next = number + 1;
+			if (number >= s->outer_count || number >= TL_SUB_MAX) {
+				s->list = s->outer = 0;
+				continue;
+			}
+			seen = size = MMSGHDR(s);
+			from = s->outer_at + number * size;
+			s->list = TL_KIND_MSG;
+			if (read_message(s, from))
+				s->list = s->outer = 0;
+			s->list_left = s->list_out ? s->message.done : ~0ULL;
+			s->list_next = 0;
+			item->arg = s->list_arg | number << TL_ITEM_SUB_SHIFT;
+			item->kind = TL_KIND_MSG | s->list_out;
+			goto buffer;
+		}
 		if (s->list == TL_KIND_MSG) {
 			item->kind = TL_KIND_BUFFER | s->list_out;
 			if (n == 0) {
@@ -99,7 +207,10 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 				s->list_next = 0;
 				s->list_at = s->message.iov;
 				s->list_count = s->message.iov_count;
-				continue;
+				item->arg = s->list_arg;
+				item->kind = TL_KIND_IOVEC | s->list_out;
+				from = s->list_at;
+				goto iovec;
 			}
 			if (!from)
 				continue;
@@ -107,7 +218,9 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 		}
 		item->arg = s->list_arg | n << TL_ITEM_SUB_SHIFT;
 		if (s->list == TL_KIND_ARGV) {
-			u64 fault = bpf_probe_read_user(&from, sizeof from, (void *)(s->list_at + n * 8)) ? TL_ITEM_FAULT : 0;
+			u64 step = s->compat ? 4 : 8;
+			u64 fault = read_word(s, step, s->list_at + n * step) ? TL_ITEM_FAULT : 0;
+			from = s->word[0];
 			if (fault || !from || n >= TL_SUB_MAX) { /* the list's end is an item too: without one it was cut */
 				item->kind = TL_KIND_ARGV | s->list_out | fault | (!fault && from ? TL_ITEM_MORE : 0);
 				item->copied = 0;
@@ -121,27 +234,42 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			item->kind = TL_KIND_STRING | s->list_out;
 			goto string;
 		}
+		item->kind = TL_KIND_BUFFER | s->list_out;
 		/* TL_KIND_IOVEC */
 		u64 left = s->list_left;
-		struct { u64 base, length; } iov;
-		if (n >= s->list_count || n >= TL_SUB_MAX) {
-			s->list = 0;
+		if (n >= s->list_count || n >= TL_SUB_MAX || !left) {
+			s->list = s->outer;
 			continue;
 		}
-		item->kind = TL_KIND_BUFFER | s->list_out;
-		if (bpf_probe_read_user(&iov, sizeof iov, (void *)(s->list_at + n * sizeof iov))) {
-			item->kind = TL_KIND_IOVEC | s->list_out | TL_ITEM_FAULT;
-			item->copied = 0;
-			item->size = 0;
-			s->length = length + sizeof *item;
-			s->failed |= 1ULL << (s->list_arg & 7);
-			s->list = 0;
-			continue;
+		if (s->compat) {
+			if (read_word(s, 8, s->list_at + n * 8)) {
+				s->list = s->outer;
+				continue;
+			}
+			from = s->word[0] & 0xffffffff;
+			size = s->word[0] >> 32;
+		} else {
+			if (bpf_probe_read_user(s->word, sizeof s->word, (void *)(s->list_at + n * sizeof s->word))) {
+				s->list = s->outer;
+				continue;
+			}
+			from = s->word[0];
+			size = s->word[1];
 		}
-		from = iov.base;
-		size = iov.length;
 		seen = size < left ? size : left;
 		s->list_left = left - seen;
+		goto buffer;
+
+iovec: {
+			u64 count = s->list_count;
+			if (count > 1024) /* UIO_MAXIOV: the kernel takes no more */
+				count = 1024;
+			seen = size = count * (s->compat ? 8 : 16);
+			if (!from) {
+				s->list = s->outer;
+				continue;
+			}
+		}
 
 buffer: {
 			u64 copied = seen;

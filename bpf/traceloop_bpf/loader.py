@@ -34,6 +34,7 @@ PROGRAMS: Final = {  # function -> raw tracepoint; sys_enter last: when calls ar
     "on_cgroup_rmdir": "cgroup_rmdir",
     "on_task_rename": "task_rename",
     "on_signal_deliver": "signal_deliver",
+    "on_signal_generate": "signal_generate",
     "on_process_exit": "sched_process_exit",
     "on_sys_exit": "sys_exit",
     "on_sys_enter": "sys_enter",

@@ -48,6 +48,7 @@ enum tl_type {
 	TL_EXIT = 4,      /* it returns: tl_header, [__u64 number], __s64 result, [__u64 registers[]], items */
 	TL_SIGNAL = 5,    /* struct tl_signal: a signal is delivered */
 	TL_TASK_EXIT = 6, /* struct tl_task_exit: a thread ends */
+	TL_SIGNAL_SENT = 7, /* struct tl_signal_sent: a signal ends the thread's process, which has not heard of it yet */
 };
 
 /* tl_header.length_type */
@@ -71,8 +72,8 @@ struct tl_header {
 
 struct tl_chunk { /* TL_CHUNK; header.tid, header.delta_ns and header.nr are 0 */
 	struct tl_header header;
-	__u64 records; /* TL_ENTER, TL_EXIT, TL_SIGNAL and TL_TASK_EXIT that this CPU wrote before */
-	__u64 events;  /* the same without TL_EXIT */
+	__u64 records; /* all but TL_CHUNK and TL_BASE that this CPU wrote before */
+	__u64 events;  /* the same without TL_EXIT and TL_SIGNAL_SENT */
 	__u32 cpu;
 	__u32 pad;
 };
@@ -90,6 +91,18 @@ struct tl_signal { /* TL_SIGNAL; header.nr is the signal's number */
 	__u64 flags;      /* sa_flags */
 };
 
+/*
+ * When a signal kills without a core dump, the kernel lets SIGKILL arrive at every thread, and forgets the rest. So this
+ * is written when it is sent, on the sender's CPU, as a record of the thread that it is sent to.
+ */
+struct tl_signal_sent { /* TL_SIGNAL_SENT; header.nr is the signal's number */
+	struct tl_header header;
+	__u8 siginfo[48];  /* as in tl_signal: si_pid is 0 where the sender is in no pid namespace of the receiver's */
+	__u32 sender_pid;  /* process and thread that sent it, as the outermost pid namespace has them */
+	__u32 sender_tid;
+	char sender_comm[16];
+};
+
 struct tl_task_exit { /* TL_TASK_EXIT */
 	struct tl_header header;
 	__u32 code;       /* as wait(2) reports it: status << 8, or the signal, | 0x80 with a core dump */
@@ -99,8 +112,8 @@ struct tl_task_exit { /* TL_TASK_EXIT */
 /* An item is what a pointer argument pointed at. Items stand behind the registers or the result. */
 #define TL_ITEM_ARG_MASK 0x07  /* tl_item.arg: the argument's index */
 #define TL_ITEM_SUB_SHIFT 3    /* above it, the index within a list */
-#define TL_SUB_NAME 30         /* TL_KIND_MSG: the address in msg_name */
-#define TL_SUB_CONTROL 31      /* TL_KIND_MSG: msg_control */
+#define TL_SUB_NAME 30         /* behind a TL_KIND_MSG: the address in msg_name */
+#define TL_SUB_CONTROL 31      /* behind a TL_KIND_MSG: msg_control */
 #define TL_SUB_MAX 16          /* most elements of a list */
 #define TL_KIND_MASK 0x0f      /* tl_item.kind: enum tl_kind */
 #define TL_ITEM_OUT 0x20       /* read at the call's exit, by an exit rule */
@@ -119,9 +132,12 @@ enum tl_kind {
 	TL_KIND_STRING = 1, /* up to a NUL */
 	TL_KIND_BUFFER = 2, /* scale * length bytes */
 	TL_KIND_LENGTH = 3, /* the length is the __u32 that the argument `length` points to */
-	TL_KIND_IOVEC = 4,  /* `length` struct iovec, contents only */
-	TL_KIND_MSG = 5,    /* struct msghdr: name, control, then its iovec */
+	TL_KIND_IOVEC = 4,  /* `length` struct iovec: the array, then what its elements point at */
+	TL_KIND_MSG = 5,    /* struct msghdr: itself, name, control, then its iovec */
 	TL_KIND_ARGV = 6,   /* pointers to strings, up to a null pointer */
+	TL_KIND_MMSG = 7,   /* `length` struct mmsghdr: of each, what TL_KIND_MSG has; no item is of this kind */
+	TL_KIND_IOCB = 8,   /* `length` pointers to struct iocb: the pointers; of each, itself, then, as behind a
+			       TL_KIND_MSG, what it writes: as a name or an iovec */
 };
 
 /* tl_rule.length: an argument's index, or */
@@ -131,13 +147,21 @@ enum tl_kind {
 #define TL_RULES 6
 
 struct tl_rule {
-	__u8 arg;
+	__u8 arg;   /* as in tl_item: the argument's index; above it, 0, or which of its nested pointers this is */
 	__u8 kind;
 	__u8 length;
-	__u8 limit; /* TL_KIND_BUFFER: 0, or 1 + the index of the argument that the length may not exceed */
-	__u16 scale; /* 0: the length counts bits, in words of 64 */
-	__u16 pad2;
+	__u8 limit; /* 0, or 1 + the index of an argument: most bytes of a TL_KIND_BUFFER, or those of a nested one's struct */
+	__u16 scale;
+	__u8 add;   /* bytes more than scale * length */
+	__u8 at;    /* nested: where the pointer stands in what the argument points to */
+	__u8 pointer; /* nested: the pointer's bytes; 0: the argument is the pointer */
+	__u8 field; /* where in what the argument points to the length stands */
+	__u8 width; /* that number's bytes; 0: `length` tells it */
+	__u8 need;  /* nested: how many bytes of the struct are looked at */
 };
+
+#define TL_SCALE_BITS 0       /* tl_rule.scale: the length counts bits, in words of the program's */
+#define TL_SCALE_PAGES 0xffff /* a byte for each page that the length touches */
 
 #define TL_CALL_KNOWN 1
 #define TL_CALL_EXEC 2 /* replaces the process's memory when it succeeds; its exit rules: the file's name and argv as it finds them */
@@ -165,7 +189,7 @@ struct tl_call { /* one system call; all zero: no arguments known, all six regis
 #define TL_FRONT_LOOK_BEHIND (~TL_FRONT_MASK)
 
 #define TL_LATE 4
-#define TL_SCRATCH_SIZE 384 /* per CPU, the recorder's own */
+#define TL_SCRATCH_SIZE 512 /* per CPU, the recorder's own */
 
 struct tl_late {
 	__u64 from, to; /* positions that were written late */

@@ -8,12 +8,37 @@
 #define RECORD_MAX (FIXED_MAX + TL_CALL_MAX + sizeof(struct tl_item) + ROUND8(TL_ITEM_MAX + 2))
 #define PREFIX (sizeof(struct tl_chunk) + sizeof(struct tl_base))
 
+TL_INLINE u32 read32(u64 at)
+{
+	u32 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
+}
+
+TL_INLINE u64 read64(u64 at)
+{
+	u64 value = 0;
+	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
+	return value;
+}
+
 struct message { /* struct user_msghdr */
 	u64 name;
 	u32 name_length, pad;
 	u64 iov, iov_count;
 	u64 control, control_length;
 	u64 flags;
+	u64 done; /* struct mmsghdr: msg_len */
+};
+
+struct message32 { /* the same of a 32-bit program */
+	u32 name, name_length, iov, iov_count, control, control_length, flags, done;
+};
+
+struct iocb_part { /* struct iocb, from aio_lio_opcode */
+	u16 opcode, priority;
+	u32 fd;
+	u64 from, size;
 };
 
 /* What capture() keeps in map memory, where the verifier sees unknown numbers in every round and so checks one. */
@@ -25,13 +50,19 @@ struct scratch {
 	u64 exit_end;     /* where to stop after the entry rules are read again at exit */
 	u64 wanted;       /* bit per argument */
 	u64 failed;       /* bit per argument that could not be read */
+	u64 compat;       /* of a 32-bit program: words and pointers of four bytes */
 	u64 list;         /* tl_kind of the list that is being walked; 0: none */
 	u64 list_at, list_count, list_next;
 	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
 	u64 list_arg, list_out;
+	u64 outer;        /* TL_KIND_MMSG while its messages are walked, each a list */
+	u64 outer_at, outer_count, outer_next;
 	u64 result;
+	u64 word[2];      /* a number of a width that a rule tells */
 	struct message message;
-	u64 pad[3];
+	struct message32 message32;
+	struct iocb_part iocb;
+	u64 pad[4];
 };
 
 struct ring {
@@ -65,6 +96,7 @@ struct writer {
 	struct tl_cpu *cpu;
 	u64 from; /* first position written */
 	u64 pos;  /* of the record */
+	u64 task; /* whose record it is; 0: the current one's */
 	u64 tid_pid;
 	u64 now_ns;
 };
@@ -79,7 +111,8 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		return false;
 	}
 	TL_PUBLISH(cpu->busy, cpu->pos + 1);
-	w->tid_pid = bpf_get_current_pid_tgid();
+	w->tid_pid = w->task ? (u64)read32(w->task + TL_OFFSET_TGID) << 32 | read32(w->task + TL_OFFSET_PID)
+			     : bpf_get_current_pid_tgid();
 	w->now_ns = bpf_ktime_get_boot_ns();
 
 	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
@@ -114,7 +147,10 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		b->header.nr = 0;
 		b->header.length_type = LENGTH_TYPE(sizeof *b, TL_BASE);
 		b->ts_ns = w->now_ns;
-		bpf_get_current_comm(b->comm, sizeof b->comm);
+		if (w->task)
+			bpf_probe_read_kernel(b->comm, sizeof b->comm, (void *)(w->task + TL_OFFSET_COMM));
+		else
+			bpf_get_current_comm(b->comm, sizeof b->comm);
 		cpu->tid = w->tid_pid;
 		cpu->renames = renames;
 		cpu->base_ns = w->now_ns;
@@ -143,7 +179,7 @@ TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32
 #endif
 	stamp(ring, header, w->pos);
 	cpu->records++;
-	if (type != TL_EXIT)
+	if (type != TL_EXIT && type != TL_SIGNAL_SENT)
 		cpu->events++;
 	TL_PUBLISH(cpu->pos, w->pos + bytes);
 	u64 head = *(volatile u64 *)&ring->head.head;

@@ -110,20 +110,6 @@ TL_INLINE struct tl_call *find_call(struct scratch *s, u64 nr, bool compat)
 	return calls.lookup(&key);
 }
 
-TL_INLINE u32 read32(u64 at)
-{
-	u32 value = 0;
-	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
-	return value;
-}
-
-TL_INLINE u64 read64(u64 at)
-{
-	u64 value = 0;
-	bpf_probe_read_kernel(&value, sizeof value, (void *)at);
-	return value;
-}
-
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct writer w = {};
@@ -166,6 +152,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (call->enter_rules) {
 		s->arg[TL_LENGTH_RESULT] = ~0ULL;
 		s->arg[TL_LENGTH_ONE] = 1;
+		s->compat = compat;
 		s->length = length;
 		s->rule = 0;
 		s->end = call->enter_rules;
@@ -258,9 +245,10 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 			body[5] = s->arg[5];
 			length += arguments * 8;
 		}
-		s->result = result;
-		s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : result;
+		s->result = failed ? 0 : result;
+		s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : s->result;
 		s->arg[TL_LENGTH_ONE] = 1;
+		s->compat = compat;
 		s->length = length;
 		s->rule = again ? 0 : TL_RULES;
 		s->end = again ? call->enter_rules : TL_RULES + exit_rules;
@@ -289,7 +277,70 @@ int on_signal_deliver(struct bpf_raw_tracepoint_args *ctx) /* (int sig, struct k
 	return 0;
 }
 
+TL_INLINE u64 id_of(u64 cgroup)
+{
+	return read64(read64(cgroup + TL_OFFSET_CGROUP_KN) + TL_OFFSET_KN_ID);
+}
+
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h: all threads are to exit, with group_exit_code */
+
+#define TRACE_SIGNAL_DELIVERED 0 /* include/trace/events/signal.h: it was neither ignored nor pending already */
+#define SI_KERNEL 0x80
+
+#define UPID_SIZE 16 /* struct upid: int nr; struct pid_namespace *ns; */
+
+/* The number of a thread in the pid namespace of another, or 0 (pid_nr_ns). */
+TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
+{
+	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), other_pid = read64(other + TL_OFFSET_THREAD_PID);
+	u64 level = read32(other_pid + TL_OFFSET_PID_LEVEL);
+	if (level > read32(pid + TL_OFFSET_PID_LEVEL))
+		return 0;
+	u64 at = TL_OFFSET_PID_NUMBERS + level * UPID_SIZE;
+	if (read64(pid + at + TL_OFFSET_UPID_NS) != read64(other_pid + at + TL_OFFSET_UPID_NS))
+		return 0;
+	return read32(pid + at);
+}
+
+/* (int sig, struct kernel_siginfo *, struct task_struct *, int group, int result), in the sender, or an interrupt */
+int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 number = ctx->args[0], info = ctx->args[1], task = ctx->args[2];
+	if (ctx->args[4] != TRACE_SIGNAL_DELIVERED)
+		return 0;
+	/* Where it kills all threads, and dumps no core, they have been told by now (complete_signal). */
+	u64 process = read64(task + TL_OFFSET_SIGNAL);
+	if (!(read32(process + TL_OFFSET_SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT) ||
+	    read32(process + TL_OFFSET_GROUP_EXIT_CODE) != number)
+		return 0;
+	struct writer w = {};
+	w.ring = ring_of_cgroup(id_of(read64(read64(task + TL_OFFSET_CGROUPS) + TL_OFFSET_DFL_CGRP)));
+	if (!w.ring)
+		return 0;
+	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
+	w.task = task;
+	if (!begin(&w, sizeof(struct tl_signal_sent)))
+		return 0;
+	struct tl_signal_sent *record = (struct tl_signal_sent *)header_at(w.ring, w.pos);
+	/* SEND_SIG_NOINFO is 0 and SEND_SIG_PRIV 1: the kernel sends it, in this process's name (SI_USER) or in its own. */
+	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)info);
+	if (info < 2) {
+		u32 *siginfo = (u32 *)record->siginfo;
+		siginfo[0] = number;
+		if (info) {
+			siginfo[2] = SI_KERNEL;
+		} else {
+			siginfo[4] = number_in_namespace_of(read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER), task);
+			siginfo[5] = bpf_get_current_uid_gid();
+		}
+	}
+	u64 sender = bpf_get_current_pid_tgid();
+	record->sender_pid = sender >> 32;
+	record->sender_tid = sender;
+	bpf_get_current_comm(record->sender_comm, sizeof record->sender_comm);
+	finish(&w, &record->header, sizeof *record, TL_SIGNAL_SENT, number);
+	return 0;
+}
 
 int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct *, [bool group_dead]) */
 {
@@ -336,11 +387,6 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
 	if (ring)
 		__sync_fetch_and_add(&ring->head.renames, 1);
 	return 0;
-}
-
-TL_INLINE u64 id_of(u64 cgroup)
-{
-	return read64(read64(cgroup + TL_OFFSET_CGROUP_KN) + TL_OFFSET_KN_ID);
 }
 
 TL_INLINE bool is_v2(u64 cgroup)

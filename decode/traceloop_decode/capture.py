@@ -23,24 +23,30 @@ if TYPE_CHECKING:
 KINDS = {
     "path": layout.KIND_STRING,
     "string": layout.KIND_STRING,
+    "thread_name": layout.KIND_STRING,
     "mount_type": layout.KIND_STRING,
     "mount_data": layout.KIND_STRING,
     "argv": layout.KIND_ARGV,
     "msghdr": layout.KIND_MSG,
+    "mmsghdr": layout.KIND_MMSG,
+    "control_blocks": layout.KIND_IOCB,
     "iovec": layout.KIND_IOVEC,
     "mask_and_size": layout.KIND_IOVEC,
 }
 _MSGHDR_BYTES = 56
+_MMSGHDR_BYTES = 64
+_IOCB_BYTES = 64
 _EXEC = ("execve", "execveat")
 _SIGRETURN = "rt_sigreturn"
-_OUT_ON_FAILURE = ("nanosleep", "clock_nanosleep")  # what remains is written when a signal came
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``struct tl_rule``: argument `arg` is captured as `kind`, `scale` bytes `length` times.
+    """``struct tl_rule``: argument `arg` is captured as `kind`, `scale` bytes `length` times, and `add` more.
 
-    limit: 0, or 1 + the index of the argument that says how many bytes there may be at most.
+    limit: 0, or 1 + the index of the argument that says how many bytes there may be at most. width, field: of the
+    number within the argument's memory that is the length. nested, at, pointer, need: the memory is what a pointer
+    within the argument's memory points at, the nested-th of its kind.
     """
 
     arg: int
@@ -48,14 +54,22 @@ class Rule:
     length: int
     scale: int
     limit: int = 0
+    add: int = 0
+    width: int = 0
+    field: int = 0
+    nested: int = 0
+    at: int = 0
+    pointer: int = 0
+    need: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is captured when a call begins, and when it has returned."""
+    """What is captured when a call begins, and when it has returned; on_failure: even if it failed."""
 
     enter: tuple[Rule, ...]
     exit: tuple[Rule, ...]
+    on_failure: bool = False
 
 
 _NOTHING = Rules((), ())
@@ -117,36 +131,60 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
         following = line.words[arg + 1].what if arg + 1 < len(line.words) else ""
         if rule.length == layout.LENGTH_RESULT and rule.kind == layout.KIND_BUFFER and following == "size":
             rule = replace(rule, limit=arg + 2)
-        if word.direction in ("in", "inout"):
+        if word.direction in ("in", "inout", "inend"):
             # A message that is to be received has nothing in its buffers yet.
             empty = word == Word("msghdr", "inout")
             enter.append(Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES) if empty else rule)
-        if word.direction in ("out", "inout"):
+        if word.direction in ("out", "inout", "end", "inend"):
             leave.append(rule)
+        for nested in _nested_rules(arg, word, rule):
+            (enter if word.nested[nested.nested - 1].direction == "in" else leave).append(nested)
         if call.name in _EXEC and word.what == "path":
             leave.append(rule)
         if call.name in _EXEC and word.what == "argv":
             leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1))
-    return Rules(tuple(enter), tuple(leave))
+    return Rules(tuple(enter), tuple(leave), any(word.direction in ("end", "inend") for word in line.words))
 
 
 def _rule(call: syscalls.Syscall, arg: int, word: Word) -> Rule:
     pointer, count = word.count.startswith("*"), word.count.removeprefix("*")
     kind = KINDS.get(word.what, layout.KIND_LENGTH if pointer else layout.KIND_BUFFER)
     scale = SIZES[word.what] if kind == layout.KIND_BUFFER else 1
-    if not count:
-        return Rule(arg, kind, layout.LENGTH_ONE, scale)
-    if count.isdecimal():
-        return Rule(arg, kind, layout.LENGTH_ONE, scale * int(count))
+    rule = replace(_counted(Rule(arg, kind, layout.LENGTH_ONE, scale), count), add=word.more)
+    if not count or count.isdecimal() or rule.width:
+        return rule
     if count == "result":
-        return Rule(arg, kind, layout.LENGTH_RESULT, scale)
-    return Rule(arg, kind, [param.name for param in call.params].index(count), scale)
+        return replace(rule, length=layout.LENGTH_RESULT)
+    name, _, unit = count.partition("/")
+    rule = replace(rule, length=[param.name for param in call.params].index(name))
+    return replace(rule, scale=layout.SCALE_PAGES) if unit == "page" else rule
+
+
+def _counted(rule: Rule, count: str) -> Rule:
+    # By a constant, or by a number that stands in the memory.
+    if count.isdecimal():
+        return replace(rule, scale=rule.scale * int(count))
+    if "@" in count:
+        ctype, at = count.split("@")
+        return replace(rule, width=int(ctype.removeprefix("u")) // 8, field=int(at))
+    return rule
+
+
+def _nested_rules(arg: int, word: Word, parent: Rule) -> Iterable[Rule]:
+    for number, nested in enumerate(word.nested, 1):
+        kind = KINDS.get(nested.what, layout.KIND_BUFFER)
+        scale = SIZES[nested.what] if kind == layout.KIND_BUFFER else 1
+        rule = _counted(Rule(arg, kind, layout.LENGTH_ONE, scale), nested.count)
+        need = max(nested.at + nested.pointer, rule.field + rule.width)
+        # A struct of a known size is there as a whole.
+        limit = parent.length + 1 if parent.length not in (layout.LENGTH_ONE, layout.LENGTH_RESULT) else 0
+        yield replace(rule, nested=number, at=nested.at, pointer=nested.pointer, need=need, limit=limit)
 
 
 def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, selector: int | None = None) -> bytes:
     sides = (what.enter, what.exit)
     flags = layout.CALL_KNOWN | (layout.CALL_EXEC if call.name in _EXEC else 0)
-    if call.name in _OUT_ON_FAILURE:
+    if what.on_failure:
         flags |= layout.CALL_OUT_ON_FAILURE
     arguments = len(call.params)
     if call.name == _SIGRETURN and what.enter:
@@ -158,7 +196,20 @@ def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, sel
     packed = layout.CALL_HEAD.pack(flags, arguments, *map(len, sides), *most)
     for side in sides:
         rules_bytes = b"".join(
-            layout.RULE.pack(rule.arg, rule.kind, rule.length, rule.limit, rule.scale) for rule in side
+            layout.RULE.pack(
+                rule.arg | rule.nested << layout.ITEM_SUB_SHIFT,
+                rule.kind,
+                rule.length,
+                rule.limit,
+                rule.scale,
+                rule.add,
+                rule.at,
+                rule.pointer,
+                rule.field,
+                rule.width,
+                rule.need,
+            )
+            for rule in side
         )
         packed += rules_bytes.ljust(layout.RULES * layout.RULE.size, b"\0")
     return packed
@@ -166,21 +217,27 @@ def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, sel
 
 def _most_bytes(side: Iterable[Rule], item_max: int, call_max: int) -> int:
     """Bytes that the items of these rules may be written to: a string's may touch two more than are kept."""
-    string = _item_bytes(item_max + 2)
+    string, buffer = _item_bytes(item_max + 2), _item_bytes(item_max)
     list_end = _item_bytes(0)
-    iovec = layout.SUB_MAX * _item_bytes(item_max) + list_end
+    iovec = (1 + layout.SUB_MAX) * buffer
+
+    def message(size: int) -> int:  # itself, msg_name, msg_control, msg_iov
+        return _item_bytes(min(size, item_max)) + 2 * buffer + iovec
+
+    lists = {
+        layout.KIND_STRING: string,
+        layout.KIND_ARGV: layout.SUB_MAX * string + list_end,
+        layout.KIND_IOVEC: iovec,
+        layout.KIND_MSG: message(_MSGHDR_BYTES),
+        layout.KIND_MMSG: layout.SUB_MAX * message(_MMSGHDR_BYTES),
+        layout.KIND_IOCB: layout.SUB_MAX * (_item_bytes(min(_IOCB_BYTES, item_max)) + buffer),
+    }
 
     def most(rule: Rule) -> int:
-        if rule.kind == layout.KIND_STRING:
-            return string
-        if rule.kind == layout.KIND_ARGV:
-            return layout.SUB_MAX * string + list_end
-        if rule.kind == layout.KIND_IOVEC:
-            return iovec
-        if rule.kind == layout.KIND_MSG:  # itself, msg_name, msg_control, msg_iov
-            return _item_bytes(min(_MSGHDR_BYTES, item_max)) + 2 * _item_bytes(item_max) + iovec
-        fixed = rule.kind == layout.KIND_BUFFER and rule.length == layout.LENGTH_ONE
-        return _item_bytes(min(rule.scale, item_max) if fixed else item_max)
+        if rule.kind in lists:
+            return lists[rule.kind]
+        fixed = rule.kind == layout.KIND_BUFFER and rule.length == layout.LENGTH_ONE and not rule.width
+        return _item_bytes(min(rule.scale + rule.add, item_max) if fixed else item_max)
 
     return min(sum(map(most, side)), call_max + string)
 

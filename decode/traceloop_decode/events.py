@@ -9,10 +9,15 @@ Theory of operation. A thread is in at most one call, so the open calls are a ta
     EXIT        fits                      Returned
     EXIT        none, or another          Returned, alone: its entry was lost, or never was (a child's clone, seccomp)
     SIGNAL      any                       Signal
+    SIGNAL_SENT any                       none yet: see below
     TASK_EXIT   any                       TaskExit; an open call never returned
 
 An exit fits by its number. Two fit although their numbers differ: rt_sigreturn, whose exit has none (-1), and execve,
 which may change the table. An execve in a thread that is not its process's leader returns in the leader's thread.
+
+A signal that ends a process without a core dump is recorded when it is sent; what is delivered then is a SIGKILL that
+knows nothing, at every thread. The first is the event, in the place of the second at the thread that it was sent to;
+where that never came, before the process's end.
 
 Streaming: memory holds the calls in flight, not the trace.
 """
@@ -25,13 +30,15 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode import layout
-from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
-from traceloop_decode.ring import Ring
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Sender, Signal, TaskExit
+from traceloop_decode.ring import Record, Ring
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Abi, abis
 
 _NO_NUMBER: Final = -1
 _EXEC: Final = frozenset(("execve", "execveat"))
+_SIGKILL: Final = 9
+_BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
 _SIGNED: Final = Struct("<q")
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
 _Items = Mapping[int, tuple[Item, ...]]
@@ -41,6 +48,7 @@ _REGISTERS: Final = tuple(Struct(f"<{count}Q") for count in range(layout.NR_ARGS
 def events(snapshot: Snapshot) -> Iterator[Event]:
     """The events of a snapshot in the order of time. Total: damaged bytes give fewer events, and Lost ones."""
     open_calls: dict[int, Call] = {}
+    fatal: dict[int, Record] = {}  # process -> the SIGNAL_SENT that ends it
     held: Call | None = None  # the last record, if it was an ENTER
     native, compat = abis(snapshot.arch)
     for record in Ring(snapshot).records():
@@ -83,6 +91,10 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 held = None
             yield Returned(ended)
             continue
+        if kind == layout.TYPE_SIGNAL_SENT:
+            if len(body) >= layout.SIGNAL_SENT.size:
+                fatal[pid] = record
+            continue
         if held is not None:
             yield Entered(held)
             held = None
@@ -90,11 +102,28 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             open_calls.pop(tid, None)
             if len(body) >= layout.TASK_EXIT.size:
                 code, group_dead = layout.TASK_EXIT.unpack_from(body)
+                if group_dead and pid in fatal:
+                    yield _killing(fatal.pop(pid), record)
                 yield TaskExit(ts_ns, cpu, pid, tid, comm, code, bool(group_dead))
         elif len(body) >= layout.SIGNAL.size:
-            yield Signal(ts_ns, cpu, pid, tid, comm, nr, *layout.SIGNAL.unpack_from(body))
+            if nr == _SIGKILL and pid in fatal and fatal[pid].tid == tid:
+                yield _killing(fatal.pop(pid), record)
+            else:
+                yield Signal(ts_ns, cpu, pid, tid, comm, nr, *layout.SIGNAL.unpack_from(body))
     if held is not None:
         yield Entered(held)
+    for sent in fatal.values():  # to processes that have not come to know it
+        yield _killing(sent, sent)
+
+
+def _killing(sent: Record, at: Record) -> Signal:
+    # A signal without a handler, as it was sent, where it took effect.
+    siginfo, pid, _, comm = layout.SIGNAL_SENT.unpack_from(sent.body)
+    code = int.from_bytes(siginfo[8:12], "little", signed=True)
+    sender = (
+        Sender(pid, comm.partition(b"\0")[0].decode("utf-8", "backslashreplace")) if code in _BY_PROCESSES else None
+    )
+    return Signal(at.ts_ns, at.cpu, at.pid, at.tid, at.comm, sent.nr, siginfo, 0, 0, sender)
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ TYPE_ENTER: Final = 3
 TYPE_EXIT: Final = 4
 TYPE_SIGNAL: Final = 5
 TYPE_TASK_EXIT: Final = 6
+TYPE_SIGNAL_SENT: Final = 7
 
 LENGTH_BITS: Final = 13
 LENGTH_MASK: Final = 0x1FFF
@@ -43,10 +44,14 @@ KIND_LENGTH: Final = 3
 KIND_IOVEC: Final = 4
 KIND_MSG: Final = 5
 KIND_ARGV: Final = 6
+KIND_MMSG: Final = 7
+KIND_IOCB: Final = 8
 
 LENGTH_RESULT: Final = 6
 LENGTH_ONE: Final = 7
 RULES: Final = 6
+SCALE_BITS: Final = 0
+SCALE_PAGES: Final = 0xFFFF
 CALLS: Final = 512
 CALL_KNOWN: Final = 1
 CALL_EXEC: Final = 2
@@ -68,12 +73,14 @@ BASE: Final = Struct("<IIIHHQ16s")
 """struct tl_base: header (delta_ns: pid), ts_ns, comm."""
 SIGNAL: Final = Struct("<48sQQ")
 """struct tl_signal behind its header: siginfo, handler, flags."""
+SIGNAL_SENT: Final = Struct("<48sII16s")
+"""struct tl_signal_sent behind its header: siginfo, sender_pid, sender_tid, sender_comm."""
 TASK_EXIT: Final = Struct("<II")
 """struct tl_task_exit behind its header: code, group_dead."""
 ITEM: Final = Struct("<BBHI")
 """struct tl_item: arg, kind, copied, size."""
-RULE: Final = Struct("<BBBBHxx")
-"""struct tl_rule: arg, kind, length, limit, scale."""
+RULE: Final = Struct("<BBBBHBBBBBB")
+"""struct tl_rule: arg, kind, length, limit, scale, add, at, pointer, field, width, need."""
 CALL_HEAD: Final = Struct("<BBBBHH")
 """struct tl_call before its rules: flags, arguments, enter_rules, exit_rules, enter_bytes, exit_bytes."""
 CALL_SIZE: Final = CALL_HEAD.size + 2 * RULES * RULE.size

@@ -122,11 +122,19 @@ class Returned(NamedTuple):
     call: Call
 
 
+class Sender(NamedTuple):
+    """The process that sent a signal: its number in the outermost pid namespace, and the name of its thread."""
+
+    pid: int
+    comm: str
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """A signal was delivered. siginfo: the first 48 bytes of siginfo_t, all zero where the kernel had none.
 
-    handler: 0 SIG_DFL, 1 SIG_IGN, else an address. flags: sa_flags.
+    handler: 0 SIG_DFL, 1 SIG_IGN, else an address. flags: sa_flags. sender: of a signal that a process sent and that
+    ends the receiver's process at once; of others it is not recorded.
     """
 
     ts_ns: int
@@ -138,6 +146,7 @@ class Signal:
     siginfo: bytes
     handler: int
     flags: int
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ from traceloop_decode import layout
 from traceloop_decode.model import Lost
 from traceloop_decode.snapshot import Snapshot
 
-_COUNTED: Final = frozenset((layout.TYPE_ENTER, layout.TYPE_EXIT, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT))
+_COUNTED: Final = frozenset(
+    (layout.TYPE_ENTER, layout.TYPE_EXIT, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT, layout.TYPE_SIGNAL_SENT)
+)
+_NO_EVENTS: Final = frozenset((layout.TYPE_EXIT, layout.TYPE_SIGNAL_SENT))
 _STAMP_MASK: Final = 0xFFFFFFFF
 
 
@@ -181,7 +184,7 @@ class Ring:
                     yield Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)
                     missing = 0, 0
                 seen_records += 1
-                seen_events += record.type != layout.TYPE_EXIT
+                seen_events += record.type not in _NO_EVENTS
                 yield record
             if missing[0] > 0:
                 yield Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)

@@ -14,25 +14,42 @@ from typing import Final
 from traceloop_decode.arguments import TABLE
 from traceloop_decode.syscalls import Syscall, table
 
-_WORD: Final = re.compile(r"(?:(in|out|inout):)?(\w+)(?:\[(\*?\w+)\])?")
+_WORD: Final = re.compile(r"(?:(in|out|inout|end|inend):)?(\w+)(?:\[(\*?[\w/@]+)(?:\+(\d+))?\])?((?:>.*)?)")
+_NESTED: Final = re.compile(r">(in|out):(\w+)@(\d+)(?:/(\d))?(?:\[([\w/@]+)\])?")
+_POINTER_BYTES: Final = 8
 UNKNOWN: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One argument, or a result. what: its kind. direction: ``""`` for a number, else ``in``, ``out`` or ``inout``.
+class Nested:
+    """What a pointer within an argument's struct points at. at: its offset there; pointer: its size, both in bytes."""
 
-    count: ``""``, a number, an argument's name, ``result``, or ``*name``.
+    what: str
+    direction: str
+    at: int
+    pointer: int
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One argument, or a result. what: its kind.
+
+    direction: ``""`` for a number, else ``in``, ``out``, ``inout``, ``end`` or ``inend``.
+
+    count: ``""``, a number, an argument's name, ``result``, ``*name``, ``name/page``, or ``u32@4``. more: bytes on top.
     """
 
     what: str
     direction: str = ""
     count: str = ""
+    more: int = 0
+    nested: tuple[Nested, ...] = ()
 
     @property
     def is_out(self) -> bool:
         """Is it known only when the call has returned?"""
-        return self.direction == "out"
+        return self.direction in ("out", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,13 @@ def _word(text: str, line: str) -> Word:
     match = _WORD.fullmatch(text)
     if match is None:
         raise ValueError(f"cannot read {text!r} in the line: {line}")
-    return Word(match[2], match[1] or "", match[3] or "")
+    nested = tuple(
+        Nested(what, direction, int(at), int(pointer or _POINTER_BYTES), count)
+        for direction, what, at, pointer, count in _NESTED.findall(match[5])
+    )
+    if len(nested) != match[5].count(">"):
+        raise ValueError(f"cannot read {text!r} in the line: {line}")
+    return Word(match[2], match[1] or "", match[3] or "", int(match[4] or 0), nested)
 
 
 @cache

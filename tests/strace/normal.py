@@ -27,8 +27,6 @@ ARTEFACTS = [
 # A thread that a signal kills in mid-call never returns for its tracer, who cannot see what the kernel answered.
 _KILLED = re.compile(r"\+\+\+ (?:killed by (SIG\w+)|superseded)")
 _ANSWER = re.compile(r" = [^=]*$")
-# What kills without a dump of the core is SIGKILL by the time that it arrives, but not for a traced thread.
-_DUMP_CORE = ["SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGXCPU", "SIGXFSZ", "SIGSYS"]
 
 _LINE = re.compile(r"(\d+) +(.*)", re.DOTALL)
 _UNFINISHED = re.compile(r"(.*?) ?<unfinished \.\.\.>", re.DOTALL)
@@ -89,11 +87,8 @@ def by_thread(lines: list[str], parent: int) -> dict[str, list[str]]:
 
 def _answered(lines: list[str]) -> list[str]:
     killed = _KILLED.match(lines[-1]) if len(lines) > 1 else None
-    if killed:
-        if killed[1] not in _DUMP_CORE and lines[-2].startswith(f"--- {killed[1]} "):
-            del lines[-2]
-        if not lines[-2].startswith("---"):
-            lines[-2] = _ANSWER.sub(" = ?", lines[-2]).replace(" <unfinished ...>", ") = ?")
+    if killed and not lines[-2].startswith("---"):
+        lines[-2] = _ANSWER.sub(" = ?", lines[-2]).replace(" <unfinished ...>", ") = ?")
     return lines
 
 

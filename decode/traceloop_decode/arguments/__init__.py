@@ -16,11 +16,19 @@ kind that a family of `printers` knows, or a table of `tables.flags`: ``open_fla
 for single values. Memory's word is ``direction:what`` or ``direction:what[count]``:
 
 direction  ``in``: read when the call begins (and again at its end, if the page was not there). ``out``: read when it
-           has returned and did not fail. ``inout``: both.
-what       ``path`` or ``string`` (up to a NUL), ``argv`` (strings up to a null pointer), ``msghdr``, ``iovec`` (with a
-           count; the memory that its elements speak of, at exit no more than the result), or a name of `SIZES`: one
-           such struct. Names say what the bytes are; those of one byte are counted in bytes.
-count      a number, an argument's name, ``result``, or ``*name``: the 32-bit number that this argument points to.
+           has returned and did not fail. ``inout``: both. ``end``: when it has returned, even if it failed (all of a
+           call's output then is, so none of it may have a length that only success tells). ``inend``: as ``in`` too.
+what       ``path`` or ``string`` (up to a NUL), ``argv`` (strings up to a null pointer), ``iovec`` (with a count; the
+           array, and the memory that its elements speak of, at exit no more than the result), ``msghdr``, ``mmsghdr``
+           and ``control_blocks`` (with a count, and all that they point at), or a name of `SIZES`: one such struct.
+           Names say what the bytes are; those of one byte are counted in bytes.
+count      a number, an argument's name, ``result``, or ``*name``: the 32-bit number that this argument points to;
+           ``name/page``: one for each page that so many bytes touch; ``u32@4``: the number that stands in the memory
+           itself, at that offset. ``+8`` behind it: so many bytes more.
+nested     behind the word, for each pointer within its memory, ``>direction:what@offset[count]``; ``/4`` behind the
+           offset of a pointer of four bytes. Printers find it by its number, in `View.nested`::
+
+    clone3      in:clone_args[size]>in:id_list@64[u64@72]>out:fd_number@8 size
 
 `words` parses the table, `capture` makes the kernel side's rules of it, `printers` the text. An ioctl, a fcntl or a
 futex has a pointer only with some commands, and a number as often: without a variant, by value alone. Keys are not

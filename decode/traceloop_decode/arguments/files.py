@@ -50,7 +50,7 @@ utime               in:path in:utimbuf
 utimes              in:path in:file_timeval[2]
 futimesat           dirfd in:path in:file_timeval[2]
 utimensat           dirfd in:path in:file_timespec[2] at_flags
-name_to_handle_at   dirfd in:path inout:file_handle out:mount_id handle_flags
+name_to_handle_at   dirfd in:path inend:file_handle end:mount_id handle_flags
 open_by_handle_at   fd in:file_handle open_flags
 file_getattr        dirfd in:path out:file_attr[usize] size at_flags
 file_setattr        dirfd in:path in:file_attr[usize] size at_flags
@@ -110,11 +110,11 @@ read                fd out:bytes[result] size
 write               fd in:bytes[count] size
 pread64             fd out:bytes[result] size loff
 pwrite64            fd in:bytes[count] size loff
-readv               fd out:iovec[vlen] ulong
+readv               fd end:iovec[vlen] ulong
 writev              fd in:iovec[vlen] ulong
-preadv              fd out:iovec[vlen] ulong loff left_out
+preadv              fd end:iovec[vlen] ulong loff left_out
 pwritev             fd in:iovec[vlen] ulong loff left_out
-preadv2             fd out:iovec[vlen] ulong loff left_out rwf_flags
+preadv2             fd end:iovec[vlen] ulong loff left_out rwf_flags
 pwritev2            fd in:iovec[vlen] ulong loff left_out rwf_flags
 lseek               fd loff one_whence
 vmsplice            fd in:iovec[nr_segs] ulong splice_flags
@@ -122,7 +122,7 @@ sendfile            fd fd inout:moved_offset size
 splice              fd in:offset fd in:offset size splice_flags
 tee                 fd fd size splice_flags
 copy_file_range     fd in:offset fd in:offset size uint
-process_vm_readv    int out:iovec[liovcnt] ulong in:span[riovcnt] ulong ulong
+process_vm_readv    int end:iovec[liovcnt] ulong in:span[riovcnt] ulong ulong
 process_vm_writev   int in:iovec[liovcnt] ulong in:span[riovcnt] ulong ulong
 fallocate           fd fallocate_mode loff loff
 fadvise64           fd loff size one_fadvise

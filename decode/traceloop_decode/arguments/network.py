@@ -25,7 +25,7 @@ sendto              fd in:sent[len] size msg_flags in:sockaddr[addr_len] int
 recvfrom            fd out:received[result] size msg_flags out:peer[*addr_len] inout:peer_length
 sendmsg             fd in:msghdr msg_flags
 recvmsg             fd inout:msghdr msg_flags
-sendmmsg            fd inout:mmsghdr[vlen] uint msg_flags
+sendmmsg            fd end:mmsghdr[vlen] uint msg_flags
 recvmmsg            fd out:mmsghdr[result] uint msg_flags inout:time_limit
 
 # devices
@@ -57,7 +57,7 @@ ioctl:SIOCSIFNAME,SIOCSIFFLAGS,SIOCSIFHWADDR,SIOCSIFHWBROADCAST     fd ioctl_com
 ioctl:SIOCSIFADDR,SIOCSIFDSTADDR,SIOCSIFBRDADDR,SIOCSIFNETMASK      fd ioctl_command in:ifreq
 ioctl:SIOCSIFMETRIC,SIOCSIFMTU,SIOCSIFTXQLEN,SIOCSIFSLAVE           fd ioctl_command in:ifreq
 ioctl:SIOCSIFMAP,SIOCADDMULTI,SIOCDELMULTI                          fd ioctl_command in:ifreq
-ioctl:SIOCGIFCONF   fd ioctl_command inout:ifconf
+ioctl:SIOCGIFCONF   fd ioctl_command inout:ifconf>out:ifreq_list@8[u32@0]
 ioctl:SIOCBRADDBR,SIOCBRDELBR       fd ioctl_command in:string
 ioctl:FS_IOC_GETFLAGS               fd ioctl_command out:inode_flags_word
 ioctl:FS_IOC_SETFLAGS               fd ioctl_command in:inode_flags_word
@@ -73,6 +73,7 @@ SIZES: dict[str, int] = {
     "ifconf": 16,
     "ifreq": 40,
     "ifreq_answer": 40,
+    "ifreq_list": 1,
     "inode_flags_word": 4,
     "ioctl_int": 4,
     "ioctl_long": 8,

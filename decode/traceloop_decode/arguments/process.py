@@ -6,7 +6,7 @@ from __future__ import annotations
 TABLE = """
 # children. strace gives clone's arguments in its own order, by its flags: see printers.process.
 clone               clone_stack clone_flags_exit out:clone_parent clone_tls clone_child
-clone3              in:clone_args[size] size
+clone3              in:clone_args[size]>in:id_list@64[u64@72]>out:fd_number@8 size
 execve              in:path in:argv in:vars[32]
 execveat            dirfd in:path in:argv in:vars[32] execveat_flags
 exit                int
@@ -36,7 +36,7 @@ ptrace:PTRACE_GETREGSET,PTRACE_SETREGSET one_ptrace_requests int one_regsets add
 ptrace:PTRACE_GETSIGMASK,PTRACE_SETSIGMASK,PTRACE_SECCOMP_GET_FILTER one_ptrace_requests int ulong addr
 ptrace:PTRACE_SECCOMP_GET_METADATA,PTRACE_GET_SYSCALL_INFO one_ptrace_requests int ulong addr
 seccomp             one_seccomp_ops hex32 addr
-seccomp:SECCOMP_SET_MODE_FILTER one_seccomp_ops seccomp_flags in:filter_program
+seccomp:SECCOMP_SET_MODE_FILTER one_seccomp_ops seccomp_flags in:filter_program>in:filter_step@8[u16@0]
 seccomp:SECCOMP_GET_ACTION_AVAIL one_seccomp_ops hex32 in:boxed_action
 seccomp:SECCOMP_GET_NOTIF_SIZES one_seccomp_ops hex32 out:notif_sizes
 
@@ -51,7 +51,7 @@ madvise             addr ulong one_madvice
 process_madvise     fd in:plain_iovec[vlen] size one_madvice hex32
 process_mrelease    fd hex32
 msync               addr ulong msync_flags
-mincore             addr ulong addr
+mincore             addr ulong out:residency[len/page]
 mlock               addr ulong
 mlock2              addr ulong mlock_flags
 munlock             addr ulong
@@ -92,7 +92,7 @@ futex_waitv         in:futex_waitv[nr_futexes] uint hex32 in:timespec clock
 
 # prctl and its kin
 prctl               one_prctl_options hex hex hex hex
-prctl:PR_SET_NAME   one_prctl_options in:string none none none
+prctl:PR_SET_NAME   one_prctl_options in:thread_name none none none
 prctl:PR_GET_NAME   one_prctl_options out:task_name none none none
 prctl:PR_SET_PDEATHSIG one_prctl_options signal64 none none none
 prctl:PR_GET_PDEATHSIG one_prctl_options out:boxed_signal none none none
@@ -124,7 +124,7 @@ prctl:PR_SET_PTRACER one_prctl_options ptracer none none none
 prctl:PR_SET_SYSCALL_USER_DISPATCH one_prctl_options dispatch64 hex hex dispatch_selector
 prctl:PR_SCHED_CORE one_prctl_options one_core_sched int pid_type addr
 prctl:PR_PAC_RESET_KEYS one_prctl_options pac_flags hex hex hex
-prctl:PR_SET_SECCOMP one_prctl_options seccomp_mode64 in:seccomp_program seccomp_rest seccomp_rest
+prctl:PR_SET_SECCOMP one_prctl_options seccomp_mode64 in:prctl_filter>in:filter_step@8[u16@0] seccomp_rest seccomp_rest
 arch_prctl          one_arch_prctl hex
 arch_prctl:ARCH_GET_FS,ARCH_GET_GS one_arch_prctl out:boxed_hex
 arch_prctl:ARCH_GET_CPUID one_arch_prctl none
@@ -165,7 +165,7 @@ sched_getscheduler  int
 sched_setscheduler  int one_sched_policy in:boxed_int
 sched_get_priority_max one_sched_policy
 sched_get_priority_min one_sched_policy
-sched_setattr       int in:sched_attr uint
+sched_setattr       int inend:sched_attr uint
 sched_getattr       int out:sched_attr uint uint
 sched_setaffinity   int uint in:cpu_set[len]
 sched_getaffinity   int uint out:cpu_set[result]
@@ -240,8 +240,8 @@ semctl:IPC_SET      int int one_semctl_cmd in:sem_state
 semctl:IPC_INFO,SEM_INFO int int one_semctl_cmd out:sem_limits
 semctl:SETVAL       int int one_semctl_cmd hex
 msgget              ipc_id_key ipcget_bits
-msgsnd              int addr ulong msg_queue_flags
-msgrcv              int addr ulong long msg_queue_flags
+msgsnd              int in:message[msgsz+8] ulong msg_queue_flags
+msgrcv              int out:message[result+8] ulong long msg_queue_flags
 msgctl              int one_msgctl_cmd addr
 msgctl:IPC_STAT,MSG_STAT,MSG_STAT_ANY int one_msgctl_cmd out:msg_state
 msgctl:IPC_SET      int one_msgctl_cmd in:msg_state
@@ -255,6 +255,9 @@ mq_getsetattr       fd in:mq_attr out:mq_attr
 
 # rings
 bpf                 one_bpf_cmd in:bpf_attr[size] uint
+bpf:BPF_PROG_LOAD   one_bpf_cmd in:bpf_attr[size]>in:string@16>in:bpf_step@8[u32@4] uint
+bpf:BPF_OBJ_PIN,BPF_OBJ_GET one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
+bpf:BPF_RAW_TRACEPOINT_OPEN one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
 perf_event_open     in:perf_attr int int fd perf_flags
 io_uring_setup      uint inout:io_uring_params
 io_uring_enter      fd uint uint uring_enter addr size
@@ -264,7 +267,7 @@ io_uring_register:IORING_REGISTER_FILES fd one_uring_register in:node_list[nr_ar
 io_uring_register:IORING_REGISTER_EVENTFD,IORING_REGISTER_EVENTFD_ASYNC fd one_uring_register in:boxed_int uint
 io_setup            uint out:boxed_addr
 io_destroy          rseq_at
-io_submit           rseq_at long addr
+io_submit           rseq_at long in:control_blocks[nr]
 io_cancel           rseq_at in:iocb out:io_event
 io_getevents        rseq_at long long out:io_event[result] in:timespec
 io_pgetevents       rseq_at long long out:io_event[result] in:timespec addr
@@ -283,6 +286,7 @@ SIZES: dict[str, int] = {
     "boxed_tsc": 4,
     "boxed_uint": 4,
     "bpf_attr": 1,
+    "bpf_step": 8,
     "bytes": 1,
     "cap_data": 24,
     "cap_header": 8,
@@ -290,6 +294,7 @@ SIZES: dict[str, int] = {
     "clone_parent": 4,
     "cpu_set": 1,
     "filter_program": 16,
+    "filter_step": 8,
     "futex_waitv": 24,
     "host_name": 1,
     "id_list": 4,
@@ -300,6 +305,7 @@ SIZES: dict[str, int] = {
     "iocb": 64,
     "landlock_ruleset": 1,
     "long": 8,
+    "message": 1,
     "mq_attr": 64,
     "mq_create_attr": 64,
     "msg_limits": 32,
@@ -308,13 +314,14 @@ SIZES: dict[str, int] = {
     "node_mask": 0,  # bits
     "notif_sizes": 6,
     "page_list": 8,
+    "residency": 1,
     "path_beneath": 12,
     "perf_attr": 64,  # its first version; a size stands within it
     "plain_iovec": 16,
     "rlimit": 16,
     "rusage": 144,
     "sched_attr": 56,
-    "seccomp_program": 16,
+    "prctl_filter": 16,
     "sem_limits": 40,
     "sem_state": 104,
     "sembuf": 6,

@@ -39,8 +39,8 @@ sigaltstack         in:stack out:stack
 # time
 time                out:time_t
 alarm               uint
-nanosleep           in:timespec out:remaining
-clock_nanosleep     one_clock_id timer_flags in:timespec out:remaining
+nanosleep           in:timespec end:remaining
+clock_nanosleep     one_clock_id timer_flags in:timespec end:remaining
 clock_gettime       one_clock_id out:timespec
 clock_getres        one_clock_id out:timespec
 clock_settime       one_clock_id in:timespec

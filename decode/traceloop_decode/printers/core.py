@@ -111,11 +111,7 @@ def _hex(number: int) -> str:
     return f"{number & _REGISTER_MASK:#x}" if number else "0"
 
 
-def _mode(number: int) -> str:
-    return f"0{number:o}" if number else "0"
-
-
-_RESULTS: Final[Mapping[str, Callable[[Any], str]]] = {"hex": _hex, "mode": _mode}
+_RESULTS: Final[Mapping[str, Callable[[Any], str]]] = {"hex": _hex, "mode": numbers.mode}
 
 
 def _result_printer(line: Line | None) -> Callable[[View], str]:

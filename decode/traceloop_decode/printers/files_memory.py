@@ -32,15 +32,20 @@ def _print_open_how(view: View, index: int) -> str:
     return f"{{flags={open_flags(flags, view, view.options)}{made}, resolve={resolved}{rest}}}"
 
 
+_TOO_SMALL: Final = -75  # EOVERFLOW: how large it must be
+
+
 def _print_handle(view: View, index: int) -> str:
     before, after = view.data(index), view.data(index, out=True)
     if len(before) < _HANDLE.size:
         return address(view.registers[index])
     wanted, kind = _HANDLE.unpack_from(before)
     if view.call.name == "name_to_handle_at":
-        if len(after) < _HANDLE.size:
+        if len(after) < _HANDLE.size or (view.failed and view.call.result != _TOO_SMALL):
             return f"{{handle_bytes={wanted}}}"
         size, kind = _HANDLE.unpack_from(after)
+        if view.failed:
+            return f"{{handle_bytes={wanted} => {size}}}"
         shown, changed = after[_HANDLE.size :][:size], f" => {size}" if size != wanted else ""
         return f"{{handle_bytes={wanted}{changed}, handle_type={kind}, f_handle={_hexadecimal(shown)}}}"
     shown = before[_HANDLE.size :][:wanted]

@@ -80,14 +80,26 @@ def _map(data: bytes, _options: Options) -> str:
 
 
 def _conf(data: bytes, view: View) -> str:
-    """The list itself lies behind a pointer in the struct, and was not recorded."""
     if len(data) < _CONF.size:
         return "{...}"
     length, pointer = _CONF.unpack_from(data)
     before = view.data(2)[:4]
     asked = int.from_bytes(before, "little", signed=True) if _is_known(view) and len(before) == 4 else length
     change = f"{_conf_length(asked)} => " if asked != length else ""
-    return f"{{ifc_len={change}{_conf_length(length)}, ifc_buf={address(pointer)}}}"
+    return f"{{ifc_len={change}{_conf_length(length)}, ifc_buf={_conf_list(length, pointer, view)}}}"
+
+
+def _conf_list(length: int, pointer: int, view: View) -> str:
+    # What the call stored behind the pointer in the struct.
+    item = view.nested(2, 1, out=True) if _is_known(view) else None
+    if item is None or length < _REQUEST_SIZE:
+        return address(pointer)
+    whole = [item.data[at : at + _REQUEST_SIZE] for at in range(0, len(item.data) - _REQUEST_SIZE + 1, _REQUEST_SIZE)]
+    show = _address("ifr_addr")
+    shown = [f"{{ifr_name={_name(one[:_NAME_MAX], view.options)}, {show(one, view.options)}}}" for one in whole]
+    if len(whole) < length // _REQUEST_SIZE:
+        shown.append("...")
+    return f"[{', '.join(shown)}]"
 
 
 def _conf_length(length: int) -> str:

@@ -24,7 +24,7 @@ def text(data: bytes, size: int, options: Options, *, whole: bool = False) -> st
 
 def is_shown(view: View, word: Word) -> bool:
     """Are the contents known at this point: input always, output once the call has returned without an error?"""
-    return word.direction != "out" or (view.returned and not view.failed)
+    return not word.is_out or (view.returned and not view.failed)
 
 
 def string(word: Word) -> Printer:
@@ -59,7 +59,7 @@ def struct(word: Word, size: int, print_one: StructPrinter) -> Printer:
 
     def print_struct(view: View, index: int) -> str:
         item = view.item(index, out=out) if is_shown(view, word) and (not out or not view.failed) else None
-        if item is None and word.direction == "inout":
+        if item is None and word.direction in ("inout", "inend"):
             item = view.item(index)
         if item is None or (not item.data and not array):
             return address(view.registers[index])

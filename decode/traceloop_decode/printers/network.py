@@ -11,7 +11,7 @@ from traceloop_decode.printers import memory, network_message, network_options
 from traceloop_decode.printers.network_address import SOCKADDR_MAX, ethernet_protocol, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
 from traceloop_decode.printers.numbers import address, signed32
-from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.printers.xlat import XLATS
 
 _TYPE_MASK: Final = 0xF
@@ -144,12 +144,12 @@ VALUES: Final[dict[str, Printer]] = {
     "received": _received,
     "time_limit": _time_limit,
     "msghdr": _message,
+    "mmsghdr": network_message.many,
     "socket_pair": _pair,
     "option_name": network_options.name,
     "option_given": network_options.given,
     "option": network_options.returned,
 }
-STRUCTS: Final[dict[str, StructPrinter]] = {"mmsghdr": network_message.many}
 RESULTS: Final[dict[str, Callable[[View], str]]] = {"recvmmsg": _time_left}
 # Of sendmsg strace prints it when the call begins; but a recvmsg that waits has nothing to show before.
 LATE: Final = ("inout:msghdr",)

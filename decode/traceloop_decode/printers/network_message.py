@@ -9,7 +9,7 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.model import Item
-from traceloop_decode.printers import memory
+from traceloop_decode.printers.files_vectors import vector
 from traceloop_decode.printers.network_address import inet_addr, interface, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
 from traceloop_decode.printers.numbers import address
@@ -19,10 +19,12 @@ from traceloop_decode.text.values import quote
 
 _HEADER: Final = Struct("<QI4xQQQQI4x")
 """struct user_msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
-_MANY: Final = Struct(f"<{_HEADER.size}sI4x")
-"""struct mmsghdr: the header, msg_len."""
+_HEADER_32: Final = Struct("<IIIIIII")
+"""struct compat_msghdr: the same."""
 _CONTROL: Final = Struct("<QII")
 """struct cmsghdr: len, level, type."""
+_CONTROL_32: Final = Struct("<III")
+"""struct compat_cmsghdr: the same."""
 _CREDENTIALS: Final = Struct("<III")
 _PACKET_INFO: Final = Struct("<I4s4s")
 _EXTENDED_ERROR: Final = Struct("<IBBBBII")
@@ -50,48 +52,84 @@ def received(view: View, index: int) -> str:
     return address(view.registers[index]) if name_length is None else f"{{msg_namelen={name_length}}}"
 
 
-def many(data: bytes, view: View) -> str:
-    """One struct mmsghdr. What its header points at was not recorded."""
-    if len(data) < _MANY.size:
-        return "..."
-    header, length = _MANY.unpack_from(data)
-    done = f", msg_len={length}" if view.returned and not view.failed else ""
-    return f"{{msg_hdr={_header_text(header, '', (), view)}{done}}}"
+def many(view: View, index: int) -> str:
+    """The messages of sendmmsg and recvmmsg, with the lengths of those that were sent or received."""
+    sends, pointer = view.call.name == "sendmmsg", view.registers[index]
+    result = view.call.result or 0
+    if not view.returned or (view.failed and not sends):
+        return address(pointer)
+    count = result if not view.failed else view.registers[index + 1] & 0xFFFFFFFF
+    groups: list[list[Item]] = []
+    for item in view.call.items.get(index, ()):
+        if item.kind == layout.KIND_MSG:
+            groups.append([])
+        if item.out and groups:
+            groups[-1].append(item)
+    if count and not (groups and len(groups[0][0].data) >= _size(view)):
+        return address(pointer)
+    shown = [_of_many(items, view, sends=sends) for items in groups[:count] if len(items[0].data) >= _size(view)]
+    if len(shown) < count:
+        shown.append("...")
+    return f"[{', '.join(shown)}]"
+
+
+def _of_many(items: list[Item], view: View, *, sends: bool) -> str:
+    header, size = items[0].data, _size(view)
+    length = int.from_bytes(header[size : size + 4], "little")
+    text = _header_text(header, "", items, view, received=None if sends else length)
+    return f"{{msg_hdr={text}{'' if view.failed else f', msg_len={length}'}}}"
+
+
+def _size(view: View) -> int:
+    return (_HEADER_32 if view.call.compat else _HEADER).size
 
 
 def _message(view: View, index: int, *, out: bool) -> str | None:
     items = [item for item in view.call.items.get(index, ()) if item.out is out]
     head = next((item for item in items if item.kind == layout.KIND_MSG), None)
-    if head is None or len(head.data) < _HEADER.size:
+    if head is None or len(head.data) < _size(view):
         return None
     before = _name_length(view, index) if out else None
-    now = _HEADER.unpack_from(head.data)[1]
-    changed = f"{before} => " if before is not None and before != _signed(now) else ""
-    return _header_text(head.data, changed, items, view)
+    now = int.from_bytes(_name_length_in(head.data, view), "little", signed=True)
+    changed = f"{before} => " if before is not None and before != now else ""
+    return _header_text(head.data, changed, items, view, received=view.call.result if out else None)
+
+
+def _name_length_in(header: bytes, view: View) -> bytes:
+    return header[4:8] if view.call.compat else header[8:12]
 
 
 def _name_length(view: View, index: int) -> int | None:
     # msg_namelen when the call began.
     for item in view.call.items.get(index, ()):
         if not item.out and item.sub == 0 and len(item.data) >= 12:
-            return int.from_bytes(item.data[8:12], "little", signed=True)
+            return int.from_bytes(_name_length_in(item.data, view), "little", signed=True)
     return None
 
 
-def _header_text(header: bytes, changed: str, items: tuple[Item, ...] | list[Item], view: View) -> str:
-    name, name_length, iov, iov_count, control, control_length, flags = _HEADER.unpack_from(header)
+def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, received: int | None) -> str:
+    unpack = (_HEADER_32 if view.call.compat else _HEADER).unpack_from
+    name, name_length, iov, iov_count, control, control_length, flags = unpack(header)
     options = view.options
     by_sub = {item.sub: item for item in items if item.sub in (layout.SUB_NAME, layout.SUB_CONTROL)}
     name_item = by_sub.get(layout.SUB_NAME)
+    netlink = name_item is not None and is_netlink(name_item.data)
+    pieces = [item for item in items if item.kind != layout.KIND_MSG and item.sub < layout.SUB_NAME]
+    show = (lambda item, meant: _netlink(item, meant, options)) if netlink else None
     parts = [
         f"{{msg_name={_name(name, name_item, name_length, options)}",
         f"msg_namelen={changed}{_signed(name_length)}",
-        f"msg_iov={_vector(iov, iov_count, items, view, netlink=name_item is not None and is_netlink(name_item.data))}",
+        f"msg_iov={vector(pieces, iov, iov_count, view, received=received, show=show)}",
         f"msg_iovlen={iov_count}",
     ]
     if control_length:
-        parts.append(f"msg_control={_controls(control, by_sub.get(layout.SUB_CONTROL), options)}")
+        parts.append(f"msg_control={_controls(control, by_sub.get(layout.SUB_CONTROL), view)}")
     return f"{', '.join(parts)}, msg_controllen={control_length}, msg_flags={_FLAGS.flags(flags, options)}}}"
+
+
+def _netlink(item: Item | None, meant: int, options: Options) -> str:
+    data = item.data if item is not None else b""
+    return messages(data, options, more=len(data) < meant)
 
 
 def _signed(number: int) -> int:
@@ -103,30 +141,19 @@ def _name(pointer: int, item: Item | None, length: int, options: Options) -> str
     return text or address(pointer)
 
 
-def _vector(pointer: int, count: int, items: tuple[Item, ...] | list[Item], view: View, *, netlink: bool) -> str:
-    pieces = [item for item in items if item.kind == layout.KIND_BUFFER and item.sub < layout.SUB_NAME]
-    if pieces and netlink:
-        shown = (
-            f"{{iov_base={messages(item.data, view.options, more=item.more)}, iov_len={item.size}}}" for item in pieces
-        )
-        return f"[{', '.join([*shown, '...'] if len(pieces) < count else shown)}]"
-    if pieces:
-        return memory.pieces(pieces, count, view)
-    return "[]" if pointer and not count else address(pointer)
-
-
-def _controls(pointer: int, item: Item | None, options: Options) -> str:
-    if item is None or len(item.data) < _CONTROL.size:
+def _controls(pointer: int, item: Item | None, view: View) -> str:
+    head, align = (_CONTROL_32, 3) if view.call.compat else (_CONTROL, 7)
+    if item is None or len(item.data) < head.size:
         return address(pointer)
     shown, at, end = [], 0, min(len(item.data), item.size)
-    while at + _CONTROL.size <= end:
-        length, level, kind = _CONTROL.unpack_from(item.data, at)
-        data = item.data[at + _CONTROL.size : min(at + max(length, _CONTROL.size), end)]
-        text = _control_text(level, kind, data, options)
-        shown.append(f"{{cmsg_len={length}, cmsg_level={_LEVELS.one(level, options)}, cmsg_type={text}}}")
-        if length < _CONTROL.size:
+    while at + head.size <= end:
+        length, level, kind = head.unpack_from(item.data, at)
+        data = item.data[at + head.size : min(at + max(length, head.size), end)]
+        text = _control_text(level, kind, data, view.options)
+        shown.append(f"{{cmsg_len={length}, cmsg_level={_LEVELS.one(level, view.options)}, cmsg_type={text}}}")
+        if length < head.size:
             break
-        at += (length + 7) & ~7
+        at += (length + align) & ~align
     if item.more or item.fault:
         shown.append("...")
     return f"[{', '.join(shown)}]"

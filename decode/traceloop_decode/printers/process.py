@@ -91,6 +91,14 @@ def _clone_child(view: View, _index: int) -> str | None:
 _CLONE_ARGS: Final = Struct("<8Q")  # CLONE_ARGS_SIZE_VER0
 _CLONE_TIDS: Final = Struct("<2Q")  # VER1: set_tid, set_tid_size
 _CLONE_CGROUP: Final = Struct("<Q")  # VER2
+_FD: Final = Struct("<i")
+_SET_TID, _PIDFD = 1, 2  # which pointers of the line's
+_SET_TID_MAX: Final = 32  # MAX_PID_NS_LEVEL
+
+
+def _tid_list(view: View, at: int, count: int) -> str:
+    item = view.nested(0, _SET_TID) if count <= _SET_TID_MAX else None
+    return listed(item, 4, number, view) if item is not None and item.data else address(at)
 
 
 def _clone_args(data: bytes, view: View) -> str:
@@ -115,7 +123,7 @@ def _clone_args(data: bytes, view: View) -> str:
     if len(data) >= end + _CLONE_TIDS.size:
         set_tid, count = _CLONE_TIDS.unpack_from(data, end)
         if set_tid or count:
-            fields += [f"set_tid={address(set_tid)}", f"set_tid_size={count}"]
+            fields += [f"set_tid={_tid_list(view, set_tid, count)}", f"set_tid_size={count}"]
         end += _CLONE_TIDS.size
         if len(data) >= end + _CLONE_CGROUP.size:
             if flags & _CLONE_INTO_CGROUP:
@@ -124,10 +132,23 @@ def _clone_args(data: bytes, view: View) -> str:
     if any(data[end:]):
         rest = "".join(f"\\x{byte:02x}" for byte in data[end:])
         fields.append(f'/* bytes {end}..{len(data) - 1} */ "{rest}"')
-    # The kernel stores the child's id where parent_tid points, and returns it: that memory need not be read.
+    return f"{{{', '.join(fields)}}}{_clone_results(flags, view)}"
+
+
+def _clone_results(flags: int, view: View) -> str:
+    # What the kernel stored, where the arguments say. It returns the child's id too: that memory need not be read.
     result = view.call.result
-    told = flags & _CLONE_PARENT_SETTID and not flags & _CLONE_PIDFD and result is not None and result > 0
-    return f"{{{', '.join(fields)}}}" + (f" => {{parent_tid=[{result}]}}" if told else "")
+    if result is None or result <= 0:
+        return ""
+    told = []
+    if flags & _CLONE_PIDFD:
+        pidfd = view.nested(0, _PIDFD, out=True)
+        if pidfd is None or len(pidfd.data) < _FD.size:
+            return ""
+        told.append(f"pidfd=[{_FD.unpack_from(pidfd.data)[0]}]")
+    if flags & _CLONE_PARENT_SETTID:
+        told.append(f"parent_tid=[{result}]")
+    return f" => {{{', '.join(told)}}}" if told else ""
 
 
 # wait
@@ -284,7 +305,17 @@ _SCHED_ATTR: Final = Struct("<IIQiIQQQ")
 _SCHED_UTIL: Final = Struct("<II")
 
 
-def _sched_attr(data: bytes, view: View) -> str:
+def _sched_attr(view: View, index: int) -> str:
+    gets = view.call.name == "sched_getattr"
+    data, after = view.data(index, out=gets), view.data(index, out=True)
+    if not data or (gets and view.failed):
+        return address(view.registers[index])
+    shown = _sched_fields(data, view)
+    size, found = (int.from_bytes(given[:4], "little") for given in (data, after or data))
+    return shown if gets or size == found else f"{shown} => {{size={found}}}"
+
+
+def _sched_fields(data: bytes, view: View) -> str:
     size = int.from_bytes(data[:4], "little")
     if 0 < size < _SCHED_ATTR_VER0:
         return f"{{size={size}}}"
@@ -338,6 +369,7 @@ def _policy_result(view: View) -> str:
 
 VALUES: Final[dict[str, Printer]] = {
     "none": none,
+    "sched_attr": _sched_attr,
     "clone_stack": _clone_stack,
     "clone_flags_exit": _clone_flags,
     "clone_parent": _clone_parent,
@@ -362,7 +394,6 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "rlimit": _rlimit,
     "cap_header": _cap_header,
     "cap_data": _cap_data,
-    "sched_attr": _sched_attr,
 }
 
 RESULTS: Final = {"ioprio_get": _ioprio_result, "sched_getscheduler": _policy_result}

@@ -117,6 +117,20 @@ def _sembuf(view: View, number: int, operation: int, flags: int) -> str:
     return f"{{sem_num={number}, sem_op={operation}, sem_flg={_SEM_FLAGS.flags(flags & 0xFFFF, view.options)}}}"
 
 
+_MESSAGE_TYPE: Final = Struct("<q")
+
+
+def _message(view: View, index: int) -> str:
+    # struct msgbuf: its type, and as many bytes as the call says.
+    received = view.call.name == "msgrcv"
+    item = None if received and view.failed else view.item(index, out=received)
+    if item is None or len(item.data) < _MESSAGE_TYPE.size:
+        return address(view.registers[index])
+    kind = _MESSAGE_TYPE.unpack_from(item.data)[0]
+    contents = memory.text(item.data[_MESSAGE_TYPE.size :], item.size - _MESSAGE_TYPE.size, view.options)
+    return f"{{mtype={kind}, mtext={contents}}}"
+
+
 # POSIX message queues
 
 _MQ_FLAGS: Final = XLATS["mq_bits"]
@@ -194,6 +208,7 @@ VALUES: Final[dict[str, Printer]] = {
     "mq_mode": _creating(lambda view, index: mode(view.registers[index] & 0o177777)),
     "mq_create_attr": _creating(_print_mq_attr),
     "key": _key,
+    "message": _message,
     "key_text": _key_text,
     "key_default_ring": _key_default,
     "error_name": _error_name,

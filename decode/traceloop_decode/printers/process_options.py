@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
+from traceloop_decode.printers.bpf_programs import classic_filter
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, signed32, signed64
 from traceloop_decode.printers.process_kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
@@ -21,6 +23,18 @@ _ABBREVIATED: Final = Options()
 def _task_name(data: bytes, view: View) -> str:
     name = data.partition(b"\0")[0]
     return text(name, len(name), view.options)
+
+
+_THREAD_NAME_MAX: Final = 15  # TASK_COMM_LEN without its NUL
+
+
+def _thread_name(view: View, index: int) -> str:
+    # What is longer is no part of the name.
+    item = view.item(index)
+    if item is None:
+        return address(view.registers[index])
+    name = item.data[:_THREAD_NAME_MAX]
+    return text(name, len(item.data) + item.more, view.options)
 
 
 def _signal(view: View, index: int) -> str:
@@ -119,9 +133,15 @@ def _personality_result(view: View) -> str:
 # seccomp
 
 
-@fixed("H6xQ")
-def _filter_program(_view: View, length: int, at: int) -> str:
-    return f"{{len={length}, filter={address(at)}}}"
+_PROGRAM: Final = Struct("<H6xQ")
+
+
+def _filter_program(view: View, index: int) -> str:
+    data = view.data(index)
+    if len(data) < _PROGRAM.size:
+        return address(view.registers[index])
+    length, at = _PROGRAM.unpack_from(data)
+    return f"{{len={length}, filter={classic_filter(view.nested(index, 1), at, length, view, seccomp=True)}}}"
 
 
 @fixed("3H")
@@ -136,8 +156,7 @@ def _seccomp_program(view: View, index: int) -> str:
     raw = view.registers[index]
     if view.registers[index - 1] != _SECCOMP_FILTER:
         return hexadecimal(raw)
-    item = view.item(index)
-    return _filter_program(item.data, view) if item is not None else address(raw)
+    return _filter_program(view, index)
 
 
 def _seccomp_rest(view: View, index: int) -> str | None:
@@ -226,8 +245,10 @@ VALUES: Final[dict[str, Printer]] = {
     "dispatch_selector": _dispatch_selector,
     "ambient_capability": _ambient_capability,
     "speculation_state64": _speculation_state,
+    "thread_name": _thread_name,
     "seccomp_mode64": one("seccomp_modes", mask=_MASK64),
-    "seccomp_program": _seccomp_program,
+    "prctl_filter": _seccomp_program,
+    "filter_program": _filter_program,
     "seccomp_rest": _seccomp_rest,
     "personality": _personality,
     "vma_size": _vma_size,
@@ -239,7 +260,6 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "boxed_tsc": boxed("I", lambda value, view: XLATS["tsc_mode"].one(value, view.options)),
     "boxed_action": boxed("I", lambda value, view: XLATS["seccomp_actions"].one(value, view.options)),
     "boxed_hex": boxed("Q", lambda value, _view: hexadecimal(value)),
-    "filter_program": _filter_program,
     "notif_sizes": _notif_sizes,
 }
 

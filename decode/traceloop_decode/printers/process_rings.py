@@ -7,10 +7,14 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
+from traceloop_decode import layout
+from traceloop_decode.model import Item
+from traceloop_decode.printers.bpf_programs import program
+from traceloop_decode.printers.files_vectors import vector
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.process_kit import MASK32, fixed, hexadecimal, register
-from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS, Xlat
 
 # bpf: each command's attributes, in strace's order: name, offset, how it is shown. A field that begins at or behind
@@ -36,10 +40,27 @@ def _name(data: bytes, view: View) -> str:
     return text(name, len(name), view.options)
 
 
+def _behind(number: int, *, whole: bool = False) -> tuple[int, _Show]:
+    # A string that the line's number-th pointer points at; of a path strace shows all.
+    def show(data: bytes, view: View) -> str:
+        item = view.nested(1, number)
+        if item is None:
+            return address(int.from_bytes(data, "little"))
+        return text(item.data, len(item.data) + item.more, view.options, whole=whole)
+
+    return 8, show
+
+
+def _steps(data: bytes, view: View) -> str:
+    item, at = view.nested(1, 2), int.from_bytes(data, "little")
+    return program(item, at, item.size // _BPF_STEP if item is not None else 0, view)
+
+
 def _kernel_version(value: int) -> str:
     return f"KERNEL_VERSION({value >> 16}, {value >> 8 & 0xFF}, {value & 0xFF})"
 
 
+_BPF_STEP: Final = 8  # sizeof(struct bpf_insn)
 _U32: Final = _int(4)
 _FD: Final = _int(4, signed=True)
 _AT: Final = _int(8, address)
@@ -69,8 +90,8 @@ _ELEM: Final[_Fields] = (("map_fd", 0, _FD), ("key", 8, _AT), ("value", 16, _AT)
 _PROG_LOAD: Final[_Fields] = (
     ("prog_type", 0, _named(XLATS["bpf_prog_type"])),
     ("insn_cnt", 4, _U32),
-    ("insns", 8, _AT),
-    ("license", 16, _AT),
+    ("insns", 8, (8, _steps)),
+    ("license", 16, _behind(1)),
     ("log_level", 24, _U32),
     ("log_size", 28, _U32),
     ("log_buf", 32, _AT),
@@ -91,7 +112,7 @@ _PROG_LOAD: Final[_Fields] = (
     ("fd_array", 120, _AT),
 )
 _OBJECT: Final[_Fields] = (
-    ("pathname", 0, _AT),
+    ("pathname", 0, _behind(1, whole=True)),
     ("bpf_fd", 8, _FD),
     ("file_flags", 12, _bits(XLATS["bpf_map_flags"])),
 )
@@ -128,7 +149,7 @@ _BPF: Final[dict[str, _Fields]] = {
 # Commands whose attributes are one struct within the union.
 _BPF_NESTED: Final[dict[str, tuple[str, _Fields]]] = {
     "BPF_OBJ_GET_INFO_BY_FD": ("info", (("bpf_fd", 0, _FD), ("info_len", 4, _U32), ("info", 8, _AT))),
-    "BPF_RAW_TRACEPOINT_OPEN": ("raw_tracepoint", (("name", 0, _AT), ("prog_fd", 8, _FD))),
+    "BPF_RAW_TRACEPOINT_OPEN": ("raw_tracepoint", (("name", 0, _behind(1)), ("prog_fd", 8, _FD))),
 }
 _COMMANDS: Final = XLATS["bpf_cmd"]
 
@@ -302,11 +323,59 @@ def _iocb(view: View, data: int, _key: int, _rw: int, command: int, priority: in
     return f"{{{', '.join(shown)}}}"
 
 
+_IOCB: Final = Struct("<QIIHhIQQqQII")
+_READS: Final = frozenset(("IOCB_CMD_PREAD", "IOCB_CMD_PWRITE"))
+_VECTORS: Final = frozenset(("IOCB_CMD_PREADV", "IOCB_CMD_PWRITEV"))
+_RESFD: Final = 1
+
+
+def _submitted(items: list[Item], at: int, view: View) -> str:
+    # One control block, and what it writes.
+    data = items[0].data
+    if len(data) < _IOCB.size:
+        return address(at)
+    _, _, _, command, _, _, buffer, size, offset, _, flags, result_fd = _IOCB.unpack(data[: _IOCB.size])
+    shown, name = [_iocb(data, view).strip("{}")], _AIO.names.get(command, "")
+    if name in _READS:
+        written = next((item for item in items if item.sub == layout.SUB_NAME), None)
+        contents = text(written.data, size, view.options) if written is not None and written.data else address(buffer)
+        shown += [f"aio_buf={contents}", f"aio_nbytes={size}", f"aio_offset={offset}"]
+    elif name in _VECTORS:
+        received = 0 if name == "IOCB_CMD_PREADV" else None
+        shown += [f"aio_buf={vector(items[1:], buffer, size, view, received=received)}", f"aio_offset={offset}"]
+    elif name == "IOCB_CMD_POLL":
+        shown.append(f"aio_buf={XLATS['poll_events'].flags(buffer & 0xFFFF, view.options)}")
+    if flags & _RESFD:
+        shown.append(f"aio_resfd={result_fd}")
+    return f"{{{', '.join(shown)}}}"
+
+
+def _control_blocks(view: View, index: int) -> str:
+    count, items = register(view, 1), list(view.call.items.get(index, ()))
+    if not count:
+        return "[]"
+    width = 4 if view.call.compat else 8
+    if not items or items[0].kind != layout.KIND_IOCB or len(items[0].data) < width:
+        return address(view.registers[index])
+    pointers = [items[0].data[at : at + width] for at in range(0, len(items[0].data), width)]
+    groups: list[list[Item]] = []
+    for item in items[1:]:
+        if item.kind == layout.KIND_IOCB:
+            groups.append([])
+        if groups:
+            groups[-1].append(item)
+    shown = [_submitted(group, int.from_bytes(at, "little"), view) for group, at in zip(groups, pointers, strict=False)]
+    if len(shown) < count:
+        shown.append("...")
+    return f"[{', '.join(shown)}]"
+
+
 @fixed("QQqq")
 def _io_event(_view: View, data: int, block: int, result: int, second: int) -> str:
     return f"{{data={hexadecimal(data)}, obj={hexadecimal(block)}, res={result}, res2={second}}}"
 
 
+VALUES: Final[dict[str, Printer]] = {"control_blocks": _control_blocks}
 STRUCTS: Final[dict[str, StructPrinter]] = {
     "bpf_attr": _bpf_attr,
     "perf_attr": _perf_attr,
@@ -316,4 +385,4 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "io_event": _io_event,
 }
 
-SELECTORS: Final = {"io_uring_register": (1, "uring_register")}
+SELECTORS: Final = {"bpf": (0, "bpf_cmd"), "io_uring_register": (1, "uring_register")}

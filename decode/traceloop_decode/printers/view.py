@@ -56,6 +56,13 @@ class View:
                 return item
         return None
 
+    def nested(self, index: int, number: int, *, out: bool = False) -> Item | None:
+        """What a pointer within an argument's memory pointed at, the number-th of its line in `arguments.TABLE`."""
+        for item in self.call.items.get(index, ()):
+            if item.out is out and item.sub == number and (item.data or not item.fault):
+                return item
+        return None
+
     def data(self, index: int, *, out: bool = False) -> bytes:
         """The bytes of `item`; none where there is none."""
         item = self.item(index, out=out)

@@ -31,8 +31,9 @@ or, of an iovec, an argv or a message, ``list``: pieces; and ``cut``: the list w
 ``msg_name`` and ``msg_control``, where there are any.
 
 A signal has ``number``, ``signal`` (its name), ``siginfo`` (an object of numbers), ``handler`` (0 SIG_DFL, 1 SIG_IGN,
-else an address) and ``flags``. An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process``
-(true: the last thread of its process). A lost has ``events``, ``records`` and ``reason``.
+else an address), ``flags`` and ``sender`` (``pid`` and ``comm`` of who sent a signal that ended the process at once;
+else null). An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process`` (true: the last
+thread of its process). A lost has ``events``, ``records`` and ``reason``.
 """
 
 from __future__ import annotations
@@ -168,6 +169,7 @@ def _signal(signal: Signal) -> dict[str, Any]:
         "siginfo": fields(signal),
         "handler": signal.handler,
         "flags": signal.flags,
+        "sender": signal.sender._asdict() if signal.sender is not None else None,
     }
 
 

@@ -48,7 +48,7 @@ def lines(events: Iterable[Event], snapshot: Snapshot, call_text: CallText) -> I
             news = _news(call, unread.pop(call.tid, frozenset()))
             yield _return_prefix(call, zero_ns) + NO_RETURN + call_text(call, news)
         elif isinstance(event, Signal):
-            yield _prefix(event, zero_ns) + signal_note(event)
+            yield _prefix(event, zero_ns) + signal_note(event) + _sender(event)
         elif isinstance(event, TaskExit):
             unread.pop(event.tid, None)
             yield _prefix(event, zero_ns) + exit_note(event)
@@ -65,6 +65,12 @@ def _return_prefix(call: Call, zero_ns: int) -> str:
     cpu = call.cpu if call.end_cpu is None else call.end_cpu
     comm = call.comm if call.end_comm is None else call.end_comm
     return f"{clock(ts_ns - zero_ns)} {_where(cpu, call.tid, comm)}"
+
+
+def _sender(signal: Signal) -> str:
+    # Also where si_pid is 0, as that process is in no namespace of the container's.
+    sender = signal.sender
+    return f" sent by pid {sender.pid} [{printable(sender.comm)}]" if sender is not None else ""
 
 
 @lru_cache(maxsize=_CACHE_MAX)
