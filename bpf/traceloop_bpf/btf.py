@@ -19,6 +19,7 @@ FIELDS: Final = {
     "PID_LEVEL": (("pid", "level"),),
     "PID_NUMBERS": (("pid", "numbers"),),
     "UPID_NS": (("upid", "ns"),),
+    "NS_INUM": (("pid_namespace", "ns"), ("ns_common", "inum")),
     "CGROUPS": (("task_struct", "cgroups"),),
     "DFL_CGRP": (("css_set", "dfl_cgrp"),),
     "EXIT_CODE": (("task_struct", "exit_code"),),

@@ -80,6 +80,7 @@ def load(
         "TL_SLOTS": SLOTS,
         "TL_CGROUPS": CGROUPS,
         "TL_GENERATION": generation,
+        "TL_PID_NAMESPACE": Path("/proc/self/ns/pid").stat().st_ino,
         **(defines or {}),
     }
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

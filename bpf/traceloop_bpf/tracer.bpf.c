@@ -9,6 +9,7 @@
  *   TL_SLOTS TL_CGROUPS                   most rings and cgroups
  *   TL_GENERATION                         the number of these programs, see `control`
  *   TL_OFFSET_...                         offsets in kernel structs, from BTF
+ *   TL_PID_NAMESPACE                      the inode of the daemon's pid namespace
  *
  * The verifier shapes some of the code. LLVM likes to test one register and use another: TL_OPAQUE before a
  * comparison keeps them the same. Linux 6.1 learns nothing from `!=`, so bounds are tested with `<` and `>`.
@@ -288,6 +289,7 @@ TL_INLINE u64 id_of(u64 cgroup)
 #define SI_KERNEL 0x80
 
 #define UPID_SIZE 16 /* struct upid: int nr; struct pid_namespace *ns; */
+#define PID_LEVELS 8 /* of at most 32 (MAX_PID_NS_LEVEL), how deep the daemon may be */
 
 /* The number of a thread in the pid namespace of another, or 0 (pid_nr_ns). */
 TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
@@ -300,6 +302,20 @@ TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
 	if (read64(pid + at + TL_OFFSET_UPID_NS) != read64(other_pid + at + TL_OFFSET_UPID_NS))
 		return 0;
 	return read32(pid + at);
+}
+
+/* The number of a thread in the daemon's pid namespace, or 0: a node may itself be a container. */
+TL_INLINE u32 number_for_daemon(u64 thread)
+{
+	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), level = read32(pid + TL_OFFSET_PID_LEVEL);
+	u64 at = pid + TL_OFFSET_PID_NUMBERS;
+#pragma clang loop unroll(disable)
+	for (u64 n = 0; n < PID_LEVELS; n++) {
+		if (n <= level && read32(read64(at + TL_OFFSET_UPID_NS) + TL_OFFSET_NS_INUM) == TL_PID_NAMESPACE)
+			return read32(at);
+		at += UPID_SIZE;
+	}
+	return 0;
 }
 
 /* (int sig, struct kernel_siginfo *, struct task_struct *, int group, int result), in the sender, or an interrupt */
@@ -366,7 +382,8 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 		code = read32(process + TL_OFFSET_GROUP_EXIT_CODE);
 	else
 		code = read32(read64(task + TL_OFFSET_GROUP_LEADER) + TL_OFFSET_EXIT_CODE);
-	if (group_dead && w.ring->head.init_pid == bpf_get_current_pid_tgid() >> 32) {
+	u32 init_pid = w.ring->head.init_pid;
+	if (group_dead && init_pid && init_pid == number_for_daemon(read64(task + TL_OFFSET_GROUP_LEADER))) {
 		w.ring->head.exit_code = code;
 		w.ring->head.exit_ns = bpf_ktime_get_boot_ns();
 		TL_PUBLISH(w.ring->head.exited, 1);

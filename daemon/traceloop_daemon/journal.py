@@ -23,6 +23,8 @@ from traceloop_decode.text.values import printable
 
 IDENTIFIER: Final = "traceloopd"
 RECORDING_STARTED: Final = "66ac31ccda27455ebf1a506a433f8f47"
+RECORDING_PAUSED: Final = "414791e14b1f4c77a354a21ccfcfeb92"
+RECORDING_RESUMED: Final = "e263539a2cf444c9bf38745b3366f0d9"
 TRACE_FROZEN: Final = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
 TRACE_LOST: Final = "74a61db61a254b7fa4c23fc926dadd49"
 TRACE_DROPPED: Final = "0338eb6cb0e746fea6a802223b06267e"

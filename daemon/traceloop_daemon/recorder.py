@@ -26,7 +26,15 @@ from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Archive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
-from traceloop_daemon.journal import RECORDING_STARTED, TRACE_DROPPED, TRACE_FROZEN, TRACE_LOST, fields
+from traceloop_daemon.journal import (
+    RECORDING_PAUSED,
+    RECORDING_RESUMED,
+    RECORDING_STARTED,
+    TRACE_DROPPED,
+    TRACE_FROZEN,
+    TRACE_LOST,
+    fields,
+)
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
@@ -103,7 +111,9 @@ class Recorder:
         try:
             self._archive.put(trace.id, self._snapshot(trace.id, trace.recording).encode())
         except OSError as error:
-            _log.error("%s goes on, and could not be kept as it is now: %s", trace.id, error)
+            _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
+        else:
+            _log.info("kept %s as it is now: the daemon stops", trace.id, extra=fields(RECORDING_PAUSED, trace))
 
     # -- what a former daemon left
 
@@ -118,7 +128,11 @@ class Recorder:
                 if recording is None:
                     self._live.delete(live.recorder, live.slot)
                     trace.advance("lose")
-                    _log.error("lost %s: the daemon that recorded it ended, and its ring with it", trace.id)
+                    _log.error(
+                        "lost %s: the daemon that recorded it ended, and its ring with it",
+                        trace.id,
+                        extra=fields(TRACE_LOST, trace),
+                    )
                     continue
                 if live.open_files is not None:
                     self._open_files[trace.id] = live.open_files
@@ -143,7 +157,7 @@ class Recorder:
             self._end(trace, "it ended while there was no daemon", ago_ns)
             return
         self._tracer.extend(recording, ids)
-        _log.info("recording %s: as the daemon before did", trace.id)
+        _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._begin_watch(trace, watch)
 
     def _begin_anew(self, trace: Trace) -> None:

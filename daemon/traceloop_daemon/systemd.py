@@ -55,7 +55,7 @@ class ServiceManager:
         if self._told:
             from systemd import daemon  # noqa: PLC0415 - it is there under systemd alone
 
-            daemon.notify(message, fds=list(fds) or None)
+            daemon.notify(message, fds=list(fds))
 
     def take_kept(self, *others: str) -> dict[str, int]:
         """Descriptors that were kept for a former daemon, one a name: all that were passed, but for these others."""

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""traceloopd as an installed service of the lab's systemd, and what tests ask of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import CompletedProcess, Popen
+from typing import Any
+
+from lab.installed import HOOK
+from lab.systemd import Systemd
+
+SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
+RECORDING_STARTED, TRACE_FROZEN = "66ac31ccda27455ebf1a506a433f8f47", "a9c94cfb8f2f4f35803fcf88a53ae5e9"
+# A process in a cgroup of its own, whose hook is done before it goes on.
+CONTAINER = """
+mkdir -p "/sys/fs/cgroup/$1"
+echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"
+said=$(printf '%s' "$2" | sed "s/\\"PID\\"/$$/" | "$3" start 2>&1)
+echo "$? $said"
+exec cat
+"""
+
+
+class Service:
+    """The lab with traceloop installed, and what tests ask of it."""
+
+    def __init__(self, lab: Systemd) -> None:
+        self.lab = lab
+
+    def ctl(self, *words: str, **settings: Any) -> CompletedProcess[str]:
+        return self.lab.run("traceloopctl", *words, **settings)
+
+    def traces(self) -> list[dict[str, Any]]:
+        return json.loads(self.ctl("list", "-o", "json").stdout)
+
+    def property(self, name: str) -> str:
+        return self.lab.unit(SERVICE)[name]
+
+    def pid(self) -> int:
+        """As this machine sees it."""
+        return self.lab.outer_pid(int(self.property("MainPID")))
+
+    @contextmanager
+    def container(self, name: str, hook_says: str = r"0 ", **annotations: str) -> Iterator[Popen[str]]:
+        """A running process that the hook has registered; it ends with the block."""
+        state = json.dumps({"ociVersion": "1.0.2", "id": name, "pid": "PID", "annotations": annotations})
+        with self.lab.start("sh", "-euc", CONTAINER, "sh", f"test-{name}", state, HOOK) as process:
+            said = process.stdout.readline()
+            assert re.fullmatch(hook_says + "\n", said), said
+            yield process
+
+    @contextmanager
+    def drop_in(self, text: str) -> Iterator[None]:
+        """The unit, changed; as it was when the block ends. Restarts neither."""
+        path = f"/etc/systemd/system/{SERVICE}.d/test.conf"
+        self.lab.write(path, text)
+        self.lab.run("systemctl", "daemon-reload")
+        try:
+            yield
+        finally:
+            self.lab.run("rm", path)
+            self.lab.run("systemctl", "daemon-reload")
+
+    def wait_for_property(self, name: str, fits: Callable[[str], object]) -> None:
+        """Until a property of the unit is as it should be. systemd tells of changes on the bus alone."""
+        end = time.monotonic() + 30
+        while not fits(value := self.property(name)):
+            assert time.monotonic() < end, f"{name}={value}"
+            time.sleep(0.05)

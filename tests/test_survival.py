@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon dies, is stopped and replaced, under a real systemd: what was recorded, and what happened meanwhile."""
+
+import re
+from contextlib import contextmanager
+
+import pytest
+from lab.installed import install
+from lab.kernel_objects import held_by, wait_until_gone
+from lab.service import SERVICE, SOCKET, TRACE_FROZEN, Service
+from lab.systemd import Systemd
+
+from traceloop_bpf.loader import PROGRAMS, SHARED
+from traceloop_bpf.programs import Plan
+
+pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
+
+SOURCE = "/usr/lib/traceloop/traceloop_bpf/tracer.bpf.c"
+DOWN_S = 2
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Systemd() as lab:
+        install(lab)
+        lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
+        yield lab
+
+
+@pytest.fixture
+def service(lab):
+    if lab.unit(SERVICE)["ActiveState"] != "active":
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+    return Service(lab)
+
+
+def say(process, word):
+    """The container reads a word, and writes it; returns when it has."""
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == f"{word}\n"
+
+
+def words_written(service, trace):
+    lines = service.ctl("show", trace, "-o", "strace", "-e", "write").stdout
+    return re.findall(r'write\(1, "(\w+)\\n"', lines)
+
+
+def trace_of(service, container):
+    (found,) = [trace for trace in service.traces() if trace["container_id"] == container]
+    return found
+
+
+def wait_for_stored(service, traces):
+    """Until systemd keeps what it should, for so many traces and the stock, and nothing else."""
+    wanted = len(SHARED) + 2 * len(PROGRAMS) + len(["about"]) + Plan().pool_size + traces
+    service.wait_for_property("NFileDescriptorStore", lambda number: int(number) == wanted)
+
+
+@contextmanager
+def down(service):
+    """The daemon is killed when the block begins, and another is there when it has ended."""
+    with service.drop_in(f"[Service]\nRestartSec={DOWN_S}\n"):
+        before = service.property("MainPID")
+        service.lab.run("kill", "-KILL", before)
+        service.wait_for_property("MainPID", lambda pid: pid != before)
+        assert service.property("MainPID") == "0"
+        yield
+        assert service.property("MainPID") == "0", "the test took longer than the daemon's absence"
+        service.wait_for_property("ActiveState", lambda state: state == "active")
+
+
+def test_a_killed_daemon_leaves_no_hole(service):
+    with service.container("kept") as process:
+        say(process, "before")
+        before = trace_of(service, "kept")
+        with down(service):
+            say(process, "meanwhile")
+        after = trace_of(service, "kept")
+        say(process, "after")
+        assert words_written(service, after["id"]) == ["before", "meanwhile", "after"]
+        same = ("id", "started", "container", "cgroup", "image", "state")
+        assert [after[name] for name in same] == [before[name] for name in same]
+        assert after["lost"] == 0
+        wait_for_stored(service, 1)
+    frozen = service.lab.wait_for_journal(f"TRACELOOP_ID={after['id']}", f"MESSAGE_ID={TRACE_FROZEN}")
+    assert frozen["EXIT_CODE"] == "0"
+    assert words_written(service, after["id"]) == ["before", "meanwhile", "after"]
+
+
+@pytest.mark.parametrize("signal", ["KILL", "SEGV", "TERM"])
+def test_again_and_again(service, signal):
+    """Whatever ends the daemon: nothing grows, nothing is missing."""
+    with service.container(f"often-{signal}") as process:
+        for round_ in range(3):
+            say(process, f"word{round_}")
+            before = service.property("MainPID")
+            service.lab.run("kill", f"-{signal}", before)
+            service.wait_for_property("MainPID", lambda pid, before=before: pid not in (before, "0"))
+            service.wait_for_property("ActiveState", lambda state: state == "active")
+        trace = trace_of(service, f"often-{signal}")
+        assert words_written(service, trace["id"]) == ["word0", "word1", "word2"]
+        assert (trace["state"], trace["lost"]) == ("recording", 0)
+        wait_for_stored(service, 1)
+        service.ctl("close", trace["id"])
+        wait_for_stored(service, 0)
+
+
+def test_a_restart_leaves_no_hole(service):
+    with service.container("restarted") as process:
+        say(process, "before")
+        service.lab.run("systemctl", "restart", SERVICE)
+        say(process, "after")
+        trace = trace_of(service, "restarted")
+        assert (trace["state"], trace["lost"]) == ("recording", 0)
+        assert words_written(service, trace["id"]) == ["before", "after"]
+    service.lab.wait_for_journal(f"TRACELOOP_ID={trace['id']}", f"MESSAGE_ID={TRACE_FROZEN}")
+    assert words_written(service, trace["id"]) == ["before", "after"]
+
+
+def test_a_container_that_ended_meanwhile_is_archived(service):
+    with service.container("ended") as process:
+        say(process, "before")
+        with down(service):
+            say(process, "last")
+            process.stdin.close()
+            assert process.wait(30) == 0
+    trace = trace_of(service, "ended")
+    frozen = service.lab.wait_for_journal(f"TRACELOOP_ID={trace['id']}", f"MESSAGE_ID={TRACE_FROZEN}")
+    assert (frozen["EXIT_CODE"], frozen["LOST"]) == ("0", "0")
+    assert words_written(service, trace["id"]) == ["before", "last"]
+    assert trace_of(service, "ended")["exit_code"] == 0
+
+
+def test_a_closed_trace_does_not_come_back(service):
+    with service.container("closed"):
+        trace = trace_of(service, "closed")["id"]
+        assert service.ctl("close", trace).stdout == "closed\n"
+        with down(service):
+            pass
+        assert trace not in [each["id"] for each in service.traces()]
+
+
+def test_another_program_takes_over_without_a_hole(service):
+    source = service.lab.run("cat", SOURCE).stdout
+    since = service.lab.since_now()
+    with service.container("upgraded") as process:
+        say(process, "before")
+        service.lab.write(SOURCE, f"{source}\nint on_nothing(void *ctx) {{ return 1; }}\n")
+        service.lab.run("systemctl", "restart", SERVICE)
+        say(process, "during")
+        service.lab.wait_for_journal(
+            since,
+            "SYSLOG_IDENTIFIER=traceloopd",
+            "MESSAGE=the recorder's programs are this version's now, and went on meanwhile",
+        )
+        say(process, "after")
+        trace = trace_of(service, "upgraded")
+        assert (trace["state"], trace["lost"]) == ("recording", 0)
+        assert words_written(service, trace["id"]) == ["before", "during", "after"]
+    service.lab.write(SOURCE, source)
+
+
+def test_another_layout_begins_a_new_trace_and_keeps_the_old_one(service):
+    lab = service.lab
+    lab.write("/etc/rings.toml", "ring_size = 524288\n")
+    with service.container("moved") as process:
+        say(process, "before")
+        old = trace_of(service, "moved")["id"]
+        with service.drop_in("[Service]\nExecStart=\nExecStart=/usr/sbin/traceloopd --config /etc/rings.toml\n"):
+            lab.run("systemctl", "restart", SERVICE)
+            say(process, "after")
+            lab.wait_for_journal(f"TRACELOOP_ID={old}", f"MESSAGE_ID={TRACE_FROZEN}")
+            (new,) = [each for each in service.traces() if each["container_id"] == "moved" and each["id"] != old]
+            assert (new["id"], new["state"]) == (f"{old}_2", "recording")
+            assert words_written(service, old) == ["before"]
+            assert words_written(service, new["id"]) == ["after"]
+    lab.wait_for_journal(f"TRACELOOP_ID={new['id']}", f"MESSAGE_ID={TRACE_FROZEN}")
+    lab.run("systemctl", "restart", SERVICE)
+
+
+def test_stop_keeps_what_is_being_recorded_and_empties_the_kernel(service):
+    lab = service.lab
+    with service.container("stopped") as process:
+        say(process, "before")
+        trace = trace_of(service, "stopped")["id"]
+        held = held_by(service.pid())
+        lab.run("systemctl", "stop", SOCKET, SERVICE)
+        wait_until_gone(held)
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+        assert words_written(service, trace) == ["before"]
+        found = trace_of(service, "stopped")
+        assert (found["state"], found["ended"], found["exit_code"]) == ("archived", None, None)
+        say(process, "after")
+        assert words_written(service, trace) == ["before"]
