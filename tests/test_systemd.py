@@ -148,6 +148,15 @@ def test_a_real_container_is_recorded_and_found_in_the_journal(service):
     assert f"traceloopctl show {trace}" in explained
 
 
+def test_names_are_read_from_files_of_root_alone(service):
+    config = "/var/lib/docker/containers/of-docker/config.v2.json"
+    service.lab.write(config, '{"Name": "/named-by-docker"}', mode=0o600)
+    service.lab.run("chmod", "700", Path(config).parent)
+    with service.container("of-docker"):
+        (trace,) = [each for each in service.traces() if each["container_id"] == "of-docker"]
+    assert trace["container"] == "named-by-docker"
+
+
 def test_the_status_line_counts_traces(service):
     before = sum(trace["state"] == "recording" for trace in service.traces())
     assert before == 0
