@@ -41,6 +41,10 @@ class ServiceManager:
         for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC"):
             os.environ.pop(name, None)
 
+    def fd(self, name: str) -> int | None:
+        """The one descriptor that was passed under a name, if any."""
+        return next(iter(self.fds.get(name, ())), None)
+
     def notify(self, *states: str) -> None:
         """Tells systemd assignments as sd_notify(3) lists them, in one message."""
         if self._told:
