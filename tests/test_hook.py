@@ -61,7 +61,7 @@ def assert_harmless(outcome: Outcome, *, says: str) -> None:
 
 
 class Server:
-    """A daemon of one connection, whose behaviour is the test's."""
+    """A daemon whose behaviour in each connection is the test's."""
 
     def __init__(self, path: Path, behave: Behaviour) -> None:
         self.path = str(path)
@@ -73,11 +73,16 @@ class Server:
         self._thread.start()
 
     def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            self._behave(connection)
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # it is shut down
+                return
+            with connection:
+                self._behave(connection)
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=30)
         self._listener.close()
         assert not self._thread.is_alive()
@@ -142,6 +147,18 @@ def test_the_reason_of_a_daemon_that_refuses_before_it_has_read_all(serve) -> No
 def test_an_answer_that_is_not_the_daemons(serve, answer: bytes) -> None:
     outcome = run_hook("start", "--socket", serve(Recorder(answer)))
     assert_harmless(outcome, says=f"gave no answer of traceloopd's, but {answer[:64]!r}")
+
+
+def test_a_daemon_that_ends_without_an_answer_is_followed_by_another(serve) -> None:
+    answers = iter([b"", b"ok\n"])
+    seen = []
+
+    def daemon(connection: socket.socket) -> None:
+        seen.append(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+        connection.sendall(next(answers))
+
+    assert run_hook("start", "--socket", serve(daemon))[:2] == (0, "")
+    assert seen == [b"start\n" + STATE] * 2
 
 
 def test_a_daemon_that_closes_at_once(serve) -> None:
