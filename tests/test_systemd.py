@@ -95,6 +95,15 @@ def test_a_real_container_is_recorded_and_found_in_the_journal(service):
     assert f"traceloopctl show {trace}" in explained
 
 
+def test_names_are_read_from_files_of_root_alone(service):
+    config = "/var/lib/docker/containers/of-docker/config.v2.json"
+    service.lab.write(config, '{"Name": "/named-by-docker"}', mode=0o600)
+    service.lab.run("chmod", "700", Path(config).parent)
+    with service.container("of-docker"):
+        (trace,) = [each for each in service.traces() if each["container_id"] == "of-docker"]
+    assert trace["container"] == "named-by-docker"
+
+
 def test_the_status_line_counts_traces(service):
     before = sum(trace["state"] == "recording" for trace in service.traces())
     assert before == 0
@@ -247,16 +256,20 @@ def test_stop_ends_well_and_leaves_nothing_in_the_kernel(service):
     assert lab.run("ls", "/run/traceloop").stdout == "live\n"
 
 
-def test_a_daemon_that_cannot_start_says_why_in_one_line(service):
+def test_a_daemon_that_cannot_start_says_why_and_turns_hooks_away(service):
     lab = service.lab
     lab.run("systemctl", "stop", SOCKET, SERVICE)
-    lab.write("/etc/wrong.toml", 'ring_sise = 1\nnode = ""\n')
+    lab.write("/etc/wrong.toml", "ring_sise = 1\n")
     with service.drop_in("[Service]\nExecStart=\nExecStart=/usr/sbin/traceloopd --config /etc/wrong.toml\n"):
-        assert lab.run("systemctl", "start", SERVICE, check=False).returncode == 1
+        lab.run("systemctl", "start", "--no-block", SERVICE)
         entry = lab.wait_for_journal(f"MESSAGE_ID={CANNOT_START}")
+        service.wait_for_property("StatusText", lambda text: "did you mean ring_size?" in text)
+        said = lab.run(HOOK, "start", stdin='{"id": "x", "pid": 1}').stderr
         lab.run("systemctl", "stop", SOCKET, SERVICE)
     assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("3", "traceloopd")
     assert "did you mean ring_size?" in entry["MESSAGE"]
+    reason = r"traceloopd cannot start: .* did you mean ring_size\?"
+    assert re.fullmatch(f"traceloop-hook: traceloopd refused this start: {reason}\n", said)
     explained = lab.run("journalctl", "--no-pager", "-x", f"MESSAGE_ID={CANNOT_START}").stdout
     assert "systemctl stop traceloopd-hook.socket traceloopd.service" in explained
 

@@ -8,6 +8,7 @@ that is silent for too long is closed.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,7 @@ class HookSocket:
         self._loop, self._handle = loop, handle
         self._path = path if fd is None else None
         self._connections: set[_Connection] = set()
-        self._socket = _listen(path) if fd is None else socket.socket(fileno=fd)
+        self._socket = _listen(path) if fd is None else socket.socket(fileno=os.dup(fd))
         self._socket.setblocking(False)  # noqa: FBT003
         loop.watch(self._socket.fileno(), READABLE, self._accept)
 

@@ -30,6 +30,7 @@ from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
 from traceloop_daemon.service import serve
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
@@ -56,8 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
             _run(config, arguments.runtime_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
-        for line in str(error).splitlines():
+        lines = str(error).splitlines() or [type(error).__name__]
+        for line in lines:
             _log.error("%s", line, extra={"MESSAGE_ID": journal.CANNOT_START})
+        manager.notify(f"STATUS=cannot start: {lines[0]}")
+        if (fd := manager.fd(_HOOKS_FD)) is not None:
+            refuse_hooks(fd, lines[0])
         sys.exit(1)
 
 
@@ -91,8 +96,7 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         recorder.resume(found.recordings)
         for server in serve(recorder, runtime_dir):
             stack.callback(_stop, server)
-        hooks_fd = next(iter(manager.fds.get(_HOOKS_FD, ())), None)
-        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, hooks_fd)
+        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
