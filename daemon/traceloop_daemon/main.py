@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from traceloop_bpf.later_calls import NotNamed, find
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.archive import MemoryArchive
@@ -25,6 +26,7 @@ from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.service import serve
+from traceloop_decode.syscalls import Later
 
 _GRACE_S: Final = 1.0
 _log = logging.getLogger("traceloopd")
@@ -58,6 +60,7 @@ def _run(config: Config, runtime_dir: Path) -> None:
         mount = find_mount()
         tracer = Tracer(config.ring_size, config.item_max, config.call_max, config.pool_size)
         stack.callback(tracer.close)
+        later, unnamed = _later_calls()
         recorder = Recorder(
             loop,
             tracer,
@@ -65,6 +68,7 @@ def _run(config: Config, runtime_dir: Path) -> None:
             config.node,
             mount,
             record_sandboxes=config.record_sandboxes,
+            syscalls=later,
         )
         stack.callback(recorder.close)
         server = serve(recorder, runtime_dir / "traceloop.sock")
@@ -73,9 +77,19 @@ def _run(config: Config, runtime_dir: Path) -> None:
         stack.callback(hooks.close)
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
+        if unnamed:
+            _log.warning("%s", unnamed)
         _notify("READY=1")
         loop.run()
         _notify("STOPPING=1")
+
+
+def _later_calls() -> tuple[Later, str]:
+    # And why there are none, if they could not be found.
+    try:
+        return find(), ""
+    except NotNamed as error:
+        return {}, str(error)
 
 
 def _notify(state: str) -> None:

@@ -30,6 +30,7 @@ from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.syscalls import Later
 
 _LOOK_AGAIN_S: Final = 0.01
 _LOOK_AGAIN_MAX_S: Final = 1.0
@@ -53,9 +54,18 @@ class Recorder:
     """The traces of a node. `handle` and the callbacks run in the loop's thread, the rest in any."""
 
     def __init__(
-        self, loop: Loop, tracer: Tracer, archive: Archive, node: str, mount: Path, *, record_sandboxes: bool
+        self,
+        loop: Loop,
+        tracer: Tracer,
+        archive: Archive,
+        node: str,
+        mount: Path,
+        *,
+        record_sandboxes: bool,
+        syscalls: Later | None = None,
     ) -> None:
         self.node = node
+        self._syscalls = syscalls or {}
         self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
         self._record_sandboxes = record_sandboxes
         self._registry = Registry()
@@ -209,7 +219,7 @@ class Recorder:
 
     def _snapshot(self, trace_id: str, recording: Recording) -> Snapshot:
         taken = recording.ring.snapshot(recording.started_ns)
-        return replace(taken, open_files=self._open_files.get(trace_id))
+        return replace(taken, open_files=self._open_files.get(trace_id), syscalls=self._syscalls)
 
     # -- the keeper's thread
 
