@@ -12,7 +12,7 @@ import click
 
 from traceloop_cli.options import TEXT
 from traceloop_decode.events import events
-from traceloop_decode.fds import known
+from traceloop_decode.fds import known, unnamed
 from traceloop_decode.printers.view import Options
 from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
@@ -68,10 +68,13 @@ class Rendering:
     def lines(self, snapshot: Snapshot) -> Iterator[str]:
         """What is shown of a snapshot."""
         found = events(snapshot)
-        if self.descriptors:  # before any is left out: each may tell of descriptors
+        if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
         if self._selects:
-            found = selected(found, self.selection())
+            later = frozenset(call.name for call in snapshot.syscalls.values())
+            found = selected(found, self.selection(later))
+        if self.paths and not self.descriptors:
+            found = unnamed(found)
         if self.summary:
             return summary.lines(found)
         if self.output == "classic":
@@ -85,8 +88,11 @@ class Rendering:
         align = strace.ALIGN if self.align is None else self.align
         return strace.lines(found, snapshot, options, strace.Layout(align, self._clock(snapshot), self.durations))
 
-    def selection(self) -> Selection:
-        """What -e, -P, -z and -Z ask for. Raises click.UsageError."""
+    def selection(self, later: frozenset[str] | None = None) -> Selection:
+        """What -e, -P, -z and -Z ask for. Raises click.UsageError.
+
+        later: calls that the snapshot knows besides the tables; None: a call that is not known is no mistake yet.
+        """
         sets: dict[str, str] = {}
         for expression in self.expressions:
             what, equals, text = expression.partition("=")
@@ -96,7 +102,7 @@ class Rendering:
         if self.successful or self.failed:
             sets["status"] = "successful" if self.successful else "failed"
         try:
-            calls: CallSet | None = trace_set(sets["trace"]) if sets.get("trace", _ALL) != _ALL else None
+            calls: CallSet | None = trace_set(sets["trace"], later) if sets.get("trace", _ALL) != _ALL else None
             statuses = status_set(sets["status"]) if sets.get("status", _ALL) != _ALL else None
             signals = signal_set(sets["signal"]) if sets.get("signal", _ALL) != _ALL else None
         except ValueError as error:
