@@ -166,6 +166,19 @@ def test_a_path_is_also_what_a_descriptor_stands_for(argv: tuple[str, ...], left
     assert all("</etc/hosts>" in line for line in rendering("-P", "/etc/hosts", "-y", "-e", "fsync").lines(on_paths()))
 
 
+def test_jsonl_says_what_descriptors_stand_for() -> None:
+    def made(*argv: str) -> list[dict[str, object]]:
+        return [json.loads(line) for line in rendering("-o", "jsonl", *argv).lines(on_paths())]
+
+    plain, named = made(), made("-y")
+    assert plain == [{key: event[key] for key in event if key not in ("fds", "ret_fd")} for event in named]
+    found = [(event["syscall"], event.get("fds"), event.get("ret_fd")) for event in named]
+    assert ("openat", {"AT_FDCWD": "/etc"}, "/etc/hosts") in found
+    assert ("dup", {"3": "/etc/hosts"}, "/etc/hosts") in found
+    assert ("poll", {"5": "/etc/hosts"}, None) in found
+    assert ("unlink", None, None) in found
+
+
 def test_calls_that_the_kernel_named_can_be_picked() -> None:
     ring = RingWriter()
     ring.enter(0, 7, 500, 3)
@@ -250,6 +263,7 @@ def test_summary() -> None:
         (("-z", "-Z"), "-z and -Z exclude each other."),
         (("-T",), "-T goes with -o strace alone."),
         (("-o", "classic", "-s", "3"), "-s goes with -o short and -o strace alone."),
+        (("-o", "classic", "-y"), "-y goes with -o short, -o strace and -o jsonl alone."),
         (("-o", "jsonl", "-X", "raw"), "-X goes with -o short and -o strace alone."),
     ],
 )

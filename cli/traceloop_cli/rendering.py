@@ -21,13 +21,7 @@ from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_cl
 
 FORMATS: Final = ("short", "strace", "classic", "jsonl")
 _STRING_MAX: Final = {"short": 256, "strace": 32}
-_VALUES: Final = (
-    "string_max",
-    "verbose",
-    "escape",
-    "constants",
-    "descriptors",
-)  # what only the formats of _STRING_MAX have
+_VALUES: Final = ("string_max", "verbose", "escape", "constants")  # what only the formats of _STRING_MAX have
 _LAYOUT: Final = ("align", "times", "durations", "relative")  # what only strace's format has
 _ALL: Final = "all"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -58,6 +52,8 @@ class Rendering:
         for name in _VALUES if self.output not in _STRING_MAX else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o {' and -o '.join(_STRING_MAX)} alone.")
+        if self.descriptors and self.output == "classic":
+            raise click.UsageError("-y goes with -o short, -o strace and -o jsonl alone.")
         for name in _LAYOUT if self.output != "strace" else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
