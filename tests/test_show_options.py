@@ -65,6 +65,10 @@ def shown(*argv: str) -> list[str]:
     return [re.sub(" +", " ", line) for line in rendering("-o", "strace", *argv).lines(recorded())]
 
 
+def shown_by(*argv: str) -> list[str]:
+    return list(rendering(*argv).lines(recorded()))
+
+
 def calls(*argv: str) -> list[str]:
     """Only those of calls, without the rest of each."""
     return [match[1] for line in shown(*argv) if (match := re.match(r"(\d+ \w+)\(", line))]
@@ -251,6 +255,13 @@ def test_summary() -> None:
     assert rows["total"][3:] == ["7", "1", "total"]
 
 
+def test_summary_behind_the_lines() -> None:
+    for output in ("short", "strace", "classic"):
+        lines, table = shown_by("-o", output), shown_by("-c")
+        assert shown_by("-o", output, "-C") == lines + table
+    assert shown_by("-C", "-e", "close", "-e", "signal=none")[-1].split()[3:] == ["1", "total"]
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -261,6 +272,8 @@ def test_summary() -> None:
         (("-e", "signal=GOOD"), "-e: invalid signal 'GOOD'."),
         (("-e", "read=3"), "-e takes trace=, status= or signal=, not read=."),
         (("-z", "-Z"), "-z and -Z exclude each other."),
+        (("-c", "-C"), "-c and -C exclude each other."),
+        (("-C", "-o", "jsonl"), "-C goes with -o short, -o strace and -o classic alone."),
         (("-T",), "-T goes with -o strace alone."),
         (("-o", "classic", "-s", "3"), "-s goes with -o short and -o strace alone."),
         (("-o", "classic", "-y"), "-y goes with -o short, -o strace and -o jsonl alone."),

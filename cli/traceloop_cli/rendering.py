@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -13,6 +14,7 @@ import click
 from traceloop_cli.options import TEXT
 from traceloop_decode.events import events
 from traceloop_decode.fds import known, unnamed
+from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
 from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
@@ -45,6 +47,7 @@ class Rendering:
     paths: tuple[str, ...]
     successful: bool
     failed: bool
+    summary_only: bool
     summary: bool
 
     def check(self) -> None:
@@ -57,6 +60,10 @@ class Rendering:
         for name in _LAYOUT if self.output != "strace" else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
+        if self.summary_only and self.summary:
+            raise click.UsageError("-c and -C exclude each other.")
+        if self.summary and self.output == "jsonl":
+            raise click.UsageError("-C goes with -o short, -o strace and -o classic alone.")
         if self.successful and self.failed:
             raise click.UsageError("-z and -Z exclude each other.")
         self.selection()
@@ -71,8 +78,15 @@ class Rendering:
             found = selected(found, self.selection(later))
         if self.paths and not self.descriptors:
             found = unnamed(found)
-        if self.summary:
+        if self.summary_only:
             return summary.lines(found)
+        if not self.summary:
+            return self._lines(found, snapshot)
+        counted = summary.Summary()
+        shown = self._lines(map(counted.observe, found), snapshot)
+        return itertools.chain(shown, counted.lines())  # a generator: it counts when the lines have passed
+
+    def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output == "classic":
             return classic.lines(found, snapshot)
         if self.output == "jsonl":
@@ -149,7 +163,8 @@ _OPTIONS: Final = (
     click.option("-t", "times", count=True, help="The time of day; -tt: with microseconds; -ttt: since 1970."),
     click.option("-T", "--syscall-times", "durations", is_flag=True, help="How long each call took, in seconds."),
     click.option("--relative-timestamps", "relative", is_flag=True, help="Seconds since the line before."),
-    click.option("-c", "--summary-only", "summary", is_flag=True, help="Calls, errors and times by call, instead."),
+    click.option("-c", "--summary-only", is_flag=True, help="Calls, errors and times by call, instead."),
+    click.option("-C", "--summary", is_flag=True, help="The same behind the lines."),
 )
 
 
