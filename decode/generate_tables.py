@@ -24,6 +24,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from traceloop_decode.later_calls import RENAMED, params
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -31,16 +33,6 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "decode/traceloop_decode/tables"
 TRACEFS = Path("/sys/kernel/tracing/events/syscalls")
 ZIGLANG = "ziglang==0.17.1"
-
-# Functions of the kernel that have another name than their system call (arch/x86/entry/syscalls/syscall_64.tbl).
-RENAMED = {
-    "newstat": "stat",
-    "newlstat": "lstat",
-    "newfstat": "fstat",
-    "newuname": "uname",
-    "sendfile64": "sendfile",
-    "umount": "umount2",
-}
 
 # Calls that the kernels of today removed, never had, or have by configuration only. From their SYSCALL_DEFINE, from
 # section 2 of the manual for the removed ones; those never implemented have as many arguments as strace shows.
@@ -204,11 +196,9 @@ def _kernel_prototypes() -> dict[str, str]:
         sys.exit(f"{TRACEFS} is missing; as root: mount -t tracefs tracefs /sys/kernel/tracing")
     prototypes = {}
     for event in TRACEFS.glob("sys_enter_*"):
-        fields = re.findall(r"^\tfield:(.*);\toffset:", (event / "format").read_text(), re.MULTILINE)
-        behind = next(i for i, field in enumerate(fields) if field.endswith(" __syscall_nr")) + 1
-        params = [field.replace("* ", "*") for field in fields[behind:]]
         function = event.name.removeprefix("sys_enter_")
-        prototypes[RENAMED.get(function, function)] = ", ".join(params)
+        fields = [f"{param.ctype} {param.name}" for param in params((event / "format").read_text())]
+        prototypes[RENAMED.get(function, function)] = ", ".join(field.replace("* ", "*") for field in fields)
     return prototypes
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from struct import pack
 
 import click
 import pytest
@@ -14,13 +15,15 @@ from ringwriter import RingWriter, item
 
 from traceloop_cli.rendering import Rendering, rendering_options
 from traceloop_decode import layout
+from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.select import signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import table
+from traceloop_decode.syscalls import Param, Syscall, table
 
 READ, CLOSE, GETPPID, OPENAT, EXIT_GROUP = 0, 3, 110, 257, 231
 ENOENT, SIGUSR1, SIGUSR2 = 2, 10, 12
 AT_FDCWD = (1 << 64) - 100
+NUMBERS = {call.name: number for number, call in table(compat=False).items()}
 
 
 @click.command
@@ -62,6 +65,10 @@ def shown(*argv: str) -> list[str]:
     return [re.sub(" +", " ", line) for line in rendering("-o", "strace", *argv).lines(recorded())]
 
 
+def shown_by(*argv: str) -> list[str]:
+    return list(rendering(*argv).lines(recorded()))
+
+
 def calls(*argv: str) -> list[str]:
     """Only those of calls, without the rest of each."""
     return [match[1] for line in shown(*argv) if (match := re.match(r"(\d+ \w+)\(", line))]
@@ -91,6 +98,8 @@ def test_strace_writes_halves_and_ends() -> None:
         (("-e", "!all"), []),
         (("-e", "trace=close@64"), ["71 close"]),
         (("-e", "trace=close@32"), []),
+        (("-e", "trace=close@x32"), []),
+        (("-e", "trace=/^clo@64,%net"), ["71 close"]),
         (("-e", "?nonsense,close"), ["71 close"]),
         (("-z",), ["71 openat", "71 read", "70 read", "71 close"]),
         (("-Z",), ["71 openat"]),
@@ -104,6 +113,86 @@ def test_strace_writes_halves_and_ends() -> None:
 )
 def test_what_is_picked(argv: tuple[str, ...], left: list[str]) -> None:
     assert calls(*argv) == left
+
+
+def on_paths() -> Snapshot:
+    """Process 7 opens, dups, forks, polls, writes the path as data, and closes; 8 inherits; 9 had it open before."""
+    ring = RingWriter(1 << 20, 1 << 14)
+    ring.now_ns = 5_000_000
+    for pid in (7, 8, 9):
+        ring.name(pid, pid, "work")
+
+    def done(pid: int, name: str, *registers: int, result: int = 0, items: bytes = b"") -> None:
+        ring.enter(0, pid, NUMBERS[name], *registers, items=items)
+        ring.exit(0, pid, NUMBERS[name], result)
+
+    def path(index: int, text: bytes) -> bytes:
+        return item(index, layout.KIND_STRING, text)
+
+    done(9, "lseek", 4, 0, 0)
+    done(7, "chdir", 1, items=path(0, b"/etc"))
+    done(7, "openat", AT_FDCWD, 16, 0, 0, result=3, items=path(1, b"hosts"))
+    done(7, "dup", 3, result=5)
+    done(7, "fsync", 5)
+    done(7, "write", 1, 16, 10, result=10, items=item(1, layout.KIND_BUFFER, b"/etc/hosts"))
+    done(7, "poll", 16, 2, 0, items=item(0, layout.KIND_BUFFER, pack("<ihhihh", 1, 1, 0, 5, 1, 0)))
+    done(7, "select", 6, 16, 0, 0, 0, items=item(1, layout.KIND_BUFFER, bytes([1 << 5, 0, 0, 0, 0, 0, 0, 0])))
+    done(7, "fork", result=8)
+    ring.exit(0, 8, NUMBERS["fork"], 0)
+    done(7, "close", 3)
+    done(7, "read", 3, 16, 1, result=-9)
+    done(8, "fsync", 3)
+    done(8, "fsync", 4)
+    done(7, "unlink", 1, items=path(0, b"/etc/passwd"))
+    return replace(
+        ring.snapshot(),
+        open_files=OpenFiles(1, 2, {9: Process(b"/", b"/", {4: (b"/etc/hosts", False), 5: (b"/dev/null", False)})}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "left"),
+    [
+        (
+            ("-P", "/etc/hosts"),
+            ["9 lseek", "7 dup", "7 fsync", "7 poll", "7 select", "7 close", "8 fsync"],
+        ),
+        (("-P", "/etc/passwd", "-P", "/etc"), ["7 chdir", "7 unlink"]),
+        (("-P", "/etc/hosts", "-e", "fsync,unlink"), ["7 fsync", "8 fsync"]),
+        (("-P", "hosts", "-e", "!poll,select"), ["7 openat", "7 dup", "7 fsync", "7 close", "8 fsync"]),
+        (("-P", "/dev/null"), []),
+    ],
+)
+def test_a_path_is_also_what_a_descriptor_stands_for(argv: tuple[str, ...], left: list[str]) -> None:
+    lines = list(rendering("-o", "strace", *argv).lines(on_paths()))
+    assert [re.sub(" +", " ", line.partition("(")[0]) for line in lines if "(" in line] == left
+    assert not any("<" in line for line in lines)  # without -y
+    assert all("</etc/hosts>" in line for line in rendering("-P", "/etc/hosts", "-y", "-e", "fsync").lines(on_paths()))
+
+
+def test_jsonl_says_what_descriptors_stand_for() -> None:
+    def made(*argv: str) -> list[dict[str, object]]:
+        return [json.loads(line) for line in rendering("-o", "jsonl", *argv).lines(on_paths())]
+
+    plain, named = made(), made("-y")
+    assert plain == [{key: event[key] for key in event if key not in ("fds", "ret_fd")} for event in named]
+    found = [(event["syscall"], event.get("fds"), event.get("ret_fd")) for event in named]
+    assert ("openat", {"AT_FDCWD": "/etc"}, "/etc/hosts") in found
+    assert ("dup", {"3": "/etc/hosts"}, "/etc/hosts") in found
+    assert ("poll", {"5": "/etc/hosts"}, None) in found
+    assert ("unlink", None, None) in found
+
+
+def test_calls_that_the_kernel_named_can_be_picked() -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, 500, 3)
+    ring.exit(0, 7, 500, 0)
+    later = replace(ring.snapshot(), syscalls={500: Syscall("brand_new", (Param("fd", "int"),))})
+    for argv in (("brand_new",), ("/^brand",), ("!read",)):
+        (line,) = rendering("-o", "strace", "-e", *argv).lines(later)
+        assert "brand_new(3)" in line
+    with pytest.raises(click.UsageError, match="invalid system call 'brand_newer'"):
+        rendering("-e", "brand_newer").lines(later)
 
 
 def test_halves_between_which_nothing_is_left_are_one_line() -> None:
@@ -166,6 +255,13 @@ def test_summary() -> None:
     assert rows["total"][3:] == ["7", "1", "total"]
 
 
+def test_summary_behind_the_lines() -> None:
+    for output in ("short", "strace", "classic"):
+        lines, table = shown_by("-o", output), shown_by("-c")
+        assert shown_by("-o", output, "-C") == lines + table
+    assert shown_by("-C", "-e", "close", "-e", "signal=none")[-1].split()[3:] == ["1", "total"]
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -176,14 +272,17 @@ def test_summary() -> None:
         (("-e", "signal=GOOD"), "-e: invalid signal 'GOOD'."),
         (("-e", "read=3"), "-e takes trace=, status= or signal=, not read=."),
         (("-z", "-Z"), "-z and -Z exclude each other."),
+        (("-c", "-C"), "-c and -C exclude each other."),
+        (("-C", "-o", "jsonl"), "-C goes with -o short, -o strace and -o classic alone."),
         (("-T",), "-T goes with -o strace alone."),
         (("-o", "classic", "-s", "3"), "-s goes with -o short and -o strace alone."),
+        (("-o", "classic", "-y"), "-y goes with -o short, -o strace and -o jsonl alone."),
         (("-o", "jsonl", "-X", "raw"), "-X goes with -o short and -o strace alone."),
     ],
 )
 def test_usage(argv: tuple[str, ...], message: str) -> None:
     with pytest.raises(click.UsageError) as error:
-        rendering(*argv)
+        rendering(*argv).lines(recorded())
     assert error.value.message.startswith(message)
 
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -12,7 +13,8 @@ import click
 
 from traceloop_cli.options import TEXT
 from traceloop_decode.events import events
-from traceloop_decode.fds import known
+from traceloop_decode.fds import known, unnamed
+from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
 from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
@@ -21,13 +23,7 @@ from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_cl
 
 FORMATS: Final = ("short", "strace", "classic", "jsonl")
 _STRING_MAX: Final = {"short": 256, "strace": 32}
-_VALUES: Final = (
-    "string_max",
-    "verbose",
-    "escape",
-    "constants",
-    "descriptors",
-)  # what only the formats of _STRING_MAX have
+_VALUES: Final = ("string_max", "verbose", "escape", "constants")  # what only the formats of _STRING_MAX have
 _LAYOUT: Final = ("align", "times", "durations", "relative")  # what only strace's format has
 _ALL: Final = "all"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -51,6 +47,7 @@ class Rendering:
     paths: tuple[str, ...]
     successful: bool
     failed: bool
+    summary_only: bool
     summary: bool
 
     def check(self) -> None:
@@ -58,9 +55,15 @@ class Rendering:
         for name in _VALUES if self.output not in _STRING_MAX else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o {' and -o '.join(_STRING_MAX)} alone.")
+        if self.descriptors and self.output == "classic":
+            raise click.UsageError("-y goes with -o short, -o strace and -o jsonl alone.")
         for name in _LAYOUT if self.output != "strace" else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
+        if self.summary_only and self.summary:
+            raise click.UsageError("-c and -C exclude each other.")
+        if self.summary and self.output == "jsonl":
+            raise click.UsageError("-C goes with -o short, -o strace and -o classic alone.")
         if self.successful and self.failed:
             raise click.UsageError("-z and -Z exclude each other.")
         self.selection()
@@ -68,12 +71,22 @@ class Rendering:
     def lines(self, snapshot: Snapshot) -> Iterator[str]:
         """What is shown of a snapshot."""
         found = events(snapshot)
-        if self.descriptors:  # before any is left out: each may tell of descriptors
+        if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
         if self._selects:
-            found = selected(found, self.selection())
-        if self.summary:
+            later = frozenset(call.name for call in snapshot.syscalls.values())
+            found = selected(found, self.selection(later))
+        if self.paths and not self.descriptors:
+            found = unnamed(found)
+        if self.summary_only:
             return summary.lines(found)
+        if not self.summary:
+            return self._lines(found, snapshot)
+        counted = summary.Summary()
+        shown = self._lines(map(counted.observe, found), snapshot)
+        return itertools.chain(shown, counted.lines())  # a generator: it counts when the lines have passed
+
+    def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output == "classic":
             return classic.lines(found, snapshot)
         if self.output == "jsonl":
@@ -85,8 +98,11 @@ class Rendering:
         align = strace.ALIGN if self.align is None else self.align
         return strace.lines(found, snapshot, options, strace.Layout(align, self._clock(snapshot), self.durations))
 
-    def selection(self) -> Selection:
-        """What -e, -P, -z and -Z ask for. Raises click.UsageError."""
+    def selection(self, later: frozenset[str] | None = None) -> Selection:
+        """What -e, -P, -z and -Z ask for. Raises click.UsageError.
+
+        later: calls that the snapshot knows besides the tables; None: a call that is not known is no mistake yet.
+        """
         sets: dict[str, str] = {}
         for expression in self.expressions:
             what, equals, text = expression.partition("=")
@@ -96,7 +112,7 @@ class Rendering:
         if self.successful or self.failed:
             sets["status"] = "successful" if self.successful else "failed"
         try:
-            calls: CallSet | None = trace_set(sets["trace"]) if sets.get("trace", _ALL) != _ALL else None
+            calls: CallSet | None = trace_set(sets["trace"], later) if sets.get("trace", _ALL) != _ALL else None
             statuses = status_set(sets["status"]) if sets.get("status", _ALL) != _ALL else None
             signals = signal_set(sets["signal"]) if sets.get("signal", _ALL) != _ALL else None
         except ValueError as error:
@@ -147,7 +163,8 @@ _OPTIONS: Final = (
     click.option("-t", "times", count=True, help="The time of day; -tt: with microseconds; -ttt: since 1970."),
     click.option("-T", "--syscall-times", "durations", is_flag=True, help="How long each call took, in seconds."),
     click.option("--relative-timestamps", "relative", is_flag=True, help="Seconds since the line before."),
-    click.option("-c", "--summary-only", "summary", is_flag=True, help="Calls, errors and times by call, instead."),
+    click.option("-c", "--summary-only", is_flag=True, help="Calls, errors and times by call, instead."),
+    click.option("-C", "--summary", is_flag=True, help="The same behind the lines."),
 )
 
 

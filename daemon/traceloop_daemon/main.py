@@ -16,6 +16,7 @@ from typing import Final
 
 import grpc
 
+from traceloop_bpf import later_calls
 from traceloop_bpf.kept import NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
@@ -35,6 +36,7 @@ from traceloop_daemon.registry import State
 from traceloop_daemon.service import serve
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.systemd import ServiceManager
+from traceloop_decode.syscalls import Later
 
 _GRACE_S: Final = 1.0
 _HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
@@ -82,6 +84,7 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         found = find(manager.take_kept(_HOOKS_FD), list(live.read()), plan, keeper)
         tracer = found.tracer
         stack.callback(tracer.close)
+        later, unnamed = _later_calls()
         recorder = Recorder(
             loop,
             tracer,
@@ -91,6 +94,7 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
             node=config.node,
             record_sandboxes=config.record_sandboxes,
             outlived=manager.is_there,
+            syscalls=later,
         )
         stack.callback(recorder.close)
         recorder.resume(found.recordings)
@@ -100,6 +104,8 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         stack.callback(hooks.close)
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
+        if unnamed:
+            _log.warning("%s", unnamed)
         manager.ready(loop, lambda: _status(recorder))
         successor = Succession(found, plan)
         stack.callback(successor.join)
@@ -109,6 +115,14 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
 
 def _stop(server: grpc.Server) -> None:
     server.stop(_GRACE_S).wait()
+
+
+def _later_calls() -> tuple[Later, str]:
+    # And why there are none, if they could not be found.
+    try:
+        return later_calls.find(), ""
+    except later_calls.NotNamed as error:
+        return {}, str(error)
 
 
 def _status(recorder: Recorder) -> str:

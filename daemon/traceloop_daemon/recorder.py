@@ -43,6 +43,7 @@ from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.syscalls import Later
 
 _LOOK_AGAIN_S: Final = 0.01
 _LOOK_AGAIN_MAX_S: Final = 1.0
@@ -76,10 +77,12 @@ class Recorder:
         node: str,
         record_sandboxes: bool,
         outlived: bool,
+        syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
         self.node = node
         self._live, self._outlived = live, outlived
+        self._syscalls = syscalls or {}
         self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
         self._record_sandboxes = record_sandboxes
         self._registry = Registry()
@@ -342,7 +345,7 @@ class Recorder:
 
     def _snapshot(self, trace_id: str, recording: Recording) -> Snapshot:
         taken = recording.ring.snapshot(recording.started_ns)
-        return replace(taken, open_files=self._open_files.get(trace_id))
+        return replace(taken, open_files=self._open_files.get(trace_id), syscalls=self._syscalls)
 
     # -- the keeper's thread
 

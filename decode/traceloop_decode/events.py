@@ -50,7 +50,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     open_calls: dict[int, Call] = {}
     fatal: dict[int, Record] = {}  # process -> the SIGNAL_SENT that ends it
     held: Call | None = None  # the last record, if it was an ENTER
-    native, compat = abis(snapshot.arch)
+    later = snapshot.syscalls
+    native, compat = abis(snapshot.arch, later)
     for record in Ring(snapshot).records():
         if isinstance(record, Lost):
             if held is not None:
@@ -64,6 +65,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 yield Entered(held)
             number, _, registers, items = _parse(kind, nr, body)
             abi = compat if nr & layout.NR_COMPAT else native
+            if later:
+                registers = _own(registers, number, abi)
             held = open_calls[tid] = Call(ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
             continue
         if kind == layout.TYPE_EXIT:
@@ -80,6 +83,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 ended = Call(*call[:9], items, result, ts_ns, cpu, comm)
             else:
                 abi = compat if nr & layout.NR_COMPAT else native
+                if later:
+                    registers = _own(registers, number, abi)
                 begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
                 ended = Call(*begun, result, ts_ns, cpu, comm, entry_lost=True)
             if held is not None:
@@ -129,6 +134,11 @@ def _killing(sent: Record, at: Record) -> Signal:
 @lru_cache(maxsize=4096)
 def _name(number: int, abi: Abi) -> str:
     return abi.call_name(number)
+
+
+def _own(registers: tuple[int, ...], number: int, abi: Abi) -> tuple[int, ...]:
+    # Of a call that the recorder did not know, it took as many registers as a call may have.
+    return registers[: len(abi.later[number].params)] if number in abi.later else registers
 
 
 def _exec_of_another_thread(open_calls: dict[int, Call], pid: int, tid: int, result: int) -> Call | None:

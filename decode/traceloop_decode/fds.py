@@ -45,6 +45,17 @@ def known(events: Iterable[Event], start: OpenFiles | None = None, *, sockets: b
     return map(FdTable(start, sockets=sockets).observe, events)
 
 
+def unnamed(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events without what `known` said."""
+    for event in events:
+        if isinstance(event, Call):
+            yield event._replace(files=None)
+        elif isinstance(event, Entered | Returned):
+            yield type(event)(event.call._replace(files=None))
+        else:
+            yield event
+
+
 class FdTable:
     """What is known after the events observed, all of a trace's in their order."""
 

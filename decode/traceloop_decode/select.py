@@ -4,7 +4,7 @@
 What is a ``SET``, in all of them: ``[!]WORD[,WORD...]``; ``!`` is all but these; ``all``; ``none``. Words::
 
     trace     a call; /REGEX; %file or another class of `tables.classes`; each also as ?WORD (no error if there is no
-              such call), WORD@64 and WORD@32 (of one table alone)
+              such call), WORD@64 and WORD@32 (of one table alone), and WORD@x32, of which there are none
     status    successful, failed, unfinished (its thread ended before it returned), detached (it has not returned yet)
     signal    SIGUSR1, USR1 or a number
 
@@ -15,24 +15,21 @@ What is lost, and how threads ended, is always shown.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from traceloop_decode.model import Call, Entered, Event, Returned, Signal, TaskExit
+from traceloop_decode.paths import Paths
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import ABIS, Abi
+from traceloop_decode.syscalls import ABIS
 from traceloop_decode.tables.classes import CLASSES
 
 STATUSES: Final = frozenset(("successful", "failed", "unfinished", "unavailable", "detached"))
 _ERROR_MAX: Final = 4095
-_INT: Final = 0xFFFFFFFF
-_MAKE_FDS: Final = frozenset(("open", "openat", "openat2", "creat", "dup", "dup2", "dup3"))
-_IS_FD: Final = re.compile(r"fd$|^fd|^fildes")
-_NO_FDS: Final[frozenset[int]] = frozenset()
-_TABLES: Final = {"": (False, True), "@64": (False,), "@32": (True,)}  # suffix -> compat or not
+_TABLES: Final = {"": (False, True), "@64": (False,), "@32": (True,), "@x32": ()}  # suffix -> compat or not
+_CLASSES: Final = CLASSES | {"net": CLASSES["network"]}
 
 CallSet = Callable[[str, bool], bool]
 """Is a call, by name and whether it is of the 32-bit table, in the set?"""
@@ -40,7 +37,7 @@ CallSet = Callable[[str, bool], bool]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is shown. None: whatever it is. paths: calls that name one of them, or a descriptor opened by it."""
+    """What is shown. None: whatever it is. paths: calls on one of them, as `paths` says."""
 
     calls: CallSet | None = None
     statuses: frozenset[str] | None = None
@@ -48,12 +45,17 @@ class Selection:
     paths: tuple[bytes, ...] = ()
 
 
-def trace_set(text: str) -> CallSet:
-    """The calls that a SET names. Raises ValueError."""
+def trace_set(text: str, later: frozenset[str] | None = frozenset()) -> CallSet:
+    """The calls that a SET names. Raises ValueError.
+
+    later: names that a snapshot knows besides the tables; None: not known yet, any name may be one.
+    """
     members: set[tuple[str, bool]] = set()
+    known = _known() | (later or frozenset())
 
     def add(word: str) -> None:
-        members.update(_named(word))
+        if named := _named(word, known, strict=later is not None):
+            members.update(named)
 
     everything = _read_set(text, add)
     return cache(lambda name, compat: ((name, compat) in members) is not everything)
@@ -98,21 +100,23 @@ def _read_set(text: str, add: Callable[[str], None]) -> bool:
     return everything
 
 
-def _named(word: str) -> set[tuple[str, bool]]:
+def _named(word: str, known: frozenset[str], *, strict: bool) -> set[tuple[str, bool]]:
     optional, name = word.startswith("?"), word.removeprefix("?")
-    suffix = name[-3:] if name[-3:] in ("@64", "@32") and not name.startswith("/") else ""
-    name = name.removesuffix(suffix)
+    head, at, tail = name.rpartition("@")
+    suffix = at + tail if at + tail in _TABLES else ""
+    name = head if suffix else name
     if name.startswith("/"):
         try:
             matches = re.compile(name[1:]).search
         except re.error as error:
             raise ValueError(f"invalid regular expression '{name[1:]}': {error}") from error
-        names = {call for call in _known() if matches(call)}
-    elif name.removeprefix("%") in CLASSES and (name.startswith("%") or name not in _known()):
-        names = set(CLASSES[name.removeprefix("%")].split())
+        names = {call for call in known if matches(call)}
+    elif name.removeprefix("%") in _CLASSES and (name.startswith("%") or name not in known):
+        names = set(_CLASSES[name.removeprefix("%")].split())
     else:
-        names = {name} & _known()
-    if not names and not optional:
+        names = {name} & known
+    may_come = not strict and (name.startswith("/") or name.isidentifier())
+    if not names and not optional and not may_come:
         raise ValueError(f"invalid system call '{word}'")
     return {(call, compat) for call in names for compat in _TABLES[suffix]}
 
@@ -123,7 +127,10 @@ def _known() -> frozenset[str]:
 
 
 def selected(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
-    """The events that are shown, in their order. Halves of a call that stand together then become one again."""
+    """The events that are shown, in their order. Halves of a call that stand together then become one again.
+
+    events: where paths are asked for, those that `fds.known` gives.
+    """
     picked = _picked(events, selection)
     return _rejoined(picked) if selection.statuses is None else _settled(picked, selection.statuses)
 
@@ -131,16 +138,16 @@ def selected(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
 def _picked(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
     # By call, path and signal.
     calls, signals = selection.calls, selection.signals
-    paths = _Paths(selection.paths) if selection.paths else None
+    paths = Paths(selection.paths) if selection.paths else None
     for event in events:
         if isinstance(event, Signal):
             if signals is not None and event.number not in signals:
                 continue
         elif isinstance(event, Call | Entered | Returned):
             call = event if isinstance(event, Call) else event.call
-            if calls is not None and not calls(call.name, call.compat):
+            if paths is not None and not paths.has(call):
                 continue
-            if paths is not None and not paths.names(call):
+            if calls is not None and not calls(call.name, call.compat):
                 continue
         yield event
 
@@ -186,32 +193,3 @@ def _outcome(call: Call) -> str:
     if call.result is None:
         return "unavailable"
     return "failed" if -_ERROR_MAX <= call.result < 0 else "successful"
-
-
-class _Paths:
-    """Which descriptors stand for the paths asked for: those that the trace shows to be opened by them."""
-
-    def __init__(self, paths: tuple[bytes, ...]) -> None:
-        self._paths = frozenset(paths)
-        self._fds: dict[int, set[int]] = defaultdict(set)  # by process
-
-    def names(self, call: Call) -> bool:
-        """Does the call name one of the paths, or a descriptor of theirs? Learns from what it returned."""
-        fds = self._fds.get(call.pid, _NO_FDS)
-        places = _fd_places(call.number, call.abi) if fds else ()
-        named = any(item.data in self._paths for items in call.items.values() for item in items) or any(
-            call.registers[n] & _INT in fds for n in places if n < len(call.registers)
-        )
-        if named and call.result is not None and call.result >= 0:
-            if call.name in _MAKE_FDS:
-                self._fds[call.pid].add(call.result)
-            elif call.name == "close" and call.registers:
-                self._fds[call.pid].discard(call.registers[0] & _INT)
-        return named
-
-
-@cache
-def _fd_places(number: int, abi: Abi) -> tuple[int, ...]:
-    syscall = abi.lookup(number)
-    params = syscall.params if syscall is not None else ()
-    return tuple(n for n, param in enumerate(params) if _IS_FD.search(param.name))

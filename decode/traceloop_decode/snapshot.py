@@ -12,13 +12,14 @@ All numbers little endian. Fields of the JSON that this version does not know ar
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final
 
-from traceloop_decode import layout
+from traceloop_decode import later_calls, layout
 from traceloop_decode.model import DecodeError
 from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.syscalls import Later
 
 _MAGIC: Final = b"TLSNAP1\n"
 _LENGTH: Final = Struct("<I")
@@ -45,6 +46,7 @@ class Snapshot:
     headers: copies of struct tl_ring and its struct tl_cpu: one before the data was copied, at least one after.
     data: the ring's data, without what has never been written.
     open_files: what the processes had open when recording began, where the daemon read it.
+    syscalls: calls newer than the tables, which the recording kernel named.
     """
 
     arch: str
@@ -58,6 +60,7 @@ class Snapshot:
     headers: tuple[bytes, ...]
     data: bytes
     open_files: OpenFiles | None = None
+    syscalls: Later = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The snapshot as one string of bytes."""
@@ -66,6 +69,8 @@ class Snapshot:
         }
         if self.open_files is not None:
             fields["open_files"] = self.open_files.fields()
+        if self.syscalls:
+            fields["syscalls"] = later_calls.fields(self.syscalls)
         text = json.dumps(fields).encode()
         return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, *self.headers, self.data))
 
@@ -82,6 +87,7 @@ class Snapshot:
             raise DecodeError(f"damaged snapshot: its description is no JSON ({error})") from error
         numbers = _checked(fields)
         open_files = OpenFiles.of_fields(fields["open_files"]) if "open_files" in fields else None
+        syscalls = later_calls.of_fields(fields["syscalls"]) if "syscalls" in fields else {}
         size, count = layout.headers_size(numbers["cpus"]), fields["headers"]
         at += length
         if len(encoded) < at + count * size:
@@ -92,6 +98,7 @@ class Snapshot:
             headers=tuple(encoded[at + n * size : at + (n + 1) * size] for n in range(count)),
             data=encoded[data : data + numbers["ring_size"]],
             open_files=open_files,
+            syscalls=syscalls,
             **numbers,
         )
 

@@ -51,7 +51,7 @@ class Abi:
     def lookup(self, number: int) -> Syscall | None:
         """The call of that number; None: there is no such call."""
         prototype = self.prototypes.get(number)
-        return self.later.get(number) if prototype is None else _parse(prototype)
+        return _parse(prototype) if prototype is not None else self.later.get(number)
 
     def call_name(self, number: int) -> str:
         """Its name, or as strace has it: ``syscall_0x270f``."""
@@ -82,6 +82,7 @@ def abis(arch: str, later: Later | None = None) -> tuple[Abi, Abi]:
     )
     if not later:
         return native, compat
+    later = {number: call for number, call in later.items() if number not in native.prototypes}
     return Abi(arch, compat=False, prototypes=native.prototypes, later=later), compat
 
 

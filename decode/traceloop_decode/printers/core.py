@@ -67,8 +67,7 @@ class CallPrinter:
             return error(view.call.result or 0)
         if not view.returned:
             return "?"
-        files = view.call.files
-        return self.print_result(view) + files.result if files is not None else self.print_result(view)
+        return self.print_result(view) + view.made()
 
 
 def printer_of(call: Call) -> CallPrinter:

@@ -61,8 +61,7 @@ def _dirfd(view: View, index: int) -> str:
     fd = signed32(view.registers[index])
     if fd != _AT_FDCWD:
         return view.fd(fd)
-    files = view.call.files
-    return _CWD[view.options.constants] + (files.cwd if files is not None else "")
+    return _CWD[view.options.constants] + view.cwd()
 
 
 VALUES: Final[dict[str, Printer]] = {

@@ -46,6 +46,16 @@ class View:
             return str(number)
         return f"{number}{files.before[number].text}"
 
+    def cwd(self) -> str:
+        """What AT_FDCWD stood for when the call began: ``</etc>``; "" where it is not known."""
+        files = self.call.files
+        return files.cwd if files is not None else ""
+
+    def made(self) -> str:
+        """What the descriptor that is the result stands for: ``</etc/hosts>``; "" where it is none, or not known."""
+        files = self.call.files
+        return files.result if files is not None else ""
+
     def item(self, index: int, *, out: bool = False) -> Item | None:
         """What was read whole or in part through an argument: at entry, or (`out`) when the call had returned.
 

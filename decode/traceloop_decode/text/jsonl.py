@@ -17,6 +17,9 @@ A call that never returned has ``ret`` null, and comes where its thread ends, or
     number compat               of the call; compat: of the 32-bit table
     duration_ns end_cpu         null if it never returned
     entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
+    fds                         with -y, if any is known: an object, what its descriptors stood for when it began, by
+                                their numbers, and "AT_FDCWD"
+    ret_fd                      with -y, if it is known: what the descriptor that it returned stands for
 
 ``args`` is a list of objects: ``name``, the kernel's; ``raw``, the register, unsigned; ``value``, the same with its C
 type's width and sign; ``text``, as strace -v writes it, with all that was recorded of strings; null where strace leaves
@@ -124,8 +127,8 @@ def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot)
 def _syscall(call: Call) -> dict[str, Any]:
     error = ERRNO.get(-call.result) if call.result is not None and call.result < 0 else None
     duration_ns = None if call.end_ns is None or call.entry_lost else call.end_ns - call.ts_ns
-    view, printer, args = View(call, _WHOLE), printer_of(call), call.args
-    return {
+    view, printer, args = _Bare(call, _WHOLE), printer_of(call), call.args
+    shown: dict[str, Any] = {
         "syscall": call.name,
         "args": [_argument(args, n, print_one(view, n), compat=call.compat) for _, n, print_one in printer.named],
         "ret": call.result,
@@ -137,6 +140,41 @@ def _syscall(call: Call) -> dict[str, Any]:
         "end_cpu": call.end_cpu,
         "entry_lost": call.entry_lost,
     }
+    if view.fds:
+        shown["fds"] = view.fds
+    if call.files is not None and call.files.result:
+        shown["ret_fd"] = _bare(call.files.result)
+    return shown
+
+
+class _Bare(View):
+    """Prints descriptors as numbers, whether or not it is known what they stand for. fds: what is known of those."""
+
+    __slots__ = ("fds",)
+
+    def __init__(self, call: Call, options: Options) -> None:
+        super().__init__(call, options)
+        self.fds: dict[str, str] = {}
+
+    def fd(self, number: int) -> str:
+        files = self.call.files
+        if files is not None and number in files.before and files.before[number].text:
+            self.fds[str(number)] = _bare(files.before[number].text)
+        return str(number)
+
+    def cwd(self) -> str:
+        if found := super().cwd():
+            self.fds["AT_FDCWD"] = _bare(found)
+        return ""
+
+    def made(self) -> str:
+        return ""
+
+
+def _bare(text: str) -> str:
+    # Without the brackets: ``</etc/hosts>(deleted)``.
+    name, _, behind = text.removeprefix("<").rpartition(">")
+    return f"{name} {behind}" if behind else name
 
 
 def _argument(args: tuple[Arg, ...], index: int, text: str | None, *, compat: bool) -> dict[str, Any]:

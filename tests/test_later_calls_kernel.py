@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running kernel's calls get the numbers that they have, although none of them is run."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recorder import TIMEOUT_S, Container, Workloads
+
+from traceloop_bpf.later_calls import NotNamed, find
+from traceloop_decode import later_calls
+from traceloop_decode.events import events
+from traceloop_decode.syscalls import Later, abis
+from traceloop_decode.text import strace
+
+pytestmark = pytest.mark.kernel
+
+LAST = 450  # of a table of Linux 6.4: cachestat(2) is 451
+TABLE = abis(platform.machine())[0].table()
+# With a tracefs of its own, whether or not the machine has one mounted.
+NAMESPACE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
+MOUNT = 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$0" "$@"'
+SCRIPT = """
+import json, platform, sys
+from dataclasses import replace
+from traceloop_bpf.later_calls import find
+from traceloop_decode.later_calls import fields
+from traceloop_decode.syscalls import abis
+last = int(sys.argv[1])
+older = tuple(
+    replace(abi, prototypes={n: text for n, text in abi.prototypes.items() if n <= last})
+    for abi in abis(platform.machine())
+)
+print(json.dumps(fields(find(known=older))))
+"""
+
+
+def found(last: int) -> Later:
+    """What is found with tables that end with that number."""
+    command = [*NAMESPACE, MOUNT, sys.executable, "-c", SCRIPT, str(last)]
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    run = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=TIMEOUT_S)
+    assert run.returncode == 0, run.stderr.decode()
+    return later_calls.of_fields(json.loads(run.stdout))
+
+
+def test_a_table_that_ends_early_gets_the_calls_behind_it() -> None:
+    later = found(LAST)
+    assert later[451].name == "cachestat"
+    assert later == {number: TABLE[number] for number in later}
+    assert found(max(later) - 1) == {max(later): TABLE[max(later)]}
+
+
+def test_a_recorded_call_is_printed_by_what_was_found(container: Container, workload: Workloads) -> None:
+    (pid,) = map(int, container.run(workload("later_calls")))
+    taken = container.recording.ring.snapshot(container.recording.started_ns)
+    # Without a table, so that there is no name but those that were found.
+    taken = replace(taken, arch="unknown", syscalls=found(LAST))
+    lines = [" ".join(line.split()) for line in strace.lines(events(taken), taken)]
+    assert f"{pid} cachestat(4294967295, 0x1000, 0x2000, 7) = -1 EBADF (Bad file descriptor)" in lines
+    assert f"{pid} syscall_0x1ff(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)" in lines
+
+
+def test_without_tracefs_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotNamed, match=r"^calls that are newer .*No such file.*: mount tracefs at [^\n]*$"):
+        find(tracefs=tmp_path)
