@@ -48,7 +48,7 @@ def unpacked(item_max=256, call_max=2048):
         if any(row):
             flags, arguments, entering, leaving, *most = layout.CALL_HEAD.unpack_from(row)
             found = layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])
-            places = [Rule(arg, kind, length, scale, limit) for arg, kind, length, limit, scale in found]
+            places = [Rule(arg, kind, length, scale, limit) for arg, kind, length, limit, scale, _ in found]
             enter, leave = places[: layout.RULES], places[layout.RULES :]
             nothing = Rule(0, 0, 0, 0)
             assert enter[entering:] + leave[leaving:] == [nothing] * (2 * layout.RULES - entering - leaving)

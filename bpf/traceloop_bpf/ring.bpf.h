@@ -31,7 +31,8 @@ struct scratch {
 	u64 list_arg, list_out;
 	u64 result;
 	struct message message;
-	u64 pad[3];
+	u64 withheld;     /* TL_CLASS_... */
+	u64 pad[2];
 };
 
 struct ring {

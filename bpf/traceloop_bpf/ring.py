@@ -31,7 +31,7 @@ class Ring:
         self.fd = bpfcalls.create_array(geometry.value_size, "tl_ring")
         cookie = int.from_bytes(os.urandom(4), "little") | 1
         with self._mapped(geometry.headers_size) as memory:
-            layout.RING.pack_into(memory, 0, 0, cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0)
+            layout.RING.pack_into(memory, 0, 0, cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
 
     def close(self) -> None:
         """Gives the memory back, once the kernel's map of rings has let go of it too."""
@@ -42,6 +42,11 @@ class Ring:
         """Says whose exit is the container's: the programs keep its exit code in the ring's header."""
         with self._mapped(layout.RING.size) as memory:
             memory[_INIT_PID_AT : _INIT_PID_AT + 4] = pid.to_bytes(4, "little")
+
+    def set_withheld(self, classes: int) -> None:
+        """Says which classes of memory (layout.CLASS_...) the programs keep out of this ring."""
+        with self._mapped(layout.RING.size) as memory:
+            memory[_WITHHELD_AT : _WITHHELD_AT + 4] = classes.to_bytes(4, "little")
 
     def headers(self) -> Headers:
         """The ring's headers as they are now."""
@@ -93,3 +98,4 @@ class Ring:
 
 
 _INIT_PID_AT: Final = 64 + 4  # offsetof(struct tl_ring, init_pid)
+_WITHHELD_AT: Final = 64 + 28  # offsetof(struct tl_ring, withheld)

@@ -7,13 +7,14 @@ Each word becomes a `Rule` for the call's beginning, its end, or both (`rules`),
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from traceloop_decode import layout, syscalls
 from traceloop_decode.arguments import SIZES
 from traceloop_decode.printers.families import SELECTORS
+from traceloop_decode.secrecy import content_of
 from traceloop_decode.variants import selectors
 from traceloop_decode.words import Line, Word, line_of, lines
 
@@ -40,7 +41,8 @@ _OUT_ON_FAILURE = ("nanosleep", "clock_nanosleep")  # what remains is written wh
 class Rule:
     """``struct tl_rule``: argument `arg` is captured as `kind`, `scale` bytes `length` times.
 
-    limit: 0, or 1 + the index of the argument that says how many bytes there may be at most.
+    limit: 0, or 1 + the index of the argument that says how many bytes there may be at most. content: the class of
+    what is read (`secrecy`).
     """
 
     arg: int
@@ -48,6 +50,7 @@ class Rule:
     length: int
     scale: int
     limit: int = 0
+    content: int = field(default=layout.CLASS_ANY, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +116,22 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
     for arg, word in enumerate(line.words):
         if not word.direction:
             continue
-        rule = _rule(call, arg, word)
+        content = content_of(line, arg)
+        rule = replace(_rule(call, arg, word), content=content)
         following = line.words[arg + 1].what if arg + 1 < len(line.words) else ""
         if rule.length == layout.LENGTH_RESULT and rule.kind == layout.KIND_BUFFER and following == "size":
             rule = replace(rule, limit=arg + 2)
         if word.direction in ("in", "inout"):
             # A message that is to be received has nothing in its buffers yet.
             empty = word == Word("msghdr", "inout")
-            enter.append(Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES) if empty else rule)
+            whole = Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES, content=content)
+            enter.append(whole if empty else rule)
         if word.direction in ("out", "inout"):
             leave.append(rule)
         if call.name in _EXEC and word.what == "path":
             leave.append(rule)
         if call.name in _EXEC and word.what == "argv":
-            leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1))
+            leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1, content=content))
     return Rules(tuple(enter), tuple(leave))
 
 
@@ -158,7 +163,7 @@ def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, sel
     packed = layout.CALL_HEAD.pack(flags, arguments, *map(len, sides), *most)
     for side in sides:
         rules_bytes = b"".join(
-            layout.RULE.pack(rule.arg, rule.kind, rule.length, rule.limit, rule.scale) for rule in side
+            layout.RULE.pack(rule.arg, rule.kind, rule.length, rule.limit, rule.scale, rule.content) for rule in side
         )
         packed += rules_bytes.ljust(layout.RULES * layout.RULE.size, b"\0")
     return packed

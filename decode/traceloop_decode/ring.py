@@ -70,8 +70,8 @@ class Headers:
     @classmethod
     def parse(cls, headers: bytes, cpus: int) -> Headers:
         """From bytes as the kernel laid them out; `headers` has at least layout.headers_size(cpus) bytes."""
-        head, cookie, _renames, _version, init_pid, _retries, exited, exit_ns, exit_code = layout.RING.unpack_from(
-            headers
+        head, cookie, _renames, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
+            layout.RING.unpack_from(headers)
         )
         return cls(head, cookie, init_pid, bool(exited), exit_ns, exit_code, tuple(_cpus(headers, cpus)))
 
