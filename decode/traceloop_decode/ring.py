@@ -161,6 +161,10 @@ class Ring:
             limit = min(owner.pos, end) if current else end
             self._chunks[cpu].append(_Chunk(start, limit, records, events, current))
 
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        """The positions of each chunk's begin, and of the end of what can be believed in it."""
+        return ((chunk.start, chunk.limit) for chunks in self._chunks.values() for chunk in chunks)
+
     def records(self) -> Iterator[Record | Lost]:
         """All records in the order of time, and what is missing in its place."""
         streams = [self._of_cpu(cpu) for cpu in self._chunks]
