@@ -19,12 +19,14 @@ from traceloop_bpf.loader import LoadError
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.archive import MemoryArchive
 from traceloop_daemon.cgroupfs import find_mount
-from traceloop_daemon.config import Config
+from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.service import serve
+from traceloop_daemon.settings import Config, RedactSettings
 
 _GRACE_S: Final = 1.0
 _log = logging.getLogger("traceloopd")
@@ -35,17 +37,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="traceloopd", description="Records the system calls of this node's containers."
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"a TOML file of settings; {DEFAULT_FILE}. FILE.d/*.toml are read too",
+    )
+    parser.add_argument("--check-config", action="store_true", help="print the settings in force, or what is wrong")
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/traceloop"), help="where the sockets lie")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/traceloop"), help="where traces are kept")
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="traceloopd: %(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        config = Config.read(arguments.config) if arguments.config else Config()
+        loaded = load(arguments.config)
+        if arguments.check_config:
+            print(loaded)
+            return
         with _locked(arguments.runtime_dir):
-            _run(config, arguments.runtime_dir)
+            _run(loaded.config, arguments.runtime_dir)
     except (ConfigError, LoadError, OSError, ValueError) as error:
-        sys.exit(f"traceloopd: {error}")
+        sys.exit("\n".join(f"traceloopd: {line}" for line in str(error).splitlines()))
 
 
 def _run(config: Config, runtime_dir: Path) -> None:
@@ -56,15 +67,16 @@ def _run(config: Config, runtime_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
-        tracer = Tracer(config.ring_size, config.item_max, config.call_max, config.pool_size)
+        ring = config.ring
+        tracer = Tracer(ring.size, ring.item_max, ring.call_max, ring.spare)
         stack.callback(tracer.close)
         recorder = Recorder(
             loop,
             tracer,
-            MemoryArchive(config.archive_max_bytes),
-            config.node,
+            MemoryArchive(config.archive.memory_max),
+            config,
             mount,
-            record_sandboxes=config.record_sandboxes,
+            redactor=_redactor(config.redact),
         )
         stack.callback(recorder.close)
         server = serve(recorder, runtime_dir / "traceloop.sock")
@@ -76,6 +88,10 @@ def _run(config: Config, runtime_dir: Path) -> None:
         _notify("READY=1")
         loop.run()
         _notify("STOPPING=1")
+
+
+def _redactor(settings: RedactSettings) -> Redactor | None:
+    return Redactor(settings.patterns, defaults=settings.defaults) if settings.enabled else None
 
 
 def _notify(state: str) -> None:
