@@ -15,14 +15,19 @@ from traceloop_decode.words import Line
 
 _WORDS: Final = {
     layout.CLASS_PATH: ("path",),
-    layout.CLASS_NAME: ("string", "mount_type", "host_name", "task_name", "utsname", "xattr_names", "dirents"),
+    layout.CLASS_NAME: (
+        *("string", "thread_name", "mount_type", "host_name", "task_name", "utsname", "xattr_names", "dirents"),
+    ),
     layout.CLASS_ARGV: ("argv",),
     layout.CLASS_ADDRESS: ("sockaddr", "peer"),
     layout.CLASS_STRUCT: (
         *("msghdr", "mask_and_size", "node_mask", "fd_set", "cpu_set", "sigset", "sigset_late", "sigset_out"),
         *("bpf_attr", "clone_args", "file_attr", "landlock_ruleset", "mount_attr", "open_how", "xattr_args"),
     ),
-    layout.CLASS_PAYLOAD: ("bytes", "hex_bytes", "iovec", "sent", "received", "xattr_value", "mount_data", "key_text"),
+    layout.CLASS_PAYLOAD: (
+        *("bytes", "hex_bytes", "iovec", "iocb", "control_blocks", "sent", "received"),
+        *("xattr_value", "mount_data", "key_text"),
+    ),
 }
 _CLASSES: Final = {word: content for content, words in _WORDS.items() for word in words}
 _EXCEPTIONS: Final = {  # call, selector, argument

@@ -3,6 +3,7 @@
  * Whether a call succeeds does not matter; the words must not lie side by side with another class's. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -57,6 +58,20 @@ static void files(const char *path)
 	close(fd);
 }
 
+static void control_blocks(const char *path)
+{
+	struct iovec one = {PAYLOAD, SIZE};
+	int fd = open(path, O_RDWR);
+	struct iocb plain = {.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_buf = (long)PAYLOAD, .aio_nbytes = SIZE};
+	struct iocb vector = {.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_buf = (long)&one, .aio_nbytes = 1};
+	struct iocb *blocks[] = {&plain, &vector};
+	aio_context_t context = 0;
+	syscall(SYS_io_setup, 4, &context);
+	syscall(SYS_io_submit, context, 2, blocks);
+	syscall(SYS_io_destroy, context);
+	close(fd);
+}
+
 static void messages(void)
 {
 	struct sockaddr_un name = {AF_UNIX, "\0Address-of-socket"};
@@ -77,6 +92,7 @@ static void messages(void)
 	message.msg_controllen = sizeof control;
 	sendmsg(fd, &message, 0);
 	sendmmsg(fd, &many, 1, 0);
+	recvmmsg(fd, &many, 1, MSG_DONTWAIT, NULL);
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, PAYLOAD, SIZE);
 	int queue = msgget(IPC_PRIVATE, 0600);
 	struct { long type; char text[SIZE]; } text = {1, PAYLOAD};
@@ -93,6 +109,7 @@ int main(int argc, char **argv)
 {
 	char *words[] = {"true", "Argv-word", NULL}, *none[] = {NULL};
 	files(argv[argc - 1]);
+	control_blocks(argv[argc - 1]);
 	messages();
 	execve("/nonexistent", words, none);
 	prctl(PR_SET_NAME, "Name-of-thread");
