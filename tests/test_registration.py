@@ -108,6 +108,14 @@ def test_a_sandbox_of_containerd_has_no_container_name():
     assert names.container == "mypod"
 
 
+@pytest.mark.parametrize(
+    "listed", ['[{"id": "c1", "names": {"a": 1}}]', '[{"id": "c1", "names": "x"}]', '{"id": "c1"}', "[" * 100_000]
+)
+def test_an_engines_file_that_is_not_as_expected_tells_no_name(tmp_path, listed):
+    (tmp_path / "containers.json").write_text(listed)
+    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
+
+
 def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):
     bundle = tmp_path / "overlay-containers" / "c1" / "userdata"
     (tmp_path / "overlay-containers").mkdir()
