@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # How long `fuzz` runs.
 FUZZ_SECONDS := 600
 
-.PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables proto clean
+.PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables settings proto clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -69,6 +69,9 @@ tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_tables.py
 	$(BIN)/python decode/generate_flags.py
 	$(BIN)/python decode/generate_classes.py
+
+settings: setup ## Write packaging/traceloop.toml again
+	$(BIN)/python -m traceloop_daemon.reference > packaging/traceloop.toml
 
 # The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
 proto: build/protoc/installed ## Make the gRPC code again

@@ -67,7 +67,7 @@ def measure(rounds: int) -> Iterator[Figure | str]:
         directory = Path(name)
         program = directory / "mixed"
         subprocess.run(["cc", "-O2", "-Wall", "-o", program, _SOURCE], check=True)
-        small, large = (_record(program, size, directory / f"{size}.trace") for size in _SIZES)
+        small, large = (record(program, size, directory / f"{size}.trace") for size in _SIZES)
         yield from foreign()
         ours: dict[str, list[Decoding]] = {output: [] for output in _FORMATS}
         others: dict[str, list[float]] = {}
@@ -97,8 +97,8 @@ def _figures(output: str, found: list[Decoding], small: Decoding) -> Iterator[Fi
     yield Figure("  memory, more than for 1 MiB", memory - small.memory_mib, "MiB", MORE_MEMORY_MIB, detail=detail)
 
 
-def _record(program: Path, size: int, path: Path) -> Path:
-    # A ring full of the program's calls, as a snapshot in a file.
+def record(program: Path, size: int, path: Path) -> Path:
+    """A ring full of the program's calls, as a snapshot in a file."""
     with closing(Tracer.load(Plan(ring_size=size, pool_size=1))) as tracer, cgroup("decoding") as directory:
         recording = tracer.record([directory.stat().st_ino])
         try:

@@ -21,6 +21,7 @@ import capacity
 import daemon_memory
 import decoding
 import kernel_memory
+import redaction
 import registration
 import threads
 from programs import empty_programs, take_off
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
 DAEMON_PARTS: Final = ("hook", "registration", "daemon")
-PARTS: Final = (*RECORDER_PARTS, "decoding", *DAEMON_PARTS)
+PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
 
@@ -65,6 +66,9 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if "decoding" in parts:
         yield "Decoding: 16 MiB of mixed calls to text, on CPU 1"
         yield from decoding.measure(rounds)
+    if "redaction" in parts:
+        yield "The search for secrets in a snapshot"
+        yield from redaction.measure(rounds)
     if "hook" in parts:
         yield "A container with and without hooks: runc run of busybox's true, from begin to end"
         yield from hook.measure(rounds)

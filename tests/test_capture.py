@@ -50,7 +50,7 @@ def unpacked(item_max=256, call_max=2048):
             found = layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])
             places = [
                 Rule(arg & 7, kind, length, scale, limit, add, width, field, arg >> 3, at, pointer, need)
-                for arg, kind, length, limit, scale, add, at, pointer, field, width, need in found
+                for arg, kind, length, limit, scale, add, at, pointer, field, width, need, _ in found
             ]
             enter, leave = places[: layout.RULES], places[layout.RULES :]
             nothing = Rule(0, 0, 0, 0)

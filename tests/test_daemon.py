@@ -261,7 +261,7 @@ def test_a_daemon_follows_one_that_was_killed():
 
 
 def test_the_oldest_trace_makes_room():
-    with Daemon(config="archive_max_bytes = 1\n") as daemon:
+    with Daemon(config="[archive]\nmemory_max = 1\n") as daemon:
         for number in range(3):
             with Cgroup() as cgroup, inside(cgroup, "cat") as process:
                 assert start(daemon, f"c{number}", process.pid, **{"io.traceloop.name": f"c{number}"}) == "ok\n"

@@ -22,11 +22,11 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
     "SIGNAL_SENT": ("signal_sent", "siginfo", "siginfo sender_pid sender_tid sender_comm"),
     "TASK_EXIT": ("task_exit", "code", "code group_dead"),
     "ITEM": ("item", "arg", "arg kind copied size"),
-    "RULE": ("rule", "arg", "arg kind length limit scale add at pointer field width need"),
+    "RULE": ("rule", "arg", "arg kind length limit scale add at pointer field width need content"),
     "CALL_HEAD": ("call", "flags", "flags arguments enter_rules exit_rules enter_bytes exit_bytes"),
     "LATE_ENTRY": ("late", "from", "from to head"),
     "CPU": ("cpu", "pos", "pos end records events busy base_ns tid renames dropped late late_count open_tid"),
-    "RING": ("ring", "head", "head cookie renames version init_pid retries exited exit_ns exit_code"),
+    "RING": ("ring", "head", "head cookie renames version init_pid retries exited exit_ns exit_code withheld"),
 }
 ELSEWHERE = {  # constants that have another name in C, or none of their own
     "CALL_SIZE": "sizeof(struct tl_call)",
@@ -88,6 +88,7 @@ def test_every_struct_is_checked() -> None:
 def test_what_stands_elsewhere(compiled: dict[str, int]) -> None:
     assert compiled["TL_SCRATCH_SIZE"] == geometry.SCRATCH_SIZE
     assert compiled["offsetof(struct tl_ring, init_pid)"] == ring._INIT_PID_AT
+    assert compiled["offsetof(struct tl_ring, withheld)"] == ring._WITHHELD_AT
     assert compiled["sizeof(((struct tl_cpu *)0)->late) / sizeof(struct tl_late)"] == layout.LATE
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon makes of a hook's message: parsing, names, cgroups, settings. No kernel needed."""
+"""What the daemon makes of a hook's message: parsing, names, cgroups. No kernel needed."""
 
 import json
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceloop_daemon import cgroupfs
-from traceloop_daemon.config import Config
 from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
@@ -107,6 +106,14 @@ def test_a_sandbox_of_containerd_has_no_container_name():
     names = resolve("c", annotations, "")
     assert names.sandbox
     assert names.container == "mypod"
+
+
+@pytest.mark.parametrize(
+    "listed", ['[{"id": "c1", "names": {"a": 1}}]', '[{"id": "c1", "names": "x"}]', '{"id": "c1"}', "[" * 100_000]
+)
+def test_an_engines_file_that_is_not_as_expected_tells_no_name(tmp_path, listed):
+    (tmp_path / "containers.json").write_text(listed)
+    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
 
 
 def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):
@@ -250,36 +257,3 @@ def test_states_follow_the_table_alone():
     for event in ("end", "archive", "lose", "close"):
         with pytest.raises(KeyError):
             made.advance(event)
-
-
-def test_settings_are_read(tmp_path):
-    path = tmp_path / "t.toml"
-    path.write_text('node = "n1"\nring_size = 4194304\nrecord_sandboxes = true\n')
-    config = Config.read(path)
-    assert (config.node, config.ring_size, config.record_sandboxes, config.item_max) == ("n1", 4 << 20, True, 256)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("ring_sise = 1\n", "did you mean ring_size"),
-        ("zzz = 1\n", "unknown key zzz$"),
-        ('ring_size = "1"\n', "number above 0"),
-        ("ring_size = true\n", "number above 0"),
-        ("ring_size = 0\n", "number above 0"),
-        ('record_sandboxes = "no"\n', "true or false"),
-        ('node = ""\n', "string"),
-        ("node = \n", "line 1"),
-    ],
-)
-def test_wrong_settings_are_refused_with_file_and_key(tmp_path, text, reason):
-    path = tmp_path / "t.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=reason) as error:
-        Config.read(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_missing_settings_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"nowhere.toml"):
-        Config.read(tmp_path / "nowhere.toml")

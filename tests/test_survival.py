@@ -163,7 +163,7 @@ def test_another_program_takes_over_without_a_hole(service):
 
 def test_another_layout_begins_a_new_trace_and_keeps_the_old_one(service):
     lab = service.lab
-    lab.write("/etc/rings.toml", "ring_size = 524288\n")
+    lab.write("/etc/rings.toml", "[ring]\nsize = 524288\n")
     with service.container("moved") as process:
         say(process, "before")
         old = trace_of(service, "moved")["id"]

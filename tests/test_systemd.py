@@ -259,16 +259,16 @@ def test_stop_ends_well_and_leaves_nothing_in_the_kernel(service):
 def test_a_daemon_that_cannot_start_says_why_and_turns_hooks_away(service):
     lab = service.lab
     lab.run("systemctl", "stop", SOCKET, SERVICE)
-    lab.write("/etc/wrong.toml", "ring_sise = 1\n")
+    lab.write("/etc/wrong.toml", "[ring]\nsise = 1\n")
     with service.drop_in("[Service]\nExecStart=\nExecStart=/usr/sbin/traceloopd --config /etc/wrong.toml\n"):
         lab.run("systemctl", "start", "--no-block", SERVICE)
         entry = lab.wait_for_journal(f"MESSAGE_ID={CANNOT_START}")
-        service.wait_for_property("StatusText", lambda text: "did you mean ring_size?" in text)
+        service.wait_for_property("StatusText", lambda text: "did you mean size?" in text)
         said = lab.run(HOOK, "start", stdin='{"id": "x", "pid": 1}').stderr
         lab.run("systemctl", "stop", SOCKET, SERVICE)
     assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("3", "traceloopd")
-    assert "did you mean ring_size?" in entry["MESSAGE"]
-    reason = r"traceloopd cannot start: .* did you mean ring_size\?"
+    assert "did you mean size?" in entry["MESSAGE"]
+    reason = r"traceloopd cannot start: .* did you mean size\?"
     assert re.fullmatch(f"traceloop-hook: traceloopd refused this start: {reason}\n", said)
     explained = lab.run("journalctl", "--no-pager", "-x", f"MESSAGE_ID={CANNOT_START}").stdout
     assert "systemctl stop traceloopd-hook.socket traceloopd.service" in explained

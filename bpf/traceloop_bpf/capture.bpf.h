@@ -76,7 +76,7 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			s->rule = n + 1;
 			u64 arg = rule->arg & 7, kind = rule->kind;
 			from = s->arg[arg];
-			if (!from || !(s->wanted >> arg & 1))
+			if (!from || !(s->wanted >> arg & 1) || rule->content & s->withheld)
 				continue;
 			size = s->arg[rule->length & 7];
 			s->list_arg = arg;
@@ -194,6 +194,10 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 		}
 		if (s->list == TL_KIND_MSG) {
 			item->kind = TL_KIND_BUFFER | s->list_out;
+			if (n && s->withheld & TL_CLASS_PAYLOAD) {
+				s->list = s->outer;
+				continue;
+			}
 			if (n == 0) {
 				item->arg = s->list_arg | TL_SUB_NAME << TL_ITEM_SUB_SHIFT;
 				from = s->message.name;

@@ -144,6 +144,15 @@ enum tl_kind {
 #define TL_LENGTH_RESULT 6 /* the call's result */
 #define TL_LENGTH_ONE 7    /* the number one: `scale` bytes */
 
+/* What memory holds: a ring may withhold it by these. */
+#define TL_CLASS_PATH 0x01    /* names of files */
+#define TL_CLASS_NAME 0x02    /* other names: of attributes, hosts, threads, kinds of file systems */
+#define TL_CLASS_ARGV 0x04    /* arguments of programs */
+#define TL_CLASS_ADDRESS 0x08 /* addresses of sockets */
+#define TL_CLASS_STRUCT 0x10  /* numbers: times, states, masks, lists of descriptors */
+#define TL_CLASS_PAYLOAD 0x20 /* contents: of files, pipes, messages, options, attributes */
+#define TL_CLASS_ANY 0x3f
+
 #define TL_RULES 6
 
 struct tl_rule {
@@ -158,6 +167,8 @@ struct tl_rule {
 	__u8 field; /* where in what the argument points to the length stands */
 	__u8 width; /* that number's bytes; 0: `length` tells it */
 	__u8 need;  /* nested: how many bytes of the struct are looked at */
+	__u8 content; /* TL_CLASS_... */
+	__u8 pad;
 };
 
 #define TL_SCALE_BITS 0       /* tl_rule.scale: the length counts bits, in words of the program's */
@@ -224,7 +235,8 @@ struct tl_ring {
 	__u32 exited;  /* 1: init_pid's last thread has ended, with exit_code, at exit_ns */
 	__u64 exit_ns;
 	__u32 exit_code;
-	__u32 pad2[9];
+	__u32 withheld; /* TL_CLASS_... that are not to be recorded */
+	__u32 pad2[8];
 	/* struct tl_cpu cpu[]; */
 };
 

@@ -62,7 +62,8 @@ struct scratch {
 	struct message message;
 	struct message32 message32;
 	struct iocb_part iocb;
-	u64 pad[4];
+	u64 withheld;     /* TL_CLASS_... */
+	u64 pad[3];
 };
 
 struct ring {

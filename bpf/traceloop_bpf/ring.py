@@ -34,7 +34,7 @@ class Ring:
         """A new one. Raises OSError."""
         ring = cls(geometry, bpfcalls.create_array(geometry.value_size, "tl_ring"), _random_cookie())
         with ring._mapped(geometry.headers_size) as memory:
-            layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0)
+            layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
         return ring
 
     @classmethod
@@ -55,6 +55,11 @@ class Ring:
         """Says whose exit is the container's: the programs keep its exit code in the ring's header."""
         with self._mapped(layout.RING.size) as memory:
             memory[_INIT_PID_AT : _INIT_PID_AT + 4] = pid.to_bytes(4, "little")
+
+    def set_withheld(self, classes: int) -> None:
+        """Says which classes of memory (layout.CLASS_...) the programs keep out of this ring."""
+        with self._mapped(layout.RING.size) as memory:
+            memory[_WITHHELD_AT : _WITHHELD_AT + 4] = classes.to_bytes(4, "little")
 
     def headers(self) -> Headers:
         """The ring's headers as they are now."""
@@ -106,6 +111,7 @@ class Ring:
 
 
 _INIT_PID_AT: Final = 64 + 4  # offsetof(struct tl_ring, init_pid)
+_WITHHELD_AT: Final = 64 + 28  # offsetof(struct tl_ring, withheld)
 
 
 def _random_cookie() -> int:

@@ -160,6 +160,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		s->exit_end = 0;
 		s->wanted = 0xff;
 		s->failed = 0;
+		s->withheld = w.ring->head.withheld;
 		s->list_out = 0;
 		capture(s, w.ring->data, offset, call);
 		length = recorded_length(s->length);
@@ -256,6 +257,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		s->exit_end = again && exit_rules ? TL_RULES + exit_rules : 0;
 		s->wanted = again ? again : 0xff;
 		s->failed = 0;
+		s->withheld = w.ring->head.withheld;
 		s->list_out = again ? 0 : TL_ITEM_OUT;
 		capture(s, w.ring->data, offset, call);
 		length = recorded_length(s->length);

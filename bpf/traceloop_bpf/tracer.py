@@ -116,16 +116,19 @@ class Tracer:
         """Puts the plan's programs in the place of those that record; see Programs.exchange."""
         self._programs.exchange(plan, self.pool.wait_for_programs)
 
-    def record(self, cgroup_ids: Iterable[int], init_pid: int = 0) -> Recording:
+    def record(self, cgroup_ids: Iterable[int], init_pid: int = 0, withheld: int = 0) -> Recording:
         """Records these cgroups and all that are made below them, from now on, into one ring.
 
-        init_pid: the process whose exit code is the container's; 0: none. Raises PoolError, OSError.
+        init_pid: the process whose exit code is the container's; 0: none. withheld: the classes of memory
+        (layout.CLASS_...) that are kept out of the ring. Raises PoolError, OSError.
         """
         slot = self.pool.take(TAKE_TIMEOUT_S)
         recording = Recording(slot, time.clock_gettime_ns(time.CLOCK_BOOTTIME), self)
         try:
             if init_pid:
                 slot.ring.set_init_pid(init_pid)
+            if withheld:
+                slot.ring.set_withheld(withheld)
             self._cgroups.add(cgroup_ids, slot.number)
         except OSError:
             self.pool.give_back(slot)

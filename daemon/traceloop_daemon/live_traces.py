@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class LiveTrace:
     """A trace whose ring is in use. recorder, slot, cookie: where the ring is. init_pid: 0 without a first process.
+    withheld: classes of memory that are kept out of the ring, as tl_ring.withheld.
 
     started_ns: CLOCK_REALTIME. recording_ns: the same moment by CLOCK_BOOTTIME.
     """
@@ -42,6 +43,7 @@ class LiveTrace:
     recorder: int
     slot: int
     cookie: int
+    withheld: int = 0
     open_files: OpenFiles | None = None
 
 

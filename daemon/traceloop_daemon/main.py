@@ -24,16 +24,18 @@ from traceloop_daemon import journal
 from traceloop_daemon.adoption import Succession, find
 from traceloop_daemon.archive import MemoryArchive
 from traceloop_daemon.cgroupfs import find_mount
-from traceloop_daemon.config import Config
+from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.fdstore import FdStore
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
 from traceloop_daemon.service import serve
+from traceloop_daemon.settings import Config, RedactSettings
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.systemd import ServiceManager
 from traceloop_decode.syscalls import Later
@@ -48,16 +50,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="traceloopd", description="Records the system calls of this node's containers."
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"a TOML file of settings; {DEFAULT_FILE}. FILE.d/*.toml are read too",
+    )
+    parser.add_argument("--check-config", action="store_true", help="print the settings in force, or what is wrong")
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/traceloop"), help="where the sockets lie")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/traceloop"), help="where traces are kept")
     arguments = parser.parse_args(argv)
     journal.begin()
     manager = ServiceManager()
     try:
-        config = Config.read(arguments.config) if arguments.config else Config()
+        loaded = load(arguments.config)
+        if arguments.check_config:
+            print(loaded)
+            return
         with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
-            _run(config, arguments.runtime_dir, manager)
+            _run(loaded.config, arguments.runtime_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         for line in lines:
@@ -77,7 +88,8 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
         manager.starting("bringing the recorder into the kernel")
-        plan = Plan(config.ring_size, config.item_max, config.call_max, config.pool_size)
+        ring = config.ring
+        plan = Plan(ring.size, ring.item_max, ring.call_max, ring.spare)
         live = LiveTraces(runtime_dir / "live")
         stack.callback(live.close)
         keeper = FdStore(manager.send) if manager.is_there else NoKeeper()
@@ -88,12 +100,12 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         recorder = Recorder(
             loop,
             tracer,
-            MemoryArchive(config.archive_max_bytes),
+            MemoryArchive(config.archive.memory_max),
+            config,
             mount,
             live=live,
-            node=config.node,
-            record_sandboxes=config.record_sandboxes,
             outlived=manager.is_there,
+            redactor=_redactor(config.redact),
             syscalls=later,
         )
         stack.callback(recorder.close)
@@ -111,6 +123,10 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         stack.callback(successor.join)
         loop.run()
         manager.stopping()
+
+
+def _redactor(settings: RedactSettings) -> Redactor | None:
+    return Redactor(settings.patterns, defaults=settings.defaults) if settings.enabled else None
 
 
 def _stop(server: grpc.Server) -> None:

@@ -86,8 +86,9 @@ def _podman(container_id: str, bundle: str) -> str:
         return ""
     listed = _read(path.parent.parent / "containers.json")
     for entry in listed if isinstance(listed, list) else ():
-        if isinstance(entry, dict) and entry.get("id") == container_id and entry.get("names"):
-            return str(entry["names"][0])
+        if isinstance(entry, dict) and entry.get("id") == container_id:
+            given = entry.get("names")
+            return str(given[0]) if isinstance(given, list) and given else ""
     return ""
 
 
@@ -100,5 +101,5 @@ def _read(path: Path) -> object:
     # These are other programs' files: not there, or not what was expected, means that the name is not known.
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

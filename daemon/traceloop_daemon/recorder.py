@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,14 +39,18 @@ from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
+from traceloop_daemon.policy import choose
 from traceloop_daemon.procfs import read_open_files
+from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
+from traceloop_daemon.settings import Config
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Later
 
 _LOOK_AGAIN_S: Final = 0.01
 _LOOK_AGAIN_MAX_S: Final = 1.0
+_UNRECORDED_MAX: Final = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -71,24 +75,25 @@ class Recorder:
         loop: Loop,
         tracer: Tracer,
         archive: Archive,
+        config: Config,
         mount: Path,
         *,
         live: LiveTraces,
-        node: str,
-        record_sandboxes: bool,
         outlived: bool,
+        redactor: Redactor | None,
         syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
-        self.node = node
+        self.node = config.node_name
         self._live, self._outlived = live, outlived
         self._syscalls = syscalls or {}
         self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
-        self._record_sandboxes = record_sandboxes
+        self._config, self._redactor = config, redactor
         self._registry = Registry()
         self._lock = threading.RLock()
         self._watches: dict[str, _Watch] = {}
         self._open_files: dict[str, OpenFiles] = {}  # of traces that have a recording
+        self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
         self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._keep_frozen, name="keeper", daemon=True)
         self._keeper.start()
@@ -142,7 +147,7 @@ class Recorder:
                 if recording.tracer is self._tracer:
                     self._resume(trace, recording)
                 else:
-                    self._begin_anew(trace)
+                    self._begin_anew(trace, live.withheld)
 
     def _resume(self, trace: Trace, recording: Recording) -> None:
         path = cgroupfs.directory(self._mount, trace.cgroup)
@@ -163,10 +168,10 @@ class Recorder:
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._begin_watch(trace, watch)
 
-    def _begin_anew(self, trace: Trace) -> None:
+    def _begin_anew(self, trace: Trace, withheld: int) -> None:
         # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
         try:
-            self._record(trace.names, trace.container_id, trace.cgroup, trace.init_pid)
+            self._record(trace.names, trace.container_id, trace.cgroup, trace.init_pid, withheld)
         except RegistrationError as error:
             _log.info("%s is not recorded any more: %s", trace.id, error)
         self._end(trace, "this version's rings are others")
@@ -184,9 +189,16 @@ class Recorder:
 
     def _start(self, hook: HookMessage) -> None:
         names = resolve(hook.container_id, hook.annotations, hook.bundle)
-        if names.sandbox and not self._record_sandboxes:
-            _log.info("container %s is the sandbox of pod %s: not recorded", hook.container_id, names.pod)
+        choice = choose(self._config.record, self._config.capture, names, hook.annotations)
+        if choice.refused:
+            self._unrecorded[hook.container_id] = None
+            if len(self._unrecorded) > _UNRECORDED_MAX:
+                self._unrecorded.popitem(last=False)
+            named = names.trace_id(self.node)
+            _log.info("container %s (%s) is not recorded: %s", hook.container_id, named, choice.refused)
             return
+        for note in choice.notes:
+            _log.warning("container %s: %s", hook.container_id, note)
         known = self._registry.recording_of(hook.container_id)
         cgroup = cgroupfs.cgroup_of(hook.pid)
         if known is not None and (known.init_pid, known.cgroup) == (hook.pid, cgroup):
@@ -194,14 +206,24 @@ class Recorder:
             return
         if known is not None:
             raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
-        self._record(names, hook.container_id, cgroup, hook.pid)
+        self._record(names, hook.container_id, cgroup, hook.pid, choice.capture.withheld)
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._registry.recording_of(hook.container_id)
         if trace is not None:
             self._end(trace, "the runtime deletes it")
-        elif not any(trace.container_id == hook.container_id for trace in self._registry):
+        elif not self._is_known(hook):
             raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
+
+    def _is_known(self, hook: HookMessage) -> bool:
+        if any(trace.container_id == hook.container_id for trace in self._registry):
+            return True
+        if hook.container_id in self._unrecorded:
+            del self._unrecorded[hook.container_id]
+            return True
+        # One that was not to be recorded, before this daemon started.
+        names = resolve(hook.container_id, hook.annotations, hook.bundle)
+        return bool(choose(self._config.record, self._config.capture, names, hook.annotations).refused)
 
     # -- what users ask
 
@@ -214,7 +236,7 @@ class Recorder:
             raise RegistrationError(f"{cgroup} is not a cgroup below {self._mount}")
         inside = "/" + str(path.relative_to(self._mount))
         with self._lock:
-            return self._record(Names(container=name or path.name), "", inside, 0)
+            return self._record(Names(container=name or path.name), "", inside, 0, self._config.capture.policy.withheld)
 
     def list(self) -> list[Trace]:
         """All traces, oldest first, with their counts as they are now."""
@@ -242,7 +264,7 @@ class Recorder:
             trace = self._registry.find(word)
             live = trace.recording and self._snapshot(trace.id, trace.recording)
         try:
-            return live.encode() if live else self._archive.get(trace.id)
+            return self._redacted(live, trace).encode() if live else self._archive.get(trace.id)
         except KeyError as error:
             raise NoSuchTrace(f"trace {trace.id} could not be kept when its container ended") from error
 
@@ -264,14 +286,14 @@ class Recorder:
 
     # -- from one state to the next; all with the lock held
 
-    def _record(self, names: Names, container_id: str, cgroup: str, pid: int) -> Trace:
+    def _record(self, names: Names, container_id: str, cgroup: str, pid: int, withheld: int) -> Trace:
         path = cgroupfs.directory(self._mount, cgroup)
         top = cgroupfs.cgroup_id(path)
         if self._tracer.is_recorded(top):
             raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already: `traceloopctl list` shows as what")
         watch = self._watch(path, pid)
         try:
-            recording = self._tracer.record([top], pid)
+            recording = self._tracer.record([top], pid, withheld)
         except (OSError, PoolError) as error:
             watch.close()
             raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
@@ -286,14 +308,14 @@ class Recorder:
             recording=recording,
         )
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
-        self._put_live(trace, recording)
+        self._put_live(trace, recording, withheld)
         self._registry.put(trace)
         self._begin_watch(trace, watch)
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
 
-    def _put_live(self, trace: Trace, recording: Recording) -> None:
+    def _put_live(self, trace: Trace, recording: Recording, withheld: int) -> None:
         live = LiveTrace(
             id=trace.id,
             names=trace.names,
@@ -305,6 +327,7 @@ class Recorder:
             recorder=recording.tracer.number,
             slot=recording.slot.number,
             cookie=recording.ring.cookie,
+            withheld=withheld,
             open_files=self._open_files[trace.id],
         )
         try:
@@ -347,6 +370,9 @@ class Recorder:
         taken = recording.ring.snapshot(recording.started_ns)
         return replace(taken, open_files=self._open_files.get(trace_id), syscalls=self._syscalls)
 
+    def _redacted(self, snapshot: Snapshot, trace: Trace) -> Snapshot:
+        return self._redactor.redacted(snapshot, trace.id) if self._redactor is not None else snapshot
+
     # -- the keeper's thread
 
     def _keep_frozen(self) -> None:
@@ -355,7 +381,8 @@ class Recorder:
             assert recording is not None
             gone: list[str] = []
             try:
-                size_bytes, gone = self._archive.put(trace.id, self._snapshot(trace.id, recording).encode())
+                snapshot = self._redacted(self._snapshot(trace.id, recording), trace)
+                size_bytes, gone = self._archive.put(trace.id, snapshot.encode())
             except OSError as error:
                 event, size_bytes = "lose", 0
                 lost = fields(TRACE_LOST, trace)
@@ -378,7 +405,7 @@ class Recorder:
             trace.advance("close")
             self._registry.forget(trace)
             dropped = fields(TRACE_DROPPED, trace)
-            _log.warning("dropped %s, the oldest, to make room: archive_max_bytes is reached", trace_id, extra=dropped)
+            _log.warning("dropped %s, the oldest, to make room: archive.memory_max is reached", trace_id, extra=dropped)
 
     # -- the container's end
 

@@ -7,6 +7,7 @@ Each word becomes a `Rule` for the call's beginning, its end, or both (`rules`),
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from traceloop_decode import layout, syscalls
 from traceloop_decode.arguments import SIZES
 from traceloop_decode.printers.families import SELECTORS
+from traceloop_decode.secrecy import content_of
 from traceloop_decode.variants import selectors
 from traceloop_decode.words import Line, Word, line_of, lines
 
@@ -46,7 +48,7 @@ class Rule:
 
     limit: 0, or 1 + the index of the argument that says how many bytes there may be at most. width, field: of the
     number within the argument's memory that is the length. nested, at, pointer, need: the memory is what a pointer
-    within the argument's memory points at, the nested-th of its kind.
+    within the argument's memory points at, the nested-th of its kind. content: the class of what is read (`secrecy`).
     """
 
     arg: int
@@ -61,6 +63,7 @@ class Rule:
     at: int = 0
     pointer: int = 0
     need: int = 0
+    content: int = dataclasses.field(default=layout.CLASS_ANY, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +130,16 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
     for arg, word in enumerate(line.words):
         if not word.direction:
             continue
-        rule = _rule(call, arg, word)
+        content = content_of(line, arg)
+        rule = replace(_rule(call, arg, word), content=content)
         following = line.words[arg + 1].what if arg + 1 < len(line.words) else ""
         if rule.length == layout.LENGTH_RESULT and rule.kind == layout.KIND_BUFFER and following == "size":
             rule = replace(rule, limit=arg + 2)
         if word.direction in ("in", "inout", "inend"):
             # A message that is to be received has nothing in its buffers yet.
             empty = word == Word("msghdr", "inout")
-            enter.append(Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES) if empty else rule)
+            whole = Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES, content=content)
+            enter.append(whole if empty else rule)
         if word.direction in ("out", "inout", "end", "inend"):
             leave.append(rule)
         for nested in _nested_rules(arg, word, rule):
@@ -142,7 +147,7 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
         if call.name in _EXEC and word.what == "path":
             leave.append(rule)
         if call.name in _EXEC and word.what == "argv":
-            leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1))
+            leave.append(Rule(arg, layout.KIND_BUFFER, arg + 1, 1, content=content))
     return Rules(tuple(enter), tuple(leave), any(word.direction in ("end", "inend") for word in line.words))
 
 
@@ -208,6 +213,7 @@ def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, sel
                 rule.field,
                 rule.width,
                 rule.need,
+                rule.content,
             )
             for rule in side
         )

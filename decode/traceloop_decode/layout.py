@@ -47,6 +47,14 @@ KIND_ARGV: Final = 6
 KIND_MMSG: Final = 7
 KIND_IOCB: Final = 8
 
+CLASS_PATH: Final = 0x01
+CLASS_NAME: Final = 0x02
+CLASS_ARGV: Final = 0x04
+CLASS_ADDRESS: Final = 0x08
+CLASS_STRUCT: Final = 0x10
+CLASS_PAYLOAD: Final = 0x20
+CLASS_ANY: Final = 0x3F
+
 LENGTH_RESULT: Final = 6
 LENGTH_ONE: Final = 7
 RULES: Final = 6
@@ -79,8 +87,8 @@ TASK_EXIT: Final = Struct("<II")
 """struct tl_task_exit behind its header: code, group_dead."""
 ITEM: Final = Struct("<BBHI")
 """struct tl_item: arg, kind, copied, size."""
-RULE: Final = Struct("<BBBBHBBBBBB")
-"""struct tl_rule: arg, kind, length, limit, scale, add, at, pointer, field, width, need."""
+RULE: Final = Struct("<BBBBHBBBBBBBx")
+"""struct tl_rule: arg, kind, length, limit, scale, add, at, pointer, field, width, need, content."""
 CALL_HEAD: Final = Struct("<BBBBHH")
 """struct tl_call before its rules: flags, arguments, enter_rules, exit_rules, enter_bytes, exit_bytes."""
 CALL_SIZE: Final = CALL_HEAD.size + 2 * RULES * RULE.size
@@ -88,8 +96,8 @@ LATE_ENTRY: Final = Struct("<QQQ8x")
 """struct tl_late: from, to, head."""
 CPU: Final = Struct("<QQQQQQIIQ128sQI4x48x")
 """struct tl_cpu: pos, end, records, events, busy, base_ns, tid, renames, dropped, late, late_count, open_tid."""
-RING: Final = Struct("<QII48xIIIIQI36x")
-"""struct tl_ring: head, cookie, renames, version, init_pid, retries, exited, exit_ns, exit_code."""
+RING: Final = Struct("<QII48xIIIIQII32x")
+"""struct tl_ring: head, cookie, renames, version, init_pid, retries, exited, exit_ns, exit_code, withheld."""
 
 POSITION_UNIT: Final = 8
 """Records lie at multiples of this, and stamps and lengths count in it."""

@@ -73,8 +73,8 @@ class Headers:
     @classmethod
     def parse(cls, headers: bytes, cpus: int) -> Headers:
         """From bytes as the kernel laid them out; `headers` has at least layout.headers_size(cpus) bytes."""
-        head, cookie, _renames, _version, init_pid, _retries, exited, exit_ns, exit_code = layout.RING.unpack_from(
-            headers
+        head, cookie, _renames, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
+            layout.RING.unpack_from(headers)
         )
         return cls(head, cookie, init_pid, bool(exited), exit_ns, exit_code, tuple(_cpus(headers, cpus)))
 
@@ -163,6 +163,10 @@ class Ring:
             current = owner.end == end
             limit = min(owner.pos, end) if current else end
             self._chunks[cpu].append(_Chunk(start, limit, records, events, current))
+
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        """The positions of each chunk's begin, and of the end of what can be believed in it."""
+        return ((chunk.start, chunk.limit) for chunks in self._chunks.values() for chunk in chunks)
 
     def records(self) -> Iterator[Record | Lost]:
         """All records in the order of time, and what is missing in its place."""

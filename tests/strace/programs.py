@@ -68,9 +68,9 @@ class Program:
         begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
         return list(strace.lines(iter(found[begun:]), snapshot, options))
 
-    def snapshot(self, tracer: Tracer) -> tuple[int, Snapshot]:
+    def snapshot(self, tracer: Tracer, withheld: int = 0) -> tuple[int, Snapshot]:
         """The process, and the recording of its whole life."""
-        with Container(tracer) as container:
+        with Container(tracer, withheld=withheld) as container:
             enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # which the shell adds
             pid = self._run("sh", "-c", enter, str(container.path))
             container.wait_empty()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blots out secrets in a snapshot, before it leaves the daemon for the archive or for who asks.
+
+Each string and buffer of each record is searched by itself, for regular expressions over bytes; what they find becomes
+as many asterisks, so that records stay as long as they were and their stamps stay true. All that is no record, as the
+rests of those that are overwritten, becomes zero: no one could read it, but it could hold what was to be blotted out.
+
+Traced programs choose what is searched. So patterns that could take for ever are refused (`compiled`), and when a
+snapshot has taken `BUDGET_S`, what is left of its strings and buffers is blotted out unread.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from re import _constants as sre  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any, Final
+
+from traceloop_decode.open_files import OpenFiles, Process
+from traceloop_decode.places import places
+from traceloop_decode.snapshot import Snapshot
+
+BUDGET_S: Final = 5.0
+_BLOT: Final = bytes(0 if byte == 0 else ord("*") for byte in range(256))
+"""NULs stay: between them are the strings of an argv."""
+_WORD: Final = rb"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+_HEADER: Final = rb"(?:authorization|cookie|x-[a-z-]{0,24}(?:key|token))"
+# Those of the first group see lower case alone: so are they searched for three times as fast as by ignoring case.
+LOWERED: Final = (
+    # password=..., "api_key": "..., --token ... in one string
+    re.compile(_WORD + rb"[\w-]{0,32}[\"']?[ \t]{0,4}[=:][ \t]{0,4}[\"']?([^\s\"'&;,\0]+)"),
+    re.compile(_HEADER + rb":[ \t]*([^\r\n\0]+)"),
+)
+EXACT: Final = (
+    re.compile(rb"://[^/\s:@\0]{0,64}:([^/\s@\0]+)@"),  # the password in a URL
+    re.compile(rb"A(?:KIA|SIA)[0-9A-Z]{16}"),  # AWS access key id
+    re.compile(rb"g(?:h[pousr]_[0-9A-Za-z]+|ithub_pat_\w+|lpat-[\w-]+)"),
+    re.compile(rb"xox[a-z]-[\w-]+"),
+    re.compile(rb"eyJ[\w-]+\.[\w-]+\.[\w-]*"),  # JSON web token
+    re.compile(rb"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----([^-]+)"),
+    re.compile(rb"\$(?:1|2[abxy]|5|6|7|y|gy|argon2id?)\$([./0-9A-Za-z$=,+]+)"),  # crypt(5)
+)
+_log = logging.getLogger(__name__)
+
+
+def compiled(text: str) -> re.Pattern[bytes]:
+    """A pattern of the configuration. Raises ValueError with what it should have been."""
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        pattern = re.compile(raw)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"a list of regular expressions: {text!a}: {error}") from error
+    if pattern.search(b"") is not None:
+        raise ValueError(f"a list of patterns that never fit nothing: {text!a} does")
+    if _can_explode(_parser.parse(raw), repeated=False):
+        raise ValueError(f"a list of patterns that take a bounded time: {text!a} repeats a choice or a repeat")
+    return pattern
+
+
+_REPEATS: Final = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
+
+
+def _can_explode(parsed: Any, *, repeated: bool) -> bool:
+    # Repeats within repeats, and choices within them, may be tried in exponentially many ways.
+    for op, argument in parsed:
+        if op in _REPEATS:
+            least, most, inner = argument
+            if repeated and most != least:
+                return True
+            if _can_explode(inner, repeated=repeated or most > 1):
+                return True
+        elif op is sre.BRANCH:
+            if repeated or any(_can_explode(inner, repeated=repeated) for inner in argument[1]):
+                return True
+        else:
+            for inner in argument if isinstance(argument, tuple) else (argument,):
+                if isinstance(inner, _parser.SubPattern) and _can_explode(inner, repeated=repeated):
+                    return True
+    return False
+
+
+class Redactor:
+    """Looks for the patterns that come with traceloop (`defaults`), and for more of them.
+
+    Where a pattern has groups, the groups are blotted out, else the whole match.
+    """
+
+    def __init__(
+        self, patterns: Sequence[re.Pattern[bytes]] = (), *, defaults: bool = True, budget_s: float = BUDGET_S
+    ) -> None:
+        self._lowered = LOWERED if defaults else ()
+        self._exact = (*(EXACT if defaults else ()), *patterns)
+        self._budget_s = budget_s
+
+    def redacted(self, snapshot: Snapshot, name: str) -> Snapshot:
+        """The snapshot without what the patterns find, as long as before. name: of the trace, for the log."""
+        data, kept = snapshot.data, bytearray(len(snapshot.data))
+        until_s = time.monotonic() + self._budget_s
+        unread = run = run_end = 0
+        changes: list[tuple[int, bytes]] = []
+        for begin, end, items in places(snapshot):
+            if begin != run_end:  # records mostly lie one behind the other: copied together
+                kept[run:run_end] = data[run:run_end]
+                run = begin
+            run_end = end
+            for start, stop in items:
+                item = data[start:stop]
+                if time.monotonic() > until_s:
+                    changes.append((start, item.translate(_BLOT)))
+                    unread += 1
+                elif (found := self.blotted(item)) is not item:
+                    changes.append((start, found))
+                if padding := (start - stop) % 8:  # it is what was there before
+                    changes.append((stop, bytes(padding)))
+        kept[run:run_end] = data[run:run_end]
+        for at, change in changes:
+            kept[at : at + len(change)] = change
+        if unread:
+            _log.warning("%s: %d strings blotted out unread: [redact] took %g s already", name, unread, self._budget_s)
+        files = snapshot.open_files
+        return replace(snapshot, data=bytes(kept), open_files=files and self._files(files))
+
+    def blotted(self, item: bytes) -> bytes:
+        """A string or buffer with asterisks for what the patterns find; `item` itself where they find nothing."""
+        lowered = item.lower()
+        found = [match for pattern in self._lowered if pattern.search(lowered) for match in pattern.finditer(lowered)]
+        found += [match for pattern in self._exact if pattern.search(item) for match in pattern.finditer(item)]
+        if not found:
+            return item
+        changed = bytearray(item)
+        for match in found:
+            for group in range(1, match.re.groups + 1) if match.re.groups else (0,):
+                begin, end = match.span(group)
+                if begin >= 0:
+                    changed[begin:end] = item[begin:end].translate(_BLOT)
+        return bytes(changed)
+
+    def _files(self, files: OpenFiles) -> OpenFiles:
+        return replace(files, processes={pid: self._process(process) for pid, process in files.processes.items()})
+
+    def _process(self, process: Process) -> Process:
+        cwd, root = (name and self.blotted(name) for name in (process.cwd, process.root))
+        fds = {fd: (self.blotted(name), flag) for fd, (name, flag) in process.fds.items()}
+        return replace(process, cwd=cwd, root=root, fds=fds)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of which class the memory is that an argument points at, by its word: what a capture policy keeps or leaves out.
+
+The classes are TL_CLASS_... of record.h. What is not listed here counts as a struct if it has a fixed size, else as
+payload, so that a new word is rather left out than let through.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from traceloop_decode import layout
+from traceloop_decode.arguments import SIZES
+from traceloop_decode.words import Line
+
+_WORDS: Final = {
+    layout.CLASS_PATH: ("path",),
+    layout.CLASS_NAME: (
+        *("string", "thread_name", "mount_type", "host_name", "task_name", "utsname", "xattr_names", "dirents"),
+    ),
+    layout.CLASS_ARGV: ("argv",),
+    layout.CLASS_ADDRESS: ("sockaddr", "peer"),
+    layout.CLASS_STRUCT: (
+        *("msghdr", "mask_and_size", "node_mask", "fd_set", "cpu_set", "sigset", "sigset_late", "sigset_out"),
+        *("bpf_attr", "clone_args", "file_attr", "landlock_ruleset", "mount_attr", "open_how", "xattr_args"),
+    ),
+    layout.CLASS_PAYLOAD: (
+        *("bytes", "hex_bytes", "iovec", "iocb", "control_blocks", "sent", "received"),
+        *("xattr_value", "mount_data", "key_text"),
+    ),
+}
+_CLASSES: Final = {word: content for content, words in _WORDS.items() for word in words}
+_EXCEPTIONS: Final = {  # call, selector, argument
+    ("readlink", "", 1): layout.CLASS_PATH,
+    ("readlinkat", "", 2): layout.CLASS_PATH,
+    ("fsconfig", "FSCONFIG_SET_STRING", 3): layout.CLASS_PAYLOAD,  # as mount's data: it may be a password
+}
+
+
+def content_of(line: Line, arg: int) -> int:
+    """The class of the memory behind an argument of a call's line."""
+    what = line.words[arg].what
+    known = _EXCEPTIONS.get((line.name, line.selector, arg)) or _CLASSES.get(what)
+    return known or (layout.CLASS_STRUCT if SIZES.get(what, 1) > 1 else layout.CLASS_PAYLOAD)
