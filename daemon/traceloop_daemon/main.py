@@ -14,8 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-import grpc
-
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon import journal
@@ -25,14 +23,14 @@ from traceloop_daemon.config import Config
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.loop import Loop
+from traceloop_daemon.mending import Mender
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
-from traceloop_daemon.service import serve
+from traceloop_daemon.service import Service
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.systemd import ServiceManager
 
-_GRACE_S: Final = 1.0
 _HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
 _log = logging.getLogger("traceloopd")
 
@@ -82,19 +80,16 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
             record_sandboxes=config.record_sandboxes,
         )
         stack.callback(recorder.close)
-        for server in serve(recorder, runtime_dir):
-            stack.callback(_stop, server)
+        service = Service(recorder, runtime_dir)
+        stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
+        Mender(loop, (hooks, service))
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
         manager.ready(loop, lambda: _status(recorder))
         loop.run()
         manager.stopping()
-
-
-def _stop(server: grpc.Server) -> None:
-    server.stop(_GRACE_S).wait()
 
 
 def _status(recorder: Recorder) -> str:
