@@ -51,12 +51,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
             _run(config, arguments.runtime_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        for line in lines:
-            _log.error("%s", line, extra={"MESSAGE_ID": journal.CANNOT_START})
-        manager.notify(f"STATUS=cannot start: {lines[0]}")
+        *details, reason = str(error).splitlines() or [type(error).__name__]
+        for line in details:  # such as the compiler's
+            _log.error("%s", line)
+        _log.error("%s", reason, extra={"MESSAGE_ID": journal.CANNOT_START})
+        manager.notify(f"STATUS=cannot start: {reason}")
         if (fd := manager.fd(_HOOKS_FD)) is not None:
-            refuse_hooks(fd, lines[0])
+            refuse_hooks(fd, reason)
         sys.exit(1)
 
 
