@@ -269,3 +269,18 @@ def test_the_oldest_trace_makes_room():
                 process.wait(30)
         daemon.wait_for_log(lambda line: "dropped" in line and "c0" in line)
         assert "c0" not in [trace["container"] for trace in listed(daemon)]
+
+
+def test_sockets_that_someone_removes_are_put_back(cgroup):
+    with Daemon() as daemon:
+        for name in ("hook.sock", "traceloop.sock", "control.sock"):
+            path = daemon.runtime_dir / name
+            mode = path.stat().st_mode
+            path.unlink()
+            daemon.wait_for_log(lambda line, path=path: f"{path} had been removed" in line)
+            assert path.stat().st_mode == mode
+        with inside(cgroup, "cat") as process:
+            assert start(daemon, "later", process.pid) == "ok\n"
+        trace = trace_of(daemon, "later")
+        assert daemon.ctl("close", trace["id"]).stdout == "closed\n"
+        assert len(os.listdir(daemon.runtime_dir)) == 4  # noqa: PTH208 - these, and the lock

@@ -134,10 +134,13 @@ def test_a_containers_entries(daemon, script, ends):
 
 @pytest.mark.kernel
 def test_a_refused_hook_is_a_warning(daemon):
-    assert daemon.hook("start", {"id": EVIL, "pid": 4194305}).startswith("error: ")
-    entry = daemon.entry(journal.HOOK_REFUSED)
-    assert entry["PRIORITY"] == b"4"
-    assert re.fullmatch(rb"[ -~]+", entry["MESSAGE"])
+    cases = ("start", {"id": "x", "pid": EVIL}, range(1, 4097)), ("stop", {"id": "x" * 5000}, (4099,))
+    for stage, state, length in cases:
+        assert daemon.hook(stage, state).startswith("error: ")
+        entry = daemon.entry(journal.HOOK_REFUSED)
+        assert entry["PRIORITY"] == b"4"
+        assert re.fullmatch(rb"[ -~]+", entry["MESSAGE"])
+        assert len(entry["MESSAGE"]) in length
 
 
 def test_every_id_is_explained_and_nothing_else():

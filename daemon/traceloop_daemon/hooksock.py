@@ -19,7 +19,7 @@ from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.journal import HOOK_REFUSED
 from traceloop_daemon.loop import READABLE, Loop
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES
-from traceloop_daemon.sockets import private
+from traceloop_daemon.sockets import is_served, private
 
 _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 1024
@@ -32,26 +32,44 @@ class HookSocket:
     """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
 
     def __init__(self, loop: Loop, path: Path, handle: Callable[[bytes], None], fd: int | None = None) -> None:
-        """At `path`; or at the listening socket `fd` of someone else, whose path stays when this one closes."""
-        self._loop, self._handle = loop, handle
-        self._path = path if fd is None else None
+        """At `path`; or at the listening socket `fd` of someone else's there, whose path stays when this one closes."""
+        self._loop, self._handle, self._path = loop, handle, path
         self._connections: set[_Connection] = set()
-        self._socket = _listen(path) if fd is None else socket.socket(fileno=os.dup(fd))
-        self._socket.setblocking(False)  # noqa: FBT003
-        loop.watch(self._socket.fileno(), READABLE, self._accept)
+        self._listeners: list[socket.socket] = []
+        self._own = fd is None
+        self._watch(_listen(path) if fd is None else socket.socket(fileno=os.dup(fd)))
+
+    def mend(self) -> list[str]:
+        """Listens at its path if nobody does, beside where it listens already: returns the path then. Raises OSError.
+
+        So it is where that was removed. The socket that systemd passed is none any more from then on, also for the
+        daemons that follow.
+        """
+        if is_served(self._path):
+            return []
+        self._path.unlink(missing_ok=True)
+        self._own = True
+        self._watch(_listen(self._path))
+        return [str(self._path)]
 
     def close(self) -> None:
         """Ends what is open, and takes its own socket away."""
         for connection in list(self._connections):
             self._end(connection)
-        self._loop.unwatch(self._socket.fileno())
-        self._socket.close()
-        if self._path is not None:
+        for listener in self._listeners:
+            self._loop.unwatch(listener.fileno())
+            listener.close()
+        if self._own:
             self._path.unlink(missing_ok=True)
 
-    def _accept(self) -> None:
+    def _watch(self, listener: socket.socket) -> None:
+        listener.setblocking(False)  # noqa: FBT003
+        self._listeners.append(listener)
+        self._loop.watch(listener.fileno(), READABLE, lambda: self._accept(listener))
+
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            peer, _ = self._socket.accept()
+            peer, _ = listener.accept()
         except BlockingIOError:
             return
         except OSError as error:  # out of descriptors: the hook will tell its user that no one answered

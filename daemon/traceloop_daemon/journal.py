@@ -39,6 +39,7 @@ FIELDS: Final = (
 """What `extra` may hold; of anything else in it the journal gets nothing."""
 
 _FIELD_MAX_BYTES: Final = 4096
+_LINE_MAX: Final = 4096
 _PRIORITIES: Final = {  # syslog(3)
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -90,7 +91,8 @@ def _stderr_is_journal() -> bool:
 
 class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        return printable(super().formatMessage(record))
+        line = printable(super().formatMessage(record))
+        return line if len(line) <= _LINE_MAX else line[:_LINE_MAX] + "..."
 
 
 class _JournalHandler(logging.Handler):

@@ -14,8 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-import grpc
-
 from traceloop_bpf import later_calls
 from traceloop_bpf.kept import NoKeeper
 from traceloop_bpf.loader import LoadError
@@ -30,17 +28,17 @@ from traceloop_daemon.fdstore import FdStore
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
+from traceloop_daemon.mending import Mender
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
-from traceloop_daemon.service import serve
+from traceloop_daemon.service import Service
 from traceloop_daemon.settings import Config, RedactSettings
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.systemd import ServiceManager
 from traceloop_decode.syscalls import Later
 
-_GRACE_S: Final = 1.0
 _HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
 _log = logging.getLogger("traceloopd")
 
@@ -70,12 +68,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
             _run(loaded.config, arguments.runtime_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        for line in lines:
-            _log.error("%s", line, extra={"MESSAGE_ID": journal.CANNOT_START})
-        manager.notify(f"STATUS=cannot start: {lines[0]}")
+        *details, reason = str(error).splitlines() or [type(error).__name__]
+        for line in details:  # such as the compiler's
+            _log.error("%s", line)
+        _log.error("%s", reason, extra={"MESSAGE_ID": journal.CANNOT_START})
+        manager.notify(f"STATUS=cannot start: {reason}")
         if (fd := manager.fd(_HOOKS_FD)) is not None:
-            refuse_hooks(fd, lines[0])
+            refuse_hooks(fd, reason)
         sys.exit(1)
 
 
@@ -110,10 +109,11 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         )
         stack.callback(recorder.close)
         recorder.resume(found.recordings)
-        for server in serve(recorder, runtime_dir):
-            stack.callback(_stop, server)
+        service = Service(recorder, runtime_dir)
+        stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
+        Mender(loop, (hooks, service))
         ring_kib = tracer.geometry.ring_size >> 10
         _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
         if unnamed:
@@ -127,10 +127,6 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
 
 def _redactor(settings: RedactSettings) -> Redactor | None:
     return Redactor(settings.patterns, defaults=settings.defaults) if settings.enabled else None
-
-
-def _stop(server: grpc.Server) -> None:
-    server.stop(_GRACE_S).wait()
 
 
 def _later_calls() -> tuple[Later, str]:

@@ -18,13 +18,14 @@ import grpc
 from traceloop_daemon.errors import AlreadyRecorded, AmbiguousTrace, NoSuchTrace, RegistrationError
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.registry import State, Trace
-from traceloop_daemon.sockets import CONTROL, QUERIES, private, share
+from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
 _CHUNK_BYTES: Final = 256 << 10
 _THREADS: Final = 8
 _CONTROL_THREADS: Final = 2
+_GRACE_S: Final = 1.0
 _ASKING: Final = frozenset(("List", "Get", "Snapshot"))
 """The methods that change nothing. Whatever else there is or will be, root alone may call."""
 
@@ -124,15 +125,41 @@ class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
         return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-def serve(recorder: Recorder, runtime_dir: Path) -> list[grpc.Server]:
-    """Serves at QUERIES and CONTROL in `runtime_dir`, until the servers are stopped."""
-    asking = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_AskingOnly()])
-    control = grpc.server(ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"))
-    for server, name in ((asking, QUERIES), (control, CONTROL)):
-        pb_grpc.add_RecorderServicer_to_server(RecorderService(recorder), server)  # type: ignore[no-untyped-call]
-        with private():
-            server.add_insecure_port(f"unix:{runtime_dir / name}")
-    share(runtime_dir / QUERIES)
-    for server in (asking, control):
-        server.start()
-    return [asking, control]
+class Service:
+    """Serves at QUERIES and CONTROL in a directory, until it is closed."""
+
+    def __init__(self, recorder: Recorder, runtime_dir: Path) -> None:
+        self._recorder = recorder
+        self._queries, self._control = runtime_dir / QUERIES, runtime_dir / CONTROL
+        self._servers: list[grpc.Server] = []
+        self._open()
+
+    def mend(self) -> list[str]:
+        """Listens anew if nobody does at one of its paths: returns that, or both. Raises OSError."""
+        gone = [str(path) for path in (self._queries, self._control) if not is_served(path)]
+        if gone:
+            self.close()  # gRPC cannot listen at one more path once it serves
+            self._open()
+        return gone
+
+    def close(self) -> None:
+        """Answers what is being asked, and takes the sockets away."""
+        for stopped in [server.stop(_GRACE_S) for server in self._servers]:
+            stopped.wait()
+        self._servers.clear()
+
+    def _open(self) -> None:
+        asking = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_AskingOnly()])
+        control = grpc.server(ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"))
+        for server, path in ((asking, self._queries), (control, self._control)):
+            service = RecorderService(self._recorder)
+            pb_grpc.add_RecorderServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+            try:
+                with private():
+                    server.add_insecure_port(f"unix:{path}")
+            except RuntimeError as error:
+                raise OSError(f"cannot listen at {path}: {error}") from error
+        share(self._queries)
+        for server in (asking, control):
+            server.start()
+        self._servers = [asking, control]

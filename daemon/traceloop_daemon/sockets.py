@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may use the daemon's sockets: the modes they have from their first moment on."""
+"""Where the daemon's sockets are, and who may use them: their modes from the first moment on."""
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,14 @@ CONTROL: Final = "control.sock"
 """For root and the daemon's own user: what changes what is recorded or kept, too."""
 HOOKS: Final = "hook.sock"
 """For root: runtimes register containers."""
+
+
+def is_served(path: Path) -> bool:
+    """Whether some process has a stream socket bound at `path`; true also where this one may not look."""
+    # The other type never connects, and unix(7) tells what it met: EPROTOTYPE is a live socket, ECONNREFUSED the file
+    # of one that is gone.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        return probe.connect_ex(str(path)) not in (errno.ENOENT, errno.ECONNREFUSED)
 
 
 @contextmanager
