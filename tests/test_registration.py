@@ -13,6 +13,7 @@ from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, Re
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
 from traceloop_daemon.registry import Registry, State, Trace
+from traceloop_daemon.retention import Limits
 
 CRI = {
     "io.kubernetes.cri.sandbox-name": "mypod",
@@ -252,11 +253,45 @@ def test_states_follow_the_table_alone():
             made.advance(event)
 
 
+def test_states_of_files_turn_into_each_other_until_the_trace_is_closed():
+    made = trace("a")
+    with pytest.raises(KeyError):
+        made.advance("truncate")  # it is recorded
+    made.advance("end")
+    moves = (("lose", "missing"), ("archive", "archived"), ("truncate", "truncated"), ("damage", "error"))
+    for event, state in (*moves, *moves[::-1]):
+        made.advance(event)
+        assert made.state.value == state
+    made.advance("close")
+    with pytest.raises(KeyError):
+        made.advance("archive")
+
+
+def test_what_former_daemons_left_is_listed_by_age_and_its_ids_are_taken():
+    registry = Registry()
+    registry.put(Trace("n_live", Names("x"), "", "/x", 20, None))
+    old = [Trace(trace_id, Names("x"), "", "/x", at, None) for trace_id, at in (("n_a", 30), ("n_b", 10))]
+    registry.load([*old, Trace("n_live", Names("former"), "", "/x", 1, None)], ["n_c"])
+    assert [(one.id, one.names.container) for one in registry] == [("n_b", "x"), ("n_live", "x"), ("n_a", "x")]
+    assert [registry.new_id(one) for one in ("n_a", "n_c", "n_d")] == ["n_a_2", "n_c_2", "n_d"]
+    with pytest.raises(NoSuchTrace, match="n_c is closed"):
+        registry.find("n_c")
+
+
 def test_settings_are_read(tmp_path):
     path = tmp_path / "t.toml"
     path.write_text('node = "n1"\nring_size = 4194304\nrecord_sandboxes = true\n')
     config = Config.read(path)
     assert (config.node, config.ring_size, config.record_sandboxes, config.item_max) == ("n1", 4 << 20, True, 256)
+    assert config.limits == Limits()
+
+
+def test_limits_are_read(tmp_path):
+    path = tmp_path / "t.toml"
+    path.write_text("max_use = 1000\nkeep_free = 2000\nmax_age = 60\nmax_traces = 5\nmemory_max = 7\n")
+    config = Config.read(path)
+    assert config.limits == Limits(max_use_bytes=1000, keep_free_bytes=2000, max_age_s=60, max_traces=5)
+    assert config.memory_max == 7
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from traceloop_daemon.archive import MEMORY_MAX_BYTES
 from traceloop_daemon.errors import ConfigError
+from traceloop_daemon.retention import MAX_AGE_S, MAX_TRACES, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,9 @@ class Config:
 
     node: how this node is called in trace ids. ring_size: bytes of one container's ring, rounded up to a power of two
     that serves all CPUs. item_max: most bytes kept of one string or buffer. call_max: of all that one call points at.
-    pool_size: empty rings kept ready. archive_max_bytes: of ended containers' traces in memory, compressed.
-    record_sandboxes: also record pods' pause containers.
+    pool_size: empty rings kept ready. max_use, keep_free, max_age, max_traces: of the archive, in bytes and seconds, as
+    `retention` says; 0 bytes: that share of the file system. memory_max: bytes of packed traces that wait in memory
+    while the archive cannot be written. record_sandboxes: also record pods' pause containers.
     """
 
     node: str = field(default_factory=socket.gethostname)
@@ -27,8 +30,17 @@ class Config:
     item_max: int = 256
     call_max: int = 1024
     pool_size: int = 8
-    archive_max_bytes: int = 256 << 20
+    max_use: int = 0
+    keep_free: int = 0
+    max_age: int = MAX_AGE_S
+    max_traces: int = MAX_TRACES
+    memory_max: int = MEMORY_MAX_BYTES
     record_sandboxes: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """What the archive may hold."""
+        return Limits(self.max_use or None, self.keep_free or None, self.max_age, self.max_traces)
 
     @classmethod
     def read(cls, path: Path) -> Config:

@@ -17,7 +17,7 @@ from typing import Final
 
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.tracer import Tracer
-from traceloop_daemon.archive import MemoryArchive
+from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import Config
 from traceloop_daemon.errors import ConfigError
@@ -43,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         config = Config.read(arguments.config) if arguments.config else Config()
         with _locked(arguments.runtime_dir):
-            _run(config, arguments.runtime_dir)
+            _run(config, arguments.runtime_dir, arguments.state_dir)
     except (ConfigError, LoadError, OSError, ValueError) as error:
         sys.exit(f"traceloopd: {error}")
 
 
-def _run(config: Config, runtime_dir: Path) -> None:
+def _run(config: Config, runtime_dir: Path, state_dir: Path) -> None:
     began = time.monotonic()
     loop = Loop()
     with ExitStack() as stack:
@@ -56,23 +56,30 @@ def _run(config: Config, runtime_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
+        archive = FileArchive(state_dir, config.limits, config.memory_max)
+        stack.callback(archive.close)
         tracer = Tracer(config.ring_size, config.item_max, config.call_max, config.pool_size)
         stack.callback(tracer.close)
         recorder = Recorder(
             loop,
             tracer,
-            MemoryArchive(config.archive_max_bytes),
+            archive,
             config.node,
             mount,
             record_sandboxes=config.record_sandboxes,
         )
         stack.callback(recorder.close)
+        recorder.load_archive()
         server = serve(recorder, runtime_dir / "traceloop.sock")
         stack.callback(lambda: server.stop(_GRACE_S).wait())
         hooks = HookSocket(loop, runtime_dir / "hook.sock", recorder.handle)
         stack.callback(hooks.close)
-        ring_kib = tracer.geometry.ring_size >> 10
-        _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
+        ring_kib, kept = tracer.geometry.ring_size >> 10, archive.usage().traces
+        took_s = time.monotonic() - began
+        _log.info(
+            "ready in %.1f s: rings of %d KiB, sockets in %s, %d traces in %s",
+            *(took_s, ring_kib, runtime_dir, kept, state_dir),
+        )
         _notify("READY=1")
         loop.run()
         _notify("STOPPING=1")

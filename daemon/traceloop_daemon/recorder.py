@@ -4,7 +4,7 @@
 Whatever says first that a container has ended freezes its trace: its cgroup has no process any more, its first
 process has ended (a pidfd) and left none behind, or the runtime deletes it (poststop). Freezing only takes the
 cgroups out of the kernel's table; a thread of its own then reads, packs and keeps the ring, so that a container that
-starts meanwhile does not wait for one that ended.
+starts meanwhile does not wait for one that ended, nor for a disk: files are touched without the lock.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from typing import Final
 from traceloop_bpf.pool import PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
-from traceloop_daemon.archive import Archive
+from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
+from traceloop_daemon.kept import FileState
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.registry import Registry, State, Trace
+from traceloop_daemon.trace_info import FILE_EVENTS, info_of, trace_of
+from traceloop_decode.archive_file import NONE, pack
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
 
@@ -53,7 +56,7 @@ class Recorder:
     """The traces of a node. `handle` and the callbacks run in the loop's thread, the rest in any."""
 
     def __init__(
-        self, loop: Loop, tracer: Tracer, archive: Archive, node: str, mount: Path, *, record_sandboxes: bool
+        self, loop: Loop, tracer: Tracer, archive: FileArchive, node: str, mount: Path, *, record_sandboxes: bool
     ) -> None:
         self.node = node
         self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
@@ -65,6 +68,14 @@ class Recorder:
         self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._keep_frozen, name="keeper", daemon=True)
         self._keeper.start()
+
+    def load_archive(self) -> None:
+        """Lists what former daemons kept, but those that are here already, and applies the archive's limits to it."""
+        traces = [trace_of(kept) for kept in self._archive.scan()]
+        with self._lock:
+            self._registry.load(traces, self._archive.closed_ids())
+            live = self._live()
+        self._settle(self._archive.tend(live))
 
     def close(self) -> None:
         """Ends all recordings. What was kept stays kept."""
@@ -117,11 +128,13 @@ class Recorder:
             return self._record(Names(container=name or path.name), "", inside, 0)
 
     def list(self) -> list[Trace]:
-        """All traces, oldest first, with their counts as they are now."""
+        """All traces, oldest first, with their counts and states as they are now."""
+        states = self._archive.states()
         with self._lock:
             traces = list(self._registry)
             for trace in traces:
                 self._refresh(trace)
+                self._note(trace, states.get(trace.id))
             return traces
 
     def get(self, word: str) -> Trace:
@@ -129,22 +142,40 @@ class Recorder:
         with self._lock:
             trace = self._registry.find(word)
             self._refresh(trace)
-            return trace
+        state = self._archive.state(trace.id)
+        with self._lock:
+            self._note(trace, state)
+        return trace
 
     def snapshot(self, word: str) -> bytes:
-        """An encoded Snapshot of a trace, live or kept. Raises NoSuchTrace, AmbiguousTrace, OSError."""
+        """An encoded Snapshot of a trace, live or kept.
+
+        Raises NoSuchTrace, AmbiguousTrace, TraceGone, TraceDamaged, OSError.
+        """
         with self._lock:
             trace = self._registry.find(word)
             live = trace.recording and self._snapshot(trace.id, trace.recording)
-        try:
-            return live.encode() if live else self._archive.get(trace.id)
-        except KeyError as error:
-            raise NoSuchTrace(f"trace {trace.id} could not be kept when its container ended") from error
+        return live.encode() if live else self._archive.get(trace.id)
 
-    def close_trace(self, word: str) -> Trace:
-        """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace."""
+    def dump(self, word: str) -> bytes:
+        """An archive file of a trace: the kept one, which is not looked into, or one of a live trace, not compressed.
+
+        Raises NoSuchTrace, AmbiguousTrace, TraceGone, OSError.
+        """
         with self._lock:
             trace = self._registry.find(word)
+            self._refresh(trace)
+            live = trace.recording and self._snapshot(trace.id, trace.recording)
+        return pack(info_of(trace, live, self.node), live.encode(), NONE) if live else self._archive.read(trace.id)
+
+    def close_trace(self, word: str) -> Trace:
+        """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace, OSError."""
+        with self._lock:
+            trace = self._registry.find(word)
+        self._archive.delete(trace.id)  # at first: if it cannot be removed, nothing has happened
+        with self._lock:
+            if trace.state is State.CLOSED:
+                raise NoSuchTrace(f"trace {trace.id} is closed")
             self._end_watch(trace)
             if trace.recording is not None:
                 self._tracer.stop(trace.recording)
@@ -152,9 +183,9 @@ class Recorder:
                 self._release(trace)
             trace.advance("close")
             self._registry.forget(trace)
-            self._archive.delete(trace.id)
-            _log.info("closed %s", trace.id)
-            return trace
+        self._archive.delete(trace.id)  # what the keeper wrote meanwhile
+        _log.info("closed %s", trace.id)
+        return trace
 
     # -- from one state to the next; all with the lock held
 
@@ -211,36 +242,75 @@ class Recorder:
         taken = recording.ring.snapshot(recording.started_ns)
         return replace(taken, open_files=self._open_files.get(trace_id))
 
+    def _note(self, trace: Trace, state: FileState | None) -> None:
+        # A live trace may have a file, of when a daemon stopped; a frozen one's is to come.
+        if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
+            trace.advance(FILE_EVENTS[state])
+
+    def _live(self) -> frozenset[str]:
+        return frozenset(trace.id for trace in self._registry if trace.state is State.RECORDING)
+
     # -- the keeper's thread
 
     def _keep_frozen(self) -> None:
-        while (trace := self._frozen.get()) is not None:
-            recording = trace.recording
-            assert recording is not None
-            gone: list[str] = []
+        while True:
             try:
-                size_bytes, gone = self._archive.put(trace.id, self._snapshot(trace.id, recording).encode())
-            except OSError as error:
-                event, size_bytes = "lose", 0
-                _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error)
-            else:
-                event = "archive"
-            with self._lock:
-                self._release(trace)
-                trace.size_bytes = size_bytes
-                if trace.state is State.CLOSED:  # meanwhile
-                    self._archive.delete(trace.id)
-                else:
-                    trace.advance(event)
-                for trace_id in gone:
-                    self._drop(trace_id)
+                trace = self._frozen.get(timeout=self._archive.tend_after_s)
+            except queue.Empty:
+                self._tend()
+                continue
+            if trace is None:
+                self._tend()
+                return
+            self._keep(trace)
 
-    def _drop(self, trace_id: str) -> None:
+    def _tend(self) -> None:
+        with self._lock:
+            live = self._live()
+        self._settle(self._archive.tend(live))
+
+    def _keep(self, trace: Trace) -> None:
+        recording = trace.recording
+        assert recording is not None
+        changes = None
+        try:
+            snapshot = self._snapshot(trace.id, recording)
+            info = info_of(trace, snapshot, self.node)
+        except OSError as error:
+            _log.error("lost %s: its ring could not be read: %s", trace.id, error)
+        else:
+            with self._lock:
+                live = self._live()
+            changes = self._archive.put(info, snapshot.encode(), live)
+        with self._lock:
+            self._release(trace)
+            closed = trace.state is State.CLOSED  # meanwhile
+            trace.size_bytes = changes.size_bytes if changes else 0
+            if not changes and not closed:
+                trace.advance("lose")
+        if closed:
+            try:
+                self._archive.delete(trace.id)
+            except OSError as error:
+                _log.error("closed %s, but its file stays: %s", trace.id, error)
+        if changes:
+            self._settle(changes)
+
+    def _settle(self, changes: Changes) -> None:
+        with self._lock:
+            for trace_id in changes.written:
+                trace = self._registry.get(trace_id)
+                if trace is not None and trace.state is State.FROZEN:
+                    trace.advance("archive")
+            for trace_id, reason in changes.gone:
+                self._drop(trace_id, reason)
+
+    def _drop(self, trace_id: str, reason: str) -> None:
         trace = self._registry.get(trace_id)
         if trace is not None:
             trace.advance("close")
             self._registry.forget(trace)
-            _log.warning("dropped %s, the oldest, to make room: archive_max_bytes is reached", trace_id)
+            _log.warning("dropped %s to keep within %s", trace_id, reason)
 
     # -- the container's end
 
