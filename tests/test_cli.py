@@ -16,10 +16,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from archives import INFO
 from ringwriter import RingWriter, item
 
 from traceloop_cli.traces import age, rfc3339, size
 from traceloop_decode import layout
+from traceloop_decode.archive_file import NONE, pack
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
@@ -68,12 +70,16 @@ def written_ring(calls=1):
     return ring.snapshot().encode()
 
 
+FILE = pack(INFO, written_ring())
+
+
 class Recorder(pb_grpc.RecorderServicer):
     """A daemon of values."""
 
     def __init__(self):
         self.traces = [BUSYBOX, KILLED]
         self.snapshot = written_ring()
+        self.file = FILE
 
     def find(self, word, context):
         found = [trace for trace in self.traces if trace.id.startswith(word) or trace.container_id.startswith(word)]
@@ -94,6 +100,11 @@ class Recorder(pb_grpc.RecorderServicer):
         self.find(request.id, context)
         for at in range(0, len(self.snapshot), CHUNK_BYTES):
             yield pb.SnapshotChunk(data=self.snapshot[at : at + CHUNK_BYTES])
+
+    def Dump(self, request, context):  # noqa: N802
+        self.find(request.id, context)
+        for at in range(0, len(self.file), CHUNK_BYTES):
+            yield pb.DumpChunk(data=self.file[at : at + CHUNK_BYTES])
 
     def Close(self, request, context):  # noqa: N802
         trace = self.find(request.id, context)
@@ -273,6 +284,111 @@ def test_add_prints_the_new_id(daemon, ctl):
     assert "is recorded as x" in ctl("add", "--cgroup", "/twice", "--name", "web", status=1)
 
 
+# --- archive files --------------------------------------------------------------------------------------------------
+
+NO_DAEMON = ("--address", "unix:/nonexistent/socket")
+
+
+def test_dump_writes_the_file_and_never_over_another(daemon, ctl, tmp_path):
+    path = tmp_path / "f"
+    assert ctl("dump", "node1_default_mypod", "--file", str(path)) == ""
+    assert path.read_bytes() == daemon.file
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("mine, and longer" * 10_000)
+    refused = f"{path} is there already: give --force to write over it"
+    assert ctl("dump", "node1_default_mypod", "--file", str(path), status=1) == refused
+    assert ctl("dump", "node1_default_mypod", "--file", str(path), status=1, env={"TRACELOOP_ADDRESS": "unix:/x"})
+    assert path.read_text().startswith("mine")
+    ctl("dump", "node1_default_mypod", "--file", str(path), "--force")
+    assert path.read_bytes() == daemon.file
+    (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
+    assert "is there already" in ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "dangling"), status=1)
+
+
+def test_dump_to_stdout(daemon, ctl, path):
+    with started(path, "dump", "node1_default_mypod", "--file", "-", stdout=subprocess.PIPE) as process:
+        assert process.stdout.read() == daemon.file
+        assert process.wait(TIMEOUT_S) == 0
+    ours, terminal = os.openpty()
+    with started(path, "dump", "node1_default_mypod", "--file", "-", stdout=terminal, text=True) as process:
+        assert process.stderr.read().startswith("traceloopctl: An archive file is not for a terminal: ")
+        assert process.wait(TIMEOUT_S) == 2
+    os.close(terminal)
+    os.close(ours)
+
+
+def test_what_the_daemon_did_not_pack_is_packed(daemon, ctl, tmp_path):
+    daemon.file = pack(INFO, daemon.snapshot, NONE)
+    ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "f"))
+    assert (tmp_path / "f").read_bytes() == pack(INFO, daemon.snapshot)
+
+
+def test_a_damaged_trace_is_not_dumped(daemon, ctl, tmp_path):
+    daemon.file = daemon.file[:-1]
+    message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "f"), status=1)
+    assert message.startswith("trace node1_default_mypod: truncated archive: ")
+    assert not (tmp_path / "f").exists()
+
+
+def test_half_a_dump_does_not_stay(daemon, ctl, tmp_path):
+    full = Path("/dev/full")
+    message = ctl("dump", "node1_default_mypod", "--file", str(full), "--force", status=1)
+    assert message == "cannot write /dev/full: No space left on device"
+    assert full.is_char_device()
+    limited = ("prlimit", "--fsize=100")
+    message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "f"), status=1, prefix=limited)
+    assert message == f"cannot write {tmp_path}/f: File too large"
+    assert not (tmp_path / "f").exists()
+    assert "No such file" in ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "x" / "f"), status=1)
+
+
+def test_a_file_is_shown_without_a_daemon(daemon, ctl, tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(daemon.file)
+    for form in ("short", "strace", "classic", "jsonl"):
+        shown = ctl("show", "node1_default_mypod", "-o", form)
+        assert ctl("show", "--file", str(path), "-o", form, *NO_DAEMON) == shown
+    with path.open() as stdin:
+        assert ctl("show", "--file", "-", *NO_DAEMON, stdin=stdin) == ctl("show", "node1_default_mypod")
+    values = dict(line.split(": ", 1) for line in ctl("info", "--file", str(path), *NO_DAEMON).splitlines())
+    assert values["id"] == "node1_default_mypod"
+    assert (values["state"], values["exit_code"], values["signal"]) == ("archived", "42", "-")
+    assert (values["events"], values["lost"], values["size_bytes"]) == ("1234", "34", str(len(daemon.file)))
+    assert values["ended"] == "2023-11-14T22:13:21.000000000Z"
+    assert (values["arch"], values["kernel"], values["version"]) == ("x86_64", "6.1.0-18-amd64", "0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "state"),
+    [
+        (FILE[:-1], "truncated archive: ", "truncated"),
+        (FILE[:50], "truncated archive: ", None),
+        (FILE + b"x", "damaged archive: ", "error"),
+        (FILE[:-1] + b"x", "damaged archive: the sum over it is wrong", "error"),
+        (b"", "truncated archive: cut off within its head, after 0 bytes", None),
+        (b"x" * 100, "not a traceloop archive: it does not begin with TLTRACE", None),
+        (FILE[:8] + b"\3" + FILE[9:], "archive version 3 is not known here, only 1: use the", None),
+        (pack(INFO, b"no snapshot"), "not a traceloop snapshot", "archived"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line(ctl, tmp_path, content, reason, state):
+    path = tmp_path / "f"
+    path.write_bytes(content)
+    assert ctl("show", "--file", str(path), *NO_DAEMON, status=1).startswith(f"{path}: {reason}")
+    if state is None:
+        assert ctl("info", "--file", str(path), *NO_DAEMON, status=1).startswith(f"{path}: {reason}")
+    else:
+        assert f"state: {state}\n" in ctl("info", "--file", str(path), *NO_DAEMON)
+
+
+@pytest.mark.parametrize("verb", ["show", "info"])
+def test_a_file_that_cannot_be_read(ctl, tmp_path, verb):
+    assert ctl(verb, "--file", "/nonexistent/f", status=1) == "cannot read /nonexistent/f: No such file or directory"
+    assert ctl(verb, "--file", str(tmp_path), status=1) == f"cannot read {tmp_path}: Is a directory"
+    assert "ID and --file exclude each other." in ctl(verb, "x", "--file", "f", status=2)
+    assert "Missing argument 'ID'." in ctl(verb, status=2)
+
+
 # --- what goes wrong ------------------------------------------------------------------------------------------------
 
 
@@ -381,7 +497,9 @@ def test_usage_errors(ctl, words, message):
 
 def test_help_needs_no_daemon(ctl):
     text = ctl("--help")
-    assert all(re.search(rf"^  {verb} ", text, re.MULTILINE) for verb in ("list", "show", "info", "close", "add"))
+    assert all(
+        re.search(rf"^  {verb} ", text, re.MULTILINE) for verb in ("list", "show", "info", "dump", "close", "add")
+    )
     assert "traceloopctl show [OPTIONS] ID" in ctl("show", "-h")
     assert (
         "Usage: traceloopctl"

@@ -252,7 +252,7 @@ def test_a_daemon_follows_one_that_was_killed():
     with Daemon() as first:
         first.process.kill()
         first.process.wait()
-        command = [HOOK.with_name("traceloopd"), "--runtime-dir", first.runtime_dir]
+        command = [HOOK.with_name("traceloopd"), "--runtime-dir", first.runtime_dir, "--state-dir", first.state_dir]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as second:
             assert "ready" in second.stderr.readline()
             second.send_signal(signal.SIGTERM)
@@ -261,14 +261,15 @@ def test_a_daemon_follows_one_that_was_killed():
 
 
 def test_the_oldest_trace_makes_room():
-    with Daemon(config="[archive]\nmemory_max = 1\n") as daemon:
+    with Daemon(config="[archive]\nmax_traces = 1\n") as daemon:
         for number in range(3):
             with Cgroup() as cgroup, inside(cgroup, "cat") as process:
                 assert start(daemon, f"c{number}", process.pid, **{"io.traceloop.name": f"c{number}"}) == "ok\n"
                 process.stdin.close()
                 process.wait(30)
-        daemon.wait_for_log(lambda line: "dropped" in line and "c0" in line)
-        assert "c0" not in [trace["container"] for trace in listed(daemon)]
+        daemon.wait_for_log(lambda line: "dropped" in line and "_c1 to keep within max_traces, 1" in line)
+        assert [trace["container"] for trace in listed(daemon)] == ["c2"]
+        assert [file.name for file in daemon.state_dir.glob("*.trace")] == [listed(daemon)[0]["id"] + ".trace"]
 
 
 def test_sockets_that_someone_removes_are_put_back(cgroup):
@@ -283,4 +284,4 @@ def test_sockets_that_someone_removes_are_put_back(cgroup):
             assert start(daemon, "later", process.pid) == "ok\n"
         trace = trace_of(daemon, "later")
         assert daemon.ctl("close", trace["id"]).stdout == "closed\n"
-        assert len(os.listdir(daemon.runtime_dir)) == 4  # noqa: PTH208 - these, and the lock
+        assert len(os.listdir(daemon.runtime_dir)) == 5  # noqa: PTH208 - these, the lock, and what is live

@@ -257,3 +257,28 @@ def test_states_follow_the_table_alone():
     for event in ("end", "archive", "lose", "close"):
         with pytest.raises(KeyError):
             made.advance(event)
+
+
+def test_states_of_files_turn_into_each_other_until_the_trace_is_closed():
+    made = trace("a")
+    with pytest.raises(KeyError):
+        made.advance("truncate")  # it is recorded
+    made.advance("end")
+    moves = (("lose", "missing"), ("archive", "archived"), ("truncate", "truncated"), ("damage", "error"))
+    for event, state in (*moves, *moves[::-1]):
+        made.advance(event)
+        assert made.state.value == state
+    made.advance("close")
+    with pytest.raises(KeyError):
+        made.advance("archive")
+
+
+def test_what_former_daemons_left_is_listed_by_age_and_its_ids_are_taken():
+    registry = Registry()
+    registry.put(Trace("n_live", Names("x"), "", "/x", 20, 0, None))
+    old = [Trace(trace_id, Names("x"), "", "/x", at, 0, None) for trace_id, at in (("n_a", 30), ("n_b", 10))]
+    registry.load([*old, Trace("n_live", Names("former"), "", "/x", 1, 0, None)], ["n_c"])
+    assert [(one.id, one.names.container) for one in registry] == [("n_b", "x"), ("n_live", "x"), ("n_a", "x")]
+    assert [registry.new_id(one) for one in ("n_a", "n_c", "n_d")] == ["n_a_2", "n_c_2", "n_d"]
+    with pytest.raises(NoSuchTrace, match="n_c is closed"):
+        registry.find("n_c")

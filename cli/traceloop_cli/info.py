@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``traceloopctl info``: all that the daemon knows of a trace."""
+"""``traceloopctl info``: all that is known of a trace."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
+from traceloop_cli.archive_files import check_source, described, read, trace_or_file
 from traceloop_cli.client import DEADLINE_S, recorder
-from traceloop_cli.options import TEXT, address_option
+from traceloop_cli.options import address_option
 from traceloop_cli.traces import trace_object
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import TraceRequest
 
+_OF_FILES: Final = ("arch", "kernel", "boot_id", "boot_offset_ns", "version")
+
 
 @click.command("info")
-@click.argument("trace", metavar="ID", type=TEXT)
+@trace_or_file
 @address_option()
 @click.pass_obj
-def command(address: str, trace: str) -> None:
+def command(address: str, trace: str | None, path: str | None) -> None:
     """Print what is known of a trace.
 
-    Lines of `key: value`; what is not known is `-`.
+    Lines of `key: value`; what is not known is `-`. A file tells in addition what machine the trace is of.
     """
-    with recorder(address) as daemon:
-        found = daemon.Get(TraceRequest(id=trace), timeout=DEADLINE_S)
-    for key, value in trace_object(found).items():
+    check_source(trace, path)
+    if path is not None:
+        info, trace_message = described(read(path), path)
+        shown = trace_object(trace_message) | {key: getattr(info, key) for key in _OF_FILES}
+    else:
+        with recorder(address) as daemon:
+            shown = trace_object(daemon.Get(TraceRequest(id=trace), timeout=DEADLINE_S))
+    for key, value in shown.items():
         print(f"{key}: {'-' if value in (None, '') else printable(str(value))}")

@@ -8,21 +8,19 @@ from typing import Any
 
 import click
 
+from traceloop_cli.archive_files import check_source, opened, read, snapshot, trace_or_file
 from traceloop_cli.client import DEADLINE_S, recorder
-from traceloop_cli.errors import Failed
-from traceloop_cli.options import TEXT, address_option
+from traceloop_cli.options import address_option
 from traceloop_cli.rendering import Rendering, rendering_options
-from traceloop_decode.model import DecodeError
-from traceloop_decode.snapshot import Snapshot
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 
 @click.command("show")
-@click.argument("trace", metavar="ID", type=TEXT)
+@trace_or_file
 @rendering_options
 @address_option()
 @click.pass_obj
-def command(address: str, trace: str, **options: Any) -> None:
+def command(address: str, trace: str | None, path: str | None, **options: Any) -> None:
     """Print what a container did.
 
     Its system calls, signals and exits, and in their place how many are no longer there. It may have ended, or still
@@ -37,10 +35,14 @@ def command(address: str, trace: str, **options: Any) -> None:
     """
     rendering = Rendering(**options)
     rendering.check()
+    check_source(trace, path)
+    if path is not None:
+        name, (_, encoded) = path, opened(read(path), path)
+    else:
+        name, encoded = f"trace {trace}", _fetched(address, trace)
+    sys.stdout.writelines(f"{line}\n" for line in rendering.lines(snapshot(encoded, name)))
+
+
+def _fetched(address: str, trace: str | None) -> bytes:
     with recorder(address) as daemon:
-        encoded = b"".join(chunk.data for chunk in daemon.Snapshot(TraceRequest(id=trace), timeout=DEADLINE_S))
-    try:
-        snapshot = Snapshot.decode(encoded)
-    except DecodeError as error:
-        raise Failed(f"trace {trace}: {error}") from error
-    sys.stdout.writelines(f"{line}\n" for line in rendering.lines(snapshot))
+        return b"".join(chunk.data for chunk in daemon.Snapshot(TraceRequest(id=trace), timeout=DEADLINE_S))

@@ -1,57 +1,319 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the snapshots of ended containers are kept, behind one interface."""
+"""Where the traces of ended containers are kept: a file each in one directory.
+
+A file is whole or not there: it is written under another name, synced, and renamed. `archive_file` explains what is in
+it, `archive_names` how it is called, `retention` which ones go to make room.
+
+Theory of operation: what is to be kept waits in memory until it is written, so a disk that is full or broken is only a
+longer wait. The oldest that wait are dropped when they are more than `memory_max_bytes`. One line of the log says that
+the wait began, one that it is over.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import logging
+import os
+import tempfile
 import threading
-import zlib
-from typing import Final, Protocol
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
-_FASTEST: Final = 1
+from traceloop_daemon.archive_names import SUFFIX, file_name
+from traceloop_daemon.closed_ids import ClosedIds
+from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
+from traceloop_daemon.kept import FileState, Kept, look_at, look_into
+from traceloop_daemon.retention import Limits, Space, expired
+from traceloop_decode.archive_file import TraceInfo, TruncatedError, pack, unpack
+from traceloop_decode.model import DecodeError
+
+MEMORY_MAX_BYTES: Final = 64 << 20
+_TEMPORARY: Final = ".new-"
+_CLOSED_IDS: Final = "closed-ids"
+_DIRECTORY_MODE: Final = 0o750
+_FILE_MODE: Final = 0o640
+_RETRY_S: Final = 10.0
+_LOOK_S: Final = 3600.0
+_log = logging.getLogger(__name__)
 
 
-class Archive(Protocol):
-    """Keeps encoded snapshots by trace id. Safe to use from several threads."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of writing: the ids of traces that are in files now, and of those that went, each with the reason.
 
-    def put(self, trace_id: str, encoded: bytes) -> tuple[int, list[str]]:
-        """Keeps a snapshot: its size in bytes there, and the ids that went for it, oldest first. Raises OSError."""
-        ...
+    size_bytes: of the file that was put, written or not.
+    """
+
+    written: tuple[str, ...] = ()
+    gone: tuple[tuple[str, str], ...] = ()
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the archive holds. dropped: traces that waited in memory in vain, since it was opened."""
+
+    traces: int
+    size_bytes: int
+    waiting: int
+    waiting_bytes: int
+    dropped: int
+
+
+class FileArchive:
+    """The kept traces by id. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+        memory_max_bytes: int = MEMORY_MAX_BYTES,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Opens the directory for this archive alone, and makes it if need be. Raises ConfigError."""
+        self.directory = directory
+        self._limits, self._memory_max_bytes, self._now_ns = limits, memory_max_bytes, now_ns
+        try:
+            self._lock_fd = _locked(directory)
+            self._closed = ClosedIds(directory / _CLOSED_IDS)
+        except OSError as error:
+            raise ConfigError(f"traces cannot be kept in {directory}: {error.strerror}; give --state-dir") from error
+        self._lock = threading.Lock()  # of the dictionaries; not held while a trace is read or written
+        self._writing = threading.Lock()
+        self._kept: dict[str, Kept] = {}  # oldest first, as the next
+        self._waiting: dict[str, bytes] = {}
+        self._failed = False
+        self._late = self._dropped = self._dropped_before = 0
+
+    def close(self) -> None:
+        """Gives the directory free. What still waits in memory is lost, and the log says so."""
+        for trace_id in self._waiting:
+            _log.error("lost %s: it was in memory, and %s could not be written until the end", trace_id, self.directory)
+        os.close(self._lock_fd)
+
+    # -- reading
+
+    def scan(self) -> list[Kept]:
+        """Finds what former daemons kept, oldest first, and removes what one that was killed left half written."""
+        found = []
+        for entry in os.scandir(self.directory):
+            if entry.name.startswith(_TEMPORARY):
+                with suppress(OSError):  # of a directory that cannot be written: the next start tries again
+                    os.unlink(entry.path)  # noqa: PTH108
+            elif entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
+                found.append(look_into(entry))
+        found.sort(key=lambda kept: kept.ended_ns)
+        with self._lock:
+            self._kept = {kept.trace_id: kept for kept in found}
+        return found
+
+    def closed_ids(self) -> tuple[str, ...]:
+        """The ids of traces that were deleted or went, of former daemons too; oldest first, within a bound."""
+        with self._lock:
+            return tuple(self._closed)
+
+    def states(self) -> dict[str, FileState]:
+        """What has become of each trace, as far as the lengths of the files tell now."""
+        with self._lock:
+            kept = list(self._kept.values())
+        return {one.trace_id: self._state(one) for one in kept}
+
+    def state(self, trace_id: str) -> FileState:
+        """What has become of one."""
+        with self._lock:
+            kept = self._kept.get(trace_id)
+        return self._state(kept) if kept else FileState.MISSING
 
     def get(self, trace_id: str) -> bytes:
-        """The snapshot again. Raises KeyError, OSError."""
-        ...
+        """The encoded Snapshot. Raises TraceGone, TraceDamaged, OSError."""
+        try:
+            _, snapshot = unpack(self.read(trace_id))
+        except DecodeError as error:
+            truncated = isinstance(error, TruncatedError)
+            self._found(trace_id, FileState.TRUNCATED if truncated else FileState.DAMAGED)
+            raise TraceDamaged(f"trace {trace_id}: {self._path(trace_id)}: {error}") from error
+        self._found(trace_id, FileState.WHOLE)
+        return snapshot
+
+    def read(self, trace_id: str) -> bytes:
+        """The file's bytes, as they are. Raises TraceGone, OSError."""
+        with self._lock:
+            waiting = self._waiting.get(trace_id)
+        if waiting is not None:
+            return waiting
+        path = self._path(trace_id)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise TraceGone(f"trace {trace_id}: its file {path} is gone") from error
+
+    def usage(self) -> Usage:
+        """How much is kept now."""
+        with self._lock:
+            size_bytes = sum(one.size_bytes for one in self._kept.values())
+            waiting_bytes = sum(map(len, self._waiting.values()))
+            return Usage(len(self._kept), size_bytes, len(self._waiting), waiting_bytes, self._dropped)
+
+    # -- writing
+
+    def put(self, info: TraceInfo, encoded: bytes, live: Collection[str] = ()) -> Changes:
+        """Keeps a trace, in the place of what was kept under its id. live: the ids of traces that may not go."""
+        file = pack(info, encoded)
+        kept = Kept(info.trace_id, FileState.WAITING, len(file), info.ended_ns or self._now_ns(), info)
+        with self._lock:
+            self._kept.pop(info.trace_id, None)  # so that it becomes the newest
+            self._waiting.pop(info.trace_id, None)
+            self._kept[info.trace_id], self._waiting[info.trace_id] = kept, file
+        return replace(self.tend(live), size_bytes=len(file))
+
+    def tend(self, live: Collection[str] = ()) -> Changes:
+        """Writes what waits, and lets go what must: to be called at start, and every `tend_after_s` without a `put`."""
+        written: list[str] = []
+        gone: list[tuple[str, str]] = []
+        with self._writing:
+            failures: list[OSError] = []
+            try:
+                self._make_room(live, gone, failures)
+                self._write_waiting(written, failures)
+                with self._lock:
+                    self._closed.flush()
+            except OSError as error:
+                failures.append(error)
+            if failures:
+                self._fails(failures[0])
+                gone += self._drop_waiting()
+            else:
+                self._works_again()
+        return Changes(tuple(written), tuple(gone))
+
+    @property
+    def tend_after_s(self) -> float:
+        """When `tend` is to be called again."""
+        return _RETRY_S if self._failed else _LOOK_S
 
     def delete(self, trace_id: str) -> None:
-        """Forgets a snapshot, if there is one."""
-        ...
-
-
-class MemoryArchive:
-    """An Archive in this process's memory, compressed, of at most `max_bytes`; the oldest make room."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._kept: dict[str, bytes] = {}
-        self._lock = threading.Lock()
-
-    def put(self, trace_id: str, encoded: bytes) -> tuple[int, list[str]]:
-        packed = zlib.compress(encoded, _FASTEST)
-        gone = []
-        with self._lock:
-            self._kept[trace_id] = packed
-            total = sum(len(kept) for kept in self._kept.values())
-            for other in list(self._kept):
-                if total <= self._max_bytes or other == trace_id:
-                    break
-                total -= len(self._kept.pop(other))
-                gone.append(other)
-        return len(packed), gone
-
-    def get(self, trace_id: str) -> bytes:
-        with self._lock:
-            packed = self._kept[trace_id]
-        return zlib.decompress(packed)
-
-    def delete(self, trace_id: str) -> None:
+        """Removes a trace, if it is kept, and remembers its id. Raises OSError: it is still there."""
+        self._path(trace_id).unlink(missing_ok=True)
         with self._lock:
             self._kept.pop(trace_id, None)
+            self._waiting.pop(trace_id, None)
+            self._closed.add(trace_id)
+            with suppress(OSError):  # `tend` tries again, and says so
+                self._closed.flush()
+
+    def _make_room(self, live: Collection[str], gone: list[tuple[str, str]], failures: list[OSError]) -> None:
+        self.directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)  # someone may have removed it
+        system = os.statvfs(self.directory)
+        with self._lock:
+            kept = list(self._kept.values())
+            to_come = sum(map(len, self._waiting.values()))
+        space = Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize - to_come)
+        for trace_id, reason in expired(kept, self._limits, space, self._now_ns(), live):
+            try:
+                self.delete(trace_id)
+            except OSError as error:  # one that cannot be removed does not save the others
+                failures.append(OSError(error.errno, f"{error.strerror}: {error.filename}"))
+            else:
+                gone.append((trace_id, reason))
+
+    def _write_waiting(self, written: list[str], failures: list[OSError]) -> None:
+        with self._lock:
+            waiting = list(self._waiting.items())
+        for trace_id, file in waiting:
+            try:
+                self._write(trace_id, file)
+            except OSError as error:
+                failures.append(error)
+                if error.errno != errno.EFBIG:  # which concerns this one alone
+                    return
+            else:
+                written.append(trace_id)
+
+    def _write(self, trace_id: str, file: bytes) -> None:
+        path = self._path(trace_id)
+        fd, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=self.directory)
+        try:
+            with os.fdopen(fd, "wb") as writer:
+                writer.write(file)
+                writer.flush()
+                os.fchmod(fd, _FILE_MODE)
+                os.fsync(fd)
+            Path(temporary).replace(path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            raise
+        directory_fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory_fd)
+        finally:
+            os.close(directory_fd)
+        with self._lock:
+            if self._waiting.get(trace_id) is file:
+                del self._waiting[trace_id]
+                self._kept[trace_id] = replace(self._kept[trace_id], state=FileState.WHOLE)
+            deleted = trace_id not in self._kept
+        if deleted:  # meanwhile
+            path.unlink(missing_ok=True)
+
+    def _drop_waiting(self) -> list[tuple[str, str]]:
+        dropped = []
+        with self._lock:
+            waiting_bytes = sum(map(len, self._waiting.values()))
+            while waiting_bytes > self._memory_max_bytes:
+                trace_id = next(iter(self._waiting))
+                waiting_bytes -= len(self._waiting.pop(trace_id))
+                self._kept.pop(trace_id, None)
+                self._closed.add(trace_id)
+                self._dropped += 1
+                reason = f"memory_max, {self._memory_max_bytes} bytes, as {self.directory} cannot be written"
+                dropped.append((trace_id, reason))
+        return dropped
+
+    def _fails(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed, self._late, self._dropped_before = True, 0, self._dropped
+            _log.error(
+                "cannot write to %s: %s: traces stay in memory, at most %d bytes of them, until it works again",
+                *(self.directory, error.strerror, self._memory_max_bytes),
+            )
+        with self._lock:
+            self._late = max(self._late, len(self._waiting))
+
+    def _works_again(self) -> None:
+        if self._failed:
+            self._failed = False
+            _log.info(
+                "writing to %s again: up to %d traces waited in memory, %d more were dropped",
+                *(self.directory, self._late, self._dropped - self._dropped_before),
+            )
+
+    def _found(self, trace_id: str, state: FileState) -> None:
+        with self._lock:
+            kept = self._kept.get(trace_id)
+            if kept is not None and kept.state is not FileState.WAITING:
+                self._kept[trace_id] = replace(kept, state=state)
+
+    def _state(self, kept: Kept) -> FileState:
+        return kept.state if kept.state is FileState.WAITING else look_at(self._path(kept.trace_id), kept)
+
+    def _path(self, trace_id: str) -> Path:
+        return self.directory / file_name(trace_id)
+
+
+def _locked(directory: Path) -> int:
+    directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise ConfigError(
+            f"another traceloopd keeps its traces in {directory}: stop it, or give --state-dir"
+        ) from error
+    return fd

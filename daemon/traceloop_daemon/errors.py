@@ -8,7 +8,9 @@
     ├── RegistrationError   a hook message or an added cgroup cannot be recorded
     │   └── AlreadyRecorded
     ├── NoSuchTrace         unknown or closed
-    └── AmbiguousTrace      a prefix fits several
+    ├── AmbiguousTrace      a prefix fits several
+    ├── TraceGone           what was kept of it is no longer there
+    └── TraceDamaged        what was kept of it cannot be read
 """
 
 from __future__ import annotations
@@ -36,3 +38,11 @@ class NoSuchTrace(DaemonError):
 
 class AmbiguousTrace(DaemonError):
     """The prefix fits several traces; the message lists them."""
+
+
+class TraceGone(DaemonError):
+    """The trace is listed, and what was kept of it is no longer there."""
+
+
+class TraceDamaged(DaemonError):
+    """The trace is listed, and what was kept of it is truncated or damaged, or of a newer version."""

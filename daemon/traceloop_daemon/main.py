@@ -20,7 +20,7 @@ from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_daemon import journal
 from traceloop_daemon.adoption import Succession, find
-from traceloop_daemon.archive import MemoryArchive
+from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(loaded)
             return
         with _locked(arguments.runtime_dir, hooks_passed=_HOOKS_FD in manager.fds):
-            _run(loaded.config, arguments.runtime_dir, manager)
+            _run(loaded.config, arguments.runtime_dir, arguments.state_dir, manager)
     except (ConfigError, LoadError, OSError, ValueError) as error:
         *details, reason = str(error).splitlines() or [type(error).__name__]
         for line in details:  # such as the compiler's
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
+def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceManager) -> None:
     began = time.monotonic()
     loop = Loop()
     with ExitStack() as stack:
@@ -86,6 +86,8 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
+        archive = FileArchive(state_dir, config.archive.limits, config.archive.memory_max)
+        stack.callback(archive.close)
         manager.starting("bringing the recorder into the kernel")
         ring = config.ring
         plan = Plan(ring.size, ring.item_max, ring.call_max, ring.spare)
@@ -99,7 +101,7 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
         recorder = Recorder(
             loop,
             tracer,
-            MemoryArchive(config.archive.memory_max),
+            archive,
             config,
             mount,
             live=live,
@@ -108,14 +110,18 @@ def _run(config: Config, runtime_dir: Path, manager: ServiceManager) -> None:
             syscalls=later,
         )
         stack.callback(recorder.close)
-        recorder.resume(found.recordings)
+        recorder.take_over(found.recordings)
         service = Service(recorder, runtime_dir)
         stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
         Mender(loop, (hooks, service))
-        ring_kib = tracer.geometry.ring_size >> 10
-        _log.info("ready in %.1f s: rings of %d KiB, sockets in %s", time.monotonic() - began, ring_kib, runtime_dir)
+        ring_kib, kept = tracer.geometry.ring_size >> 10, archive.usage().traces
+        took_s = time.monotonic() - began
+        _log.info(
+            "ready in %.1f s: rings of %d KiB, sockets in %s, %d traces in %s",
+            *(took_s, ring_kib, runtime_dir, kept, state_dir),
+        )
         if unnamed:
             _log.warning("%s", unnamed)
         manager.ready(loop, lambda: _status(recorder))
@@ -139,7 +145,8 @@ def _later_calls() -> tuple[Later, str]:
 
 def _status(recorder: Recorder) -> str:
     census = recorder.census()
-    shown = [State.RECORDING, State.ARCHIVED, *([State.LOST] if census[State.LOST] else [])]
+    troubles = [state for state in (State.MISSING, State.TRUNCATED, State.ERROR) if census[state]]
+    shown = [State.RECORDING, State.ARCHIVED, *troubles]
     return ", ".join(f"{state.value} {census[state]}" for state in shown)
 
 

@@ -4,7 +4,7 @@
 Whatever says first that a container has ended freezes its trace: its cgroup has no process any more, its first
 process has ended (a pidfd) and left none behind, or the runtime deletes it (poststop). Freezing only takes the
 cgroups out of the kernel's table; a thread of its own then reads, packs and keeps the ring, so that a container that
-starts meanwhile does not wait for one that ended.
+starts meanwhile does not wait for one that ended, nor for a disk: files are touched without the lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Final
 from traceloop_bpf.pool import PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
-from traceloop_daemon.archive import Archive
+from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
 from traceloop_daemon.journal import (
     RECORDING_PAUSED,
@@ -35,6 +35,7 @@ from traceloop_daemon.journal import (
     TRACE_LOST,
     fields,
 )
+from traceloop_daemon.kept import FileState
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import PRIORITY, READABLE, Loop
 from traceloop_daemon.names import Names, resolve
@@ -44,6 +45,8 @@ from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_daemon.settings import Config
+from traceloop_daemon.trace_info import FILE_EVENTS, info_of, trace_of
+from traceloop_decode.archive_file import NONE, pack
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Later
@@ -74,7 +77,7 @@ class Recorder:
         self,
         loop: Loop,
         tracer: Tracer,
-        archive: Archive,
+        archive: FileArchive,
         config: Config,
         mount: Path,
         *,
@@ -117,37 +120,46 @@ class Recorder:
         assert trace.recording is not None
         self._refresh(trace)
         try:
-            self._archive.put(trace.id, self._snapshot(trace.id, trace.recording).encode())
+            snapshot = self._redacted(self._snapshot(trace.id, trace.recording), trace)
+            self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), self._live_ids())
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             _log.info("kept %s as it is now: the daemon stops", trace.id, extra=fields(RECORDING_PAUSED, trace))
 
-    # -- what a former daemon left
+    # -- what former daemons left
 
-    def resume(self, recordings: Iterable[tuple[LiveTrace, Recording | None]]) -> None:
-        """Goes on with the traces of a daemon that ended while it recorded them."""
+    def take_over(self, recordings: Sequence[tuple[LiveTrace, Recording | None]]) -> None:
+        """Goes on with the traces that a former daemon recorded when it ended, and lists those that are kept."""
+        kept = [trace_of(kept) for kept in self._archive.scan()]
         with self._lock:
-            for live, recording in recordings:
-                trace = Trace(
-                    live.id, live.names, live.container_id, live.cgroup, live.started_ns, live.init_pid, recording
-                )
+            traces = [
+                Trace(live.id, live.names, live.container_id, live.cgroup, live.started_ns, live.init_pid, recording)
+                for live, recording in recordings
+            ]
+            for trace in traces:
+                if trace.recording is not None:
+                    self._registry.put(trace)
+            self._registry.load(kept, self._archive.closed_ids())
+            for trace, (live, _) in zip(traces, recordings, strict=True):
+                self._take_over(trace, live)
+            live_ids = self._live_ids()
+        self._settle(self._archive.tend(live_ids))
+
+    def _take_over(self, trace: Trace, live: LiveTrace) -> None:
+        if live.open_files is not None and trace.recording is not None:
+            self._open_files[trace.id] = live.open_files
+        if trace.recording is None:
+            self._live.delete(live.recorder, live.slot)
+            if self._registry.get(trace.id) is None:  # else a daemon kept it when it stopped
                 self._registry.put(trace)
-                if recording is None:
-                    self._live.delete(live.recorder, live.slot)
-                    trace.advance("lose")
-                    _log.error(
-                        "lost %s: the daemon that recorded it ended, and its ring with it",
-                        trace.id,
-                        extra=fields(TRACE_LOST, trace),
-                    )
-                    continue
-                if live.open_files is not None:
-                    self._open_files[trace.id] = live.open_files
-                if recording.tracer is self._tracer:
-                    self._resume(trace, recording)
-                else:
-                    self._begin_anew(trace, live.withheld)
+                trace.advance("lose")
+                lost = fields(TRACE_LOST, trace)
+                _log.error("lost %s: the daemon that recorded it ended, and its ring with it", trace.id, extra=lost)
+        elif trace.recording.tracer is self._tracer:
+            self._resume(trace, trace.recording)
+        else:
+            self._begin_anew(trace, live.withheld)
 
     def _resume(self, trace: Trace, recording: Recording) -> None:
         path = cgroupfs.directory(self._mount, trace.cgroup)
@@ -239,11 +251,13 @@ class Recorder:
             return self._record(Names(container=name or path.name), "", inside, 0, self._config.capture.policy.withheld)
 
     def list(self) -> list[Trace]:
-        """All traces, oldest first, with their counts as they are now."""
+        """All traces, oldest first, with their counts and states as they are now."""
+        states = self._archive.states()
         with self._lock:
             traces = list(self._registry)
             for trace in traces:
                 self._refresh(trace)
+                self._note(trace, states.get(trace.id))
             return traces
 
     def census(self) -> Counter[State]:
@@ -256,22 +270,42 @@ class Recorder:
         with self._lock:
             trace = self._registry.find(word)
             self._refresh(trace)
-            return trace
+        state = self._archive.state(trace.id)
+        with self._lock:
+            self._note(trace, state)
+        return trace
 
     def snapshot(self, word: str) -> bytes:
-        """An encoded Snapshot of a trace, live or kept. Raises NoSuchTrace, AmbiguousTrace, OSError."""
+        """An encoded Snapshot of a trace, live or kept.
+
+        Raises NoSuchTrace, AmbiguousTrace, TraceGone, TraceDamaged, OSError.
+        """
         with self._lock:
             trace = self._registry.find(word)
             live = trace.recording and self._snapshot(trace.id, trace.recording)
-        try:
-            return self._redacted(live, trace).encode() if live else self._archive.get(trace.id)
-        except KeyError as error:
-            raise NoSuchTrace(f"trace {trace.id} could not be kept when its container ended") from error
+        return self._redacted(live, trace).encode() if live else self._archive.get(trace.id)
 
-    def close_trace(self, word: str) -> Trace:
-        """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace."""
+    def dump(self, word: str) -> bytes:
+        """An archive file of a trace: the kept one, which is not looked into, or one of a live trace, not compressed.
+
+        Raises NoSuchTrace, AmbiguousTrace, TraceGone, OSError.
+        """
         with self._lock:
             trace = self._registry.find(word)
+            self._refresh(trace)
+            live = trace.recording and self._snapshot(trace.id, trace.recording)
+        if not live:
+            return self._archive.read(trace.id)
+        return pack(info_of(trace, live, self.node), self._redacted(live, trace).encode(), NONE)
+
+    def close_trace(self, word: str) -> Trace:
+        """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace, OSError."""
+        with self._lock:
+            trace = self._registry.find(word)
+        self._archive.delete(trace.id)  # at first: if it cannot be removed, nothing has happened
+        with self._lock:
+            if trace.state is State.CLOSED:
+                raise NoSuchTrace(f"trace {trace.id} is closed")
             self._end_watch(trace)
             if trace.recording is not None:
                 self._forget_live(trace.recording)  # first: else a daemon that follows would go on with it
@@ -280,9 +314,9 @@ class Recorder:
                 self._release(trace)
             trace.advance("close")
             self._registry.forget(trace)
-            self._archive.delete(trace.id)
-            _log.info("closed %s", trace.id)
-            return trace
+        self._archive.delete(trace.id)  # what the keeper wrote meanwhile
+        _log.info("closed %s", trace.id)
+        return trace
 
     # -- from one state to the next; all with the lock held
 
@@ -373,39 +407,76 @@ class Recorder:
     def _redacted(self, snapshot: Snapshot, trace: Trace) -> Snapshot:
         return self._redactor.redacted(snapshot, trace.id) if self._redactor is not None else snapshot
 
+    def _note(self, trace: Trace, state: FileState | None) -> None:
+        # A live trace may have a file, of when a daemon stopped; a frozen one's is to come.
+        if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
+            trace.advance(FILE_EVENTS[state])
+
+    def _live_ids(self) -> frozenset[str]:
+        return frozenset(trace.id for trace in self._registry if trace.state is State.RECORDING)
+
     # -- the keeper's thread
 
     def _keep_frozen(self) -> None:
-        while (trace := self._frozen.get()) is not None:
-            recording = trace.recording
-            assert recording is not None
-            gone: list[str] = []
+        while True:
             try:
-                snapshot = self._redacted(self._snapshot(trace.id, recording), trace)
-                size_bytes, gone = self._archive.put(trace.id, snapshot.encode())
-            except OSError as error:
-                event, size_bytes = "lose", 0
-                lost = fields(TRACE_LOST, trace)
-                _log.error("lost %s: its snapshot could not be kept: %s", trace.id, error, extra=lost)
-            else:
-                event = "archive"
-            with self._lock:
-                self._release(trace)
-                trace.size_bytes = size_bytes
-                if trace.state is State.CLOSED:  # meanwhile
-                    self._archive.delete(trace.id)
-                else:
-                    trace.advance(event)
-                for trace_id in gone:
-                    self._drop(trace_id)
+                trace = self._frozen.get(timeout=self._archive.tend_after_s)
+            except queue.Empty:
+                self._tend()
+                continue
+            if trace is None:
+                self._tend()
+                return
+            self._keep(trace)
 
-    def _drop(self, trace_id: str) -> None:
+    def _tend(self) -> None:
+        with self._lock:
+            live = self._live_ids()
+        self._settle(self._archive.tend(live))
+
+    def _keep(self, trace: Trace) -> None:
+        recording = trace.recording
+        assert recording is not None
+        changes = None
+        try:
+            snapshot = self._redacted(self._snapshot(trace.id, recording), trace)
+            info = info_of(trace, snapshot, self.node)
+        except OSError as error:
+            _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
+        else:
+            with self._lock:
+                live = self._live_ids()
+            changes = self._archive.put(info, snapshot.encode(), live)
+        with self._lock:
+            self._release(trace)
+            closed = trace.state is State.CLOSED  # meanwhile
+            trace.size_bytes = changes.size_bytes if changes else 0
+            if not changes and not closed:
+                trace.advance("lose")
+        if closed:
+            try:
+                self._archive.delete(trace.id)
+            except OSError as error:
+                _log.error("closed %s, but its file stays: %s", trace.id, error)
+        if changes:
+            self._settle(changes)
+
+    def _settle(self, changes: Changes) -> None:
+        with self._lock:
+            for trace_id in changes.written:
+                trace = self._registry.get(trace_id)
+                if trace is not None and trace.state is State.FROZEN:
+                    trace.advance("archive")
+            for trace_id, reason in changes.gone:
+                self._drop(trace_id, reason)
+
+    def _drop(self, trace_id: str, reason: str) -> None:
         trace = self._registry.get(trace_id)
         if trace is not None:
             trace.advance("close")
             self._registry.forget(trace)
             dropped = fields(TRACE_DROPPED, trace)
-            _log.warning("dropped %s, the oldest, to make room: archive.memory_max is reached", trace_id, extra=dropped)
+            _log.warning("dropped %s to keep within %s", trace_id, reason, extra=dropped)
 
     # -- the container's end
 

@@ -3,19 +3,23 @@
 
 Theory of operation: a trace's life is this table, and nothing else changes its state::
 
-    state      event    next
-    RECORDING  end      FROZEN     its container ended; the ring holds the end of its story
-    RECORDING  lose     LOST       its ring went with the daemon that recorded it
-    FROZEN     archive  ARCHIVED   the ring's bytes are kept, and the ring is free
-    FROZEN     lose     LOST       they could not be kept
-    any        close    CLOSED     forgotten; its id is never given again
+    state      event     next
+    RECORDING  end       FROZEN     its container ended; the ring, or memory, holds the end of its story
+    RECORDING  lose      MISSING    its ring went with the daemon that recorded it
+    FROZEN     archive   ARCHIVED   that is in a file now
+    FROZEN     lose      MISSING    it could not be read, or the file is gone
+    FROZEN     truncate  TRUNCATED  the file has become shorter
+    FROZEN     damage    ERROR      the file cannot be read
+    any        close     CLOSED     forgotten; its id is never given again
+
+ARCHIVED, MISSING, TRUNCATED and ERROR turn into each other by FROZEN's events: files change behind the daemon's back.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,18 +36,22 @@ class State(enum.Enum):
     FROZEN = "frozen"
     ARCHIVED = "archived"
     CLOSED = "closed"
-    LOST = "lost"
+    MISSING = "missing"
+    TRUNCATED = "truncated"
+    ERROR = "error"
 
 
-_TRANSITIONS: Final = {
+_OF_FILES: Final = {
+    "archive": State.ARCHIVED,
+    "lose": State.MISSING,
+    "truncate": State.TRUNCATED,
+    "damage": State.ERROR,
+}
+_TRANSITIONS: Final[dict[tuple[State, str], State]] = {
     (State.RECORDING, "end"): State.FROZEN,
-    (State.RECORDING, "lose"): State.LOST,
-    (State.FROZEN, "archive"): State.ARCHIVED,
-    (State.FROZEN, "lose"): State.LOST,
-    (State.RECORDING, "close"): State.CLOSED,
-    (State.FROZEN, "close"): State.CLOSED,
-    (State.ARCHIVED, "close"): State.CLOSED,
-    (State.LOST, "close"): State.CLOSED,
+    (State.RECORDING, "lose"): State.MISSING,
+    **{(state, event): to for state in (State.FROZEN, *_OF_FILES.values()) for event, to in _OF_FILES.items()},
+    **{(state, "close"): State.CLOSED for state in State if state is not State.CLOSED},
 }
 _CLOSED_REMEMBERED: Final = 10_000
 
@@ -53,7 +61,7 @@ class Trace:
     """One container's trace. Times are CLOCK_REALTIME; 0: not yet. status: as wait(2) reports it, of its first process.
 
     init_pid: that process, in the daemon's pid namespace; 0: none.
-    recording: while the ring is its own. count, size_bytes: final once it is frozen.
+    recording: while the ring is its own. count, size_bytes: final once it is frozen. node: of one from the archive.
     """
 
     id: str
@@ -68,6 +76,7 @@ class Trace:
     status: int | None = None
     count: Count = field(default=Count(0, 0, 0, 0))
     size_bytes: int = 0
+    node: str = ""
 
     def advance(self, event: str) -> None:
         """Moves to the state that the table gives; KeyError for a move that it does not have."""
@@ -96,10 +105,20 @@ class Registry:
         """A new trace."""
         self._traces[trace.id] = trace
 
+    def load(self, traces: Iterable[Trace], closed: Iterable[str]) -> None:
+        """Takes in what former daemons left: the traces that are not here yet, and the ids of those that are closed."""
+        known = {trace.id: trace for trace in traces} | self._traces
+        self._traces = {trace.id: trace for trace in sorted(known.values(), key=lambda trace: trace.started_ns)}
+        for trace_id in closed:
+            self._remember(trace_id)
+
     def forget(self, trace: Trace) -> None:
         """A closed trace leaves the list; that it was there is remembered, within a bound."""
         del self._traces[trace.id]
-        self._closed[trace.id] = None
+        self._remember(trace.id)
+
+    def _remember(self, trace_id: str) -> None:
+        self._closed[trace_id] = None
         while len(self._closed) > _CLOSED_REMEMBERED:
             self._closed.popitem(last=False)
 

@@ -15,7 +15,14 @@ from typing import Final
 
 import grpc
 
-from traceloop_daemon.errors import AlreadyRecorded, AmbiguousTrace, NoSuchTrace, RegistrationError
+from traceloop_daemon.errors import (
+    AlreadyRecorded,
+    AmbiguousTrace,
+    NoSuchTrace,
+    RegistrationError,
+    TraceDamaged,
+    TraceGone,
+)
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
@@ -34,6 +41,8 @@ _STATUS: Final = {
     AmbiguousTrace: grpc.StatusCode.FAILED_PRECONDITION,
     AlreadyRecorded: grpc.StatusCode.ALREADY_EXISTS,
     RegistrationError: grpc.StatusCode.INVALID_ARGUMENT,
+    TraceGone: grpc.StatusCode.NOT_FOUND,
+    TraceDamaged: grpc.StatusCode.DATA_LOSS,
     OSError: grpc.StatusCode.INTERNAL,
 }
 _STATES: Final = {
@@ -41,7 +50,9 @@ _STATES: Final = {
     State.FROZEN: pb.STATE_FROZEN,
     State.ARCHIVED: pb.STATE_ARCHIVED,
     State.CLOSED: pb.STATE_CLOSED,
-    State.LOST: pb.STATE_LOST,
+    State.MISSING: pb.STATE_MISSING,
+    State.TRUNCATED: pb.STATE_TRUNCATED,
+    State.ERROR: pb.STATE_ERROR,
 }
 
 
@@ -68,6 +79,14 @@ class RecorderService(pb_grpc.RecorderServicer):
         for at in range(0, len(encoded), _CHUNK_BYTES):
             yield pb.SnapshotChunk(data=encoded[at : at + _CHUNK_BYTES])
 
+    def Dump(  # noqa: N802
+        self, request: pb.TraceRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.DumpChunk]:
+        with _statuses(context):
+            file = self._recorder.dump(request.id)
+        for at in range(0, len(file), _CHUNK_BYTES):
+            yield pb.DumpChunk(data=file[at : at + _CHUNK_BYTES])
+
     def Close(self, request: pb.TraceRequest, context: grpc.ServicerContext) -> pb.Trace:  # noqa: N802
         with _statuses(context):
             return self._message(self._recorder.close_trace(request.id))
@@ -79,7 +98,7 @@ class RecorderService(pb_grpc.RecorderServicer):
     def _message(self, trace: Trace) -> pb.Trace:
         message = pb.Trace(
             id=trace.id,
-            node=self._recorder.node,
+            node=trace.node or self._recorder.node,
             namespace=trace.names.namespace,
             pod=trace.names.pod,
             pod_uid=trace.names.pod_uid,

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from traceloop_daemon.policy import CapturePolicy, RecordMode
 from traceloop_daemon.redaction import compiled
-from traceloop_daemon.units import size_bytes, size_text
+from traceloop_daemon.retention import Limits
+from traceloop_daemon.units import Share, size_bytes, size_or_share, size_text, span_s
 
 Convert = Callable[[object], Any]
 _RING_MIN: Final = 64 << 10
@@ -41,6 +42,10 @@ def _size(least: int, most: int) -> Convert:
         return size
 
     return convert
+
+
+def _room(value: object) -> int | Share | None:
+    return None if value == "auto" else size_or_share(value)
 
 
 def _number(least: int, most: int) -> Convert:
@@ -114,9 +119,22 @@ class RecordSettings:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
-    """Traces of containers that have ended."""
+    """Traces of containers that have ended. Beyond a limit the oldest go; they are looked at with each new one."""
 
-    memory_max: int = key("256M", _size(0, 1 << 40), "Bytes of them in memory, compressed; the oldest make room.")
+    max_use: int | Share | None = key(
+        "auto", _room, 'Most bytes of all together, such as "2G" or "10%"; "auto": 10 % of the file system, at most 4G.'
+    )
+    keep_free: int | Share | None = key(
+        "auto", _room, 'Bytes that others find free there; "auto": 15 % of the file system, at most 4G.'
+    )
+    max_age: int = key("14d", span_s, "How long after a container's end its trace is kept.")
+    max_traces: int = key(10_000, _number(1, 1_000_000), "How many are kept.")
+    memory_max: int = key("64M", _size(0, 1 << 40), "Bytes that wait in memory while the disk cannot be written.")
+
+    @property
+    def limits(self) -> Limits:
+        """What the archive may hold."""
+        return Limits(self.max_use, self.keep_free, self.max_age, self.max_traces)
 
 
 @dataclass(frozen=True, slots=True)

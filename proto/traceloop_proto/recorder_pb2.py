@@ -13,15 +13,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etraceloop_proto/recorder.proto\x12\x0ctraceloop.v1\"\r\n\x0bListRequest\">\n\tListReply\x12\x0c\n\x04node\x18\x01 \x01(\t\x12#\n\x06traces\x18\x02 \x03(\x0b\x32\x13.traceloop.v1.Trace\"\x1a\n\x0cTraceRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\rSnapshotChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"*\n\nAddRequest\x12\x0e\n\x06\x63group\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xdc\x02\n\x05Trace\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x0f\n\x07pod_uid\x18\x05 \x01(\t\x12\x11\n\tcontainer\x18\x06 \x01(\t\x12\x14\n\x0c\x63ontainer_id\x18\x07 \x01(\t\x12\r\n\x05image\x18\x08 \x01(\t\x12\"\n\x05state\x18\t \x01(\x0e\x32\x13.traceloop.v1.State\x12\x12\n\nstarted_ns\x18\n \x01(\x03\x12\x10\n\x08\x65nded_ns\x18\x0b \x01(\x03\x12\x16\n\texit_code\x18\x0c \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\r \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x65vents\x18\x0e \x01(\x04\x12\x0c\n\x04lost\x18\x0f \x01(\x04\x12\x12\n\nsize_bytes\x18\x10 \x01(\x04\x12\x0e\n\x06\x63group\x18\x11 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal*{\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_RECORDING\x10\x01\x12\x10\n\x0cSTATE_FROZEN\x10\x02\x12\x12\n\x0eSTATE_ARCHIVED\x10\x03\x12\x10\n\x0cSTATE_CLOSED\x10\x04\x12\x0e\n\nSTATE_LOST\x10\x05\x32\xb5\x02\n\x08Recorder\x12:\n\x04List\x12\x19.traceloop.v1.ListRequest\x1a\x17.traceloop.v1.ListReply\x12\x36\n\x03Get\x12\x1a.traceloop.v1.TraceRequest\x1a\x13.traceloop.v1.Trace\x12\x45\n\x08Snapshot\x12\x1a.traceloop.v1.TraceRequest\x1a\x1b.traceloop.v1.SnapshotChunk0\x01\x12\x38\n\x05\x43lose\x12\x1a.traceloop.v1.TraceRequest\x1a\x13.traceloop.v1.Trace\x12\x34\n\x03\x41\x64\x64\x12\x18.traceloop.v1.AddRequest\x1a\x13.traceloop.v1.Traceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etraceloop_proto/recorder.proto\x12\x0ctraceloop.v1\"\r\n\x0bListRequest\">\n\tListReply\x12\x0c\n\x04node\x18\x01 \x01(\t\x12#\n\x06traces\x18\x02 \x03(\x0b\x32\x13.traceloop.v1.Trace\"\x1a\n\x0cTraceRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\rSnapshotChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x19\n\tDumpChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"*\n\nAddRequest\x12\x0e\n\x06\x63group\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xdc\x02\n\x05Trace\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x0f\n\x07pod_uid\x18\x05 \x01(\t\x12\x11\n\tcontainer\x18\x06 \x01(\t\x12\x14\n\x0c\x63ontainer_id\x18\x07 \x01(\t\x12\r\n\x05image\x18\x08 \x01(\t\x12\"\n\x05state\x18\t \x01(\x0e\x32\x13.traceloop.v1.State\x12\x12\n\nstarted_ns\x18\n \x01(\x03\x12\x10\n\x08\x65nded_ns\x18\x0b \x01(\x03\x12\x16\n\texit_code\x18\x0c \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\r \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x65vents\x18\x0e \x01(\x04\x12\x0c\n\x04lost\x18\x0f \x01(\x04\x12\x12\n\nsize_bytes\x18\x10 \x01(\x04\x12\x0e\n\x06\x63group\x18\x11 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal*\xa4\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_RECORDING\x10\x01\x12\x10\n\x0cSTATE_FROZEN\x10\x02\x12\x12\n\x0eSTATE_ARCHIVED\x10\x03\x12\x10\n\x0cSTATE_CLOSED\x10\x04\x12\x11\n\rSTATE_MISSING\x10\x05\x12\x13\n\x0fSTATE_TRUNCATED\x10\x06\x12\x0f\n\x0bSTATE_ERROR\x10\x07\x32\xf4\x02\n\x08Recorder\x12:\n\x04List\x12\x19.traceloop.v1.ListRequest\x1a\x17.traceloop.v1.ListReply\x12\x36\n\x03Get\x12\x1a.traceloop.v1.TraceRequest\x1a\x13.traceloop.v1.Trace\x12\x45\n\x08Snapshot\x12\x1a.traceloop.v1.TraceRequest\x1a\x1b.traceloop.v1.SnapshotChunk0\x01\x12=\n\x04\x44ump\x12\x1a.traceloop.v1.TraceRequest\x1a\x17.traceloop.v1.DumpChunk0\x01\x12\x38\n\x05\x43lose\x12\x1a.traceloop.v1.TraceRequest\x1a\x13.traceloop.v1.Trace\x12\x34\n\x03\x41\x64\x64\x12\x18.traceloop.v1.AddRequest\x1a\x13.traceloop.v1.Traceb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'traceloop_proto.recorder_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _STATE._serialized_start=581
-  _STATE._serialized_end=704
+  _STATE._serialized_start=609
+  _STATE._serialized_end=773
   _LISTREQUEST._serialized_start=48
   _LISTREQUEST._serialized_end=61
   _LISTREPLY._serialized_start=63
@@ -30,10 +30,12 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _TRACEREQUEST._serialized_end=153
   _SNAPSHOTCHUNK._serialized_start=155
   _SNAPSHOTCHUNK._serialized_end=184
-  _ADDREQUEST._serialized_start=186
-  _ADDREQUEST._serialized_end=228
-  _TRACE._serialized_start=231
-  _TRACE._serialized_end=579
-  _RECORDER._serialized_start=707
-  _RECORDER._serialized_end=1016
+  _DUMPCHUNK._serialized_start=186
+  _DUMPCHUNK._serialized_end=211
+  _ADDREQUEST._serialized_start=213
+  _ADDREQUEST._serialized_end=255
+  _TRACE._serialized_start=258
+  _TRACE._serialized_end=606
+  _RECORDER._serialized_start=776
+  _RECORDER._serialized_end=1148
 # @@protoc_insertion_point(module_scope)

@@ -7,9 +7,11 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 STATE_ARCHIVED: State
 STATE_CLOSED: State
+STATE_ERROR: State
 STATE_FROZEN: State
-STATE_LOST: State
+STATE_MISSING: State
 STATE_RECORDING: State
+STATE_TRUNCATED: State
 STATE_UNSPECIFIED: State
 
 class AddRequest(_message.Message):
@@ -19,6 +21,12 @@ class AddRequest(_message.Message):
     cgroup: str
     name: str
     def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class DumpChunk(_message.Message):
+    __slots__ = ["data"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ["node", "traces"]

@@ -29,6 +29,11 @@ class RecorderStub(object):
                 request_serializer=traceloop__proto_dot_recorder__pb2.TraceRequest.SerializeToString,
                 response_deserializer=traceloop__proto_dot_recorder__pb2.SnapshotChunk.FromString,
                 )
+        self.Dump = channel.unary_stream(
+                '/traceloop.v1.Recorder/Dump',
+                request_serializer=traceloop__proto_dot_recorder__pb2.TraceRequest.SerializeToString,
+                response_deserializer=traceloop__proto_dot_recorder__pb2.DumpChunk.FromString,
+                )
         self.Close = channel.unary_unary(
                 '/traceloop.v1.Recorder/Close',
                 request_serializer=traceloop__proto_dot_recorder__pb2.TraceRequest.SerializeToString,
@@ -59,7 +64,16 @@ class RecorderServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Snapshot(self, request, context):
-        """The bytes of one Snapshot, in order. Of a live container too, which is not stopped for it. Errors as Get.
+        """The bytes of one Snapshot, in order. Of a live container too, which is not stopped for it. Errors as Get;
+        NOT_FOUND and DATA_LOSS also where the trace's file is gone, or truncated or damaged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Dump(self, request, context):
+        """The bytes of one archive file (docs/archive-format.md), in order: the trace's own as it is, which may be damaged;
+        of a live container one that is made for it. Errors as Get; NOT_FOUND also where the file is gone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +110,11 @@ def add_RecorderServicer_to_server(servicer, server):
                     servicer.Snapshot,
                     request_deserializer=traceloop__proto_dot_recorder__pb2.TraceRequest.FromString,
                     response_serializer=traceloop__proto_dot_recorder__pb2.SnapshotChunk.SerializeToString,
+            ),
+            'Dump': grpc.unary_stream_rpc_method_handler(
+                    servicer.Dump,
+                    request_deserializer=traceloop__proto_dot_recorder__pb2.TraceRequest.FromString,
+                    response_serializer=traceloop__proto_dot_recorder__pb2.DumpChunk.SerializeToString,
             ),
             'Close': grpc.unary_unary_rpc_method_handler(
                     servicer.Close,
@@ -165,6 +184,23 @@ class Recorder(object):
         return grpc.experimental.unary_stream(request, target, '/traceloop.v1.Recorder/Snapshot',
             traceloop__proto_dot_recorder__pb2.TraceRequest.SerializeToString,
             traceloop__proto_dot_recorder__pb2.SnapshotChunk.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Dump(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/traceloop.v1.Recorder/Dump',
+            traceloop__proto_dot_recorder__pb2.TraceRequest.SerializeToString,
+            traceloop__proto_dot_recorder__pb2.DumpChunk.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,12 +17,17 @@ BIN = Path(sys.executable).parent
 
 
 class Daemon:
-    """A daemon that is ready once constructed. config: the text of its configuration file."""
+    """A daemon that is ready once constructed. config: the text of its configuration file.
 
-    def __init__(self, *, config: str = "", ready_s: float = 60) -> None:
+    state_dir: instead of one of its own, which goes with it. wrapper: a command that is given the daemon's.
+    """
+
+    def __init__(
+        self, *, config: str = "", ready_s: float = 60, state_dir: Path | None = None, wrapper: Sequence[str] = ()
+    ) -> None:
         # Not in a test's own directory: the path of a unix socket has at most 107 bytes (unix(7)).
         self.directory = Path(tempfile.mkdtemp(prefix="traceloopd-"))
-        self.runtime_dir, self.state_dir = self.directory / "run", self.directory / "state"
+        self.runtime_dir, self.state_dir = self.directory / "run", state_dir or self.directory / "state"
         self.hook_socket = self.runtime_dir / "hook.sock"
         self.address = f"unix:{self.runtime_dir}/traceloop.sock"
         (self.directory / "config").write_text(config)
@@ -30,7 +35,7 @@ class Daemon:
         words += ["--runtime-dir", self.runtime_dir, "--state-dir", self.state_dir]
         self.process = subprocess.Popen(
             # It ends with us even if we are killed.
-            ["setpriv", "--pdeathsig", "TERM", BIN / "traceloopd", *words],
+            ["setpriv", "--pdeathsig", "TERM", *wrapper, BIN / "traceloopd", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

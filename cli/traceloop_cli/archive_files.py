@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archive files on this machine, for the verbs that do not need a daemon then."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from traceloop_cli.errors import Failed
+from traceloop_cli.options import TEXT
+from traceloop_decode.archive_file import TraceInfo, TruncatedError, read_head, unpack
+from traceloop_decode.model import DecodeError
+from traceloop_decode.snapshot import Snapshot
+from traceloop_proto import recorder_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STANDARD: Final = "-"
+"""A file of this name is standard input, or output."""
+
+_SIGNAL_MASK: Final = 0x7F
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def trace_or_file(command: _Command) -> _Command:
+    """An ID, or ``--file``. The verb calls `check_source` with both."""
+    argument = click.argument("trace", metavar="ID", type=TEXT, required=False)
+    option = click.option(
+        "--file",
+        "path",
+        metavar="FILE",
+        help="An archive file, as `dump` writes it, in the place of ID; -: from stdin.",
+    )
+    return argument(option(command))
+
+
+def check_source(trace: str | None, path: str | None) -> None:
+    """Raises click.UsageError unless there is one of the two."""
+    if trace is None and path is None:
+        raise click.UsageError("Missing argument 'ID'.")
+    if trace is not None and path is not None:
+        raise click.UsageError("ID and --file exclude each other.")
+
+
+def read(path: str) -> bytes:
+    """The bytes of a file, or of standard input. Raises Failed."""
+    try:
+        return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+    except OSError as error:
+        raise Failed(f"cannot read {path}: {error.strerror}") from error
+
+
+def opened(file: bytes, name: str) -> tuple[TraceInfo, bytes]:
+    """What an archive file holds: the information, and the encoded Snapshot. name: for messages. Raises Failed."""
+    try:
+        return unpack(file)
+    except DecodeError as error:
+        raise Failed(f"{name}: {error}") from error
+
+
+def snapshot(encoded: bytes, name: str) -> Snapshot:
+    """The Snapshot. name: for messages. Raises Failed."""
+    try:
+        return Snapshot.decode(encoded)
+    except DecodeError as error:
+        raise Failed(f"{name}: {error}") from error
+
+
+def described(file: bytes, name: str) -> tuple[TraceInfo, pb.Trace]:
+    """What the head of an archive file says, and what a daemon would say of the file. name: as above. Raises Failed."""
+    try:
+        info = read_head(file).info
+    except DecodeError as error:
+        raise Failed(f"{name}: {error}") from error
+    message = _message(info, len(file))
+    try:
+        unpack(file)
+    except TruncatedError:
+        message.state = pb.STATE_TRUNCATED
+    except DecodeError:
+        message.state = pb.STATE_ERROR
+    return info, message
+
+
+def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
+    message = pb.Trace(
+        id=info.trace_id,
+        node=info.node,
+        namespace=info.namespace,
+        pod=info.pod,
+        pod_uid=info.pod_uid,
+        container=info.container,
+        container_id=info.container_id,
+        image=info.image,
+        state=pb.STATE_ARCHIVED,
+        started_ns=info.started_ns,
+        ended_ns=info.ended_ns,
+        events=info.events,
+        lost=info.lost,
+        size_bytes=size_bytes,
+        cgroup=info.cgroup,
+    )
+    if info.status is not None and info.status & _SIGNAL_MASK:
+        message.signal = info.status & _SIGNAL_MASK
+    elif info.status is not None:
+        message.exit_code = info.status >> 8 & 0xFF
+    return message

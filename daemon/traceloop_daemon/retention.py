@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which kept traces go to make room, by limits that have coredump.conf(5)'s names and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from traceloop_daemon.units import Share
+
+MAX_AGE_S: Final = 14 * 86400
+MAX_TRACES: Final = 10_000
+_DEFAULT_MAX_BYTES: Final = 4 << 30
+_MAX_USE: Final = Share(10)
+_KEEP_FREE: Final = Share(15)
+_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """max_use_bytes: of all traces together; None: a tenth of their file system, at most 4 GiB.
+
+    keep_free_bytes: that others find free there; None: 15 % of it, at most 4 GiB. max_age_s: since a container ended.
+    """
+
+    max_use_bytes: int | Share | None = None
+    keep_free_bytes: int | Share | None = None
+    max_age_s: int = MAX_AGE_S
+    max_traces: int = MAX_TRACES
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A file system. free_bytes: as statvfs(3)'s f_bavail counts."""
+
+    size_bytes: int
+    free_bytes: int
+
+
+class Occupant(Protocol):
+    """A kept trace."""
+
+    @property
+    def trace_id(self) -> str:
+        """Its id."""
+
+    @property
+    def ended_ns(self) -> int:
+        """CLOCK_REALTIME."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What its removal frees."""
+
+
+def expired(
+    kept: Sequence[Occupant], limits: Limits, space: Space, now_ns: int, live: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """The ids of those that must go, in that order, each with the limit that it went for.
+
+    kept: oldest first. Those in `live` never go. The newest goes for its age alone: it is what someone will ask for.
+    Where others fill the file system so far that all traces together would not make keep_free, none goes for it.
+    """
+    count, use_bytes, free_bytes = len(kept), sum(one.size_bytes for one in kept), space.free_bytes
+    max_use_bytes = _bytes_of(limits.max_use_bytes, space, _MAX_USE)
+    keep_free_bytes = _bytes_of(limits.keep_free_bytes, space, _KEEP_FREE)
+    if free_bytes < keep_free_bytes:
+        may_free = sum(one.size_bytes for one in kept[:-1] if one.trace_id not in live)
+        keep_free_bytes = keep_free_bytes if free_bytes + may_free >= keep_free_bytes else free_bytes
+    for place, one in enumerate(kept):
+        if one.trace_id in live:
+            continue
+        newest = place == len(kept) - 1
+        if now_ns - one.ended_ns > limits.max_age_s * _NS:
+            reason = f"max_age, {limits.max_age_s} s"
+        elif count > limits.max_traces and not newest:
+            reason = f"max_traces, {limits.max_traces}"
+        elif use_bytes > max_use_bytes and not newest:
+            reason = f"max_use, {max_use_bytes} bytes"
+        elif free_bytes < keep_free_bytes and not newest:
+            reason = f"keep_free, {keep_free_bytes} bytes"
+        else:
+            return  # those behind it are younger
+        count -= 1
+        use_bytes -= one.size_bytes
+        free_bytes += one.size_bytes
+        yield one.trace_id, reason
+
+
+def _bytes_of(limit: int | Share | None, space: Space, default: Share) -> int:
+    if limit is None:
+        return min(default.of(space.size_bytes), _DEFAULT_MAX_BYTES)
+    return limit.of(space.size_bytes) if isinstance(limit, Share) else limit

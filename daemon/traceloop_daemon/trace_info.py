@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trace as the archive knows it, and back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from traceloop_daemon.host import host
+from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.names import Names
+from traceloop_daemon.registry import State, Trace
+from traceloop_decode.archive_file import TraceInfo
+from traceloop_decode.ring import Count, Headers
+from traceloop_decode.snapshot import Snapshot
+
+FILE_EVENTS: Final = {
+    FileState.WHOLE: "archive",
+    FileState.TRUNCATED: "truncate",
+    FileState.MISSING: "lose",
+    FileState.DAMAGED: "damage",
+}
+"""What the state of a file means for its trace: an event of registry's table."""
+
+
+def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
+    """What an archive file says of a trace, whose counts are fresh. snapshot: of its ring. Raises OSError."""
+    dropped = sum(cpu.dropped for cpu in Headers.parse(snapshot.headers[0], snapshot.cpus).cpus)
+    return TraceInfo(
+        trace_id=trace.id,
+        node=node,
+        namespace=trace.names.namespace,
+        pod=trace.names.pod,
+        pod_uid=trace.names.pod_uid,
+        container=trace.names.container,
+        container_id=trace.container_id,
+        image=trace.names.image,
+        cgroup=trace.cgroup,
+        started_ns=trace.started_ns,
+        ended_ns=trace.ended_ns,
+        status=trace.status,
+        events=trace.count.events,
+        overwritten=max(0, trace.count.lost_events - dropped),
+        dropped=dropped,
+        arch=snapshot.arch,
+        kernel=host().kernel,
+        boot_id=host().boot_id,
+        boot_offset_ns=snapshot.boot_offset_ns,
+        version=host().version,
+    )
+
+
+def trace_of(kept: Kept) -> Trace:
+    """The trace that a file of the archive holds; of one whose head cannot be read, little more than the id."""
+    info = kept.info or TraceInfo(kept.trace_id)
+    trace = Trace(
+        id=kept.trace_id,
+        names=Names(info.container, info.pod, info.namespace, info.pod_uid, info.image),
+        container_id=info.container_id,
+        cgroup=info.cgroup,
+        started_ns=info.started_ns,
+        init_pid=0,
+        recording=None,
+        state=State.FROZEN,
+        ended_ns=info.ended_ns,
+        status=info.status,
+        count=Count(0, info.events, 0, info.lost),
+        size_bytes=kept.size_bytes,
+        node=info.node,
+    )
+    trace.advance(FILE_EVENTS[kept.state])
+    return trace

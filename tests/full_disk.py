@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the archive does on file systems that cannot be written: run by test_archive.py in a mount namespace of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from archives import INFO
+
+from traceloop_daemon.archive import Changes, FileArchive
+from traceloop_daemon.errors import TraceGone
+from traceloop_daemon.kept import FileState
+from traceloop_daemon.retention import Limits
+from traceloop_decode.archive_file import unpack
+
+SNAPSHOT = os.urandom(100_000)
+LIMITS = Limits(max_use_bytes=1 << 30, keep_free_bytes=1 << 20)  # which cannot be had once the rest is taken
+
+
+class Log(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        logging.getLogger().addHandler(self)
+        logging.getLogger().setLevel(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def mounted(directory: Path) -> FileArchive:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", directory], check=True)
+    return FileArchive(directory, LIMITS, now_ns=lambda: INFO.ended_ns)
+
+
+def fill(directory: Path) -> Path:
+    filler = directory / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return filler
+
+
+def put(archive: FileArchive, trace_id: str) -> Changes:
+    return archive.put(replace(INFO, trace_id=trace_id), SNAPSHOT)
+
+
+def states(archive: FileArchive) -> list[str]:
+    return [state.value for state in archive.states().values()]
+
+
+def full(directory: Path, log: Log) -> None:
+    archive = mounted(directory)
+    assert put(archive, "before").written == ("before",)
+    filler = fill(directory)
+    for number in range(3):
+        assert put(archive, f"t{number}").written == ()
+    assert states(archive) == ["whole", "waiting", "waiting", "waiting"]
+    assert all(archive.get(f"t{number}") == SNAPSHOT for number in range(3))
+    assert (archive.usage().waiting, archive.usage().dropped) == (3, 0)
+    assert sorted(file.name for file in directory.iterdir()) == ["before.trace", "filler"]
+    assert archive.tend_after_s <= 10
+    assert archive.tend().written == ()
+    (line,) = log.lines
+    assert f"cannot write to {directory}: No space left on device: traces stay in memory" in line
+    archive.delete("t1")
+    filler.unlink()
+    assert put(archive, "t3").written == ("t0", "t2", "t3")
+    assert states(archive) == ["whole"] * 4
+    assert unpack((directory / "t0.trace").read_bytes())[1] == SNAPSHOT
+    assert len(log.lines) == 2
+    assert log.lines[1] == f"writing to {directory} again: up to 3 traces waited in memory, 0 more were dropped"
+    assert archive.tend_after_s > 60
+
+
+def read_only(directory: Path, log: Log) -> None:
+    archive = mounted(directory)
+    put(archive, "before")
+    subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
+    assert put(archive, "t0").written == ()
+    assert archive.get("before") == archive.get("t0") == SNAPSHOT
+    try:
+        archive.delete("before")
+    except OSError:
+        assert archive.state("before") is FileState.WHOLE
+    else:
+        raise AssertionError
+    subprocess.run(["mount", "-o", "remount,rw", directory], check=True)
+    assert archive.tend().written == ("t0",)
+    assert ["Read-only file system" in line for line in log.lines] == [True, False]
+
+
+def too_large(directory: Path, log: Log) -> None:
+    archive = mounted(directory)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+    assert put(archive, "large").written == ()
+    small = archive.put(replace(INFO, trace_id="small"), b"x")
+    assert small.written == ("small",)  # the large one is not in its way
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert archive.tend().written == ("large",)
+    assert ["File too large" in line for line in log.lines] == [True, False]
+
+
+def removed(directory: Path, log: Log) -> None:
+    inner = directory / "inner"
+    archive = FileArchive(inner, LIMITS, now_ns=lambda: INFO.ended_ns)
+    put(archive, "before")
+    subprocess.run(["rm", "-r", inner], check=True)
+    assert put(archive, "t0").written == ("t0",)  # it is made again
+    assert states(archive) == ["missing", "whole"]
+    subprocess.run(["rm", "-r", inner], check=True)
+    inner.write_text("in its place")
+    assert put(archive, "t1").written == ()
+    assert states(archive) == ["missing", "missing", "waiting"]
+    inner.unlink()
+    assert archive.tend().written == ("t1",)
+    assert len(log.lines) == 2
+
+
+def bounded(directory: Path, log: Log) -> None:
+    archive = mounted(directory)
+    archive._memory_max_bytes = 350_000
+    fill(directory)
+    gone = [one for number in range(10) for one in put(archive, f"t{number}").gone]
+    assert [trace_id for trace_id, _ in gone] == [f"t{number}" for number in range(7)]
+    assert all(reason.startswith("memory_max, 350000 bytes") for _, reason in gone)
+    usage = archive.usage()
+    assert (usage.traces, usage.waiting, usage.dropped) == (3, 3, 7)
+    assert usage.waiting_bytes <= 350_000
+    try:
+        archive.get("t0")
+    except TraceGone:
+        pass
+    else:
+        raise AssertionError
+    assert archive.closed_ids()[:7] == tuple(f"t{number}" for number in range(7))
+    assert len(log.lines) == 1
+    (directory / "filler").unlink()
+    assert archive.tend().written == ("t7", "t8", "t9")
+    assert log.lines[1].endswith("7 more were dropped")
+    archive.close()
+    assert set(FileArchive(directory).closed_ids()) == {f"t{number}" for number in range(7)}
+
+
+def never_again(directory: Path, log: Log) -> None:
+    archive = mounted(directory)
+    fill(directory)
+    put(archive, "t0")
+    archive.close()
+    assert log.lines[1].startswith("lost t0: it was in memory")
+
+
+if __name__ == "__main__":
+    case, path = sys.argv[1:]
+    globals()[case](Path(path), Log())

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The archive on a real file system: kept, found again, damaged, cut off, vanished, killed, full."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from archives import INFO, encoded_snapshot
+
+from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
+from traceloop_daemon.kept import FileState
+from traceloop_daemon.retention import Limits
+from traceloop_decode.archive_file import unpack
+
+NS = 10**9
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with closing(FileArchive(tmp_path)) as archive:
+        yield archive
+
+
+def info(trace_id, ended_ns=None, **values):
+    return replace(INFO, trace_id=trace_id, **({} if ended_ns is None else {"ended_ns": ended_ns}), **values)
+
+
+def reopened(archive):
+    """The same directory, as the next daemon finds it."""
+    archive.close()
+    following = FileArchive(archive.directory, now_ns=lambda: INFO.ended_ns)
+    following.scan()
+    return following
+
+
+@pytest.fixture
+def recent(tmp_path):
+    """An archive whose clock stands at the traces' end."""
+    with closing(FileArchive(tmp_path, now_ns=lambda: INFO.ended_ns)) as archive:
+        yield archive
+
+
+# --- what is kept is there ------------------------------------------------------------------------------------------
+
+
+def test_what_is_put_is_a_whole_file_that_only_its_group_may_read(recent):
+    changes = recent.put(INFO, encoded_snapshot())
+    assert (changes.written, changes.gone) == ((INFO.trace_id,), ())
+    (file,) = recent.directory.iterdir()
+    assert file.name == "node1_default_mypod.trace"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert file.stat().st_size == changes.size_bytes
+    assert unpack(file.read_bytes()) == (INFO, encoded_snapshot())
+    assert recent.get(INFO.trace_id) == encoded_snapshot()
+    assert recent.read(INFO.trace_id) == file.read_bytes()
+    assert recent.states() == {INFO.trace_id: FileState.WHOLE}
+
+
+def test_a_directory_is_made_for_the_group_alone(tmp_path):
+    with closing(FileArchive(tmp_path / "a" / "b")) as archive:
+        assert stat.S_IMODE(archive.directory.stat().st_mode) == 0o750
+
+
+def test_the_next_daemon_finds_all_oldest_first(recent):
+    infos = [info(f"t{n}", INFO.ended_ns - n) for n in range(5)]
+    for one in infos:
+        recent.put(one, encoded_snapshot())
+    recent.close()
+    with closing(FileArchive(recent.directory)) as following:
+        assert [(kept.info, kept.state) for kept in following.scan()] == [
+            (one, FileState.WHOLE) for one in reversed(infos)
+        ]
+        recent._lock_fd = os.dup(following._lock_fd)  # for the fixture to close
+
+
+@pytest.mark.parametrize("trace_id", ["../../x", ".", "é" * 5000, "a\nb", "x" * 250])
+def test_odd_and_long_ids_are_kept_and_found_under_their_own_names(recent, trace_id):
+    recent.put(info(trace_id), encoded_snapshot())
+    assert [kept.trace_id for kept in recent.scan()] == [trace_id]
+    assert recent.get(trace_id) == encoded_snapshot()
+    recent.delete(trace_id)
+    assert recent.scan() == []
+    assert recent.closed_ids() == (trace_id,)
+
+
+def test_a_second_put_replaces_the_first_at_once(recent):
+    recent.put(info("live", 0), encoded_snapshot(1))
+    with (recent.directory / "live.trace").open("rb") as before:
+        recent.put(info("live"), encoded_snapshot(2))
+        assert unpack(before.read()) == (info("live", 0), encoded_snapshot(1))
+    assert recent.get("live") == encoded_snapshot(2)
+    (kept,) = recent.scan()
+    assert kept.ended_ns == INFO.ended_ns
+
+
+def test_what_was_deleted_is_gone_and_its_id_is_remembered(recent):
+    recent.put(INFO, encoded_snapshot())
+    recent.delete(INFO.trace_id)
+    assert not (recent.directory / "node1_default_mypod.trace").exists()
+    with pytest.raises(TraceGone, match=r"node1_default_mypod: its file .* is gone"):
+        recent.get(INFO.trace_id)
+    recent.delete("never there")
+    recent.close()
+    with closing(FileArchive(recent.directory)) as following:
+        assert following.closed_ids() == (INFO.trace_id, "never there")
+        recent._lock_fd = os.dup(following._lock_fd)
+
+
+def test_two_daemons_do_not_share_a_directory(archive):
+    with pytest.raises(ConfigError, match="another traceloopd keeps its traces in"):
+        FileArchive(archive.directory)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot be kept in .*/file/x: Not a directory; give --state-dir"):
+        FileArchive(tmp_path / "file" / "x")
+
+
+# --- what happens to files behind the daemon's back -----------------------------------------------------------------
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def cut_in_head(path):
+    os.truncate(path, 20)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def lengthen(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def newer(path):
+    path.write_bytes(path.read_bytes()[:8] + b"\7" + path.read_bytes()[9:])
+
+
+def other(path):
+    path.write_bytes(b"#!/bin/sh\n")
+
+
+def rename(path):
+    path.with_name("others.trace").replace(path)
+
+
+def remove(path):
+    path.unlink()
+
+
+def flip(path, at=-200):
+    file = bytearray(path.read_bytes())
+    file[at] ^= 1
+    path.write_bytes(file)
+
+
+BROKEN = {
+    cut: (FileState.TRUNCATED, "truncated archive: "),
+    cut_in_head: (FileState.TRUNCATED, "truncated archive: cut off within its head, after 20 bytes"),
+    empty: (FileState.TRUNCATED, "truncated archive: "),
+    lengthen: (FileState.DAMAGED, "damaged archive: "),
+    other: (FileState.TRUNCATED, "not a traceloop archive"),  # by its length
+    remove: (FileState.MISSING, "is gone"),
+}
+
+
+@pytest.mark.parametrize("harm", BROKEN)
+def test_harm_is_told_at_once_and_when_read(recent, harm):
+    recent.put(info("whole"), encoded_snapshot())
+    recent.put(INFO, encoded_snapshot())
+    harm(recent.directory / "node1_default_mypod.trace")
+    state, reason = BROKEN[harm]
+    assert recent.state(INFO.trace_id) is state
+    assert recent.states() == {"whole": FileState.WHOLE, INFO.trace_id: state}
+    with pytest.raises((TraceGone, TraceDamaged), match=reason) as caught:
+        recent.get(INFO.trace_id)
+    assert "\n" not in str(caught.value)
+    assert recent.get("whole") == encoded_snapshot()
+
+
+@pytest.mark.parametrize(
+    ("harm", "state"),
+    [
+        *((harm, FileState.TRUNCATED) for harm in (cut, cut_in_head, empty)),
+        *((harm, FileState.DAMAGED) for harm in (lengthen, newer, other, rename)),
+        (lambda path: flip(path, 50), FileState.DAMAGED),
+    ],
+)
+def test_harm_is_found_at_start_and_said_in_one_line(recent, harm, state, caplog):
+    recent.put(INFO, encoded_snapshot())
+    recent.put(info("others"), encoded_snapshot())
+    harm(recent.directory / "node1_default_mypod.trace")
+    found = {kept.trace_id: kept.state for kept in recent.scan()}
+    assert found.pop("others", FileState.WHOLE) is FileState.WHOLE
+    assert found == {INFO.trace_id: state}
+    (record,) = caplog.records
+    assert "node1_default_mypod.trace: " in record.getMessage()
+    assert (recent.directory / "node1_default_mypod.trace").exists()
+
+
+def test_a_flipped_bit_is_found_when_read_and_remembered_until_it_is_mended(recent):
+    recent.put(INFO, encoded_snapshot())
+    path = recent.directory / "node1_default_mypod.trace"
+    flip(path)
+    assert recent.state(INFO.trace_id) is FileState.WHOLE
+    with pytest.raises(TraceDamaged, match=r"^trace node1_default_mypod: .*\.trace: damaged archive: the sum"):
+        recent.get(INFO.trace_id)
+    assert recent.state(INFO.trace_id) is FileState.DAMAGED
+    flip(path)
+    assert recent.get(INFO.trace_id) == encoded_snapshot()
+    assert recent.state(INFO.trace_id) is FileState.WHOLE
+
+
+def test_other_things_in_the_directory_are_left_alone(recent):
+    recent.put(INFO, encoded_snapshot())
+    (recent.directory / "notes").write_text("mine")
+    (recent.directory / "directory.trace").mkdir()
+    os.mkfifo(recent.directory / "pipe.trace")
+    (recent.directory / "link.trace").symlink_to("/etc/passwd")
+    assert [kept.trace_id for kept in recent.scan()] == [INFO.trace_id]
+    assert len(list(recent.directory.iterdir())) == 5
+
+
+# --- a daemon that is killed ----------------------------------------------------------------------------------------
+
+WRITER = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from archives import INFO
+from traceloop_daemon.archive import FileArchive
+archive = FileArchive(Path(sys.argv[1]), now_ns=lambda: INFO.ended_ns)
+snapshot = bytes(range(256)) * 4096
+print(flush=True)
+for number in range(10**9):
+    archive.put(replace(INFO, trace_id=f"t{number % 7}"), snapshot + bytes([number % 256]))
+"""
+
+
+def test_a_killed_daemon_leaves_no_half_file(tmp_path):
+    chance = random.Random(1)
+    path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "daemon", ROOT / "decode", ROOT / "bpf")))
+    seen = 0
+    for _ in range(10):
+        command = [sys.executable, "-c", WRITER, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as writer:
+            assert writer.stdout.readline() == b"\n"
+            before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+            while {file.name: file.stat().st_mtime_ns for file in _there(tmp_path)} == before:
+                pass  # it writes
+            for _ in range(chance.randrange(20_000)):
+                pass  # at any point
+            writer.send_signal(signal.SIGKILL)
+        for file in tmp_path.glob("*.trace"):
+            assert len(unpack(file.read_bytes())[1]) == (1 << 20) + 1
+        with closing(FileArchive(tmp_path)) as archive:
+            seen += bool(list(tmp_path.glob(".new-*")))
+            assert {kept.state for kept in archive.scan()} <= {FileState.WHOLE}
+            assert not list(tmp_path.glob(".new-*"))
+    assert seen  # else it was never killed while it wrote
+
+
+def _there(directory):
+    for file in directory.iterdir():
+        if file.exists():
+            yield file
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_limits_hold_at_each_write_and_at_start(tmp_path):
+    now_s = 1_700_000_000
+    with closing(FileArchive(tmp_path, Limits(max_traces=3), now_ns=lambda: now_s * NS)) as archive:
+        for number in range(5):
+            changes = archive.put(info(f"t{number}", (now_s + number) * NS), encoded_snapshot())
+            assert changes.gone == (((f"t{number - 3}", "max_traces, 3"),) if number >= 3 else ())
+        assert sorted(file.name for file in tmp_path.glob("*.trace")) == ["t2.trace", "t3.trace", "t4.trace"]
+        assert archive.closed_ids() == ("t0", "t1")
+    with closing(FileArchive(tmp_path, Limits(max_traces=2), now_ns=lambda: now_s * NS)) as archive:
+        archive.scan()
+        assert archive.tend().gone == (("t2", "max_traces, 2"),)
+        now_s += 14 * 86400 + 4
+        assert archive.tend(live={"t4"}).gone == (("t3", "max_age, 1209600 s"),)
+        assert [kept.trace_id for kept in archive.scan()] == ["t4"]
+
+
+def test_one_that_cannot_be_removed_does_not_save_the_others(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    with closing(FileArchive(tmp_path, Limits(max_traces=1), now_ns=lambda: INFO.ended_ns)) as archive:
+        archive.put(info("t0"), encoded_snapshot())
+        (tmp_path / "t0.trace").unlink()
+        (tmp_path / "t0.trace").mkdir()  # not even root can unlink(2) that
+        assert archive.put(info("t1"), encoded_snapshot()).written == ("t1",)
+        assert [gone for gone, _ in archive.put(info("t2"), encoded_snapshot()).gone] == ["t1"]
+        (tmp_path / "t0.trace").rmdir()
+        assert [gone for gone, _ in archive.put(info("t3"), encoded_snapshot()).gone] == ["t0", "t2"]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
+
+
+def test_hundreds_of_traces_stay_within_their_bounds(tmp_path):
+    with closing(FileArchive(tmp_path, Limits(max_traces=50), now_ns=lambda: INFO.ended_ns)) as archive:
+        for number in range(500):
+            archive.put(info(f"t{number}"), b"x")
+        assert len(list(tmp_path.glob("*.trace"))) == archive.usage().traces == 50
+        assert archive.usage().waiting == archive.usage().dropped == 0
+        assert len(archive.closed_ids()) == 450
+    assert (tmp_path / "closed-ids").stat().st_size < 100_000
+
+
+# --- a full disk ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("case", ["full", "read_only", "too_large", "removed", "bounded", "never_again"])
+def test_traces_wait_in_memory_until_they_can_be_written(tmp_path, case):
+    path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "daemon", ROOT / "decode", ROOT / "bpf")))
+    command = ["unshare", "-m", "--propagation", "private", sys.executable, ROOT / "tests/full_disk.py", case, tmp_path]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
