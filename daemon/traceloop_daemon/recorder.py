@@ -111,7 +111,7 @@ class Recorder:
         trace = self._registry.recording_of(hook.container_id)
         if trace is not None:
             self._end(trace, "the runtime deletes it")
-        elif not any(trace.container_id == hook.container_id for trace in self._registry):
+        elif not self._registry.knows(hook.container_id):
             raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
 
     # -- what users ask
@@ -248,7 +248,7 @@ class Recorder:
             trace.advance(FILE_EVENTS[state])
 
     def _live(self) -> frozenset[str]:
-        return frozenset(trace.id for trace in self._registry if trace.state is State.RECORDING)
+        return frozenset(self._watches)
 
     # -- the keeper's thread
 
