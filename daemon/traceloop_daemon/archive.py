@@ -38,7 +38,7 @@ _CLOSED_IDS: Final = "closed-ids"
 _DIRECTORY_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
 _RETRY_S: Final = 10.0
-_LOOK_S: Final = 3600.0
+_LOOK_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ class FileArchive:
         except OSError as error:
             raise ConfigError(f"traces cannot be kept in {directory}: {error.strerror}; give --state-dir") from error
         self._lock = threading.Lock()  # of the dictionaries; not held while a trace is read or written
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()  # one changes files at a time; taken before the other
         self._kept: dict[str, Kept] = {}  # oldest first, as the next
         self._waiting: dict[str, bytes] = {}
         self._failed = False
@@ -204,13 +204,14 @@ class FileArchive:
 
     def delete(self, trace_id: str) -> None:
         """Removes a trace, if it is kept, and remembers its id. Raises OSError: it is still there."""
-        self._path(trace_id).unlink(missing_ok=True)
-        with self._lock:
-            self._kept.pop(trace_id, None)
-            self._waiting.pop(trace_id, None)
-            self._closed.add(trace_id)
-            with suppress(OSError):  # `tend` tries again, and says so
-                self._closed.flush()
+        with self._writing:
+            self._path(trace_id).unlink(missing_ok=True)
+            with self._lock:
+                self._kept.pop(trace_id, None)
+                self._waiting.pop(trace_id, None)
+                self._closed.add(trace_id)
+                with suppress(OSError):  # `tend` tries again, and says so
+                    self._closed.flush()
 
     def _make_room(self, live: Collection[str], gone: list[tuple[str, str]], failures: list[OSError]) -> None:
         self.directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)  # someone may have removed it
@@ -241,7 +242,6 @@ class FileArchive:
                 written.append(trace_id)
 
     def _write(self, trace_id: str, file: bytes) -> None:
-        path = self._path(trace_id)
         fd, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=self.directory)
         try:
             with os.fdopen(fd, "wb") as writer:
@@ -249,7 +249,7 @@ class FileArchive:
                 writer.flush()
                 os.fchmod(fd, _FILE_MODE)
                 os.fsync(fd)
-            Path(temporary).replace(path)
+            Path(temporary).replace(self._path(trace_id))
         except OSError:
             with suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
@@ -260,12 +260,9 @@ class FileArchive:
         finally:
             os.close(directory_fd)
         with self._lock:
-            if self._waiting.get(trace_id) is file:
+            if self._waiting.get(trace_id) is file:  # else another was put in its place meanwhile
                 del self._waiting[trace_id]
                 self._kept[trace_id] = replace(self._kept[trace_id], state=FileState.WHOLE)
-            deleted = trace_id not in self._kept
-        if deleted:  # meanwhile
-            path.unlink(missing_ok=True)
 
     def _drop_waiting(self) -> list[tuple[str, str]]:
         dropped = []
