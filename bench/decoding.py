@@ -43,7 +43,7 @@ _SIZES: Final = (_MIB, 16 * _MIB)
 _FORMATS: Final = {"short": short.lines, "strace": strace.lines, "jsonl": jsonl.lines}
 _ROUNDS_MAX: Final = 7  # of seconds each
 _CPU: Final = 1
-_SOURCE: Final = Path(__file__).with_name("mixed.c")
+SOURCE: Final = Path(__file__).with_name("mixed.c")
 _CALLS: Final = 20  # in one of its rounds
 _CALL_BYTES_MIN: Final = 64  # of the ring, so that it is full
 
@@ -66,8 +66,8 @@ def measure(rounds: int) -> Iterator[Figure | str]:
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         directory = Path(name)
         program = directory / "mixed"
-        subprocess.run(["cc", "-O2", "-Wall", "-o", program, _SOURCE], check=True)
-        small, large = (record(program, size, directory / f"{size}.trace") for size in _SIZES)
+        subprocess.run(["cc", "-O2", "-Wall", "-o", program, SOURCE], check=True)
+        small, large = (full_ring(program, size, directory / f"{size}.trace") for size in _SIZES)
         yield from foreign()
         ours: dict[str, list[Decoding]] = {output: [] for output in _FORMATS}
         others: dict[str, list[float]] = {}
@@ -97,8 +97,8 @@ def _figures(output: str, found: list[Decoding], small: Decoding) -> Iterator[Fi
     yield Figure("  memory, more than for 1 MiB", memory - small.memory_mib, "MiB", MORE_MEMORY_MIB, detail=detail)
 
 
-def record(program: Path, size: int, path: Path) -> Path:
-    """A ring full of the program's calls, as a snapshot in a file."""
+def full_ring(program: Path, size: int, path: Path) -> Path:
+    """Records a ring full of mixed.c's calls: an encoded snapshot, in the file `path`."""
     with closing(Tracer.load(Plan(ring_size=size, pool_size=1))) as tracer, cgroup("decoding") as directory:
         recording = tracer.record([directory.stat().st_ino])
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
 
+import archive
 import calls
 import capacity
 import daemon_memory
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-DAEMON_PARTS: Final = ("hook", "registration", "daemon")
+DAEMON_PARTS: Final = ("hook", "registration", "daemon", "archive")
 PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
@@ -78,6 +79,9 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if "daemon" in parts:
         yield "The daemon's memory"
         yield from daemon_memory.measure()
+    if "archive" in parts:
+        yield "The archive, on the file system of the temporary directory"
+        yield from archive.measure(rounds)
 
 
 def _measure_recorder(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:

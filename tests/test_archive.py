@@ -10,7 +10,10 @@ import signal
 import stat
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,6 +283,39 @@ def _there(directory):
     for file in directory.iterdir():
         if file.exists():
             yield file
+
+
+def test_readers_and_closers_never_see_half_a_file(recent):
+    ids = [f"t{number}" for number in range(5)]
+    done = threading.Event()
+    seen = Counter()
+
+    def disturb(seed):
+        chance = random.Random(seed)
+        while not done.is_set():
+            trace_id = chance.choice(ids)
+            if chance.random() < 0.3:
+                recent.delete(trace_id)
+            else:
+                with suppress(TraceGone):
+                    assert recent.get(trace_id) in (encoded_snapshot(1), encoded_snapshot(2))
+                    seen["whole"] += 1
+            states = set(recent.states().values())
+            assert states <= {FileState.WHOLE, FileState.WAITING, FileState.MISSING}
+
+    with ThreadPoolExecutor(3) as pool:
+        disturbers = [pool.submit(disturb, seed) for seed in range(3)]
+        chance = random.Random(4)
+        for number in range(300):
+            recent.put(info(chance.choice(ids)), encoded_snapshot(1 + number % 2))
+        done.set()
+        for disturber in disturbers:
+            disturber.result()
+    assert seen["whole"]
+    assert recent.usage().waiting == 0
+    there = {file.name.removesuffix(".trace") for file in recent.directory.glob("*.trace")}
+    assert recent.states() == dict.fromkeys(there, FileState.WHOLE)
+    assert not list(recent.directory.glob(".new-*"))
 
 
 # --- limits ---------------------------------------------------------------------------------------------------------

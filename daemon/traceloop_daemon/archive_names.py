@@ -8,18 +8,22 @@ alone.
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote, unquote
 
 SUFFIX: Final = ".trace"
 _NAME_MAX: Final = 255  # limits.h, without the final 0
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_:@+-][A-Za-z0-9_.:@+-]{0,200}")
 _UNQUOTED: Final = ":@+"  # beyond letters, digits and "_.-~", which quote() leaves alone
 _CUT: Final = "~"
 
 
 def file_name(trace_id: str) -> str:
     """The name of a trace's file; no two ids have the same."""
+    if _PLAIN.fullmatch(trace_id):  # nearly all, and `list` asks for all
+        return trace_id + SUFFIX
     stem = quoted(trace_id)
     if len(stem) + len(SUFFIX) > _NAME_MAX:
         digest = sha256(trace_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,6 @@ import enum
 import logging
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from traceloop_daemon.archive_names import file_name, trace_id_of
 from traceloop_decode.archive_file import HEAD_READ_BYTES, TraceInfo, TruncatedError, head_size, read_head
@@ -30,7 +29,7 @@ class FileState(enum.Enum):
 class Kept:
     """A kept trace. size_bytes: its file should have. ended_ns: CLOCK_REALTIME; the file's time where it does not tell.
 
-    info: None where the head cannot be read.
+    info: what the head says; None where it cannot be read, and where it is not kept in memory.
     """
 
     trace_id: str
@@ -66,14 +65,12 @@ def look_into(entry: os.DirEntry[str]) -> Kept:
     return Kept(trace_id, state, found.st_size, ended_ns, info)
 
 
-def look_at(path: Path, kept: Kept) -> FileState:
-    """What a trace's file is now by its length; `kept` is what was last known of it."""
-    try:
-        size_bytes = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
+def state_now(kept: Kept, size_bytes: int | None) -> FileState:
+    """What a trace's file is by its length now, None where it is gone; `kept` is what was last known of it."""
+    if kept.state is FileState.WAITING:
+        return kept.state
+    if size_bytes is None:
         return FileState.MISSING
-    except OSError:
-        return FileState.DAMAGED
     if size_bytes == kept.size_bytes or kept.state is FileState.DAMAGED:
         return kept.state
     return FileState.TRUNCATED if size_bytes < kept.size_bytes else FileState.DAMAGED

@@ -113,15 +113,16 @@ class Recorder:
         self._keeper.join()
         if self._outlived:
             # If no daemon follows, this is what there will be of them.
+            live_ids = frozenset(trace.id for trace in recording)
             with ThreadPoolExecutor() as threads:
-                list(threads.map(self._keep_unfinished, recording))
+                list(threads.map(lambda trace: self._keep_unfinished(trace, live_ids), recording))
 
-    def _keep_unfinished(self, trace: Trace) -> None:
+    def _keep_unfinished(self, trace: Trace, live_ids: frozenset[str]) -> None:
         assert trace.recording is not None
         self._refresh(trace)
         try:
             snapshot = self._redacted(self._snapshot(trace.id, trace.recording), trace)
-            self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), self._live_ids())
+            self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), live_ids)
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
@@ -228,7 +229,7 @@ class Recorder:
             raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
 
     def _is_known(self, hook: HookMessage) -> bool:
-        if any(trace.container_id == hook.container_id for trace in self._registry):
+        if self._registry.knows(hook.container_id):
             return True
         if hook.container_id in self._unrecorded:
             del self._unrecorded[hook.container_id]
@@ -413,7 +414,7 @@ class Recorder:
             trace.advance(FILE_EVENTS[state])
 
     def _live_ids(self) -> frozenset[str]:
-        return frozenset(trace.id for trace in self._registry if trace.state is State.RECORDING)
+        return frozenset(self._watches)
 
     # -- the keeper's thread
 

@@ -88,6 +88,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._traces: dict[str, Trace] = {}
+        self._of_container: dict[str, dict[str, Trace]] = {}
         self._closed: OrderedDict[str, None] = OrderedDict()
 
     def __iter__(self) -> Iterator[Trace]:
@@ -104,17 +105,24 @@ class Registry:
     def put(self, trace: Trace) -> None:
         """A new trace."""
         self._traces[trace.id] = trace
+        self._of_container.setdefault(trace.container_id, {})[trace.id] = trace
 
     def load(self, traces: Iterable[Trace], closed: Iterable[str]) -> None:
         """Takes in what former daemons left: the traces that are not here yet, and the ids of those that are closed."""
         known = {trace.id: trace for trace in traces} | self._traces
-        self._traces = {trace.id: trace for trace in sorted(known.values(), key=lambda trace: trace.started_ns)}
+        self._traces, self._of_container = {}, {}
+        for trace in sorted(known.values(), key=lambda trace: trace.started_ns):
+            self.put(trace)
         for trace_id in closed:
             self._remember(trace_id)
 
     def forget(self, trace: Trace) -> None:
         """A closed trace leaves the list; that it was there is remembered, within a bound."""
         del self._traces[trace.id]
+        of_container = self._of_container[trace.container_id]
+        del of_container[trace.id]
+        if not of_container:
+            del self._of_container[trace.container_id]
         self._remember(trace.id)
 
     def _remember(self, trace_id: str) -> None:
@@ -128,10 +136,13 @@ class Registry:
 
     def recording_of(self, container_id: str) -> Trace | None:
         """The live trace of a container."""
-        for trace in self._traces.values():
-            if trace.container_id == container_id and trace.state is State.RECORDING:
-                return trace
-        return None
+        of_container = self._of_container.get(container_id, {})
+        live = (trace for trace in of_container.values() if trace.state is State.RECORDING)
+        return next(live, None)
+
+    def knows(self, container_id: str) -> bool:
+        """Whether there is a trace of a container."""
+        return container_id in self._of_container
 
     def find(self, word: str) -> Trace:
         """By a full id, an unambiguous prefix, or a container id's prefix. Raises NoSuchTrace, AmbiguousTrace."""

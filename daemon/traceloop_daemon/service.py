@@ -33,7 +33,7 @@ _CHUNK_BYTES: Final = 256 << 10
 _THREADS: Final = 8
 _CONTROL_THREADS: Final = 2
 _GRACE_S: Final = 1.0
-_ASKING: Final = frozenset(("List", "Get", "Snapshot"))
+_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump"))
 """The methods that change nothing. Whatever else there is or will be, root alone may call."""
 
 _STATUS: Final = {

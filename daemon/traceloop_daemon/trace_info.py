@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Final
 
 from traceloop_daemon.host import host
@@ -52,9 +53,10 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
 def trace_of(kept: Kept) -> Trace:
     """The trace that a file of the archive holds; of one whose head cannot be read, little more than the id."""
     info = kept.info or TraceInfo(kept.trace_id)
+    node, container, namespace, image = map(intern, (info.node, info.container, info.namespace, info.image))
     trace = Trace(
         id=kept.trace_id,
-        names=Names(info.container, info.pod, info.namespace, info.pod_uid, info.image),
+        names=Names(container, info.pod, namespace, info.pod_uid, image),
         container_id=info.container_id,
         cgroup=info.cgroup,
         started_ns=info.started_ns,
@@ -65,7 +67,7 @@ def trace_of(kept: Kept) -> Trace:
         status=info.status,
         count=Count(0, info.events, 0, info.lost),
         size_bytes=kept.size_bytes,
-        node=info.node,
+        node=node,
     )
     trace.advance(FILE_EVENTS[kept.state])
     return trace

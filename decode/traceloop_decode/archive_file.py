@@ -98,7 +98,7 @@ class TraceInfo:
 
     def encode(self) -> bytes:
         """It as JSON. What is no Unicode text is escaped."""
-        values = {one.name: _text(getattr(self, one.name)) for one in fields(self)}
+        values = {name: _text(getattr(self, name)) for name in _KINDS}
         return json.dumps(values, separators=(",", ":")).encode()
 
     @classmethod
@@ -110,7 +110,7 @@ class TraceInfo:
             raise DecodeError(f"damaged archive: its information is no JSON ({error})") from error
         if not isinstance(values, dict) or not values.get("trace_id"):
             raise DecodeError("damaged archive: its information names no trace")
-        known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        known = {name: values[name] for name in _KINDS if name in values}
         for name, value in known.items():
             if not _fits(name, value):
                 raise DecodeError(f"damaged archive: {name} is {str(value)[:40]!r}")
@@ -215,14 +215,16 @@ def _inflate(packed: bytes, size: int) -> bytes:
     return snapshot
 
 
+_KINDS: Final = {one.name: str(one.type) for one in fields(TraceInfo)}
+
+
 def _text(value: object) -> object:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _fits(name: str, value: object) -> bool:
-    kind = TraceInfo.__annotations__[name]
-    if kind == "str":
-        return isinstance(value, str) and value == _text(value)
+    if _KINDS[name] == "str":
+        return isinstance(value, str) and (value.isascii() or value == _text(value))
     if name == "status":
         return value is None or (type(value) is int and 0 <= value <= _STATUS_MAX)
     return type(value) is int and value in _INT64 and (value >= 0 or name == "boot_offset_ns")
