@@ -46,6 +46,13 @@ def test_the_sandbox_is_tight(lab):
     assert float(re.search(rf"level for {SERVICE}: ([0-9.]+) ", verdict)[1]) <= EXPOSURE_MAX
 
 
+def test_the_sandbox_lets_everything_work(service):
+    with service.container("first"):
+        pass
+    service.lab.wait_for_journal("CONTAINER_ID=first", f"MESSAGE_ID={TRACE_FROZEN}")
+    assert service.lab.journal("SYSLOG_IDENTIFIER=traceloopd", "--priority=warning") == []
+
+
 def test_users_and_modes(service):
     shown = service.lab.run("stat", "--format=%a %U:%G %n", "/run/traceloop", "/var/lib/traceloop").stdout
     assert shown.splitlines() == [
@@ -277,12 +284,12 @@ def test_a_daemon_that_cannot_start_says_why_and_turns_hooks_away(service):
     with service.drop_in("[Service]\nExecStart=\nExecStart=/usr/sbin/traceloopd --config /etc/wrong.toml\n"):
         lab.run("systemctl", "start", "--no-block", SERVICE)
         entry = lab.wait_for_journal(f"MESSAGE_ID={CANNOT_START}")
-        service.wait_for_property("StatusText", lambda text: "did you mean size?" in text)
+        service.wait_for_property("StatusText", lambda text: "did you mean ring.size?" in text)
         said = lab.run(HOOK, "start", stdin='{"id": "x", "pid": 1}').stderr
         lab.run("systemctl", "stop", SOCKET, SERVICE)
     assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("3", "traceloopd")
-    assert "did you mean size?" in entry["MESSAGE"]
-    reason = r"traceloopd cannot start: .* did you mean size\?"
+    assert "did you mean ring.size?" in entry["MESSAGE"]
+    reason = r"traceloopd cannot start: .* did you mean ring\.size\?"
     assert re.fullmatch(f"traceloop-hook: traceloopd refused this start: {reason}\n", said)
     explained = lab.run("journalctl", "--no-pager", "-x", f"MESSAGE_ID={CANNOT_START}").stdout
     assert "systemctl stop traceloopd-hook.socket traceloopd.service" in explained

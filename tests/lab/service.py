@@ -39,7 +39,8 @@ class Service:
         return json.loads(self.ctl("list", "-o", "json").stdout)
 
     def property(self, name: str) -> str:
-        return self.lab.unit(SERVICE)[name]
+        """Empty without a value: systemctl leaves out some that are."""
+        return self.lab.unit(SERVICE).get(name, "")
 
     def pid(self) -> int:
         """As this machine sees it."""
