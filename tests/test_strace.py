@@ -38,6 +38,7 @@ FLOORS = {
     "network_messages": (114, 5),
     "network_netlink": (63, 0),
     "network_options": (221, 0),
+    "network_route": (163, 0),
     "network_sockets": (149, 0),
     "network_waiting": (54, 0),
     "process_children": (172, 1),

@@ -83,10 +83,11 @@ def _header_text(header: bytes, changed: str, items: tuple[Item, ...] | list[Ite
     options = view.options
     by_sub = {item.sub: item for item in items if item.sub in (layout.SUB_NAME, layout.SUB_CONTROL)}
     name_item = by_sub.get(layout.SUB_NAME)
+    netlink = name_item is not None and is_netlink(name_item.data, view.netlink())
     parts = [
         f"{{msg_name={_name(name, name_item, name_length, options)}",
         f"msg_namelen={changed}{_signed(name_length)}",
-        f"msg_iov={_vector(iov, iov_count, items, view, netlink=name_item is not None and is_netlink(name_item.data))}",
+        f"msg_iov={_vector(iov, iov_count, items, view, netlink=netlink)}",
         f"msg_iovlen={iov_count}",
     ]
     if control_length:
@@ -106,8 +107,10 @@ def _name(pointer: int, item: Item | None, length: int, options: Options) -> str
 def _vector(pointer: int, count: int, items: tuple[Item, ...] | list[Item], view: View, *, netlink: bool) -> str:
     pieces = [item for item in items if item.kind == layout.KIND_BUFFER and item.sub < layout.SUB_NAME]
     if pieces and netlink:
+        protocol = view.netlink()
         shown = (
-            f"{{iov_base={messages(item.data, view.options, more=item.more)}, iov_len={item.size}}}" for item in pieces
+            f"{{iov_base={messages(item.data, view.options, more=item.more, protocol=protocol)}, iov_len={item.size}}}"
+            for item in pieces
         )
         return f"[{', '.join([*shown, '...'] if len(pieces) < count else shown)}]"
     if pieces:
