@@ -70,7 +70,10 @@ FLOORS_OF_OPTIONS = {
     ("files_open", "-X", "verbose"): (126, 2),
     ("files_io", "-s", "3", "-x"): (162, 10),
     ("network_sockets", "-v", "-s", "1000"): (145, 4),
-    ("signals_sets", "-X", "raw"): (93, 33),
+    ("signals_sets", "-X", "raw"): (126, 0),
+    ("signals_delivery", "-X", "raw"): (145, 2),
+    ("signals_delivery", "-X", "verbose"): (145, 2),
+    ("signals_siginfo", "-X", "raw"): (776, 0),
 }
 DISTINCT_CALLS = 341
 
