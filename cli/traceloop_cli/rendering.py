@@ -100,11 +100,8 @@ class Rendering:
         align = strace.ALIGN if self.align is None else self.align
         return strace.lines(found, snapshot, options, strace.Layout(align, self._clock(snapshot), self.durations))
 
-    def selection(self, later: frozenset[str] | None = None) -> Selection:
-        """What -e, -P, -z and -Z ask for. Raises click.UsageError.
-
-        later: calls that the snapshot knows besides the tables; None: a call that is not known is no mistake yet.
-        """
+    def selection(self, later: frozenset[str] = frozenset()) -> Selection:
+        """What -e, -P, -z and -Z ask for. later: calls that the snapshot knows besides. Raises click.UsageError."""
         sets: dict[str, str] = {}
         for expression in self.expressions:
             what, equals, text = expression.partition("=")
