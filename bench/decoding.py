@@ -29,6 +29,7 @@ from workload import cgroup
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.events import events
+from traceloop_decode.fds import protocols
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import jsonl, short, strace
 
@@ -178,7 +179,7 @@ def main(output: str, trace: str) -> None:
         snapshot = Snapshot.decode(encoded)
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc_pid_clear_refs(5)
         before_kib = _memory_kib("VmRSS")
-        lines = _FORMATS[output](events(snapshot), snapshot)
+        lines = _FORMATS[output](protocols(events(snapshot)), snapshot)  # as `show` does
         shown.write(next(lines) + "\n")
         first_s = time.perf_counter() - began_s
         count = 1

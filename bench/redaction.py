@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from decoding import record
+from decoding import full_ring
 from report import Figure, spread
 
 from traceloop_daemon.redaction import Redactor
@@ -46,7 +46,7 @@ def measure(rounds: int) -> Iterator[Figure]:
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         program = Path(name) / "mixed"
         subprocess.run(["cc", "-O2", "-Wall", "-o", program, _SOURCE], check=True)
-        snapshot = Snapshot.decode(record(program, _SIZE, Path(name) / "trace").read_bytes())
+        snapshot = Snapshot.decode(full_ring(program, _SIZE, Path(name) / "trace").read_bytes())
     found = [len(place.items) for place in places(snapshot)]
     took = [_ms(lambda: redactor.redacted(snapshot, "bench")) for _ in range(rounds)]
     detail = f"{len(found):,} records, {sum(found):,} strings and buffers; {spread(took)}"

@@ -128,6 +128,18 @@ def test_ptrace_has_no_request_that_is_x86s():
     assert line(NUMBERS["ptrace"], 3, 5, 8, 0).startswith("ptrace(PTRACE_PEEKUSER, 5, 0x8, ")
 
 
+def test_a_call_that_seccomp_refused():
+    # si_call_addr, si_syscall, si_arch of linux/audit.h
+    for arch, name in ((0xC00000B7, "__NR_openat"), (0x40000028, "56"), (0xC000003E, "56")):
+        data = pack("<iii4xQII", 31, 0, 1, 0x1000, 56, arch).ljust(48, b"\0")
+        ring = RingWriter()
+        ring.record(0, 7, layout.TYPE_SIGNAL, 31, layout.SIGNAL.pack(data, 0, 0))
+        snapshot = replace(ring.snapshot(), arch="aarch64")
+        for output in (strace, short):
+            (text,) = output.lines(events(snapshot), snapshot)
+            assert f"si_syscall={name}, si_arch=AUDIT_ARCH_" in text
+
+
 def test_the_other_formats_have_the_same_names():
     ring = RingWriter()
     ring.enter(0, 7, 57, 3)

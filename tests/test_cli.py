@@ -249,6 +249,8 @@ def test_show_in_every_format(daemon, ctl):
         "7     exit_group(1)                     = ?",
         "7     +++ exited with 1 +++",
     ]
+    several = ("-o", "strace", "-P", "/none", "-P", "/etc/none")
+    assert ctl("show", *several, "--", "node1_default_mypod") == "7     +++ exited with 1 +++\n"
     made = [json.loads(line) for line in ctl("show", "0123", "-o", "jsonl").splitlines()]
     assert [(one["event"], one["syscall"], one["ret"]) for one in made] == [
         ("syscall", "write", 3),

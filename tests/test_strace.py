@@ -39,6 +39,7 @@ FLOORS = {
     "network_messages": (114, 5),
     "network_netlink": (63, 0),
     "network_options": (221, 0),
+    "network_route": (163, 0),
     "network_sockets": (149, 0),
     "network_waiting": (54, 0),
     "process_children": (172, 1),
@@ -70,7 +71,10 @@ FLOORS_OF_OPTIONS = {
     ("files_open", "-X", "verbose"): (126, 2),
     ("files_io", "-s", "3", "-x"): (162, 10),
     ("network_sockets", "-v", "-s", "1000"): (145, 4),
-    ("signals_sets", "-X", "raw"): (93, 33),
+    ("signals_sets", "-X", "raw"): (126, 0),
+    ("signals_delivery", "-X", "raw"): (145, 2),
+    ("signals_delivery", "-X", "verbose"): (145, 2),
+    ("signals_siginfo", "-X", "raw"): (776, 0),
 }
 DISTINCT_CALLS = 341
 

@@ -13,7 +13,7 @@ import click
 
 from traceloop_cli.options import TEXT
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, unnamed
+from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
 from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
@@ -73,6 +73,8 @@ class Rendering:
         found = events(snapshot)
         if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
+        else:
+            found = protocols(found)
         if self._selects:
             later = frozenset(call.name for call in snapshot.syscalls.values())
             found = selected(found, self.selection(later))
@@ -98,11 +100,8 @@ class Rendering:
         align = strace.ALIGN if self.align is None else self.align
         return strace.lines(found, snapshot, options, strace.Layout(align, self._clock(snapshot), self.durations))
 
-    def selection(self, later: frozenset[str] | None = None) -> Selection:
-        """What -e, -P, -z and -Z ask for. Raises click.UsageError.
-
-        later: calls that the snapshot knows besides the tables; None: a call that is not known is no mistake yet.
-        """
+    def selection(self, later: frozenset[str] = frozenset()) -> Selection:
+        """What -e, -P, -z and -Z ask for. later: calls that the snapshot knows besides. Raises click.UsageError."""
         sets: dict[str, str] = {}
         for expression in self.expressions:
             what, equals, text = expression.partition("=")

@@ -155,7 +155,53 @@ TABLES = {
         without="SO_VM_SOCKETS_CONNECT_TIMEOUT",
     ),
     "raw_options": Table("RAW_???", names="ICMP_FILTER=1"),
-    # netlink's headers
+    # netlink's headers, and what its protocols have there: types, and flags of requests
+    "route_messages": Table("RTM_???", "linux/rtnetlink.h", match=r"RTM_(NEW|DEL|GET|SET)[A-Z]\w*"),
+    "diag_messages": Table(
+        "SOCK_DIAG_???",
+        "linux/inet_diag.h linux/sock_diag.h",
+        "TCPDIAG_GETSOCK DCCPDIAG_GETSOCK SOCK_DIAG_BY_FAMILY SOCK_DESTROY",
+    ),
+    "generic_messages": Table("GENERIC_FAMILY_???", names="nlctrl=0x10"),
+    "xfrm_messages": Table(
+        "XFRM_MSG_???", "linux/xfrm.h", match=r"XFRM_MSG_[A-Z]\w*", without="XFRM_MSG_(BASE|MAX|MAPPING_.*)"
+    ),
+    "audit_messages": Table(
+        "AUDIT_???",
+        "linux/audit.h",
+        "AUDIT_GET AUDIT_SET AUDIT_LIST AUDIT_ADD AUDIT_DEL AUDIT_USER AUDIT_LOGIN AUDIT_WATCH_INS AUDIT_WATCH_REM "
+        "AUDIT_WATCH_LIST AUDIT_SIGNAL_INFO AUDIT_ADD_RULE AUDIT_DEL_RULE AUDIT_LIST_RULES AUDIT_TRIM "
+        "AUDIT_MAKE_EQUIV AUDIT_TTY_GET AUDIT_TTY_SET AUDIT_SET_FEATURE AUDIT_GET_FEATURE AUDIT_USER_AVC "
+        "AUDIT_USER_TTY",
+    ),
+    "netlink_new_flags": Table(
+        "NLM_F_???",
+        "linux/netlink.h",
+        "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED NLM_F_REPLACE NLM_F_EXCL "
+        "NLM_F_CREATE NLM_F_APPEND",
+    ),
+    "netlink_get_flags": Table(
+        "NLM_F_???",
+        "linux/netlink.h",
+        "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED NLM_F_DUMP NLM_F_ROOT "
+        "NLM_F_MATCH NLM_F_ATOMIC",
+    ),
+    "netlink_delete_flags": Table(
+        "NLM_F_???",
+        "linux/netlink.h",
+        "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED NLM_F_NONREC NLM_F_BULK",
+    ),
+    "ifa_flags": Table("IFA_F_???", "linux/if_addr.h", match=r"IFA_F_[A-Z]\w*", without="IFA_F_TEMPORARY"),
+    "service_types": Table(
+        "IPTOS_???", "linux/ip.h", "IPTOS_LOWDELAY IPTOS_THROUGHPUT IPTOS_RELIABILITY IPTOS_MINCOST"
+    ),
+    "route_scopes": Table("RT_SCOPE_???", "linux/rtnetlink.h", match=r"RT_SCOPE_\w+"),
+    "route_tables": Table("RT_TABLE_???", "linux/rtnetlink.h", match=r"RT_TABLE_\w+", without="RT_TABLE_MAX"),
+    "route_protocols": Table("RTPROT_???", "linux/rtnetlink.h", match=r"RTPROT_\w+"),
+    "route_types": Table("RTN_???", "linux/rtnetlink.h", match=r"RTN_\w+", without="RTN_MAX"),
+    "route_flags": Table("RTM_F_???", "linux/rtnetlink.h", match=r"RTM_F_\w+"),
+    "neighbour_states": Table("NUD_???", "linux/neighbour.h", match=r"NUD_\w+"),
+    "neighbour_flags": Table("NTF_???", "linux/neighbour.h", match=r"NTF_[A-Z]+", without="NTF_EXT_.*"),
     "netlink_types": Table("NLMSG_???", "linux/netlink.h", "NLMSG_NOOP NLMSG_ERROR NLMSG_DONE NLMSG_OVERRUN"),
     "netlink_answer_flags": Table(
         "NLM_F_???",

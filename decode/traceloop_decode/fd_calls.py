@@ -170,7 +170,7 @@ def _forget_name(world: World, name: bytes) -> None:
 def _socket(world: World, task: Task, call: Call, _begun: Begun) -> None:
     family, kind, protocol = (register & _INT for register in call.registers[:3])
     name = socket_kind(family, kind, protocol)
-    found = of_socket(Socket(name), ends=world.sockets) if name is not None else None
+    found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else None
     task.table.put(_result(call), found, closed_by_exec=kind & _O_CLOEXEC != 0)
 
 
@@ -178,9 +178,9 @@ def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
     listener = _unchanged(task, begun, call.registers[0] & _INT)
     found = None
     if listener is not None and listener.socket is not None:
-        kind, local, _ = listener.socket
+        kind, local, _, protocol = listener.socket
         remote = address(data_of(call, 1, out=True) or b"")
-        found = of_socket(Socket(kind, local if is_definite(local) else "", remote), ends=world.sockets)
+        found = of_socket(Socket(kind, local if is_definite(local) else "", remote, protocol), ends=world.sockets)
     closed = call.name == "accept4" and call.registers[3] & _O_CLOEXEC != 0
     task.table.put(_result(call), found, closed_by_exec=closed)
 
@@ -199,7 +199,7 @@ def _connect(world: World, task: Task, call: Call, begun: Begun) -> None:
         task,
         call,
         begun,
-        lambda socket: Socket(socket.kind, socket.local if is_definite(socket.local) else "", remote),
+        lambda socket: socket._replace(local=socket.local if is_definite(socket.local) else "", remote=remote),
     )
 
 

@@ -29,6 +29,8 @@ _SOCKETS: Final = {
 }
 _OWN_PROTOCOLS: Final = {(2, 1): (0, 6), (10, 1): (0, 6), (2, 2): (0, 17), (10, 2): (0, 17)}
 _TYPE_MASK: Final = 0xF
+_AF_NETLINK: Final = 16
+NETLINK: Final = "NETLINK"
 
 
 class Place(NamedTuple):
@@ -39,11 +41,15 @@ class Place(NamedTuple):
 
 
 class Socket(NamedTuple):
-    """A socket's kind, as ``TCP``, and the addresses of its ends; "" for what is not known."""
+    """A socket's kind, as ``TCP``, and the addresses of its ends; "" for what is not known.
+
+    protocol: as socket(2) was given it.
+    """
 
     kind: str
     local: str = ""
     remote: str = ""
+    protocol: int = 0
 
 
 class Known(NamedTuple):
@@ -116,6 +122,8 @@ def below(root: Place | None, said: bytes) -> Place | None:
 
 def socket_kind(family: int, kind: int, protocol: int) -> str | None:
     """``TCP``; None for one without a name here."""
+    if family == _AF_NETLINK:
+        return NETLINK
     key = (family, kind & _TYPE_MASK)
     return _SOCKETS.get(key) if protocol in _OWN_PROTOCOLS.get(key, (protocol,)) else None
 

@@ -22,7 +22,7 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.fd_calls import ARGUMENTS, LEARN, data_of, makes_fd
-from traceloop_decode.fd_names import Known, Place, in_brackets, of_link
+from traceloop_decode.fd_names import NETLINK, Known, Place, in_brackets, of_link
 from traceloop_decode.fd_tables import Begun, Directories, Fork, Table, Task, World, common
 from traceloop_decode.model import Call, Entered, Event, Files, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles
@@ -36,6 +36,9 @@ _CLONE_INTO_CGROUP: Final = 1 << 33
 _FORK_WITHIN_NS: Final = 1_000_000_000
 """A child whose first event comes later than this after its clone is not taken for that clone's."""
 _WORD: Final = Struct("<Q")
+_INT: Final = 0xFFFFFFFF
+_AF_NETLINK: Final = (16,)
+_MESSAGES: Final = frozenset(("sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg"))
 _EXEC: Final = frozenset(("execve", "execveat"))
 _MAKERS: Final = frozenset(("clone", "clone3", "fork", "vfork"))
 
@@ -46,14 +49,42 @@ def known(events: Iterable[Event], start: OpenFiles | None = None, *, sockets: b
 
 
 def unnamed(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events without what `known` said."""
+    """The same events without the names that `known` gave; but with the protocol of a socket, where that is needed."""
+    return map(_unnamed, events)
+
+
+def protocols(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events, those on netlink sockets with what `known` says of these, and nothing more.
+
+    Nothing is followed before a trace's first netlink socket: most have none.
+    """
+    table: FdTable | None = None
     for event in events:
-        if isinstance(event, Call):
-            yield event._replace(files=None)
-        elif isinstance(event, Entered | Returned):
-            yield type(event)(event.call._replace(files=None))
-        else:
-            yield event
+        if table is None:
+            call = event if isinstance(event, Call) else event.call if isinstance(event, Returned) else None
+            if call is None or call.name != "socket" or call.registers[:1] != _AF_NETLINK:
+                yield event
+                continue
+            table = FdTable()
+        yield _unnamed(table.observe(event))
+
+
+def _unnamed(event: Event) -> Event:
+    if isinstance(event, Call):
+        return event._replace(files=_protocol_alone(event))
+    if isinstance(event, Entered | Returned):
+        return type(event)(event.call._replace(files=_protocol_alone(event.call)))
+    return event
+
+
+def _protocol_alone(call: Call) -> Files | None:
+    if call.files is None or call.name not in _MESSAGES or not call.registers:
+        return None
+    fd = call.registers[0] & _INT
+    found = call.files.before.get(fd)
+    if found is None or found.socket is None or found.socket.kind != NETLINK:
+        return None
+    return Files({fd: found._replace(text="")}, "", "")
 
 
 class FdTable:

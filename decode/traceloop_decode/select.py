@@ -4,7 +4,8 @@
 What is a ``SET``, in all of them: ``[!]WORD[,WORD...]``; ``!`` is all but these; ``all``; ``none``. Words::
 
     trace     a call; /REGEX; %file or another class of `tables.classes`; each also as ?WORD (no error if there is no
-              such call), WORD@64 and WORD@32 (of one table alone), and WORD@x32, of which there are none
+              such call, as of one that only the recorded kernel names), WORD@64 and WORD@32 (of one table alone), and
+              WORD@x32, of which there are none
     status    successful, failed, unfinished (its thread ended before it returned), detached (it has not returned yet)
     signal    SIGUSR1, USR1 or a number
 
@@ -45,17 +46,13 @@ class Selection:
     paths: tuple[bytes, ...] = ()
 
 
-def trace_set(text: str, later: frozenset[str] | None = frozenset()) -> CallSet:
-    """The calls that a SET names. Raises ValueError.
-
-    later: names that a snapshot knows besides the tables; None: not known yet, any name may be one.
-    """
+def trace_set(text: str, later: frozenset[str] = frozenset()) -> CallSet:
+    """The calls that a SET names. later: names that a snapshot knows besides the tables. Raises ValueError."""
     members: set[tuple[str, bool]] = set()
-    known = _known() | (later or frozenset())
+    known = _known() | later
 
     def add(word: str) -> None:
-        if named := _named(word, known, strict=later is not None):
-            members.update(named)
+        members.update(_named(word, known))
 
     everything = _read_set(text, add)
     return cache(lambda name, compat: ((name, compat) in members) is not everything)
@@ -100,7 +97,7 @@ def _read_set(text: str, add: Callable[[str], None]) -> bool:
     return everything
 
 
-def _named(word: str, known: frozenset[str], *, strict: bool) -> set[tuple[str, bool]]:
+def _named(word: str, known: frozenset[str]) -> set[tuple[str, bool]]:
     optional, name = word.startswith("?"), word.removeprefix("?")
     head, at, tail = name.rpartition("@")
     suffix = at + tail if at + tail in _TABLES else ""
@@ -115,8 +112,7 @@ def _named(word: str, known: frozenset[str], *, strict: bool) -> set[tuple[str, 
         names = set(_CLASSES[name.removeprefix("%")].split())
     else:
         names = {name} & known
-    may_come = not strict and (name.startswith("/") or name.isidentifier())
-    if not names and not optional and not may_come:
+    if not names and not optional:
         raise ValueError(f"invalid system call '{word}'")
     return {(call, compat) for call in names for compat in _TABLES[suffix]}
 

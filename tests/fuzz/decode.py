@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from random import Random
 from typing import Final
 from zlib import crc32
@@ -18,11 +19,13 @@ import atheris
 with atheris.instrument_imports(include=["traceloop_decode"]):
     from traceloop_decode import layout
     from traceloop_decode.events import events
+    from traceloop_decode.fds import known, protocols, unnamed
     from traceloop_decode.model import DecodeError
     from traceloop_decode.printers.view import Options
     from traceloop_decode.ring import Record, Ring
+    from traceloop_decode.select import Selection, selected
     from traceloop_decode.snapshot import Snapshot
-    from traceloop_decode.syscalls import table
+    from traceloop_decode.syscalls import ABIS, Param, Syscall
     from traceloop_decode.tables.flags import TABLES
     from traceloop_decode.text import classic, jsonl, short, strace
 
@@ -40,7 +43,11 @@ _DATA_MAX: Final = 300
 _EDGES: Final = (0, 1, 2, 3, 8, 16, 100, 4095, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _CONSTANTS: Final = tuple(sorted({value & (1 << 64) - 1 for _, values in TABLES.values() for value, _ in values}))
 _ERRORS_MAX: Final = 600
-_NUMBERS: Final = tuple(sorted({*table(False), *table(True), 1000, 4094}))  # noqa: FBT003
+_LATER: Final = 1000
+_NUMBERS: Final = tuple(sorted({number for abi in ABIS for number in abi.prototypes} | {_LATER, 4094}))
+_ARCHES: Final = ("x86_64", "x86_64", "aarch64", "of no table")
+_SYSCALLS: Final = {_LATER: Syscall("later", (Param("fd", "int"), Param("buf", "const char *"), Param("n", "size_t")))}
+_PATHS: Final = Selection(paths=(b"/etc/hosts", b"a", b""))
 _COUNTED: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
 _Item = tuple[tuple[int, int, int], bytes]
 """Of a struct tl_item arg, kind, size; and its bytes."""
@@ -54,6 +61,13 @@ def check(encoded: bytes) -> None:
     except DecodeError:
         return
     found = list(events(snapshot))
+    which = crc32(encoded) >> 8 & 3
+    if which == 1:
+        found = list(protocols(found))
+    elif which == 2:
+        found = list(known(found, snapshot.open_files, sockets=True))
+    elif which == 3:
+        found = list(unnamed(selected(known(found, snapshot.open_files), _PATHS)))
     objects = list(jsonl.lines(found, snapshot))
     for line in objects:
         json.loads(line)
@@ -72,15 +86,18 @@ def mutate(encoded: bytes, size_max: int, seed: int) -> bytes:
     """The custom mutator that libFuzzer asks."""
     chance = Random(seed)
     if chance.random() >= _BLIND:
+        arch = chance.choice(_ARCHES)
         try:
-            ring = Ring(Snapshot.decode(encoded))
+            snapshot = Snapshot.decode(encoded)
         except DecodeError:
             records = []
         else:
-            records = [record for record in ring.records() if isinstance(record, Record)][:_RECORDS_MAX]
+            if chance.random() < 0.9:
+                arch = snapshot.arch
+            records = [record for record in Ring(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
         for _ in range(chance.choice((1, 1, 2, 4, 8))):
             _change(chance, records)
-        changed = pack(records, _CPUS).encode()
+        changed = replace(pack(records, _CPUS), arch=arch, syscalls=_SYSCALLS if chance.random() < 0.2 else {}).encode()
         if len(changed) <= size_max:
             return changed
     return bytes(atheris.Mutate(encoded, size_max))

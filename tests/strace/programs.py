@@ -17,7 +17,7 @@ from recorder import Container, entered
 
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.events import events
-from traceloop_decode.fds import known
+from traceloop_decode.fds import known, protocols
 from traceloop_decode.model import Lost
 from traceloop_decode.printers.view import Options
 from traceloop_decode.snapshot import Snapshot
@@ -62,8 +62,7 @@ class Program:
         pid, snapshot = self.snapshot(tracer)
         found = list(events(snapshot))
         assert not [event for event in found if isinstance(event, Lost)]
-        if descriptors:
-            found = list(known(found))
+        found = list(known(found)) if descriptors else list(protocols(found))
         # What the shell did before is not the program's.
         begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
         return list(strace.lines(iter(found[begun:]), snapshot, options))

@@ -94,8 +94,9 @@ def _received(view: View, index: int) -> str:
     if item is None:
         return address(view.registers[index])
     size = min(item.size, view.registers[index + 1]) if index + 1 < len(view.registers) else item.size
-    if is_netlink(view.data(_ADDRESS_INDEX, out=True)):
-        return messages(item.data[:size], view.options, more=len(item.data) < size)
+    protocol = view.netlink()
+    if is_netlink(view.data(_ADDRESS_INDEX, out=True), protocol):
+        return messages(item.data[:size], view.options, more=len(item.data) < size, protocol=protocol)
     return memory.text(item.data[:size], size, view.options)
 
 
@@ -103,8 +104,9 @@ def _sent(view: View, index: int) -> str:
     item = view.item(index)
     if item is None:
         return address(view.registers[index])
-    if is_netlink(view.data(_ADDRESS_INDEX)):
-        return messages(item.data, view.options, more=item.more)
+    protocol = view.netlink()
+    if is_netlink(view.data(_ADDRESS_INDEX), protocol):
+        return messages(item.data, view.options, more=item.more, protocol=protocol)
     return memory.text(item.data, item.size, view.options)
 
 

@@ -61,9 +61,11 @@ def many(view: View, index: int) -> str:
     count = result if not view.failed else view.registers[index + 1] & 0xFFFFFFFF
     groups: list[list[Item]] = []
     for item in view.call.items.get(index, ()):
+        if not item.out:
+            continue
         if item.kind == layout.KIND_MSG:
             groups.append([])
-        if item.out and groups:
+        if groups:
             groups[-1].append(item)
     if count and not (groups and len(groups[0][0].data) >= _size(view)):
         return address(pointer)
@@ -113,9 +115,9 @@ def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, 
     options = view.options
     by_sub = {item.sub: item for item in items if item.sub in (layout.SUB_NAME, layout.SUB_CONTROL)}
     name_item = by_sub.get(layout.SUB_NAME)
-    netlink = name_item is not None and is_netlink(name_item.data)
+    netlink = name_item is not None and is_netlink(name_item.data, view.netlink())
     pieces = [item for item in items if item.kind != layout.KIND_MSG and item.sub < layout.SUB_NAME]
-    show = (lambda item, meant: _netlink(item, meant, options)) if netlink else None
+    show = (lambda item, meant: _netlink(item, meant, view)) if netlink else None
     parts = [
         f"{{msg_name={_name(name, name_item, name_length, options)}",
         f"msg_namelen={changed}{_signed(name_length)}",
@@ -127,9 +129,9 @@ def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, 
     return f"{', '.join(parts)}, msg_controllen={control_length}, msg_flags={_FLAGS.flags(flags, options)}}}"
 
 
-def _netlink(item: Item | None, meant: int, options: Options) -> str:
+def _netlink(item: Item | None, meant: int, view: View) -> str:
     data = item.data if item is not None else b""
-    return messages(data, options, more=len(data) < meant)
+    return messages(data, view.options, more=len(data) < meant, protocol=view.netlink())
 
 
 def _signed(number: int) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 
 from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.text.siginfo import styled
 
 _AT_FDCWD: Final = -100
 
@@ -57,6 +58,11 @@ def _whole(view: View, index: int) -> str:
     return str(view.registers[index])
 
 
+def _signal(view: View, index: int) -> str:
+    number = signed32(view.registers[index])
+    return styled(str(number), SIGNAL.get(number, ""), view.options.constants)
+
+
 def _dirfd(view: View, index: int) -> str:
     fd = signed32(view.registers[index])
     if fd != _AT_FDCWD:
@@ -77,5 +83,5 @@ VALUES: Final[dict[str, Printer]] = {
     "addr": _of(address),
     "mode": _of(lambda raw: mode(raw & 0xFFFF)),
     "id": _of(lambda raw: "-1" if raw & 0xFFFFFFFF == 0xFFFFFFFF else str(raw & 0xFFFFFFFF)),
-    "signal": _of(lambda raw: SIGNAL.get(signed32(raw), str(signed32(raw)))),
+    "signal": _signal,
 }

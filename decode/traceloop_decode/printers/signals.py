@@ -81,7 +81,7 @@ def _stack(data: bytes, view: View) -> str:
 
 
 def _siginfo(data: bytes, view: View) -> str:
-    return text_of(fields_of(data), view.options.constants) if len(data) >= SIZE else "{...}"
+    return text_of(fields_of(data), view.options.constants, view.call.abi.arch) if len(data) >= SIZE else "{...}"
 
 
 def _sigevent(data: bytes, view: View) -> str:

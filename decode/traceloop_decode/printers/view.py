@@ -9,6 +9,8 @@ from typing import Final
 
 from traceloop_decode.model import Call, Item
 
+_INT: Final = 0xFFFFFFFF
+_NETLINK: Final = "NETLINK"
 ERROR_MAX: Final = 4095
 """Results from -4095 on are errors (include/linux/err.h)."""
 
@@ -50,6 +52,13 @@ class View:
         """What AT_FDCWD stood for when the call began: ``</etc>``; "" where it is not known."""
         files = self.call.files
         return files.cwd if files is not None else ""
+
+    def netlink(self) -> int | None:
+        """The protocol of the netlink socket that the first argument is; None: it is none, or that is not known."""
+        files = self.call.files
+        known = files.before.get(self.registers[0] & _INT) if files is not None and self.registers else None
+        socket = known.socket if known is not None else None
+        return socket.protocol if socket is not None and socket.kind == _NETLINK else None
 
     def made(self) -> str:
         """What the descriptor that is the result stands for: ``</etc/hosts>``; "" where it is none, or not known."""

@@ -33,8 +33,8 @@ CallText = Callable[[Call, frozenset[int] | None], str]
 """What the formats differ in: ``name(arg=value, ...) = result``, with all arguments or those of these indices."""
 
 
-def lines(events: Iterable[Event], snapshot: Snapshot, call_text: CallText) -> Iterator[str]:
-    """One line an event."""
+def lines(events: Iterable[Event], snapshot: Snapshot, call_text: CallText, constants: str = "abbrev") -> Iterator[str]:
+    """One line an event. constants: of signals, as -X says."""
     zero_ns = snapshot.started_ns
     unread: dict[int, frozenset[int]] = {}  # thread in a call -> its arguments that could not be read at entry
     for event in events:
@@ -48,7 +48,7 @@ def lines(events: Iterable[Event], snapshot: Snapshot, call_text: CallText) -> I
             news = _news(call, unread.pop(call.tid, frozenset()))
             yield _return_prefix(call, zero_ns) + NO_RETURN + call_text(call, news)
         elif isinstance(event, Signal):
-            yield _prefix(event, zero_ns) + signal_note(event) + _sender(event)
+            yield _prefix(event, zero_ns) + signal_note(event, constants, snapshot.arch) + _sender(event)
         elif isinstance(event, TaskExit):
             unread.pop(event.tid, None)
             yield _prefix(event, zero_ns) + exit_note(event)

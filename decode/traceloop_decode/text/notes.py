@@ -21,10 +21,10 @@ _LOSSES: Final = {
 }
 
 
-def signal_note(signal: Signal, constants: str = "abbrev") -> str:
-    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``. constants: as -X says."""
+def signal_note(signal: Signal, constants: str = "abbrev", arch: str = "x86_64") -> str:
+    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``. constants: as -X says. arch: the machine's."""
     found, name = fields(signal), signal_name(signal.number)
-    return f"--- {name} {text_of(found, constants)} ---" if found else f"--- {name} ---"
+    return f"--- {name} {text_of(found, constants, arch)} ---" if found else f"--- {name} ---"
 
 
 def exit_status(code: int) -> tuple[int | None, int | None, bool]:

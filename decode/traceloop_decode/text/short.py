@@ -38,4 +38,4 @@ def lines(events: Iterable[Event], snapshot: Snapshot, options: Options = _DEFAU
             return f"{call.name}({', '.join(parts)}) = {printer.result(view)}"
         return f"{call.name}({', '.join(parts)}){' = ?' if never_returns(call) else line.NO_RETURN}"
 
-    return line.lines(events, snapshot, text)
+    return line.lines(events, snapshot, text, options.constants)

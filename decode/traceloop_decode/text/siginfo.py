@@ -10,7 +10,7 @@ from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers.view import Options
 from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64
+from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64, Abi
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Signal
@@ -117,7 +117,7 @@ def styled(number: str, name: str, constants: str) -> str:
     return name if constants == "abbrev" else f"{number} /* {name} */"
 
 
-def named(found: dict[str, int], constants: str = "abbrev") -> dict[str, str]:
+def named(found: dict[str, int], constants: str = "abbrev", arch: str = "x86_64") -> dict[str, str]:
     """The same fields as text, as strace has them; a value is both a number and a pointer, or nothing if it is zero."""
     shown = {}
     for name, value in found.items():
@@ -127,11 +127,11 @@ def named(found: dict[str, int], constants: str = "abbrev") -> dict[str, str]:
             shown["si_int"] = str((value & _MASK32 ^ 0x80000000) - 0x80000000)
             shown["si_ptr"] = _address(value)
         else:
-            shown[name] = _named(name, value, found, constants)
+            shown[name] = _named(name, value, found, constants, arch)
     return shown
 
 
-def _named(name: str, value: int, found: dict[str, int], constants: str) -> str:
+def _named(name: str, value: int, found: dict[str, int], constants: str, arch: str) -> str:
     signal = SIGNAL.get(found["si_signo"], "")
     if name == "si_signo":
         return styled(str(value), SIGNAL.get(value, ""), constants)
@@ -143,21 +143,22 @@ def _named(name: str, value: int, found: dict[str, int], constants: str) -> str:
         exited = _reason(signal, found["si_code"]) == "CLD_EXITED"
         return styled(str(value), "" if exited else SIGNAL.get(value, ""), constants)
     if name in ("si_utime", "si_stime"):
-        return f"{value} /* {value / _TICKS:.2f} s */" if value else "0"
+        return f"{value} /* {value / _TICKS:.2f} s */" if value and constants != "raw" else str(value)
     if name == "si_syscall":
-        return _call_name(value, XLATS["audit_arch"].names.get(found["si_arch"], ""))
+        return _call_name(value, _ABIS.get(XLATS["audit_arch"].names.get(found["si_arch"], "")), arch, constants)
     if name == "si_arch":
-        arch = XLATS["audit_arch"]
-        return arch.one(value, Options(constants=constants)) if value else f"0 /* {arch.unknown} */"
+        arches = XLATS["audit_arch"]
+        none = "0" if constants == "raw" else f"0 /* {arches.unknown} */"
+        return arches.one(value, Options(constants=constants)) if value else none
     if name in _ADDRESSES:
         return _address(value)
     return f"{value & _MASK32:#x}" if name in _HEXADECIMAL and value else str(value)
 
 
-def _call_name(number: int, arch: str) -> str:
-    abi = _ABIS.get(arch)
-    call = abi.lookup(number) if abi is not None else None
-    if abi is None or call is None:
+def _call_name(number: int, abi: Abi | None, arch: str, constants: str) -> str:
+    # Of the machine's own tables alone, as strace.
+    call = abi.lookup(number) if abi is not None and abi.arch == arch else None
+    if abi is None or call is None or constants == "raw":
         return str(number)
     return f"{number} /* {call.name} */" if abi.compat else f"__NR_{call.name}"
 
@@ -166,6 +167,6 @@ def _address(value: int) -> str:
     return f"{value & (1 << 64) - 1:#x}" if value else "NULL"
 
 
-def text_of(found: dict[str, int], constants: str = "abbrev") -> str:
-    """Fields as strace has them: ``{si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0}``."""
-    return f"{{{', '.join([f'{name}={value}' for name, value in named(found, constants).items()])}}}"
+def text_of(found: dict[str, int], constants: str = "abbrev", arch: str = "x86_64") -> str:
+    """Fields as strace has them: ``{si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0}``. arch: the machine's."""
+    return f"{{{', '.join([f'{name}={value}' for name, value in named(found, constants, arch).items()])}}}"

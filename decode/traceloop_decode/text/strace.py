@@ -55,10 +55,10 @@ _LAYOUT: Final = Layout()
 
 
 def lines(
-    events: Iterable[Event], _snapshot: Snapshot, options: Options = _DEFAULTS, layout: Layout = _LAYOUT
+    events: Iterable[Event], snapshot: Snapshot, options: Options = _DEFAULTS, layout: Layout = _LAYOUT
 ) -> Iterator[str]:
     """One line an event, in its order; memory holds the calls in flight."""
-    writer = _Writer(options, layout)
+    writer = _Writer(options, layout, snapshot.arch)
     following = iter(events)
     event = next(following, None)
     for after in chain(following, (None,)):
@@ -70,8 +70,8 @@ def lines(
 class _Writer:
     """Knows what was begun, and how it looks when it ends."""
 
-    def __init__(self, options: Options, layout: Layout) -> None:
-        self._options = options
+    def __init__(self, options: Options, layout: Layout, arch: str) -> None:
+        self._options, self._arch = options, arch
         self._align, self._clock, self._durations = layout.align, layout.clock, layout.durations
         self._begun: dict[int, Call] = {}  # by thread
         self._interrupted: dict[int, str] = {}  # thread -> the call that restart_syscall will go on with
@@ -96,7 +96,11 @@ class _Writer:
             self._begun.pop(call.tid, None)
             return (self._resumed(call, after),)
         if isinstance(event, Signal):
-            return () if event.number == _SIGKILL else (self._note(event, signal_note(event)),)
+            return (
+                ()
+                if event.number == _SIGKILL
+                else (self._note(event, signal_note(event, self._options.constants, self._arch)),)
+            )
         if isinstance(event, TaskExit):
             return self._ended(event)
         return (self._note(event, lost_note(event)),)
