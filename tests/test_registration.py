@@ -77,6 +77,12 @@ def test_bad_messages_get_one_line_with_the_reason(data, reason):
     assert "\n" not in str(error.value)
 
 
+def test_half_a_surrogate_pair_is_spelled_out():
+    hook = parse(b'start\n{"id": "c1", "pid": 7, "bundle": "\\ud800", "annotations": {"a\\udfff": "b\\ud800"}}')
+    assert (hook.bundle, hook.annotations) == ("\\ud800", {"a\\udfff": "b\\ud800"})
+    assert parse(message(annotations={"a": "\U0001f600"})).annotations == {"a": "\U0001f600"}
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed_or_refused(data):
     try:

@@ -27,6 +27,7 @@ from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.service import serve
 from traceloop_daemon.settings import Config, RedactSettings
+from traceloop_decode.text.values import printable
 
 _GRACE_S: Final = 1.0
 _log = logging.getLogger("traceloopd")
@@ -47,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/traceloop"), help="where the sockets lie")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/traceloop"), help="where traces are kept")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(format="traceloopd: %(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("traceloopd: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         loaded = load(arguments.config)
         if arguments.check_config:
@@ -88,6 +91,13 @@ def _run(config: Config, runtime_dir: Path) -> None:
         _notify("READY=1")
         loop.run()
         _notify("STOPPING=1")
+
+
+class _OneLine(logging.Formatter):
+    """Names of pods and cgroups are words that others chose: a message stays one line of printable ASCII."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return printable(super().formatMessage(record))
 
 
 def _redactor(settings: RedactSettings) -> Redactor | None:

@@ -86,7 +86,7 @@ class RecorderService(pb_grpc.RecorderServicer):
             events=trace.count.events,
             lost=trace.count.lost_events,
             size_bytes=trace.size_bytes,
-            cgroup=trace.cgroup,
+            cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
         )
         if trace.status is not None and trace.status & 0x7F:
             message.signal = trace.status & 0x7F
