@@ -13,8 +13,12 @@ PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# How long `fuzz` runs.
+# What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
+FUZZERS := decode hook_message config
 FUZZ_SECONDS := 600
+FUZZ_SEEDS_decode := tests/fuzz/corpus
+FUZZ_SEEDS_hook_message := tests/fuzz/corpus_hook_message
+FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
 .PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables settings proto clean
 
@@ -46,10 +50,13 @@ lint: setup ## Check style and types
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
 
-fuzz: build/fuzz/installed ## Feed the decoder broken snapshots for FUZZ_SECONDS (600)
-	mkdir -p build/fuzz/corpus
-	PYTHONPATH=decode:tests nice build/fuzz/bin/python tests/fuzz/decode.py -max_total_time=$(FUZZ_SECONDS) \
-		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
+fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode hook_message config) for FUZZ_SECONDS (600)
+
+fuzz-%: build/fuzz/installed
+	mkdir -p build/fuzz/found/$*
+	PYTHONPATH=daemon:bpf:decode:tests nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
+		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$*- \
+		build/fuzz/found/$* $(FUZZ_SEEDS_$*)
 
 build/fuzz/installed: | packages
 	$(PYTHON) -m venv build/fuzz
