@@ -7,7 +7,6 @@ import sys
 import tomllib
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import atheris
@@ -39,9 +38,9 @@ _VALUES: Final = (
     *('"all"', '"paths"', '"opt-in"', '["[a-"]', "9" * 5000),
 )
 
-file = Path(TemporaryDirectory(prefix="traceloop-fuzz-").name) / "t.toml"
+file = Path(__file__).parents[2] / "build" / "fuzz" / "config.files" / "t.toml"
 drop_in = file.with_name("t.toml.d") / "10.toml"
-drop_in.parent.mkdir(parents=True)
+drop_in.parent.mkdir(parents=True, exist_ok=True)
 
 
 def check(data: bytes) -> None:

@@ -11,7 +11,6 @@ import logging
 import sys
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import atheris
@@ -45,11 +44,11 @@ _WORDS: Final = (
     *("\x1b[31m", "\0", "é", "\ud800", "\u202e", "x" * 300, "%s", "a\nb"),
 )
 
-directory = Path(TemporaryDirectory(prefix="traceloop-fuzz-").name)
+directory = Path(__file__).parents[2] / "build" / "fuzz" / "hook_message.files"
 bundle = directory / "overlay-containers" / ID / "userdata"
 docker = directory / "containers" / ID
 for made in (bundle, docker):
-    made.mkdir(parents=True)
+    made.mkdir(parents=True, exist_ok=True)
 _FILES: Final = (directory / "overlay-containers" / "containers.json", docker / "config.v2.json")
 
 
