@@ -122,6 +122,11 @@ def test_an_engines_file_that_is_not_as_expected_tells_no_name(tmp_path, listed)
     assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
 
 
+def test_half_a_surrogate_pair_in_an_engines_file_is_spelled_out(tmp_path):
+    (tmp_path / "containers.json").write_text('[{"id": "c1", "names": ["a\\ud800\\u00e9"]}]')
+    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "a\\ud800\u00e9"
+
+
 def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):
     bundle = tmp_path / "overlay-containers" / "c1" / "userdata"
     (tmp_path / "overlay-containers").mkdir()
