@@ -14,10 +14,12 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
-FUZZERS := decode archive
+FUZZERS := decode archive hook_message config
 FUZZ_SECONDS := 600
 FUZZ_SEEDS_decode := tests/fuzz/corpus
 FUZZ_SEEDS_archive := tests/fuzz/corpus
+FUZZ_SEEDS_hook_message := tests/fuzz/corpus_hook_message
+FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
 .PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables settings proto clean
 
@@ -49,11 +51,11 @@ lint: setup ## Check style and types
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
 
-fuzz: $(FUZZERS:%=fuzz-%) ## Feed the decoder broken input for FUZZ_SECONDS (600), by each of FUZZERS (decode archive)
+fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode archive hook_message config) for FUZZ_SECONDS (600)
 
 fuzz-%: build/fuzz/installed
 	mkdir -p build/fuzz/found/$*
-	PYTHONPATH=decode:tests nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
+	PYTHONPATH=daemon:bpf:decode:tests nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
 		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$*- \
 		build/fuzz/found/$* $(FUZZ_SEEDS_$*)
 

@@ -50,10 +50,10 @@ class Workloads:
 class Cgroup:
     """A new cgroup; at its end, all that runs in it is killed and it is removed, with what was made below it."""
 
-    def __init__(self) -> None:
+    def __init__(self, suffix: str = "") -> None:
         mount = cgroup2_mount()
         assert mount is not None
-        self.path = Path(tempfile.mkdtemp(prefix="tl-test-", dir=mount))
+        self.path = Path(tempfile.mkdtemp(prefix="tl-test-", suffix=suffix, dir=mount))
         self.id = self.path.stat().st_ino
 
     def __enter__(self) -> Self:

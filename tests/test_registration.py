@@ -77,6 +77,12 @@ def test_bad_messages_get_one_line_with_the_reason(data, reason):
     assert "\n" not in str(error.value)
 
 
+def test_half_a_surrogate_pair_is_spelled_out():
+    hook = parse(b'start\n{"id": "c1", "pid": 7, "bundle": "\\ud800", "annotations": {"a\\udfff": "b\\ud800"}}')
+    assert (hook.bundle, hook.annotations) == ("\\ud800", {"a\\udfff": "b\\ud800"})
+    assert parse(message(annotations={"a": "\U0001f600"})).annotations == {"a": "\U0001f600"}
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed_or_refused(data):
     try:
@@ -114,6 +120,11 @@ def test_a_sandbox_of_containerd_has_no_container_name():
 def test_an_engines_file_that_is_not_as_expected_tells_no_name(tmp_path, listed):
     (tmp_path / "containers.json").write_text(listed)
     assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
+
+
+def test_half_a_surrogate_pair_in_an_engines_file_is_spelled_out(tmp_path):
+    (tmp_path / "containers.json").write_text('[{"id": "c1", "names": ["a\\ud800\\u00e9"]}]')
+    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "a\\ud800\u00e9"
 
 
 def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):

@@ -16,7 +16,7 @@ from traceloop_daemon.errors import ConfigError, RegistrationError
 
 def find_mount(proc: Path = Path("/proc")) -> Path:
     """Where cgroup2 is mounted (mountinfo of proc_pid_mountinfo(5)). Raises ConfigError where it is not."""
-    for line in (proc / "self/mountinfo").read_text().splitlines():
+    for line in _lines(proc / "self/mountinfo"):
         fields, _, rest = line.partition(" - ")
         if rest.split(" ", 1)[0] == "cgroup2" and fields.split(" ")[3] == "/":
             return Path(fields.split(" ")[4].encode().decode("unicode_escape"))
@@ -29,10 +29,10 @@ def find_mount(proc: Path = Path("/proc")) -> Path:
 def cgroup_of(pid: int, proc: Path = Path("/proc")) -> str:
     """The cgroup2 path of a process, as after ``0::`` in cgroups(7). Raises RegistrationError."""
     try:
-        text = (proc / str(pid) / "cgroup").read_text()
+        lines = _lines(proc / str(pid) / "cgroup")
     except (FileNotFoundError, ProcessLookupError) as error:
         raise RegistrationError(f"process {pid} is gone: it ended before it was registered") from error
-    for line in text.splitlines():
+    for line in lines:
         if line.startswith("0::"):
             path = line.removeprefix("0::").removesuffix(" (deleted)")
             break
@@ -46,6 +46,11 @@ def cgroup_of(pid: int, proc: Path = Path("/proc")) -> str:
     if path.startswith("/.."):
         raise RegistrationError(f"the cgroup of process {pid} ({path}) lies outside of this daemon's cgroup namespace")
     return path
+
+
+def _lines(path: Path) -> list[str]:
+    # Names of cgroups may hold all but newlines: other ends of lines, and what is not UTF-8.
+    return os.fsdecode(path.read_bytes()).split("\n")
 
 
 def directory(mount: Path, cgroup: str) -> Path:

@@ -112,7 +112,8 @@ class HookSocket:
         if error is not None:
             _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
         try:
-            connection.socket.send(b"ok\n" if error is None else f"error: {error}\n".encode())
+            said = "ok" if error is None else f"error: {error}"
+            connection.socket.send(said.encode("utf-8", "backslashreplace") + b"\n")  # a cgroup's name may be any bytes
         except OSError as gone:
             _log.warning("a hook did not wait for its answer: %s", gone)
         self._end(connection)

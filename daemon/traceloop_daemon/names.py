@@ -50,6 +50,13 @@ class Names:
     image: str = ""
     sandbox: bool = False
 
+    def __post_init__(self) -> None:
+        # An engine's JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
+        for name in ("container", "pod", "namespace", "pod_uid", "image"):
+            value: str = getattr(self, name)
+            if not value.isascii():
+                object.__setattr__(self, name, value.encode("utf-8", "backslashreplace").decode())
+
     def trace_id(self, node: str) -> str:
         """``<node>_<namespace>_<pod>[_<container>]``, or ``<node>_<container>``, in letters that need no quoting."""
         parts = [node, self.container]

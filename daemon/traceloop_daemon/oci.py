@@ -54,6 +54,11 @@ def parse(message: bytes) -> HookMessage:
         stage=stage,
         container_id=container_id,
         pid=pid,
-        bundle=str(state.get("bundle", "")),
-        annotations={str(key): str(value) for key, value in annotations.items()},
+        bundle=_text(state.get("bundle", "")),
+        annotations={_text(key): _text(value) for key, value in annotations.items()},
     )
+
+
+def _text(value: object) -> str:
+    # JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -7,6 +7,7 @@ something is refused, and one for those who may do both.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,7 +112,7 @@ class RecorderService(pb_grpc.RecorderServicer):
             events=trace.count.events,
             lost=trace.count.lost_events,
             size_bytes=trace.size_bytes,
-            cgroup=trace.cgroup,
+            cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
         )
         if trace.status is not None and trace.status & 0x7F:
             message.signal = trace.status & 0x7F

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fuzzes what the daemon makes of a hook's message: parsing, names, what is recorded. `README.md` says how.
+
+An input is a message; behind a line of ``--`` follow the bytes of the file in which an engine keeps its containers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import atheris
+
+with atheris.instrument_imports(include=["traceloop_daemon"]):
+    from traceloop_daemon.errors import RegistrationError
+    from traceloop_daemon.names import Names, resolve
+    from traceloop_daemon.oci import parse
+    from traceloop_daemon.policy import CapturePolicy, RecordMode, choose
+    from traceloop_daemon.settings import CaptureSettings, RecordSettings
+
+ID: Final = "0123456789abcdef" * 4
+SPLIT: Final = b"\n--\n"
+RECORD: Final = (
+    RecordSettings(),
+    RecordSettings(sandboxes=True, mode=RecordMode.OPT_IN),
+    RecordSettings(namespaces=("a*", "[!b-"), exclude_namespaces=("*?",)),
+    RecordSettings(images=("*/*:[0-9]*",), exclude_images=("",)),
+)
+CAPTURE: Final = (CaptureSettings(), CaptureSettings(policy=CapturePolicy.NO_PAYLOAD, allow_raise=True))
+_BLIND: Final = 0.2
+_KEYS: Final = (
+    *("id", "pid", "bundle", "annotations", "status", "Name", "names", "Config", "Image", "metadata", "image"),
+    *("io.traceloop.name", "io.traceloop.record", "io.traceloop.capture", "io.container.manager"),
+    *(f"io.kubernetes.cri.{key}" for key in ("sandbox-name", "sandbox-namespace", "sandbox-uid", "container-name")),
+    *(f"io.kubernetes.cri.{key}" for key in ("container-type", "image-name")),
+    *(f"io.kubernetes.{key}" for key in ("pod.name", "pod.namespace", "container.name", "cri-o.ContainerType")),
+)
+_WORDS: Final = (
+    *(ID, ID[:12], "", "true", "false", "sandbox", "container", "paths", "all", "a", "/", "..", "/x/userdata"),
+    *("\x1b[31m", "\0", "é", "\ud800", "\u202e", "x" * 300, "%s", "a\nb"),
+)
+
+directory = Path(__file__).parents[2] / "build" / "fuzz" / "hook_message.files"
+bundle = directory / "overlay-containers" / ID / "userdata"
+docker = directory / "containers" / ID
+for made in (bundle, docker):
+    made.mkdir(parents=True, exist_ok=True)
+_FILES: Final = (directory / "overlay-containers" / "containers.json", docker / "config.v2.json")
+
+
+def check(data: bytes) -> None:
+    """Any bytes are refused by one printable line, or give names and choices whose words are fit to be shown."""
+    message, _, kept = data.partition(SPLIT)
+    try:
+        hook = parse(message)
+    except RegistrationError as error:
+        _printable(str(error))
+        return
+    for file in _FILES:
+        file.write_bytes(kept)
+    for at in (hook.bundle, str(bundle)):
+        names = resolve(hook.container_id, hook.annotations, at, directory)
+        for name in (names.container, names.pod, names.namespace, names.pod_uid, names.image):
+            name.encode()
+        trace_id = names.trace_id("node")
+        assert trace_id.isascii()
+        _printable(trace_id)
+        _choose(names, hook.annotations)
+
+
+def _choose(names: Names, annotations: dict[str, str]) -> None:
+    for record in RECORD:
+        for capture in CAPTURE:
+            choice = choose(record, capture, names, annotations)
+            _printable(choice.refused)
+            for note in choice.notes:
+                _printable(note)
+            if annotations.get("io.traceloop.record") == "false":
+                assert choice.refused
+            if not capture.allow_raise:
+                assert choice.capture.withheld & capture.policy.withheld == capture.policy.withheld
+
+
+def _printable(text: str) -> None:
+    if not text.isprintable():
+        raise AssertionError(f"not printable: {text!r}")
+
+
+def mutate(data: bytes, size_max: int, seed: int) -> bytes:
+    """The custom mutator that libFuzzer asks: mostly another value in the JSON."""
+    chance = Random(seed)
+    message, split, kept = data.partition(SPLIT)
+    stage, newline, state = message.partition(b"\n")
+    if chance.random() >= _BLIND:
+        parts = [state, kept if split else b"[]"]
+        which = chance.random() < 0.3
+        try:
+            parts[which] = json.dumps(_changed(chance, json.loads(parts[which]), 0)).encode()
+        except (ValueError, RecursionError):
+            parts = [json.dumps(_some(chance, 0)).encode() for _ in parts]
+        changed = b"".join((stage or b"start", newline or b"\n", parts[0], SPLIT, parts[1]))
+        if len(changed) <= size_max:
+            return changed
+    return bytes(atheris.Mutate(data, size_max))
+
+
+def _changed(chance: Random, value: Any, depth: int) -> Any:
+    if chance.random() < 0.2 or not value or not isinstance(value, (dict, list)):
+        return _some(chance, depth)
+    if isinstance(value, list):
+        at = chance.randrange(len(value))
+        return [*value[:at], _changed(chance, value[at], depth + 1), *value[at + 1 :]]
+    key = chance.choice([*value, chance.choice(_KEYS)])
+    return value | {key: _changed(chance, value.get(key), depth + 1)}
+
+
+def _some(chance: Random, depth: int) -> Any:
+    kind = chance.random()
+    if kind < 0.5 or depth > 4:
+        return chance.choice(_WORDS)
+    if kind < 0.65:
+        return chance.choice((0, 1, -1, 7, 1 << 64, 1.5, True, False, None))
+    if kind < 0.8:
+        return [_some(chance, depth + 1) for _ in range(chance.randrange(3))]
+    return {chance.choice(_KEYS): _some(chance, depth + 1) for _ in range(chance.randrange(6))}
+
+
+if __name__ == "__main__":
+    logging.disable()
+    atheris.Setup(sys.argv, check, custom_mutator=mutate)
+    atheris.Fuzz()
