@@ -146,7 +146,8 @@ def test_what_must_be_captured_is():
             [Rule(0, BUFFER, ONE, 4, limit=2, nested=2, at=8, pointer=8, need=16)],
         ),
         ("io_submit", [Rule(2, layout.KIND_IOCB, 1, 1)], []),
-        ("sendmmsg", [], [Rule(1, layout.KIND_MMSG, 2, 1)]),
+        ("sendmmsg", [], [Rule(1, layout.KIND_MMSG, 2, 0)]),
+        ("recvmmsg", [Rule(4, BUFFER, ONE, 16)], [Rule(1, layout.KIND_MMSG, RESULT, 1), Rule(4, BUFFER, ONE, 16)]),
         ("sendmsg", [Rule(1, layout.KIND_MSG, ONE, 1)], []),
         ("recvmsg", [Rule(1, BUFFER, ONE, 56)], [Rule(1, layout.KIND_MSG, ONE, 1)]),
         (

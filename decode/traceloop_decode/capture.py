@@ -150,7 +150,7 @@ def _of_line(call: syscalls.Syscall, line: Line, msghdr_bytes: int = _MSGHDR_BYT
             enter.append(whole if empty else rule)
         if word.direction in ("out", "inout", "end", "inend"):
             leave.append(rule)
-        for nested in _nested_rules(arg, word, rule):
+        for nested in _nested_rules(call, arg, word, rule):
             (enter if word.nested[nested.nested - 1].direction == "in" else leave).append(nested)
         if call.name in _EXEC and word.what == "path":
             leave.append(rule)
@@ -165,6 +165,8 @@ def _rule(call: syscalls.Syscall, arg: int, word: Word) -> Rule:
     sizes = compat.SIZES if word.narrow else SIZES
     scale = sizes[word.what] if kind == layout.KIND_BUFFER else 1
     rule = replace(_counted(Rule(arg, kind, layout.LENGTH_ONE, scale), count), add=word.more)
+    if kind == layout.KIND_MMSG:
+        rule = replace(rule, scale=int(count == "result"))  # only what was received, or all
     if not count or count.isdecimal() or rule.width:
         return rule
     if count == "result":
@@ -184,11 +186,14 @@ def _counted(rule: Rule, count: str) -> Rule:
     return rule
 
 
-def _nested_rules(arg: int, word: Word, parent: Rule) -> Iterable[Rule]:
+def _nested_rules(call: syscalls.Syscall, arg: int, word: Word, parent: Rule) -> Iterable[Rule]:
+    params = [param.name for param in call.params]
     for number, nested in enumerate(word.nested, 1):
         kind = KINDS.get(nested.what, layout.KIND_BUFFER)
         scale = SIZES[nested.what] if kind == layout.KIND_BUFFER else 1
         rule = _counted(Rule(arg, kind, layout.LENGTH_ONE, scale), nested.count)
+        if nested.count in params:
+            rule = replace(rule, length=params.index(nested.count))
         need = max(nested.at + nested.pointer, rule.field + rule.width)
         # A struct of a known size is there as a whole.
         limit = parent.length + 1 if parent.length not in (layout.LENGTH_ONE, layout.LENGTH_RESULT) else 0

@@ -64,6 +64,14 @@ def _dirfd(view: View, index: int) -> str:
     return _CWD[view.options.constants] + view.cwd()
 
 
+def _signal(view: View, index: int) -> str:
+    number = signed32(view.registers[index])
+    name, constants = SIGNAL.get(number, ""), view.options.constants
+    if not name or constants == "raw":
+        return str(number)
+    return name if constants == "abbrev" else f"{number} /* {name} */"
+
+
 _PAGE_SHIFT: Final = 12
 
 
@@ -104,5 +112,5 @@ VALUES: Final[dict[str, Printer]] = {
     "addr": _of(address),
     "mode": _of(lambda raw: mode(raw & 0xFFFF)),
     "id": _of(lambda raw: "-1" if raw & 0xFFFFFFFF == 0xFFFFFFFF else str(raw & 0xFFFFFFFF)),
-    "signal": _of(lambda raw: SIGNAL.get(signed32(raw), str(signed32(raw)))),
+    "signal": _signal,
 }

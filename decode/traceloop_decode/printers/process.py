@@ -284,7 +284,7 @@ def _cap_data(data: bytes, view: View) -> str:
 def _limit(value: int, view: View) -> str:
     if value == (1 << 64) - 1:
         narrow = view.call.compat and view.call.name != "prlimit64"
-        return styled("RLIM_INFINITY" if narrow else "RLIM64_INFINITY", str(value), view)
+        return styled("RLIM_INFINITY", str(MASK32), view) if narrow else styled("RLIM64_INFINITY", str(value), view)
     text = f"{value >> 10}*1024" if value > 1024 and not value & 1023 else str(value)
     return styled(text, str(value), view)
 
