@@ -38,6 +38,8 @@ _VOLATILE = [
     (re.compile(r"0x(7f|5[56])[0-9a-f]{10}\b"), "ADDRESS"),
     # What processes have used, and what was left of a wait.
     (re.compile(r"\b(ru_[us]time|left) ?=? ?\{tv_sec=\d+, tv_(u|n)sec=\d+\}"), r"\1={USED}"),
+    (re.compile(r"(nanosleep\(.*\}, )\{tv_sec=\d+, tv_nsec=\d+\}(?=\) = \? ERESTART)"), r"\1{USED}"),
+    (re.compile(r"\(\d{4}-\d\d-\d\dT[0-9:.]+\+0000\)"), "(WHEN)"),
     (re.compile(r"\b(si_[us]time|tms_\w+|ru_\w+)=\d+"), r"\1=USED"),
     (re.compile(r"\b(st_[acm]time_nsec)=\d+"), r"\1=TIME"),
     (re.compile(r"/\* \d{4}-\d\d-\d\dT[0-9:.]+\+0000 \*/"), "/* WHEN */"),
