@@ -8,10 +8,12 @@ import pytest
 
 from traceloop_decode import layout, syscalls
 from traceloop_decode.arguments import SIZES
+from traceloop_decode.arguments import compat as compat_calls
 from traceloop_decode.capture import KINDS, Rule, calls_table, rules
+from traceloop_decode.compat import WIDEN
 from traceloop_decode.printers.families import SELECTORS
 from traceloop_decode.variants import selectors
-from traceloop_decode.words import lines
+from traceloop_decode.words import compat_lines, line_of, lines
 
 CALLS = {call.name: call for call in syscalls.table(compat=False).values()}
 # A variant's arguments are pointers for its values alone, whatever their C type.
@@ -144,7 +146,8 @@ def test_what_must_be_captured_is():
             [Rule(0, BUFFER, ONE, 4, limit=2, nested=2, at=8, pointer=8, need=16)],
         ),
         ("io_submit", [Rule(2, layout.KIND_IOCB, 1, 1)], []),
-        ("sendmmsg", [], [Rule(1, layout.KIND_MMSG, 2, 1)]),
+        ("sendmmsg", [], [Rule(1, layout.KIND_MMSG, 2, 0)]),
+        ("recvmmsg", [Rule(4, BUFFER, ONE, 16)], [Rule(1, layout.KIND_MMSG, RESULT, 1), Rule(4, BUFFER, ONE, 16)]),
         ("sendmsg", [Rule(1, layout.KIND_MSG, ONE, 1)], []),
         ("recvmsg", [Rule(1, BUFFER, ONE, 56)], [Rule(1, layout.KIND_MSG, ONE, 1)]),
         (
@@ -226,6 +229,33 @@ OUT_ON_FAILURE = {
 }
 
 
+def wide(call, rule):
+    """Does a 32-bit call's own line say that a struct is the 64-bit one?"""
+    (line,) = (line for line in compat_lines() if line.name == call.name)
+    return line.words[rule.arg].what.startswith("wide_")
+
+
+def test_a_32_bit_programs_structs_become_those_that_are_printed():
+    assert compat_calls.SIZES.keys() == WIDEN.keys()
+    assert not compat_calls.SIZES.keys() & compat_calls.SAME
+    for what, size in compat_calls.SIZES.items():
+        found = WIDEN[what](bytes(size))
+        assert len(found) == SIZES[what], what
+        assert not any(found)
+
+
+def test_32_bit_calls_have_one_line():
+    names = {call.name for call in syscalls.table(compat=True).values()}
+    own = [line.name for line in compat_lines()]
+    assert len(set(own)) == len(own)
+    assert {*own, *compat_calls.LIKE, *compat_calls.WIDE} <= names
+    assert {*compat_calls.LIKE.values(), *compat_calls.WIDE.values()} <= set(CALLS)
+    assert not set(own) & (compat_calls.LIKE.keys() | compat_calls.WIDE.keys())
+    for line in compat_lines():
+        (call,) = (call for call in syscalls.table(compat=True).values() if call.name == line.name)
+        assert len(line.words) <= len(call.params)
+
+
 def test_the_bytes_say_what_the_table_says():
     rows = unpacked()
     _, variants = calls_table(256, 2048)
@@ -248,9 +278,11 @@ def test_the_bytes_say_what_the_table_says():
             flags, arguments, *rest = rows.pop(layout.CALLS + number)
             assert flags & layout.CALL_KNOWN
             assert arguments == len(call.params)
-            enter, leave = rest[2:]
-            portable = {layout.KIND_STRING, layout.KIND_BUFFER, layout.KIND_LENGTH}
-            assert {rule.kind for rule in enter + leave} <= portable, "a 32-bit program's pointers are other ones"
+            line = line_of(call, "", compat=True)
+            for rule in (*rest[2], *rest[3]):
+                word = line.words[rule.arg]
+                what = word.nested[rule.nested - 1].what if rule.nested else word.what
+                assert what in compat_calls.SAME or word.narrow or call.name in compat_calls.WIDE or wide(call, rule)
     for number, call in syscalls.table(compat=False).items():
         for text in selectors(call.name).values():
             found = rules()[call.name, text]
@@ -262,6 +294,9 @@ def test_the_bytes_say_what_the_table_says():
             )
             assert (arguments, enter, leave) == (len(call.params), found.enter, found.exit)
             assert flags == layout.CALL_KNOWN
+    for number, call in syscalls.table(compat=True).items():
+        for value in selectors(compat_calls.name_of(call.name)):
+            rows.pop(variants[(layout.CALLS + number) << 32 | value], None)
     assert rows == {}
 
 

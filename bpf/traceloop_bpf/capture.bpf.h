@@ -129,6 +129,7 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 				s->outer_at = from;
 				s->outer_count = size;
 				s->outer_next = 0;
+				s->outer_whole = !rule->scale;
 				if (kind == TL_KIND_MMSG)
 					continue;
 				if (size > TL_SUB_MAX)
@@ -186,7 +187,7 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			s->list = TL_KIND_MSG;
 			if (read_message(s, from))
 				s->list = s->outer = 0;
-			s->list_left = s->list_out ? s->message.done : ~0ULL;
+			s->list_left = s->outer_whole ? ~0ULL : s->message.done;
 			s->list_next = 0;
 			item->arg = s->list_arg | number << TL_ITEM_SUB_SHIFT;
 			item->kind = TL_KIND_MSG | s->list_out;

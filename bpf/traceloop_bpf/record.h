@@ -135,7 +135,8 @@ enum tl_kind {
 	TL_KIND_IOVEC = 4,  /* `length` struct iovec: the array, then what its elements point at */
 	TL_KIND_MSG = 5,    /* struct msghdr: itself, name, control, then its iovec */
 	TL_KIND_ARGV = 6,   /* pointers to strings, up to a null pointer */
-	TL_KIND_MMSG = 7,   /* `length` struct mmsghdr: of each, what TL_KIND_MSG has; no item is of this kind */
+	TL_KIND_MMSG = 7,   /* `length` struct mmsghdr: of each, what TL_KIND_MSG has; no item is of this kind.
+			       `scale` 0: all that they speak of; 1: what was received, by their msg_len */
 	TL_KIND_IOCB = 8,   /* `length` pointers to struct iocb: the pointers; of each, itself, then, as behind a
 			       TL_KIND_MSG, what it writes: as a name or an iovec */
 };

@@ -56,14 +56,14 @@ struct scratch {
 	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
 	u64 list_arg, list_out;
 	u64 outer;        /* TL_KIND_MMSG while its messages are walked, each a list */
-	u64 outer_at, outer_count, outer_next;
+	u64 outer_at, outer_count, outer_next, outer_whole;
 	u64 result;
 	u64 word[2];      /* a number of a width that a rule tells */
 	struct message message;
 	struct message32 message32;
 	struct iocb_part iocb;
 	u64 withheld;     /* TL_CLASS_... */
-	u64 pad[3];
+	u64 pad[2];
 };
 
 struct ring {

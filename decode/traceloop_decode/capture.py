@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from traceloop_decode import layout, syscalls
-from traceloop_decode.arguments import SIZES
+from traceloop_decode.arguments import SIZES, compat
 from traceloop_decode.printers.families import SELECTORS
 from traceloop_decode.secrecy import content_of
 from traceloop_decode.variants import selectors
@@ -36,6 +36,7 @@ KINDS = {
     "mask_and_size": layout.KIND_IOVEC,
 }
 _MSGHDR_BYTES = 56
+_MSGHDR_32_BYTES = 28
 _MMSGHDR_BYTES = 64
 _IOCB_BYTES = 64
 _EXEC = ("execve", "execveat")
@@ -88,8 +89,8 @@ def rules() -> dict[tuple[str, str], Rules]:
 def calls_table(item_max: int, call_max: int) -> tuple[bytes, dict[int, int]]:
     """The maps ``calls`` and ``variants``.
 
-    The first is 2 * TL_CALLS ``struct tl_call``, x86-64's first, then the 32-bit ones (with rules for what is the same
-    there), then the variants'. The second finds a variant there, by its call's place and the selecting value.
+    The first is 2 * TL_CALLS ``struct tl_call``, x86-64's first, then the 32-bit ones, then the
+    variants'. The second finds a variant there, by its call's place and the selecting value.
 
     item_max: most bytes of one item. call_max: bytes of items behind which none begins. ValueError: out of range.
     """
@@ -104,28 +105,35 @@ def calls_table(item_max: int, call_max: int) -> tuple[bytes, dict[int, int]]:
         places[number] = _pack(call, rules().get((call.name, ""), _NOTHING), item_max, call_max, selector)
     for number, call in syscalls.table(compat=True).items():
         if call.known:
-            places[layout.CALLS + number] = _pack(call, _compat_rules(call), item_max, call_max)
-    for number, call in syscalls.table(compat=False).items():
-        place: dict[str, int] = {}
-        for value, text in selectors(call.name).items():
-            if text not in place:
-                place[text] = len(places)
-                places.append(_pack(call, rules()[call.name, text], item_max, call_max))
-            variants[number << 32 | value] = place[text]
+            selector = SELECTORS[_like(call)][0] if _like(call) in SELECTORS else None
+            places[layout.CALLS + number] = _pack(call, _compat_rules(call, ""), item_max, call_max, selector)
+    for is_compat in (False, True):
+        for number, call in syscalls.table(is_compat).items():
+            place: dict[str, int] = {}
+            for value, text in selectors(_like(call) if is_compat else call.name).items():
+                if text not in place:
+                    place[text] = len(places)
+                    found = _compat_rules(call, text) if is_compat else rules()[call.name, text]
+                    places.append(_pack(call, found, item_max, call_max))
+                variants[(number + layout.CALLS * is_compat) << 32 | value] = place[text]
     if len(places) > 2 * layout.CALLS + layout.VARIANTS or len(variants) > layout.VARIANTS:
         raise ValueError(f"{len(variants)} variants are more than TL_VARIANTS")
     return b"".join(places), variants
 
 
-def _compat_rules(call: syscalls.Syscall) -> Rules:
-    # As in the 64-bit table, if it is the same call there.
-    line = line_of(call, "", compat=True)
-    return _of_line(call, line) if line is not None else _NOTHING
+def _like(call: syscalls.Syscall) -> str:
+    # The 64-bit call that a 32-bit one is like.
+    return compat.name_of(call.name)
+
+
+def _compat_rules(call: syscalls.Syscall, selector: str) -> Rules:
+    line = line_of(call, selector, compat=True)
+    return _of_line(call, line, _MSGHDR_32_BYTES) if line is not None else _NOTHING
 
 
 # When an execve succeeded, its memory is gone, and what could not be read of it. The kernel side then puts the new
 # program's own addresses of its file's name and argv into these arguments, and argv's length into the one behind it.
-def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
+def _of_line(call: syscalls.Syscall, line: Line, msghdr_bytes: int = _MSGHDR_BYTES) -> Rules:
     enter, leave = [], []
     for arg, word in enumerate(line.words):
         if not word.direction:
@@ -138,11 +146,11 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
         if word.direction in ("in", "inout", "inend"):
             # A message that is to be received has nothing in its buffers yet.
             empty = word == Word("msghdr", "inout")
-            whole = Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, _MSGHDR_BYTES, content=content)
+            whole = Rule(arg, layout.KIND_BUFFER, layout.LENGTH_ONE, msghdr_bytes, content=content)
             enter.append(whole if empty else rule)
         if word.direction in ("out", "inout", "end", "inend"):
             leave.append(rule)
-        for nested in _nested_rules(arg, word, rule):
+        for nested in _nested_rules(call, arg, word, rule):
             (enter if word.nested[nested.nested - 1].direction == "in" else leave).append(nested)
         if call.name in _EXEC and word.what == "path":
             leave.append(rule)
@@ -154,8 +162,11 @@ def _of_line(call: syscalls.Syscall, line: Line) -> Rules:
 def _rule(call: syscalls.Syscall, arg: int, word: Word) -> Rule:
     pointer, count = word.count.startswith("*"), word.count.removeprefix("*")
     kind = KINDS.get(word.what, layout.KIND_LENGTH if pointer else layout.KIND_BUFFER)
-    scale = SIZES[word.what] if kind == layout.KIND_BUFFER else 1
+    sizes = compat.SIZES if word.narrow else SIZES
+    scale = sizes[word.what] if kind == layout.KIND_BUFFER else 1
     rule = replace(_counted(Rule(arg, kind, layout.LENGTH_ONE, scale), count), add=word.more)
+    if kind == layout.KIND_MMSG:
+        rule = replace(rule, scale=int(count == "result"))  # only what was received, or all
     if not count or count.isdecimal() or rule.width:
         return rule
     if count == "result":
@@ -175,11 +186,14 @@ def _counted(rule: Rule, count: str) -> Rule:
     return rule
 
 
-def _nested_rules(arg: int, word: Word, parent: Rule) -> Iterable[Rule]:
+def _nested_rules(call: syscalls.Syscall, arg: int, word: Word, parent: Rule) -> Iterable[Rule]:
+    params = [param.name for param in call.params]
     for number, nested in enumerate(word.nested, 1):
         kind = KINDS.get(nested.what, layout.KIND_BUFFER)
         scale = SIZES[nested.what] if kind == layout.KIND_BUFFER else 1
         rule = _counted(Rule(arg, kind, layout.LENGTH_ONE, scale), nested.count)
+        if nested.count in params:
+            rule = replace(rule, length=params.index(nested.count))
         need = max(nested.at + nested.pointer, rule.field + rule.width)
         # A struct of a known size is there as a whole.
         limit = parent.length + 1 if parent.length not in (layout.LENGTH_ONE, layout.LENGTH_RESULT) else 0

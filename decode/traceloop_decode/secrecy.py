@@ -23,6 +23,7 @@ _WORDS: Final = {
     layout.CLASS_STRUCT: (
         *("msghdr", "mask_and_size", "node_mask", "fd_set", "cpu_set", "sigset", "sigset_late", "sigset_out"),
         *("bpf_attr", "clone_args", "file_attr", "landlock_ruleset", "mount_attr", "open_how", "xattr_args"),
+        *("changes", "resources", "uring_mask"),
     ),
     layout.CLASS_PAYLOAD: (
         *("bytes", "hex_bytes", "iovec", "iocb", "control_blocks", "sent", "received"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from traceloop_decode.arguments.compat import name_of
 from traceloop_decode.model import Call
 from traceloop_decode.printers.families import SELECTORS
 from traceloop_decode.printers.xlat import xlat
@@ -28,7 +29,7 @@ def selectors(name: str, abi: Abi = X86_64) -> Mapping[int, str]:
 
 def selector_of(call: Call) -> str:
     """The selector of a call with these arguments; ``""`` where no variant is meant."""
-    name = call.name
+    name = name_of(call.name) if call.compat else call.name
     if name in SELECTORS:
         index, _ = SELECTORS[name]
         if index < len(call.registers):

@@ -12,7 +12,8 @@ from functools import cache
 from typing import Final
 
 from traceloop_decode.arguments import TABLE
-from traceloop_decode.syscalls import Syscall, table
+from traceloop_decode.arguments import compat as compat_calls
+from traceloop_decode.syscalls import X86_64, Syscall, table
 
 _WORD: Final = re.compile(r"(?:(in|out|inout|end|inend):)?(\w+)(?:\[(\*?[\w/@]+)(?:\+(\d+))?\])?((?:>.*)?)")
 _NESTED: Final = re.compile(r">(in|out):(\w+)@(\d+)(?:/(\d))?(?:\[([\w/@]+)\])?")
@@ -38,6 +39,7 @@ class Word:
     direction: ``""`` for a number, else ``in``, ``out``, ``inout``, ``end`` or ``inend``.
 
     count: ``""``, a number, an argument's name, ``result``, ``*name``, ``name/page``, or ``u32@4``. more: bytes on top.
+    narrow: the memory is laid out as a 32-bit program has it.
     """
 
     what: str
@@ -45,6 +47,7 @@ class Word:
     count: str = ""
     more: int = 0
     nested: tuple[Nested, ...] = ()
+    narrow: bool = False
 
     @property
     def is_out(self) -> bool:
@@ -65,19 +68,39 @@ class Line:
     result: Word | None
 
 
-_PORTABLE: Final = frozenset(("path", "string", "bytes", "int", "sockaddr", "pollfd", "epoll_event"))
+_WIDE: Final = "wide_"
+_PORTABLE: Final = frozenset(("path", "string", "bytes", "int", "sockaddr", "pollfd"))
 
 
-def portable(line: Line) -> Line:
-    """The line for 32-bit programs: memory whose layout depends on the word size is an address there, and no more."""
-    words = tuple(word if not word.direction or word.what in _PORTABLE else Word(UNKNOWN) for word in line.words)
-    return replace(line, words=words)
+def narrow(line: Line, *, wide: bool = False) -> Line:
+    """The line for 32-bit programs: of memory that differs there and has no size of its own, the address is known.
+
+    wide: its structs do not differ.
+    """
+    return replace(line, words=tuple(_narrow(word, wide=wide) for word in line.words))
+
+
+def _narrow(word: Word, *, wide: bool) -> Word:
+    what = word.what.removeprefix(_WIDE)
+    if not word.direction or what in compat_calls.SAME or what != word.what:
+        return replace(word, what=what)
+    return replace(word, narrow=not wide) if what in compat_calls.SIZES else Word(UNKNOWN)
 
 
 @cache
 def lines() -> tuple[Line, ...]:
     """The whole table."""
-    return tuple(_parse(line) for line in TABLE.splitlines() if line and not line.startswith("#"))
+    return _parsed(TABLE)
+
+
+@cache
+def compat_lines() -> tuple[Line, ...]:
+    """The 32-bit calls that have one of their own, as it is written."""
+    return _parsed(compat_calls.TABLE)
+
+
+def _parsed(text: str) -> tuple[Line, ...]:
+    return tuple(_parse(line) for line in text.splitlines() if line and not line.startswith("#"))
 
 
 def _parse(line: str) -> Line:
@@ -104,19 +127,43 @@ def _word(text: str, line: str) -> Word:
 
 
 @cache
-def line_of(call: Syscall, selector: str, *, compat: bool) -> Line | None:
-    """A call's line, or its variant's. For a 32-bit program: the line of the 64-bit call of that name and arguments."""
-    line = _table().get((call.name, selector))
-    if line is None or not compat:
-        return line
-    same = _calls().get(call.name)
+def line_of(call: Syscall, selector: str, *, compat: bool, arch: str = X86_64.arch) -> Line | None:
+    """A call's line, or its variant's. For a 32-bit program: its own, or that of the 64-bit call that is like it."""
+    if not compat:
+        return _table().get((call.name, selector))
+    if arch != X86_64.arch:
+        return _portable_line(call, selector)
+    own = _compat_table().get(call.name)
+    if own is not None:
+        return narrow(own)
+    name = compat_calls.name_of(call.name)
+    same, line = _calls().get(name), _table().get((name, selector))
+    if same is None or line is None:
+        return None
+    alike = call.name in compat_calls.LIKE or call.name in compat_calls.WIDE
+    if not alike and [param.name for param in same.params] != [param.name for param in call.params]:
+        return None
+    return narrow(line, wide=call.name in compat_calls.WIDE)
+
+
+def _portable_line(call: Syscall, selector: str) -> Line | None:
+    # Of the 64-bit call of that name and arguments, where the layout of 32-bit structs is not known here.
+    same, line = _calls().get(call.name), _table().get((call.name, selector))
     names = [param.name for param in call.params]
-    return portable(line) if same is not None and [param.name for param in same.params] == names else None
+    if line is None or same is None or [param.name for param in same.params] != names:
+        return None
+    words = (word if not word.direction or word.what in _PORTABLE else Word(UNKNOWN) for word in line.words)
+    return replace(line, words=tuple(words))
 
 
 @cache
 def _table() -> dict[tuple[str, str], Line]:
     return {(line.name, line.selector): line for line in lines()}
+
+
+@cache
+def _compat_table() -> dict[str, Line]:
+    return {line.name: line for line in compat_lines()}
 
 
 @cache

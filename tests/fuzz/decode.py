@@ -51,7 +51,7 @@ _PATHS: Final = Selection(paths=(b"/etc/hosts", b"a", b""))
 _COUNTED: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
 _Item = tuple[tuple[int, int, int], bytes]
 """Of a struct tl_item arg, kind, size; and its bytes."""
-_TYPES: Final = (*_COUNTED, *_COUNTED, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT)
+_TYPES: Final = (*_COUNTED, *_COUNTED, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT, layout.TYPE_SIGNAL_SENT)
 
 
 def check(encoded: bytes) -> None:
@@ -125,7 +125,7 @@ def _change(chance: Random, records: list[Record]) -> None:
     elif record.type in _COUNTED:
         records[at] = _with_other_values(chance, record)
     else:
-        body = _noise(chance, record.body).ljust(layout.SIGNAL.size, b"\0")
+        body = _noise(chance, record.body).ljust(layout.SIGNAL_SENT.size, b"\0")
         records[at] = record._replace(nr=chance.randrange(70), body=body)
 
 

@@ -38,6 +38,8 @@ _VOLATILE = [
     (re.compile(r"0x(7f|5[56])[0-9a-f]{10}\b"), "ADDRESS"),
     # What processes have used, and what was left of a wait.
     (re.compile(r"\b(ru_[us]time|left) ?=? ?\{tv_sec=\d+, tv_(u|n)sec=\d+\}"), r"\1={USED}"),
+    (re.compile(r"(nanosleep\(.*\}, )\{tv_sec=\d+, tv_nsec=\d+\}(?=\) = \? ERESTART)"), r"\1{USED}"),
+    (re.compile(r"\(\d{4}-\d\d-\d\dT[0-9:.]+\+0000\)"), "(WHEN)"),
     (re.compile(r"\b(si_[us]time|tms_\w+|ru_\w+)=\d+"), r"\1=USED"),
     (re.compile(r"\b(st_[acm]time_nsec)=\d+"), r"\1=TIME"),
     (re.compile(r"/\* \d{4}-\d\d-\d\dT[0-9:.]+\+0000 \*/"), "/* WHEN */"),
@@ -46,6 +48,7 @@ _VOLATILE = [
     (re.compile(r"\bloads=\[\d+, \d+, \d+\]"), "loads=STATE"),
 ]
 _CLOCKS = re.compile(r"(clock_gettime|gettimeofday|times|timer_gettime|getitimer|sched_rr_get_interval)\(")
+_TICKS = re.compile(r"(times\(.*\) = )\d+")
 _RANDOM = re.compile(r'(getrandom\()"[^"]*"')
 _SECONDS = re.compile(r"(tv_sec=)?\b(\d+)(?:(, tv_[un]sec=)\d+)?")
 _NOW_WITHIN_S = 3600
@@ -96,6 +99,7 @@ def _plain(text: str, now: tuple[float, float]) -> str:
     text = _RESULT_COLUMN.sub(r") \1", text)
     for pattern, replacement in _VOLATILE:
         text = pattern.sub(replacement, text)
+    text = _TICKS.sub(r"\1TICKS", text) if text.startswith("times(") else text
     text = _RANDOM.sub(r'\1"RANDOM"', text)
     if _CLOCKS.match(text):
         text = re.sub(r"(tv_[un]?sec)=\d+", r"\1=TIME", text)

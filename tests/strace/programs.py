@@ -35,7 +35,10 @@ class Program:
     def __init__(self, name: str, directory: Path) -> None:
         self.binary = directory / name
         self._at = directory / "here"
-        command = ("gcc", "-O1", "-Wall", "-Wno-unused-result", "-pthread", "-o", self.binary, WORKLOADS / f"{name}.c")
+        # Where pointers have 32 bits, for those that call as a 32-bit program does.
+        low = ("-no-pie", "-fno-pie") if name.startswith("compat_") else ()
+        flags = ("-O1", "-Wall", "-Wno-unused-result", "-Wno-unused-function", "-pthread", *low)
+        command = ("gcc", *flags, "-o", self.binary, WORKLOADS / f"{name}.c")
         subprocess.run(command, check=True, timeout=TIMEOUT_S)
 
     def under_strace(self, *flags: str) -> list[str]:
@@ -45,7 +48,7 @@ class Program:
         os.mkfifo(fifo)
         with output.open("wb") as lines, subprocess.Popen(["cat", fifo], stdout=lines) as reader:
             try:
-                self._run("strace", "-D", "-f", *flags, "-o", str(fifo))
+                self._run("strace", "-D", "-f", "-e", "quiet=attach,personality", *flags, "-o", str(fifo))
                 reader.wait(TIMEOUT_S)  # until strace, which is not our child, has ended too
             finally:
                 reader.kill()

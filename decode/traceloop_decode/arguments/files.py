@@ -169,6 +169,7 @@ fanotify_mark       fd fanotify_mark_flags fanotify_events fanotify_dirfd in:pat
 """
 
 SIZES: dict[str, int] = {
+    "boxed_offset": 8,
     "dirents": 1,
     "f_owner_ex": 8,
     "fd_number": 4,
@@ -187,7 +188,9 @@ SIZES: dict[str, int] = {
     "quota_data": 72,
     "span": 16,
     "stat": 144,
+    "stat64": 144,  # of 32-bit programs alone
     "statfs": 120,
+    "statfs64": 120,
     "statx": 256,
     "utimbuf": 16,
     "xattr_args": 1,

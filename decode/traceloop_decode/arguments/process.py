@@ -260,17 +260,24 @@ bpf:BPF_OBJ_PIN,BPF_OBJ_GET one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
 bpf:BPF_RAW_TRACEPOINT_OPEN one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
 perf_event_open     in:perf_attr int int fd perf_flags
 io_uring_setup      uint inout:io_uring_params
-io_uring_enter      fd uint uint uring_enter addr size
+io_uring_enter      fd uint uint uring_enter in:uring_mask[argsz] size
 io_uring_register   fd one_uring_register addr uint
 io_uring_register:IORING_REGISTER_BUFFERS fd one_uring_register in:plain_iovec[nr_args] uint
 io_uring_register:IORING_REGISTER_FILES fd one_uring_register in:node_list[nr_args] uint
 io_uring_register:IORING_REGISTER_EVENTFD,IORING_REGISTER_EVENTFD_ASYNC fd one_uring_register in:boxed_int uint
+io_uring_register:IORING_REGISTER_FILES_UPDATE fd one_uring_register in:files_update>in:node_list@8[nr_args] uint
+io_uring_register:IORING_REGISTER_FILES2 fd one_uring_register in:resources[nr_args]>in:node_list@16[u32@0] uint
+io_uring_register:IORING_REGISTER_BUFFERS2 fd one_uring_register in:resources[nr_args]>in:plain_iovec@16[u32@0] uint
+io_uring_register:IORING_REGISTER_FILES_UPDATE2 fd one_uring_register in:changes[nr_args]>in:node_list@8[u32@24] uint
+io_uring_register:IORING_REGISTER_BUFFERS_UPDATE fd one_uring_register in:changes[nr_args]>in:plain_iovec@8[u32@24] uint
+io_uring_register:IORING_REGISTER_IOWQ_AFF fd one_uring_register in:cpu_set[nr_args] uint
+io_uring_register:IORING_REGISTER_IOWQ_MAX_WORKERS fd one_uring_register inout:max_workers uint
 io_setup            uint out:boxed_addr
 io_destroy          rseq_at
 io_submit           rseq_at long in:control_blocks[nr]
 io_cancel           rseq_at in:iocb out:io_event
 io_getevents        rseq_at long long out:io_event[result] in:timespec
-io_pgetevents       rseq_at long long out:io_event[result] in:timespec addr
+io_pgetevents       rseq_at long long out:io_event[result] in:timespec in:mask_and_size[1]
 """
 
 SIZES: dict[str, int] = {
@@ -290,10 +297,12 @@ SIZES: dict[str, int] = {
     "bytes": 1,
     "cap_data": 24,
     "cap_header": 8,
+    "changes": 1,
     "clone_args": 1,
     "clone_parent": 4,
     "cpu_set": 1,
     "filter_program": 16,
+    "files_update": 16,
     "filter_step": 8,
     "futex_waitv": 24,
     "host_name": 1,
@@ -306,6 +315,7 @@ SIZES: dict[str, int] = {
     "landlock_ruleset": 1,
     "long": 8,
     "message": 1,
+    "max_workers": 8,
     "mq_attr": 64,
     "mq_create_attr": 64,
     "msg_limits": 32,
@@ -318,6 +328,7 @@ SIZES: dict[str, int] = {
     "path_beneath": 12,
     "perf_attr": 64,  # its first version; a size stands within it
     "plain_iovec": 16,
+    "resources": 1,
     "rlimit": 16,
     "rusage": 144,
     "sched_attr": 56,
@@ -331,6 +342,7 @@ SIZES: dict[str, int] = {
     "status_list": 4,
     "sysinfo": 112,
     "task_name": 16,
+    "uring_mask": 1,
     "utsname": 390,
     "wait_rusage": 144,
     "wait_status": 4,

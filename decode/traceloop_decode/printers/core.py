@@ -14,10 +14,12 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from traceloop_decode.arguments import sizes
+from traceloop_decode.arguments.compat import name_of
+from traceloop_decode.compat import widened
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.printers import families, memory, numbers
-from traceloop_decode.printers.view import Printer, View
+from traceloop_decode.printers.view import Options, Printer, View
 from traceloop_decode.printers.xlat import XLATS, xlat
 from traceloop_decode.syscalls import Abi, Param
 from traceloop_decode.text.values import is_pointer, width
@@ -75,6 +77,16 @@ def printer_of(call: Call) -> CallPrinter:
     return _compiled(call.number, call.abi, selector_of(call), len(call.registers))
 
 
+def seen(call: Call) -> Call:
+    """A call as its printers look at it."""
+    return widened(call) if call.compat else call
+
+
+def view_of(call: Call, options: Options) -> View:
+    """What they see of it."""
+    return View(seen(call), options)
+
+
 @cache
 def error(number: int) -> str:
     """``-1 ENOENT (No such file or directory)``; restart codes as ``? ERESTARTSYS (...)``."""
@@ -93,7 +105,7 @@ def never_returns(call: Call) -> bool:
 def _compiled(number: int, abi: Abi, selector: str, registers: int) -> CallPrinter:
     syscall = abi.lookup(number)
     params = syscall.params if syscall is not None else ()
-    line = line_of(syscall, selector, compat=abi.compat) if syscall is not None else None
+    line = line_of(syscall, selector, compat=abi.compat, arch=abi.arch) if syscall is not None else None
     words = line.words if line is not None else ()
     named, before_out = [], registers
     for index in range(registers):
@@ -114,7 +126,7 @@ _RESULTS: Final[Mapping[str, Callable[[Any], str]]] = {"hex": _hex, "mode": numb
 
 
 def _result_printer(line: Line | None) -> Callable[[View], str]:
-    suffix = families.RESULTS.get(line.name) if line is not None else None
+    suffix = families.RESULTS.get(name_of(line.name)) if line is not None else None
     what = line.result.what if line is not None and line.result is not None else ""
 
     show = _RESULTS.get(what, str)

@@ -133,8 +133,10 @@ def _file_attr(fields: tuple[int, ...], view: View) -> str:
 
 STRUCTS: Final[dict[str, StructPrinter]] = {
     "stat": _stat,
+    "stat64": _stat,
     "statx": whole_struct(_STATX, _statx),
     "statfs": whole_struct(_STATFS, _statfs),
+    "statfs64": whole_struct(_STATFS, _statfs),
     "xattr_args": whole_struct(_XATTR_ARGS, _xattr_args),
     "file_attr": whole_struct(_FILE_ATTR, _file_attr),
     "utimbuf": whole_struct(_UTIMBUF, _utimbuf),

@@ -33,11 +33,13 @@ def vector(
     view: View,
     *,
     received: int | None = None,
+    known: bool = True,
     show: Show | None = None,
 ) -> str:
     """An array of `count` elements at `pointer`, from its items in their order.
 
     received: how many bytes a call put into its elements, which only then are known; None: it took all of them.
+    known: are the contents to be shown at all?
     """
     if pointer and not count:
         return "[]"
@@ -51,7 +53,7 @@ def vector(
         return address(pointer)
     most = count if view.options.verbose else min(count, view.options.string_max)
     left, shown = received or 0, []
-    known = received is None or (view.returned and not view.failed)
+    known = known and (received is None or (view.returned and not view.failed))
     for number in range(min(most, len(array.data) // layout_of.size)):
         base, length = layout_of.unpack_from(array.data, number * layout_of.size)
         meant = length if received is None else min(length, left)

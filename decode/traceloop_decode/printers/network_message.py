@@ -55,10 +55,10 @@ def received(view: View, index: int) -> str:
 def many(view: View, index: int) -> str:
     """The messages of sendmmsg and recvmmsg, with the lengths of those that were sent or received."""
     sends, pointer = view.call.name == "sendmmsg", view.registers[index]
-    result = view.call.result or 0
+    done = 0 if view.failed else view.call.result or 0
     if not view.returned or (view.failed and not sends):
         return address(pointer)
-    count = result if not view.failed else view.registers[index + 1] & 0xFFFFFFFF
+    count = view.registers[index + 1] & 0xFFFFFFFF if sends and index + 1 < len(view.registers) else done
     groups: list[list[Item]] = []
     for item in view.call.items.get(index, ()):
         if not item.out:
@@ -67,19 +67,23 @@ def many(view: View, index: int) -> str:
             groups.append([])
         if groups:
             groups[-1].append(item)
-    if count and not (groups and len(groups[0][0].data) >= _size(view)):
+    shown = [
+        _of_many(items, view, sends=sends, done=number < done)
+        for number, items in enumerate(groups[:count])
+        if items and len(items[0].data) >= _size(view)
+    ]
+    if count and not shown:
         return address(pointer)
-    shown = [_of_many(items, view, sends=sends) for items in groups[:count] if len(items[0].data) >= _size(view)]
     if len(shown) < count:
         shown.append("...")
     return f"[{', '.join(shown)}]"
 
 
-def _of_many(items: list[Item], view: View, *, sends: bool) -> str:
+def _of_many(items: list[Item], view: View, *, sends: bool, done: bool) -> str:
     header, size = items[0].data, _size(view)
     length = int.from_bytes(header[size : size + 4], "little")
     text = _header_text(header, "", items, view, received=None if sends else length)
-    return f"{{msg_hdr={text}{'' if view.failed else f', msg_len={length}'}}}"
+    return f"{{msg_hdr={text}{f', msg_len={length}' if done else ''}}}"
 
 
 def _size(view: View) -> int:

@@ -70,12 +70,47 @@ def _dirfd(view: View, index: int) -> str:
     return _CWD[view.options.constants] + view.cwd()
 
 
+def _signal(view: View, index: int) -> str:
+    number = signed32(view.registers[index])
+    name, constants = SIGNAL.get(number, ""), view.options.constants
+    if not name or constants == "raw":
+        return str(number)
+    return name if constants == "abbrev" else f"{number} /* {name} */"
+
+
+_PAGE_SHIFT: Final = 12
+
+
+def _split(view: View, index: int) -> str:
+    # A 64-bit number in two registers of a 32-bit program, the lower half first.
+    high = view.registers[index + 1] if index + 1 < len(view.registers) else 0
+    return str(signed64((high & 0xFFFFFFFF) << 32 | view.registers[index] & 0xFFFFFFFF))
+
+
+def _split_high(view: View, index: int) -> str:
+    low = view.registers[index + 1] if index + 1 < len(view.registers) else 0
+    return str(signed64((view.registers[index] & 0xFFFFFFFF) << 32 | low & 0xFFFFFFFF))
+
+
+def _pages(view: View, index: int) -> str:
+    offset = view.registers[index] << _PAGE_SHIFT
+    return f"{offset:#x}" if offset else "0"
+
+
+def _long(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return str(signed32(raw) if view.call.compat else signed64(raw))
+
+
 VALUES: Final[dict[str, Printer]] = {
     "fd": _fd,
     "dirfd": _dirfd,
     "int": _int,
     "uint": _uint,
-    "long": _of(lambda raw: str(signed64(raw))),
+    "long": _long,
+    "split_number": _split,
+    "high_number": _split_high,
+    "page_offset": _pages,
     "ulong": _whole,
     "size": _whole,
     "hex": _of(lambda raw: f"{raw:#x}" if raw else "0"),

@@ -17,6 +17,7 @@ from traceloop_decode.printers.xlat import XLATS
 
 _POLLFD: Final = Struct("<iHH")
 _PAIR: Final = Struct("<QQ")
+_PAIR_32: Final = Struct("<II")
 _EVENT: Final = Struct("<IQ")
 _EVENT_ARM64: Final = Struct("<I4xQ")  # packed on x86-64 alone
 _EPOLL_CTL_DEL: Final = 2
@@ -103,14 +104,15 @@ def _selected(show: StructPrinter) -> Callable[[View], str]:
 def _mask_and_size(view: View, index: int) -> str:
     # pselect6's: a pointer and a size, as an iovec is, and what it points at.
     items = view.call.items.get(index, ())
-    pair = next((item for item in items if item.kind == layout.KIND_IOVEC and len(item.data) >= _PAIR.size), None)
+    pair_of = _PAIR_32 if view.call.compat else _PAIR
+    pair = next((item for item in items if item.kind == layout.KIND_IOVEC and len(item.data) >= pair_of.size), None)
     mask = next((item for item in items if item.kind == layout.KIND_BUFFER), None)
     if mask is not None and (pair is None or (mask.data and mask.size == _SET_BYTES)):
         text = set_text(int.from_bytes(mask.data, "little"), view.options.constants) if mask.data else "NULL"
         return f"{{sigmask={text if mask.size == _SET_BYTES else '...'}, sigsetsize={mask.size}}}"
     if pair is None:
         return address(view.registers[index])
-    pointer, size = _PAIR.unpack_from(pair.data)
+    pointer, size = pair_of.unpack_from(pair.data)
     return f"{{sigmask={address(pointer)}, sigsetsize={size}}}"
 
 

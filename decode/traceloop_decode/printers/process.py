@@ -48,9 +48,9 @@ def _end_signal(value: int, view: View) -> str:
 # clone: strace has its arguments in another order, with names, and only those that the flags ask for.
 
 
-def _clone_named(view: View, name: str) -> int:
-    # The last two stand the other way round on arm64.
-    return next((raw for param, _, raw, _ in view.call.args if param == name), 0)
+def _clone_named(view: View, *names: str) -> int:
+    # The last two stand the other way round on arm64 and i386, which has another name for one.
+    return next((raw for param, _, raw, _ in view.call.args if param in names), 0)
 
 
 def _clone_stack(view: View, _index: int) -> str:
@@ -78,7 +78,7 @@ def _clone_parent(view: View, index: int) -> str | None:
 
 def _clone_tls(view: View, _index: int) -> str | None:
     if register(view, _FLAGS) & _CLONE_SETTLS:
-        return f"tls={hexadecimal(_clone_named(view, 'tls'))}"
+        return f"tls={hexadecimal(_clone_named(view, 'tls', 'tls_val'))}"
     return None
 
 
@@ -283,7 +283,8 @@ def _cap_data(data: bytes, view: View) -> str:
 
 def _limit(value: int, view: View) -> str:
     if value == (1 << 64) - 1:
-        return styled("RLIM64_INFINITY", str(value), view)
+        narrow = view.call.compat and view.call.name != "prlimit64"
+        return styled("RLIM_INFINITY", str(MASK32), view) if narrow else styled("RLIM64_INFINITY", str(value), view)
     text = f"{value >> 10}*1024" if value > 1024 and not value & 1023 else str(value)
     return styled(text, str(value), view)
 
@@ -383,6 +384,7 @@ VALUES: Final[dict[str, Printer]] = {
 }
 
 STRUCTS: Final[dict[str, StructPrinter]] = {
+    "boxed_offset": boxed("q", lambda value, _view: str(value)),
     "boxed_int": boxed("i", lambda value, _view: str(value)),
     "boxed_uint": boxed("I", lambda value, _view: str(value)),
     "boxed_id": boxed("i", lambda value, _view: number(value)),

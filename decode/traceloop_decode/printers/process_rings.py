@@ -11,9 +11,10 @@ from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.bpf_programs import program
 from traceloop_decode.printers.files_vectors import vector
-from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.memory import elements, text
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import MASK32, fixed, hexadecimal, register
+from traceloop_decode.printers.process_kit import MASK32, fixed, hexadecimal, listed, register
+from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS, Xlat
 
@@ -53,7 +54,7 @@ def _behind(number: int, *, whole: bool = False) -> tuple[int, _Show]:
 
 def _steps(data: bytes, view: View) -> str:
     item, at = view.nested(1, 2), int.from_bytes(data, "little")
-    return program(item, at, item.size // _BPF_STEP if item is not None else 0, view)
+    return program(item, at, item.size // _BPF_STEP, view) if item is not None else address(at)
 
 
 def _kernel_version(value: int) -> str:
@@ -311,6 +312,73 @@ def _plain_iovec(_view: View, base: int, length: int) -> str:
     return f"{{iov_base={address(base)}, iov_len={length}}}"
 
 
+# io_uring_register
+
+_FILES_UPDATE: Final = Struct("<IIQ")
+_RESOURCES: Final = Struct("<IIQQQ")
+_CHANGES: Final = Struct("<I4xQQI4x")
+_WORKERS: Final = Struct("<II")
+_EXT_ARG: Final = 8
+_SIGSET: Final = 8
+
+
+def _listed(view: View, index: int, at: int, count: int) -> str:
+    # Descriptors or iovecs, by the command.
+    item = view.nested(index, 1)
+    if item is None or not item.data or not count:
+        return address(at)
+    if item.size == count * 4:
+        return listed(item, 4, str, view, signed=True)
+    return elements(item, 16, _plain_iovec, view)
+
+
+def _files_update(view: View, index: int) -> str:
+    data = view.data(index)
+    if len(data) < _FILES_UPDATE.size:
+        return address(view.registers[index])
+    offset, reserved, at = _FILES_UPDATE.unpack_from(data)
+    rest = f", resv={reserved:#x}" if reserved else ""
+    return f"{{offset={offset}{rest}, fds={_listed(view, index, at, register(view, 3))}}}"
+
+
+def _resources(view: View, index: int) -> str:
+    data = view.data(index)
+    if len(data) < _RESOURCES.size:
+        return address(view.registers[index])
+    count, flags, reserved, at, tags = _RESOURCES.unpack_from(data)
+    rest = f", resv2={reserved:#x}" if reserved else ""
+    shown = f"flags={hexadecimal(flags)}{rest}, data={_listed(view, index, at, count)}, tags={address(tags)}"
+    return f"{{nr={count}, {shown}}}"
+
+
+def _changes(view: View, index: int) -> str:
+    data = view.data(index)
+    if len(data) < _CHANGES.size:
+        return address(view.registers[index])
+    offset, at, tags, count = _CHANGES.unpack_from(data)
+    return f"{{offset={offset}, data={_listed(view, index, at, count)}, tags={address(tags)}, nr={count}}}"
+
+
+def _max_workers(view: View, index: int) -> str:
+    before, after, at = view.data(index), view.data(index, out=True), address(view.registers[index])
+    if len(before) < _WORKERS.size:
+        return at
+
+    def both(data: bytes) -> str:
+        bound, unbound = _WORKERS.unpack_from(data)
+        return f"[[IO_WQ_BOUND]={bound}, [IO_WQ_UNBOUND]={unbound}]"
+
+    known = len(after) >= _WORKERS.size and not view.failed
+    return f"{both(before)} => {both(after) if known else at}"
+
+
+def _uring_mask(view: View, index: int) -> str:
+    item = view.item(index)
+    if item is None or item.size != _SIGSET or len(item.data) < _SIGSET or register(view, 3) & _EXT_ARG:
+        return address(view.registers[index])
+    return set_text(int.from_bytes(item.data, "little"), view.options.constants)
+
+
 _AIO: Final = XLATS["aio_cmd"]
 
 
@@ -341,11 +409,11 @@ def _submitted(items: list[Item], at: int, view: View) -> str:
         contents = text(written.data, size, view.options) if written is not None and written.data else address(buffer)
         shown += [f"aio_buf={contents}", f"aio_nbytes={size}", f"aio_offset={offset}"]
     elif name in _VECTORS:
-        received = 0 if name == "IOCB_CMD_PREADV" else None
-        shown += [f"aio_buf={vector(items[1:], buffer, size, view, received=received)}", f"aio_offset={offset}"]
+        known = name != "IOCB_CMD_PREADV"  # nothing has been read yet
+        shown += [f"aio_buf={vector(items[1:], buffer, size, view, known=known)}", f"aio_offset={offset}"]
     elif name == "IOCB_CMD_POLL":
         shown.append(f"aio_buf={XLATS['poll_events'].flags(buffer & 0xFFFF, view.options)}")
-    if flags & _RESFD:
+    if flags & _RESFD and name in _READS | _VECTORS:
         shown.append(f"aio_resfd={result_fd}")
     return f"{{{', '.join(shown)}}}"
 
@@ -375,7 +443,14 @@ def _io_event(_view: View, data: int, block: int, result: int, second: int) -> s
     return f"{{data={hexadecimal(data)}, obj={hexadecimal(block)}, res={result}, res2={second}}}"
 
 
-VALUES: Final[dict[str, Printer]] = {"control_blocks": _control_blocks}
+VALUES: Final[dict[str, Printer]] = {
+    "control_blocks": _control_blocks,
+    "files_update": _files_update,
+    "resources": _resources,
+    "changes": _changes,
+    "max_workers": _max_workers,
+    "uring_mask": _uring_mask,
+}
 STRUCTS: Final[dict[str, StructPrinter]] = {
     "bpf_attr": _bpf_attr,
     "perf_attr": _perf_attr,

@@ -91,6 +91,17 @@ def _time(data: bytes, _view: View) -> str:
     return f"[{seconds}{date(seconds)}]"
 
 
+_TMS: Final = Struct("<4q")
+_TMS_FIELDS: Final = ("tms_utime", "tms_stime", "tms_cutime", "tms_cstime")
+
+
+def _tms(data: bytes, _view: View) -> str:
+    if len(data) < _TMS.size:
+        return "{...}"
+    pairs = zip(_TMS_FIELDS, _TMS.unpack_from(data), strict=True)
+    return f"{{{', '.join(f'{name}={ticks}' for name, ticks in pairs)}}}"
+
+
 def _timer(data: bytes, _view: View) -> str:
     return f"[{_TIMER.unpack_from(data)[0]}]" if len(data) >= _TIMER.size else "[...]"
 
@@ -136,6 +147,7 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "timeval": timeval,
     "timex": _timex,
     "timezone": _timezone,
+    "tms": _tms,
 }
 RESULTS: Final[dict[str, Callable[[View], str]]] = {
     "adjtimex": _clock_state,

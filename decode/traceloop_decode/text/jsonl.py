@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
-from traceloop_decode.printers.core import printer_of
+from traceloop_decode.printers.core import printer_of, seen
 from traceloop_decode.printers.view import Options, View
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import exit_status
@@ -127,7 +127,7 @@ def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot)
 def _syscall(call: Call) -> dict[str, Any]:
     error = ERRNO.get(-call.result) if call.result is not None and call.result < 0 else None
     duration_ns = None if call.end_ns is None or call.entry_lost else call.end_ns - call.ts_ns
-    view, printer, args = _Bare(call, _WHOLE), printer_of(call), call.args
+    view, printer, args = _Bare(seen(call), _WHOLE), printer_of(call), call.args
     shown: dict[str, Any] = {
         "syscall": call.name,
         "args": [_argument(args, n, print_one(view, n), compat=call.compat) for _, n, print_one in printer.named],

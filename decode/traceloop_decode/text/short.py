@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.printers.core import never_returns, printer_of
-from traceloop_decode.printers.view import Options, View
+from traceloop_decode.printers.core import never_returns, printer_of, view_of
+from traceloop_decode.printers.view import Options
 from traceloop_decode.text import line
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def lines(events: Iterable[Event], snapshot: Snapshot, options: Options = _DEFAU
     """One line an event."""
 
     def text(call: Call, shown: frozenset[int] | None) -> str:
-        view, printer = View(call, options), printer_of(call)
+        view, printer = view_of(call, options), printer_of(call)
         parts = [
             f"{name}={text}"
             for name, index, print_one in printer.named

@@ -106,7 +106,7 @@ class _Writer:
         return (self._note(event, lost_note(event)),)
 
     def _whole(self, call: Call, after: Event | None) -> str:
-        view = View(call, self._options)
+        view = core.view_of(call, self._options)
         if call.name == "restart_syscall":
             args = f"<... resuming interrupted {self._interrupted.pop(call.tid, 'system call')} ...>"
         else:
@@ -115,7 +115,7 @@ class _Writer:
         return f"{head:<{self._align}}= {self._result(view, after)}"
 
     def _unfinished(self, call: Call) -> str:
-        view, printer = View(call, self._options), core.printer_of(call)
+        view, printer = core.view_of(call, self._options), core.printer_of(call)
         args = printer.early(view)
         begun = ", ".join(args) + (", " if args and printer.has_late else "")
         if call.name == "restart_syscall":
@@ -123,7 +123,7 @@ class _Writer:
         return f"{call.tid:<5} {self._clock(call.ts_ns)}{call.name}({begun} <unfinished ...>"
 
     def _resumed(self, call: Call, after: Event | None) -> str:
-        view = View(call, self._options)
+        view = core.view_of(call, self._options)
         late = ", ".join(core.printer_of(call).late(view))
         # A thread that is not its process's leader becomes it by execve.
         tid = call.pid if call.result == 0 and call.name in _EXEC else call.tid

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/times.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -173,6 +174,9 @@ static void timer_descriptors(void)
 
 int main(void)
 {
+	struct tms used;
+	times(&used);
+	syscall(SYS_times, 8);
 	clocks();
 	adjustments();
 	sleeps();
