@@ -23,7 +23,7 @@ from traceloop_decode.printers.view import Options
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import strace
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 WORKLOADS = Path(__file__).parent / "workloads"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 _FIXED = ("setarch", "-R")

@@ -70,14 +70,6 @@ def _dirfd(view: View, index: int) -> str:
     return _CWD[view.options.constants] + view.cwd()
 
 
-def _signal(view: View, index: int) -> str:
-    number = signed32(view.registers[index])
-    name, constants = SIGNAL.get(number, ""), view.options.constants
-    if not name or constants == "raw":
-        return str(number)
-    return name if constants == "abbrev" else f"{number} /* {name} */"
-
-
 _PAGE_SHIFT: Final = 12
 
 
