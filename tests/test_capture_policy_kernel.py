@@ -16,9 +16,8 @@ from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.policy import CapturePolicy
 from traceloop_decode import layout
 from traceloop_decode.events import events
-from traceloop_decode.secrecy import content_of
+from traceloop_decode.secrecy import class_of, content_of
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import lookup
 from traceloop_decode.text import classic, jsonl, short, strace
 from traceloop_decode.variants import selector_of
 from traceloop_decode.words import line_of
@@ -105,14 +104,19 @@ def withheld_none(snapshot: Snapshot, policy: CapturePolicy) -> int:
         call = getattr(event, "call", event)
         if not getattr(call, "items", None) or call.name == "execveat":  # its exit may be told as execve's
             continue
-        syscall = lookup(call.number, compat=call.compat)
+        syscall = call.abi.lookup(call.number)
         assert syscall is not None
-        line = line_of(syscall, selector_of(call.name, call.registers), compat=call.compat)
+        line = line_of(syscall, selector_of(call), compat=call.abi.compat)
         assert line is not None
         for arg, items in call.items.items():
-            assert not content_of(line, arg) & policy.withheld, (call.name, arg)
+            word = line.words[arg]
+            may = {content_of(line, arg), *(class_of(nested.what) for nested in word.nested)}
+            assert any(not content & policy.withheld for content in may), (call.name, arg)
             kept += len(items)
-            if line.words[arg].what == "msghdr" and policy.withheld & layout.CLASS_PAYLOAD:
-                assert {item.sub for item in items} <= {0, layout.SUB_NAME}
-                assert all(item.kind != layout.KIND_IOVEC for item in items)
+            if word.what in ("msghdr", "mmsghdr") and policy.withheld & layout.CLASS_PAYLOAD:
+                assert {item.kind for item in items if item.sub != layout.SUB_NAME} <= {
+                    layout.KIND_MSG,
+                    layout.KIND_BUFFER,
+                }
+                assert layout.SUB_CONTROL not in {item.sub for item in items}
     return kept

@@ -5,7 +5,7 @@ import pytest
 
 from traceloop_decode import layout
 from traceloop_decode.capture import calls_table, rules
-from traceloop_decode.secrecy import content_of
+from traceloop_decode.secrecy import class_of, content_of
 from traceloop_decode.syscalls import table
 from traceloop_decode.words import Line, Word, lines
 
@@ -55,19 +55,21 @@ def test_every_rule_of_the_kernel_has_one_class():
         _, _, enter, leave, _, _ = layout.CALL_HEAD.unpack_from(packed, at)
         every = list(layout.RULE.iter_unpack(packed[at + layout.CALL_HEAD.size : at + layout.CALL_SIZE]))
         for rule in (*every[:enter], *every[layout.RULES : layout.RULES + leave]):
-            assert rule[5].bit_count() == 1
-            seen.add(rule[5])
+            assert rule[-1].bit_count() == 1
+            seen.add(rule[-1])
     assert sum(seen) == layout.CLASS_ANY
 
 
 def test_a_rule_has_its_words_class_at_entry_and_at_exit():
     for (name, selector), its in rules().items():
         for rule in (*its.enter, *its.exit):
-            assert rule.content == content_of(line(name, selector), rule.arg)
+            words = line(name, selector).words
+            nested = words[rule.arg].nested[rule.nested - 1].what if rule.nested else ""
+            assert rule.content == (class_of(nested) if nested else content_of(line(name, selector), rule.arg))
 
 
 def test_32_bit_calls_have_the_same_classes():
     packed, _ = calls_table(256, 1024)
     number = next(number for number, call in table(compat=True).items() if call.name == "write")
     at = (layout.CALLS + number) * layout.CALL_SIZE + layout.CALL_HEAD.size
-    assert layout.RULE.unpack_from(packed, at)[5] == layout.CLASS_PAYLOAD
+    assert layout.RULE.unpack_from(packed, at)[-1] == layout.CLASS_PAYLOAD

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from traceloop_decode import layout, syscalls
 from traceloop_decode.arguments import SIZES, compat
 from traceloop_decode.printers.families import SELECTORS
-from traceloop_decode.secrecy import content_of
+from traceloop_decode.secrecy import class_of, content_of
 from traceloop_decode.variants import selectors
 from traceloop_decode.words import Line, Word, line_of, lines
 
@@ -197,7 +197,8 @@ def _nested_rules(call: syscalls.Syscall, arg: int, word: Word, parent: Rule) ->
         need = max(nested.at + nested.pointer, rule.field + rule.width)
         # A struct of a known size is there as a whole.
         limit = parent.length + 1 if parent.length not in (layout.LENGTH_ONE, layout.LENGTH_RESULT) else 0
-        yield replace(rule, nested=number, at=nested.at, pointer=nested.pointer, need=need, limit=limit)
+        rule = replace(rule, nested=number, at=nested.at, pointer=nested.pointer, need=need, limit=limit)
+        yield replace(rule, content=class_of(nested.what))
 
 
 def _pack(call: syscalls.Syscall, what: Rules, item_max: int, call_max: int, selector: int | None = None) -> bytes:

@@ -23,6 +23,7 @@ _WORDS: Final = {
     layout.CLASS_STRUCT: (
         *("msghdr", "mask_and_size", "node_mask", "fd_set", "cpu_set", "sigset", "sigset_late", "sigset_out"),
         *("bpf_attr", "clone_args", "file_attr", "landlock_ruleset", "mount_attr", "open_how", "xattr_args"),
+        *("ifreq_list", "residency"),
         *("changes", "resources", "uring_mask"),
     ),
     layout.CLASS_PAYLOAD: (
@@ -40,6 +41,9 @@ _EXCEPTIONS: Final = {  # call, selector, argument
 
 def content_of(line: Line, arg: int) -> int:
     """The class of the memory behind an argument of a call's line."""
-    what = line.words[arg].what
-    known = _EXCEPTIONS.get((line.name, line.selector, arg)) or _CLASSES.get(what)
-    return known or (layout.CLASS_STRUCT if SIZES.get(what, 1) > 1 else layout.CLASS_PAYLOAD)
+    return _EXCEPTIONS.get((line.name, line.selector, arg)) or class_of(line.words[arg].what)
+
+
+def class_of(what: str) -> int:
+    """The class of memory that a word names, where nothing is known of the call."""
+    return _CLASSES.get(what) or (layout.CLASS_STRUCT if SIZES.get(what, 1) > 1 else layout.CLASS_PAYLOAD)
