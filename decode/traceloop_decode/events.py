@@ -20,7 +20,7 @@ Streaming: memory holds the calls in flight, not the trace.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -102,7 +102,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
         yield Entered(held)
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _name(number: int, abi: Abi) -> str:
     return abi.call_name(number)
 
