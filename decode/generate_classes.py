@@ -4,7 +4,7 @@
 
 Source: the behaviour of the installed strace (6.1 or later). A program calls every number of both tables, each of which
 seccomp refuses, so that none does anything; strace shows those that it counts to a class. Calls that are newer than
-Debian 12's strace are sorted with an older one (`_LIKE`). Run it with ``make tables``.
+Debian 12's strace, or of another architecture, are sorted with another (`_LIKE`). Run it with ``make tables``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CLASSES: Final = (
     *("file", "process", "network", "signal", "ipc", "desc", "memory", "creds", "clock", "pure"),
     *("stat", "lstat", "fstat", "%stat", "statfs", "fstatfs", "%statfs"),
 )
-# What strace 6.1 does not know -> what it is sorted with.
+# What strace 6.1 does not know here -> what it is sorted with.
 _LIKE: Final = {
     "cachestat": "fadvise64",
     "fchmodat2": "fchmodat",
@@ -36,6 +36,11 @@ _LIKE: Final = {
     "open_tree_attr": "open_tree",
     "file_getattr": "name_to_handle_at",
     "file_setattr": "name_to_handle_at",
+    # of 32-bit arm
+    "recv": "recvfrom",
+    "send": "sendto",
+    "arm_fadvise64_64": "fadvise64",
+    "arm_sync_file_range": "sync_file_range",
 }
 _PROBE: Final = r"""
 #include <linux/audit.h>

@@ -70,3 +70,12 @@ def test_a_recorded_call_is_printed_by_what_was_found(container: Container, work
 def test_without_tracefs_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotNamed, match=r"^calls that are newer .*No such file.*: mount tracefs at [^\n]*$"):
         find(tracefs=tmp_path)
+
+
+def test_where_it_may_not_count_it_says_what_to_do(tmp_path: Path) -> None:
+    for what, text in (("sys_enter_brand_new/format", ""), ("sys_exit_brand_new/id", "99999999\n")):
+        path = tmp_path / "events/syscalls" / what
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    with pytest.raises(NotNamed, match=r"^calls that are newer .*\(perf_event_open\): let the daemon use [^\n]*$"):
+        find(tracefs=tmp_path)

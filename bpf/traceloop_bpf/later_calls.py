@@ -27,6 +27,7 @@ TRACEFS: Final = Path("/sys/kernel/tracing")
 _NUMBERS: Final = 64  # how many behind the table's last are tried
 _NAMES_MAX: Final = 256
 _ENTER: Final = "sys_enter_"
+_LOSS: Final = "calls that are newer than this version keep their numbers"
 _TIMEOUT_S: Final = 10.0
 _PERF_EVENT_OPEN: Final = {"x86_64": 298, "aarch64": 241}  # the system call's number
 
@@ -69,12 +70,12 @@ def find(arch: str = platform.machine(), tracefs: Path = TRACEFS, known: tuple[A
             for number, name in numbers.items()
         }
     except (OSError, ValueError) as error:
-        remedy = "mount tracefs at /sys/kernel/tracing, and let the daemon read it"
-        raise NotNamed(f"calls that are newer than this version keep their numbers: {error}: {remedy}") from error
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        raise NotNamed(f"{_LOSS}: {why}: mount tracefs at {TRACEFS}, and let the daemon read it") from error
 
 
 def _numbers(ids: dict[str, str], last: int) -> dict[int, str]:
-    # ids: of the tracepoints sys_exit_NAME. OSError: the process could not do it.
+    # ids: of the tracepoints sys_exit_NAME.
     path = os.pathsep.join(
         {str(Path(__file__).parents[1]), str(Path(sys.modules[Abi.__module__].__file__ or "").parents[1])}
     )
@@ -89,10 +90,10 @@ def _numbers(ids: dict[str, str], last: int) -> dict[int, str]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise OSError(errno.ETIMEDOUT, f"no answer in {_TIMEOUT_S:.0f} s") from error
+        raise NotNamed(f"{_LOSS}: the process that looks for them gave no answer in {_TIMEOUT_S:.0f} s") from error
     if run.returncode:
         why = run.stderr.strip().splitlines() or [f"status {run.returncode}"]
-        raise OSError(errno.EPERM, f"the process that looks for them failed: {why[-1]}")
+        raise NotNamed(f"{_LOSS}: {why[-1]}: let the daemon use perf_event_open(2) and seccomp(2)")
     pairs = (line.split() for line in run.stdout.splitlines())
     return {int(number): name for number, name in pairs}
 

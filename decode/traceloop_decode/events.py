@@ -25,7 +25,7 @@ Streaming: memory holds the calls in flight, not the trace.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -131,7 +131,7 @@ def _killing(sent: Record, at: Record) -> Signal:
     return Signal(at.ts_ns, at.cpu, at.pid, at.tid, at.comm, sent.nr, siginfo, 0, 0, sender)
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _name(number: int, abi: Abi) -> str:
     return abi.call_name(number)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from traceloop_decode.tables import aarch64, arm, i386, x86_64
@@ -76,14 +76,19 @@ def abis(arch: str, later: Later | None = None) -> tuple[Abi, Abi]:
 
     later: what that kernel named itself; of its own table, and only numbers that the table lacks count.
     """
+    return _abis(arch, frozenset(later.items()) if later else frozenset())
+
+
+@lru_cache(maxsize=16)  # what is compiled for an Abi is kept for it alone
+def _abis(arch: str, later: frozenset[tuple[int, Syscall]]) -> tuple[Abi, Abi]:
     native, compat = _ARCHES.get(arch) or (
         Abi(arch, compat=False, prototypes={}),
         Abi(arch, compat=True, prototypes={}),
     )
     if not later:
         return native, compat
-    later = {number: call for number, call in later.items() if number not in native.prototypes}
-    return Abi(arch, compat=False, prototypes=native.prototypes, later=later), compat
+    new = {number: call for number, call in later if number not in native.prototypes}
+    return Abi(arch, compat=False, prototypes=native.prototypes, later=new), compat
 
 
 def table(compat: bool) -> dict[int, Syscall]:  # noqa: FBT001 - `compat` is the other half of a call's number

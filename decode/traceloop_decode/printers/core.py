@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 from traceloop_decode.arguments import sizes
@@ -69,7 +69,8 @@ class CallPrinter:
             return error(view.call.result or 0)
         if not view.returned:
             return "?"
-        return self.print_result(view) + view.made()
+        shown = self.print_result(view)
+        return shown + view.made() if view.call.files is not None else shown
 
 
 def printer_of(call: Call) -> CallPrinter:
@@ -101,7 +102,7 @@ def never_returns(call: Call) -> bool:
     return call.name in _NEVER_RETURN
 
 
-@lru_cache(maxsize=8192)
+@cache
 def _compiled(number: int, abi: Abi, selector: str, registers: int) -> CallPrinter:
     syscall = abi.lookup(number)
     params = syscall.params if syscall is not None else ()

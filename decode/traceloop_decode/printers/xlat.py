@@ -72,10 +72,9 @@ def _xlats(tables: Mapping[str, tuple[str, tuple[tuple[int, str], ...]]]) -> dic
 
 XLATS: Final = _xlats(flags.TABLES)
 """Every table, by the name that `arguments.TABLE` and the printers use."""
-_OWN: Final = {"aarch64": _xlats(flags_aarch64.TABLES)}
-_NONE: Final[Mapping[str, Xlat]] = {}
+_OWN: Final = {"aarch64": XLATS | _xlats(flags_aarch64.TABLES)}
 
 
 def xlat(name: str, abi: Abi) -> Xlat:
     """A table as a call's architecture has it: some name other numbers there than `XLATS`."""
-    return _OWN.get(abi.arch, _NONE).get(name) or XLATS[name]
+    return _OWN.get(abi.arch, XLATS)[name]
