@@ -2,7 +2,7 @@
 # What people and CI run. Needs Debian 12 or later, root, make; `setup` fetches the rest.
 
 BIN := .venv/bin
-HOOK := hook/traceloop_hook/traceloop-hook
+HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-runtime
 
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record.
 PYTHON := /usr/bin/python3
@@ -41,7 +41,8 @@ lint: setup ## Check style and types
 	$(BIN)/ruff check . $(HOOK)
 	$(BIN)/ruff format --check . $(HOOK)
 	$(BIN)/mypy
-	$(BIN)/mypy $(HOOK)
+	$(BIN)/mypy hook/traceloop_hook/traceloop-hook
+	$(BIN)/mypy hook/traceloop_hook/traceloop-runtime
 
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
