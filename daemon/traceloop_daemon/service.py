@@ -87,6 +87,7 @@ class RecorderService(pb_grpc.RecorderServicer):
             lost=trace.count.lost_events,
             size_bytes=trace.size_bytes,
             cgroup=trace.cgroup,
+            restart_count=trace.names.restart_count,
         )
         if trace.status is not None and trace.status & 0x7F:
             message.signal = trace.status & 0x7F
