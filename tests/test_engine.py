@@ -108,7 +108,7 @@ def test_disabling_gives_back_every_byte_and_leaves_nothing(docker) -> None:
     assert docker.files() != before
     output = docker("disable", "docker")
     assert "--- a/etc/docker/daemon.json\n" in output
-    assert "now run: systemctl reload docker\n" in output
+    assert "now run: systemctl restart docker  (no reload" in output
     assert docker.files() == before
     assert {path for path in docker.root.rglob("*") if path.is_dir()} == directories
     assert docker("disable", "docker") == "nothing to change\n"

@@ -81,6 +81,10 @@ class Containerd:
         """A configuration without our key; of a specification nothing."""
         return tomltext.strip(content.decode()).encode() if path.suffix == ".toml" else None
 
+    def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
+        """As ever."""
+        return self.restart
+
     def leftovers(self, host: Host) -> list[Path]:
         """Files with our marks, and specifications behind them."""
         files = [

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """docker, by a runtime of ours in daemon.json: a named one, or the one that all containers get.
 
-dockerd takes new runtimes and another default on a reload (dockerd(8), "runtimes", "default-runtime").
+dockerd takes new runtimes and another default on a reload (dockerd(8), "runtimes", "default-runtime"), but not that a
+default is no longer there: 20.10 crashes then (daemon/info_unix.go, fillPlatformInfo).
 """
 
 from __future__ import annotations
@@ -73,6 +74,13 @@ class Docker:
         if json.loads(text).get("runtimes") == {}:
             text = remove_member(text, ("runtimes",))
         return text.encode()
+
+    def restart_after(self, plan: Plan) -> str:
+        """dockerd 20.10 crashes on a reload when the runtime that is its default goes, and keeps it if it stays."""
+        for change in plan.changes:
+            if _parse(change.before).get(_DEFAULT) == RUNTIME:
+                return "systemctl restart docker  (no reload: dockerd may crash when its default runtime goes)"
+        return self.restart
 
     def leftovers(self, host: Host) -> list[Path]:
         """daemon.json, if our runtime is in it."""

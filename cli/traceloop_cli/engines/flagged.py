@@ -32,6 +32,10 @@ class Flagged:
         """There is nothing to be undone."""
         return content
 
+    def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
+        """As ever."""
+        return self.restart
+
     def leftovers(self, host: Host) -> list[Path]:  # noqa: ARG002
         """None."""
         return []

@@ -50,6 +50,10 @@ class HooksDirEngine(ABC):
         """Nothing: these files are ours."""
         return None
 
+    def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
+        """As ever."""
+        return self.restart
+
     def leftovers(self, host: Host) -> list[Path]:
         """Files of ours that are there."""
         directory = self.directory(host)

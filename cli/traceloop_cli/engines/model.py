@@ -96,6 +96,9 @@ class Engine(Protocol):
     def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:
         """A file without what `enable` put into it; None: it goes. For files that were changed since."""
 
+    def restart_after(self, plan: Plan) -> str:
+        """What makes it forget what `disable` takes out."""
+
     def leftovers(self, host: Host) -> list[Path]:
         """Files that hold something of ours, though no `enable` of this host is known: those a package brought."""
 

@@ -37,6 +37,8 @@ def set_key(text: str, table: tuple[str, ...], key: str, value: str, otherwise: 
         there = next((n for n in range(at + 1, end) if re.match(rf"\s*{key}\s*=", lines[n])), None)
         if there is None:
             lines.insert(at + 1, _indent(lines[at + 1] if at + 1 < end else f"  {_indent(lines[at])}x") + new)
+        elif tomllib.loads(lines[there].strip()) == {key: value}:
+            return text
         else:
             marked = _MARKED.fullmatch(lines[there])
             old = marked[3] if marked else lines[there].strip()

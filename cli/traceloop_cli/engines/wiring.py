@@ -79,7 +79,8 @@ def plan_disable(host: Host, engine: Engine) -> Plan:
         f"{path} was not made by `engine enable`: its package may bring it back" for path in paths if path not in shared
     ]
     notes += [f"{c.path} stays: {shared[c.path]} uses it too" for c in changes if c.path in shared]
-    return Plan([c for c in changes if c.makes_a_difference and c.path not in shared], engine.restart, notes)
+    plan = Plan([c for c in changes if c.makes_a_difference and c.path not in shared], engine.restart, notes)
+    return replace(plan, restart=engine.restart_after(plan))
 
 
 def disable(host: Host, engine: Engine, plan: Plan) -> None:
