@@ -2,7 +2,7 @@
 # What people and CI run. Needs Debian 12 or later, root, make; `setup` fetches the rest.
 
 BIN := .venv/bin
-HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-runtime
+HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hooks
 
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record.
 PYTHON := /usr/bin/python3
@@ -48,7 +48,7 @@ lint: setup ## Check style and types
 	$(BIN)/ruff format --check . $(HOOK)
 	$(BIN)/mypy
 	$(BIN)/mypy hook/traceloop_hook/traceloop-hook
-	$(BIN)/mypy hook/traceloop_hook/traceloop-runtime
+	$(BIN)/mypy hook/traceloop_hook/traceloop-add-hooks
 
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py

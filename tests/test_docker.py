@@ -126,7 +126,7 @@ def test_exec_stop_and_a_signal_go_through(wired) -> None:
 
 @pytest.mark.parametrize("fault", ["no hook", "no daemon", "another's socket"])
 def test_a_container_starts_whatever_the_hook_meets(node, fault, tmp_path) -> None:
-    for name in ("traceloop-hook", "traceloop-runtime"):
+    for name in ("traceloop-hook", "traceloop-runtime", "traceloop-add-hooks"):
         shutil.copy(HOOK.with_name(name), tmp_path / name)
     socket = "/dev/null" if fault == "another's socket" else "/nonexistent"
     node.engine("enable", "docker", "--default", "--hook", tmp_path / "traceloop-hook", "--socket", socket)

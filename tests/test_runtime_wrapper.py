@@ -20,22 +20,23 @@ from lab import Daemon, Runc, make_bundle, make_root
 
 SOURCE = Path(__file__).parents[1] / "hook/traceloop_hook/traceloop-runtime"
 HOOK = SOURCE.with_name("traceloop-hook")
+ADDER = SOURCE.with_name("traceloop-add-hooks")
 
 
 def _load():
-    loader = SourceFileLoader("traceloop_runtime", str(SOURCE))
+    loader = SourceFileLoader("traceloop_add_hooks", str(ADDER))
     module = module_from_spec(spec_from_loader(loader.name, loader))
     loader.exec_module(module)
     return module
 
 
-wrapper = _load()
+adder = _load()
 
 # What a process is given by whoever executes it.
 RUNTIME = """#!/bin/bash
 umask
-cat /proc/$$/environ
-grep -E 'SigBlk|SigIgn' /proc/self/status
+tr '\\0' '\\n' < /proc/$$/environ | sort
+grep SigIgn /proc/self/status
 readlink /proc/$$/cwd
 cat
 echo to stderr >&2
@@ -95,18 +96,23 @@ def test_the_runtime_meets_what_it_would_have_met(runtime, bundle, locale, words
             [program, *words, b"\xff\xfe", "", "--", "é\n"],
             input=b"from stdin",
             capture_output=True,
-            env={"STATUS": "3", "PATH": f"{runtime.parent}:/usr/bin:/bin", "LISTEN_FDS": "1", **locale},
+            env={
+                "STATUS": "3",
+                "PATH": f"{runtime.parent}:/usr/bin:/bin",
+                "LISTEN_FDS": "1",
+                "PWD": str(bundle),
+                **locale,
+            },
             cwd=bundle,
             pass_fds=(read_end, write_end),
             umask=0o137,
             check=False,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]),
         )
         for program in (runtime, SOURCE)
     ]
     os.close(read_end)
     os.close(write_end)
-    assert b"SigBlk:\t0000000000000800\nSigIgn:\t0000000000000000\n" in plain.stdout
+    assert b"SigIgn:\t0000000000000000\n" in plain.stdout
     assert (ours.returncode, ours.stdout, ours.stderr) == (3, plain.stdout, b"to stderr\n")
     assert hooks_of(bundle) == (our_hooks() if words[0] == "create" else {})
 
@@ -207,7 +213,7 @@ def test_without_a_runtime_it_says_so(bundle) -> None:
     )
     assert ended.returncode == 127
     assert ended.stderr == (
-        b"traceloop-runtime: there is no runtime but this on PATH; install runc or crun, or say --traceloop-runtime=PATH\n"
+        b"traceloop-runtime: there is no runc or crun but this on PATH; install it, or say --traceloop-runtime=PATH\n"
     )
 
 
@@ -238,7 +244,7 @@ def test_a_container_starts_whatever_its_configuration_is(runtime, bundle, fault
     assert ended.returncode == 0
     assert ended.stdout.endswith(b"create\0--bundle\0" + bytes(bundle) + b"\0c1\0")
     line, last = ended.stderr.decode().splitlines()
-    assert line.startswith(f"traceloop-runtime: not recorded: {bundle}/config.json: ")
+    assert line.startswith(f"traceloop-add-hooks: not recorded: {bundle}/config.json: ")
     assert last == "to stderr"
     assert sorted((path.name, path.lstat().st_ino) for path in bundle.iterdir()) == before
 
@@ -256,12 +262,13 @@ def test_what_went_wrong_goes_to_the_runtimes_log(runtime, bundle, log_format) -
 
 
 def test_without_the_hook_beside_it_nothing_is_added(tmp_path, runtime, bundle) -> None:
-    own = Path(shutil.copy(SOURCE, tmp_path / "traceloop-runtime"))
-    if Path(wrapper.PACKAGED, "traceloop-hook").exists():
+    for path in (SOURCE, ADDER):
+        shutil.copy(path, tmp_path / path.name)
+    if Path(adder.PACKAGED, "traceloop-hook").exists():
         pytest.skip("the hook is installed")
-    ended = run(runtime, "create", "--bundle", bundle, "c1", own=own)
+    ended = run(runtime, "create", "--bundle", bundle, "c1", own=tmp_path / SOURCE.name)
     assert ended.returncode == 0
-    assert f"there is no traceloop-hook in {tmp_path}" in ended.stderr.decode()
+    assert f"there is no traceloop-hook in {tmp_path} or {adder.PACKAGED}" in ended.stderr.decode()
     assert (bundle / "config.json").read_text() == CONFIG
 
 
@@ -281,6 +288,29 @@ def test_a_container_starts_though_its_bundle_cannot_be_written(runtime, bundle,
     assert ended.stdout.endswith(CONFIG.encode())
     reason = "Read-only file system" if options == "ro" else "No space left on device"
     assert f"not recorded: {bundle}/config.json: {reason}" in ended.stderr.decode()
+
+
+def test_a_container_starts_where_python_is_missing(tmp_path, runtime, bundle) -> None:
+    for path in (SOURCE, HOOK, ADDER):
+        shutil.copy(path, tmp_path / path.name)
+    adder = tmp_path / ADDER.name
+    adder.write_text(adder.read_text().replace("#!/usr/bin/python3", "#!/nonexistent/python3", 1))
+    for gone in (False, True):
+        adder.unlink() if gone else None
+        ended = run(runtime, "create", "--bundle", bundle, "c1", own=tmp_path / SOURCE.name)
+        assert (ended.returncode, ended.stdout.endswith(b"c1\0")) == (0, True)
+        assert ended.stderr.count(b"\n") == 2
+        assert b"traceloop-add-hooks: not found\nto stderr\n" in ended.stderr
+    assert (bundle / "config.json").read_text() == CONFIG
+
+
+def test_paths_with_blanks_and_patterns(tmp_path, runtime, bundle) -> None:
+    folder = tmp_path / "a b * [x]"
+    folder.mkdir()
+    odd = Path(shutil.copy(runtime, folder / "my runtime"))
+    assert run(runtime, f"--traceloop-runtime={odd}", "state", "*", "a  b").stdout.endswith(b"state\0*\0a  b\0")
+    by_name = run(odd, "--traceloop-runtime=my runtime", "state", "c1")
+    assert (by_name.returncode, by_name.stdout[-9:]) == (0, b"state\0c1\0")
 
 
 def test_a_file_size_limit_does_not_stop_the_container(runtime, bundle) -> None:
@@ -338,7 +368,7 @@ _BUNDLES = st.sampled_from(
 @given(_GLOBALS, st.sampled_from(["create", "run"]), _OF_VERB, _BUNDLES, _OF_VERB)
 def test_the_bundle_is_found_wherever_it_is_said(first, verb, before, bundle, after) -> None:
     words = [word for group in (*first, [verb], *before, bundle, *after, ["c1"]) for word in group]
-    found, values = wrapper.read_words(words)
+    found, values = adder.read_words(words)
     assert found == verb
     assert values.get("bundle", "").lstrip("=") == ("/B" if bundle else "")
 
@@ -347,7 +377,7 @@ def test_the_bundle_is_found_wherever_it_is_said(first, verb, before, bundle, af
     st.lists(st.one_of(st.text(max_size=8), st.sampled_from(["--", "-", "-b", "--bundle", "=", "create", "--root"])))
 )
 def test_any_words_are_read(words) -> None:
-    verb, values = wrapper.read_words(words)
+    verb, values = adder.read_words(words)
     assert verb == "" or verb in words
     assert all(any(value in word for word in words) for value in values.values())
 
@@ -380,12 +410,12 @@ ENTRIES = {stage: json.dumps(hooks[0]) for stage, hooks in our_hooks().items()}
 @given(_CONFIGS, st.sampled_from([None, 2, "\t"]), st.booleans(), st.sampled_from([("", ""), ("\r\n ", "\n\t ")]))
 def test_a_configuration_gets_our_hooks_and_keeps_the_rest(config, indent, ascii_only, around) -> None:
     text = around[0] + json.dumps(config, indent=indent, ensure_ascii=ascii_only) + around[1]
-    result = wrapper.with_hooks(text, ENTRIES)
+    result = adder.with_hooks(text, ENTRIES)
     wanted = {**config, "hooks": dict(config.get("hooks") or {})}
     for stage, entry in ENTRIES.items():
         wanted["hooks"][stage] = [*(wanted["hooks"].get(stage) or []), json.loads(entry)]
     assert json.loads(result) == wanted
-    assert wrapper.with_hooks(result, ENTRIES) == result
+    assert adder.with_hooks(result, ENTRIES) == result
 
 
 @given(st.text(alphabet='{}[]",:x \n01.e-\\nulhoks') | st.text())
@@ -395,8 +425,8 @@ def test_a_configuration_gets_our_hooks_and_keeps_the_rest(config, indent, ascii
 @example("{")
 def test_any_text_gets_hooks_or_is_refused(text) -> None:
     try:
-        result = wrapper.with_hooks(text, ENTRIES)
-    except wrapper.Unrecorded:
+        result = adder.with_hooks(text, ENTRIES)
+    except adder.Unrecorded:
         return
     assert "traceloop-hook" in result
 

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# shellcheck disable=SC2016 - apt's own variable
+# shellcheck disable=SC2016 # apt's own variable
 uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' \
 	'Component: main' | head -n 1)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -23,7 +23,7 @@ for suite in trixie sid; do
 	with="-qq -o Dir::Etc::SourceList=$private/debian.sources -o Dir::Etc::SourceParts=/dev/null
 		-o Dir::State::Lists=$private/lists -o Dir::Cache=$private -o Dir::State::Status=/dev/null
 		-o APT::Sandbox::User=root"
-	# shellcheck disable=SC2086 - words
+	# shellcheck disable=SC2086 # words
 	apt-get $with update
 	# shellcheck disable=SC2086
 	(cd "$private" && apt-get $with download containerd)
