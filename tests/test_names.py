@@ -200,7 +200,13 @@ def test_podmans_infra_container_is_a_sandbox(tmp_path):
     assert (names.sandbox, names.pod) == (True, "mypod")
 
 
-def test_a_container_that_goes_when_it_ends_is_listed_below_the_run_root(tmp_path):
+def test_a_container_that_goes_when_it_ends_is_listed_apart(tmp_path):
+    storage = Storage(tmp_path)
+    write(storage.containers / "volatile-containers.json", [storage.entry(LONG, "gone-soon")])
+    assert storage.resolve({}) == Names("gone-soon", image="localhost/bb:1")
+
+
+def test_with_a_transient_store_it_is_listed_below_the_run_root(tmp_path):
     storage = Storage(tmp_path)
     run = tmp_path / "run/overlay-containers"
     write(run / "volatile-containers.json", [storage.entry(LONG, "gone-soon")])

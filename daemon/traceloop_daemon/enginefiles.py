@@ -5,9 +5,10 @@ These are other programs' files: one that is not there, or not what was expected
 they lie follows from the bundle, so that storage which was moved is found too:
 
 - podman's bundle is ``<root>/<driver>-containers/<id>/userdata``. ``containers.json`` beside ``<id>`` names the
-  containers (containers/storage, containers.go); those of `podman run --rm` have theirs in ``volatile-containers.json``
-  below the run root since containers/storage 1.46, which the bundle's mounts lead to. A pod's name is in libpod's data
-  base alone: bbolt up to podman 4.7, SQLite since; both hold it as one piece of JSON, which is looked for as text.
+  containers (containers/storage, containers.go). Newer versions have those that go when they end, as of `podman run
+  --rm`, in ``volatile-containers.json``: beside it, or with a transient store below the run root, which mounts of the
+  bundle lead to. A pod's name is in libpod's data base alone, bbolt in podman 4.3 and SQLite in 5.4; both hold it as
+  one piece of JSON, which is looked for as text.
 - docker's bundle says where the root file system is, and that lies below the data root, as does
   ``containers/<id>/config.v2.json`` (moby, container/container.go).
 """
@@ -57,14 +58,14 @@ def podman(container_id: str, annotations: Mapping[str, str], bundle: str) -> En
 
 
 def _listed(storage: Path, bundle: Path, container_id: str) -> Iterator[dict[str, Any]]:
-    folders = {storage / "containers.json": None}
+    files = {storage / "containers.json": None, storage / "volatile-containers.json": None}
     config = _read(bundle / "config.json")
     mounts = config.get("mounts") if isinstance(config, dict) else None
     for mount in mounts if isinstance(mounts, list) else ():
         source = Path(str(mount.get("source", ""))) if isinstance(mount, dict) else Path()
         if source.parent.name == "userdata" and source.parent.parent.name == container_id:
-            folders[source.parent.parent.parent / "volatile-containers.json"] = None
-    for path in folders:
+            files[source.parent.parent.parent / "volatile-containers.json"] = None
+    for path in files:
         entries = _read(path)
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("id"), str):
