@@ -6,7 +6,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,9 +206,6 @@ def test_an_engine_that_is_not_there(host) -> None:
 @pytest.mark.kernel
 def test_on_a_read_only_system_one_line_says_why(docker) -> None:
     script = 'mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"; exec "$2" engine enable docker --root "$1"'
-    import subprocess
-    import sys
-
     ctl = Path(sys.executable).with_name("traceloopctl")
     command_line = ["unshare", "-m", "--propagation", "private", "sh", "-ec", script, "sh", str(docker.root), str(ctl)]
     ended = subprocess.run(command_line, capture_output=True, text=True, check=False)
@@ -348,3 +348,61 @@ def test_engines_without_settings_say_which_flag(host) -> None:
     assert "nerdctl run --runtime /usr/libexec/oci/hooks.d/traceloop-runtime" in host("enable", "nerdctl", fails=True)
     assert "ctr run --runc-binary /usr/libexec" in host("enable", "ctr", fails=True)
     assert [line.split()[0::2] for line in host("list").splitlines()[1:]] == [["nerdctl", "by"], ["ctr", "by"]]
+
+
+# -- containerd: its own program is the judge, on configurations that tests make
+
+CRI = 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "x"\n'
+RUNC = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n'
+
+
+@pytest.fixture
+def containerd(host) -> Made:
+    (host.root / "usr/bin").mkdir(parents=True, exist_ok=True)
+    for name in ("containerd", "ctr"):
+        (host.root / "usr/bin" / name).symlink_to(shutil.which(name))
+    return host
+
+
+REFUSED = {
+    "[plugins": "unclosed table key",
+    'version = 1\n[plugins.cri]\n  sandbox_image = "x"\n': "is of version 1",
+    'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n': "the CRI plugin is disabled",
+    'disabled_plugins = ["cri"]\n': "the CRI plugin is disabled",
+    'version = 2\nplugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.runtime_type = "io.containerd.runc.v2"\n': "cannot add",
+    f'{CRI}{RUNC}  base_runtime_spec = "/nonexistent"\n': "is not there",
+    f'{CRI}{RUNC}  base_runtime_spec = "/etc/containerd/config.toml"\n': "is not JSON",
+    f"{CRI}{RUNC.replace('runc.v2', 'other.v2')}": "has no runtime of the types",
+}
+
+
+@pytest.mark.engine("containerd")
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_containerd_cannot_be_told_is_refused_and_nothing_changed(containerd, text) -> None:
+    containerd.write("etc/containerd/config.toml", text)
+    before = containerd.files()
+    message = containerd("enable", "containerd", fails=True)
+    assert REFUSED[text] in message
+    assert "\n" not in message
+    assert containerd.files() == before
+
+
+@pytest.mark.engine("containerd")
+def test_of_a_configuration_that_was_changed_since_ours_alone_goes(containerd) -> None:
+    config = containerd.write("etc/containerd/config.toml", CRI + RUNC)
+    before = containerd.files()
+    containerd("enable", "containerd")
+    config.write_text(config.read_text().replace('sandbox_image = "x"', 'sandbox_image = "y"'))
+    containerd("disable", "containerd")
+    assert containerd.files() == {**before, "etc/containerd/config.toml": (CRI + RUNC).replace('"x"', '"y"').encode()}
+
+
+@pytest.mark.engine("containerd")
+def test_a_hook_that_someone_wired_by_hand_is_not_run_twice(containerd) -> None:
+    theirs = {"process": {}, "hooks": {"prestart": [{"path": "/opt/traceloop-hook"}, {"path": "/bin/other"}]}}
+    containerd.write("etc/containerd/theirs.json", json.dumps(theirs))
+    containerd.write("etc/containerd/config.toml", f'{CRI}{RUNC}  base_runtime_spec = "/etc/containerd/theirs.json"\n')
+    containerd("enable", "containerd")
+    made = json.loads((containerd.root / "etc/containerd/traceloop-runc.json").read_text())
+    assert [hook["path"] for hook in made["hooks"]["prestart"]] == ["/bin/other", "/bin/sh"]
+    assert (containerd.root / "etc/containerd/theirs.json").read_text() == json.dumps(theirs)

@@ -131,13 +131,14 @@ class Containerd:
             data = host.read(theirs)
             if data is None:
                 raise Failed(f"{_KEY} = {theirs!r} is not there: containerd's CRI plugin cannot start as it is")
-            base = json.loads(data)
+            base = _parse(theirs, data)
         else:
             base = self._base(host, spec)
         for stage, word in _HOOK_STAGES.items():
             entry = {"path": "/bin/sh", "args": ["sh", "-c", _GUARD, str(host.hook), *host.hook_words(word)[1:]]}
             hooks = base["hooks"] = base.get("hooks") or {}
-            hooks[stage] = [*(hooks.get(stage) or []), entry]
+            others = [hook for hook in hooks.get(stage) or [] if host.hook.name not in json.dumps(hook)]
+            hooks[stage] = [*others, entry]
         return (json.dumps(base, indent=2) + "\n").encode()
 
     def _base(self, host: Host, spec: Path) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class Containerd:
             if program is None:
                 raise Failed("ctr is not installed, which makes the specification that containers begin with")
             data = host.run(program, "oci", "spec").encode()
-        value: dict[str, Any] = json.loads(data)
+        value = _parse(replaced or "ctr oci spec", data)
         if not replaced:
             # The CRI plugin takes these from neither: containers inherit containerd's own limits.
             value["process"].pop("rlimits", None)
@@ -173,9 +174,9 @@ class Containerd:
         there = host.read(_CONFIG) is not None
         words = ["--config", host.path(_CONFIG), "config", "dump"] if there else ["config", "default"]
         value = tomllib.loads(host.run(program, *words))
-        version = _version(value)
+        _version(value)  # one that is known
         disabled = value.get("disabled_plugins") or []
-        if {"cri", _PLUGINS[version]} & set(disabled):
+        if {"cri", *_PLUGINS.values()} & set(disabled):
             raise Failed(
                 f"the CRI plugin is disabled in {_CONFIG}, so no pod runs here; for docker: engine enable docker"
             )
@@ -248,6 +249,16 @@ def _meaning(config: Any) -> Any:
         return config
     items = {name: _meaning(value) for name, value in config.items() if name not in (_KEY, "imports")}
     return {name: value for name, value in items.items() if value not in ("", 0, {}, [], None)}
+
+
+def _parse(name: str, data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise Failed(f"{name} is not JSON, and so containerd cannot read it either: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("process"), dict):
+        raise Failed(f"{name} is no OCI configuration: it has no process")
+    return value
 
 
 def _hook_words(spec: Any, stage: str) -> Iterator[list[str]]:
