@@ -2,12 +2,15 @@
 # What people and CI run. Needs Debian 12 or later, root, make; `setup` fetches the rest.
 
 BIN := .venv/bin
-HOOK := hook/traceloop_hook/traceloop-hook
+HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hooks
 
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
 PYTHON := /usr/bin/python3
 PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
 	gcc libc6-dev runc strace systemd
+
+# Container engines, for their tests: 130 MB, which `setup` does not ask for.
+ENGINE_PACKAGES := containerd crun docker.io podman
 
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -21,7 +24,7 @@ FUZZ_SEEDS_archive := tests/fuzz/corpus
 FUZZ_SEEDS_hook_message := tests/fuzz/corpus_hook_message
 FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
-.PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables settings proto clean
+.PHONY: help setup packages engine-packages demo test test-engines lint bench fuzz golden run test-kernels tables settings proto clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -30,6 +33,9 @@ setup: $(BIN)/installed ## Install what is missing: Debian packages, and a virtu
 
 packages:
 	@packaging/install-packages.sh $(PACKAGES)
+
+engine-packages:
+	@packaging/install-packages.sh $(ENGINE_PACKAGES)
 
 $(BIN)/installed: pyproject.toml $(HOOK) | packages
 	test -x $(BIN)/pip || $(PYTHON) -m venv --system-site-packages .venv
@@ -46,7 +52,8 @@ lint: setup ## Check style and types
 	$(BIN)/ruff check . $(HOOK)
 	$(BIN)/ruff format --check . $(HOOK)
 	$(BIN)/mypy
-	$(BIN)/mypy $(HOOK)
+	$(BIN)/mypy hook/traceloop_hook/traceloop-hook
+	$(BIN)/mypy hook/traceloop_hook/traceloop-add-hooks
 
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
@@ -69,6 +76,10 @@ run: setup ## Run the daemon in the foreground
 
 test-kernels: setup ## Run tests on other kernels, in virtual machines
 	tests/kernels/run.sh
+
+test-engines: setup engine-packages ## Run tests with podman, docker and three versions of containerd
+	tests/engines/fetch.sh
+	TRACELOOP_REQUIRE_ENGINES=1 $(BIN)/pytest -m engine
 
 golden: setup ## Record the snapshots of tests/golden anew, with their texts
 	PYTHONPATH=tests $(BIN)/python tests/golden/record.py

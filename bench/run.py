@@ -21,6 +21,7 @@ import calls
 import capacity
 import daemon_memory
 import decoding
+import engines
 import kernel_memory
 import redaction
 import registration
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-DAEMON_PARTS: Final = ("hook", "registration", "daemon", "archive")
+DAEMON_PARTS: Final = ("hook", "engines", "registration", "daemon", "archive")
 PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
@@ -73,6 +74,9 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if "hook" in parts:
         yield "A container with and without hooks: runc run of busybox's true, from begin to end"
         yield from hook.measure(rounds)
+    if "engines" in parts:
+        yield "A container's start under each engine, with and without the hook"
+        yield from engines.measure(rounds)
     if "registration" in parts:
         yield "A registration, from the hook's connection to the daemon's answer"
         yield from registration.measure()

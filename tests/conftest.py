@@ -40,6 +40,12 @@ def _systemd_lacks() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("engine"):
+        (program,) = marker.args
+        if shutil.which(program) is None:
+            if os.environ.get("TRACELOOP_REQUIRE_ENGINES") == "1":
+                pytest.fail(f"needs {program}, and TRACELOOP_REQUIRE_ENGINES=1 forbids to skip", pytrace=False)
+            pytest.skip(f"needs {program}: `make test-engines` installs it")
     for marker, lacks in (("kernel", _kernel_lacks), ("runtime", _runtime_lacks), ("systemd", _systemd_lacks)):
         if item.get_closest_marker(marker) and (what := lacks()):
             if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1":

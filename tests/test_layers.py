@@ -29,7 +29,9 @@ IMPURE = {
 
 def _files(folder: str) -> list[Path]:
     package = ROOT / folder / f"traceloop_{folder}"
-    scripts = [path for path in package.iterdir() if path.is_file() and path.read_bytes().startswith(b"#!")]
+    scripts = [
+        path for path in package.iterdir() if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/python3")
+    ]
     return sorted({*package.rglob("*.py"), *scripts})
 
 

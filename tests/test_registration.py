@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon makes of a hook's message: parsing, names, cgroups. No kernel needed."""
+"""What the daemon makes of a hook's message: parsing, cgroups, settings. No kernel needed."""
 
 import json
 
@@ -9,26 +9,9 @@ from hypothesis import strategies as st
 
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
-from traceloop_daemon.names import Names, resolve
+from traceloop_daemon.names import Names
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
 from traceloop_daemon.registry import Registry, State, Trace
-
-CRI = {
-    "io.kubernetes.cri.sandbox-name": "mypod",
-    "io.kubernetes.cri.sandbox-namespace": "default",
-    "io.kubernetes.cri.sandbox-uid": "u-1",
-    "io.kubernetes.cri.container-name": "web",
-    "io.kubernetes.cri.container-type": "container",
-    "io.kubernetes.cri.image-name": "busybox:1",
-}
-CRIO = {
-    "io.kubernetes.pod.name": "mypod",
-    "io.kubernetes.pod.namespace": "default",
-    "io.kubernetes.pod.uid": "u-2",
-    "io.kubernetes.container.name": "mypod",
-    "io.kubernetes.cri-o.ContainerType": "sandbox",
-    "io.kubernetes.cri-o.ImageName": "pause:3",
-}
 
 
 def message(stage="start", **state):
@@ -89,71 +72,6 @@ def test_any_bytes_are_parsed_or_refused(data):
         parse(b"start\n" + data)
     except RegistrationError as error:
         assert str(error).isprintable()
-
-
-def test_names_come_from_containerd():
-    names = resolve("0123456789abcdef", CRI, "")
-    assert names == Names("web", "mypod", "default", "u-1", "busybox:1", sandbox=False)
-    assert names.trace_id("10.0.30.247") == "10.0.30.247_default_mypod_web"
-
-
-def test_a_container_named_as_its_pod_is_not_named_twice():
-    names = resolve("c", CRI | {"io.kubernetes.cri.container-name": "mypod"}, "")
-    assert names.trace_id("10.0.30.247") == "10.0.30.247_default_mypod"
-
-
-def test_names_come_from_crio_and_pause_containers_are_known():
-    assert resolve("c", CRIO, "") == Names("mypod", "mypod", "default", "u-2", "pause:3", sandbox=True)
-
-
-def test_a_sandbox_of_containerd_has_no_container_name():
-    annotations = CRI | {"io.kubernetes.cri.container-type": "sandbox"}
-    del annotations["io.kubernetes.cri.container-name"]
-    names = resolve("c", annotations, "")
-    assert names.sandbox
-    assert names.container == "mypod"
-
-
-@pytest.mark.parametrize(
-    "listed", ['[{"id": "c1", "names": {"a": 1}}]', '[{"id": "c1", "names": "x"}]', '{"id": "c1"}', "[" * 100_000]
-)
-def test_an_engines_file_that_is_not_as_expected_tells_no_name(tmp_path, listed):
-    (tmp_path / "containers.json").write_text(listed)
-    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
-
-
-def test_half_a_surrogate_pair_in_an_engines_file_is_spelled_out(tmp_path):
-    (tmp_path / "containers.json").write_text('[{"id": "c1", "names": ["a\\ud800\\u00e9"]}]')
-    assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "a\\ud800\u00e9"
-
-
-def test_the_users_annotation_comes_before_the_engines_own_name(tmp_path):
-    bundle = tmp_path / "overlay-containers" / "c1" / "userdata"
-    (tmp_path / "overlay-containers").mkdir()
-    (tmp_path / "overlay-containers" / "containers.json").write_text(
-        json.dumps([{"id": "other", "names": ["no"]}, {"id": "c1", "names": ["podmans"]}])
-    )
-    assert resolve("c1", {}, str(bundle)).container == "podmans"
-    assert resolve("c1", {"io.traceloop.name": "mine"}, str(bundle)).container == "mine"
-
-
-def test_dockers_name_comes_from_its_own_file(tmp_path):
-    (tmp_path / "containers" / "c1").mkdir(parents=True)
-    (tmp_path / "containers" / "c1" / "config.v2.json").write_text('{"Name": "/happy_noyce"}')
-    assert resolve("c1", {}, "/run/whatever/c1", docker_root=tmp_path).container == "happy_noyce"
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '[{"id": "c1"}]', '[1, {"id": "c1", "names": []}]'])
-def test_without_a_name_the_short_id_is_used_whatever_the_engines_files_hold(tmp_path, text):
-    (tmp_path / "containers.json").write_text(text)
-    container_id = "c1"
-    bundle = tmp_path / container_id / "userdata"
-    assert resolve(container_id, {}, str(bundle), docker_root=tmp_path).container == "c1"
-    assert resolve("0123456789abcdef", {}, "", docker_root=tmp_path).container == "0123456789ab"
-
-
-def test_a_trace_id_needs_no_quoting_in_a_shell():
-    assert Names("a b;$(x)\x1b[2J").trace_id("n") == "n_a-b-x-2J"
 
 
 PROC = {

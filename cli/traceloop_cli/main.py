@@ -14,6 +14,7 @@ import click
 from traceloop_cli.add import command as add
 from traceloop_cli.close import command as close
 from traceloop_cli.dump import command as dump
+from traceloop_cli.engine import command as engine
 from traceloop_cli.errors import Denied, Failed, Unreachable
 from traceloop_cli.info import command as info
 from traceloop_cli.list import command as list_traces
@@ -55,7 +56,7 @@ def cli() -> None:
     """
 
 
-for _verb in (list_traces, info, show, dump, close, add):
+for _verb in (list_traces, info, show, dump, close, add, engine):
     cli.add_command(_verb)
 
 

@@ -56,6 +56,7 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
         "container": trace.container,
         "container_id": trace.container_id,
         "image": trace.image,
+        "restart_count": trace.restart_count if trace.HasField("restart_count") else None,
         "state": state(trace),
         "started": rfc3339(trace.started_ns),
         "ended": rfc3339(trace.ended_ns),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container is called: by Kubernetes, by its user, by podman or docker, else by its id.
+"""What a container is called: by Kubernetes, by its user, by its engine, else by its id.
 
-The first source that knows wins; their annotations are those that containerd's CRI plugin, CRI-O, podman and docker
-give to OCI runtimes.
+The first source that knows wins. Annotations are those that engines give to OCI runtimes: containerd's CRI plugin
+(pkg/cri/annotations), CRI-O (pkg/annotations), nerdctl (pkg/labels), kubelet (pkg/kubelet/kuberuntime/labels.go).
+podman and docker give no names to runtimes; theirs are read from their own files (`enginefiles`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from traceloop_daemon import enginefiles
+
 NAME_ANNOTATION: Final = "io.traceloop.name"
 _SHORT_ID: Final = 12
+_LONG_ID: Final = re.compile(r"[0-9a-f]{64}")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9.:@+-]+")
+_COUNT_MAX: Final = 1 << 31
 
 # (pod, namespace, pod uid, container, container type, image)
 _KUBERNETES: Final = (
@@ -37,11 +42,19 @@ _KUBERNETES: Final = (
         "io.kubernetes.cri-o.ImageName",
     ),
 )
+_SANDBOX_TYPES: Final = ("sandbox", "podsandbox")  # the latter under docker
+_RESTARTS: Final = ("io.kubernetes.container.restartCount", "annotation.io.kubernetes.container.restartCount")
+_CRIO_METADATA: Final = "io.kubernetes.cri-o.Metadata"  # {"name": …, "attempt": restarts; absent for 0}
+_NERDCTL_NAME: Final = "nerdctl/name"
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """pod, namespace and pod_uid are empty outside Kubernetes. sandbox: the pod's pause container."""
+    """Empty or None is what there is not, or what the engine does not tell.
+
+    namespace and pod_uid: Kubernetes' alone, but for podman's pods, which have an id. sandbox: the pod's pause
+    container. restart_count: how often this container, or its like before it in its pod, was started again.
+    """
 
     container: str
     pod: str = ""
@@ -49,6 +62,7 @@ class Names:
     pod_uid: str = ""
     image: str = ""
     sandbox: bool = False
+    restart_count: int | None = None
 
     def __post_init__(self) -> None:
         # An engine's JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
@@ -61,7 +75,7 @@ class Names:
         """``<node>_<namespace>_<pod>[_<container>]``, or ``<node>_<container>``, in letters that need no quoting."""
         parts = [node, self.container]
         if self.pod:
-            parts = [node, self.namespace, self.pod]
+            parts = [node, self.namespace, self.pod] if self.namespace else [node, self.pod]
             if self.container != self.pod:
                 parts.append(self.container)
         return "_".join(_UNFIT.sub("-", part) for part in parts)
@@ -70,43 +84,61 @@ class Names:
 def resolve(
     container_id: str, annotations: Mapping[str, str], bundle: str, docker_root: Path = Path("/var/lib/docker")
 ) -> Names:
-    """The names of a container. bundle: its OCI bundle's path, from which podman's own files are found."""
+    """The names of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found."""
+    by_kubernetes = of_kubernetes(annotations)
+    if by_kubernetes is not None:
+        return by_kubernetes
+    entry = enginefiles.podman(container_id, annotations, bundle) or enginefiles.docker(
+        container_id, bundle, docker_root
+    )
+    own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""
+    if entry is None:
+        return Names(container=own or short_id(container_id))
+    by_labels = of_kubernetes(entry.labels)
+    if by_labels is not None:
+        return replace(by_labels, image=entry.image)
+    return Names(
+        container=own or entry.name or short_id(container_id),
+        pod=entry.pod,
+        pod_uid=entry.pod_id,
+        image=entry.image,
+        sandbox=entry.infra,
+        restart_count=entry.restart_count,
+    )
+
+
+def of_kubernetes(labels: Mapping[str, str]) -> Names | None:
+    """By annotations, or by the labels that kubelet's docker has; None if they are of no pod."""
     for pod, namespace, uid, container, kind, image in _KUBERNETES:
-        if annotations.get(pod):
+        if labels.get(pod):
+            type_ = labels.get(kind) or labels.get("io.kubernetes.docker.type")
             return Names(
-                container=annotations.get(container) or annotations[pod],
-                pod=annotations[pod],
-                namespace=annotations.get(namespace, ""),
-                pod_uid=annotations.get(uid, ""),
-                image=annotations.get(image, ""),
-                sandbox=annotations.get(kind) == "sandbox",
+                container=labels.get(container) or labels[pod],
+                pod=labels[pod],
+                namespace=labels.get(namespace, ""),
+                pod_uid=labels.get(uid, ""),
+                image=labels.get(image, ""),
+                sandbox=type_ in _SANDBOX_TYPES,
+                restart_count=_restart_count(labels),
             )
-    own = annotations.get(NAME_ANNOTATION)
-    name = own or _podman(container_id, bundle) or _docker(container_id, docker_root) or container_id[:_SHORT_ID]
-    return Names(container=name)
+    return None
 
 
-def _podman(container_id: str, bundle: str) -> str:
-    # The bundle is <storage>/<driver>-containers/<id>/userdata, and containers.json lies beside <id>.
-    path = Path(bundle)
-    if path.name != "userdata" or path.parent.name != container_id:
-        return ""
-    listed = _read(path.parent.parent / "containers.json")
-    for entry in listed if isinstance(listed, list) else ():
-        if isinstance(entry, dict) and entry.get("id") == container_id:
-            given = entry.get("names")
-            return str(given[0]) if isinstance(given, list) and given else ""
-    return ""
+def short_id(container_id: str) -> str:
+    """The first digits of an id that an engine made up; one that a user chose as it is."""
+    return container_id[:_SHORT_ID] if _LONG_ID.fullmatch(container_id) else container_id
 
 
-def _docker(container_id: str, root: Path) -> str:
-    config = _read(root / "containers" / container_id / "config.v2.json")
-    return str(config.get("Name", "")).lstrip("/") if isinstance(config, dict) else ""
-
-
-def _read(path: Path) -> object:
-    # These are other programs' files: not there, or not what was expected, means that the name is not known.
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
+def _restart_count(labels: Mapping[str, str]) -> int | None:
+    for label in _RESTARTS:
+        text = labels.get(label, "")
+        if text.isascii() and text.isdecimal() and int(text[:_SHORT_ID]) < _COUNT_MAX:
+            return int(text)
+    if _CRIO_METADATA in labels:
+        try:
+            metadata = json.loads(labels[_CRIO_METADATA])
+        except ValueError:
+            return None
+        attempt = metadata.get("attempt", 0) if isinstance(metadata, dict) and metadata.get("name") else None
+        return attempt if type(attempt) is int and 0 <= attempt < _COUNT_MAX else None
+    return None

@@ -113,6 +113,7 @@ class RecorderService(pb_grpc.RecorderServicer):
             lost=trace.count.lost_events,
             size_bytes=trace.size_bytes,
             cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
+            restart_count=trace.names.restart_count,
         )
         if trace.status is not None and trace.status & 0x7F:
             message.signal = trace.status & 0x7F

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``traceloopctl engine``: which container engines there are, and have them run the hook."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from traceloop_cli.engines import ENGINES, findings, installed, wiring
+from traceloop_cli.engines.host import HOOK, Host
+from traceloop_cli.engines.model import Level, Plan
+from traceloop_cli.errors import Failed
+from traceloop_decode.text.values import printable
+
+_ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
+_DRY_RUN: Final = click.option("-n", "--dry-run", is_flag=True, help="Show the change as a diff, and make none.")
+_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do not ask, on a terminal.")
+_DIRECTORY: Final = click.Path(path_type=Path, file_okay=False, exists=True)
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+def _host_options(command: Callable[..., None]) -> Callable[..., None]:
+    # The command gets them as one Host.
+    @click.option("--root", metavar="DIR", type=_DIRECTORY, default=Path("/"), help="The system below DIR.")
+    @click.option("--hook", metavar="PATH", type=_FILE, help=f"Where the hook is, if not {HOOK}.")
+    @click.option("--socket", metavar="PATH", default="", help="The daemon's hook socket, if it was moved.")
+    @functools.wraps(command)
+    def with_host(*, root: Path, hook: Path | None, socket: str, **others: Any) -> None:
+        command(host=_host(root, hook, socket), **others)
+
+    return with_host
+
+
+@click.group("engine")
+def command() -> None:
+    """Have container engines run the hook.
+
+    An engine that is enabled has all its containers recorded, or those that its section in docs/engines.md says.
+    """
+
+
+@command.command("list")
+@_host_options
+def list_engines(*, host: Host) -> None:
+    """List the engines that are installed here, and whether each is wired."""
+    found = installed(host)
+    worst: dict[str, Level] = {}
+    for finding in findings(host):
+        worst[finding.engine] = max(worst.get(finding.engine, Level.OK), finding.level, key=[*Level].index)
+    rows = [("ENGINE", "VERSION", "WIRED")]
+    words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
+    rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@command.command("enable")
+@_ENGINE
+@click.option("--default", is_flag=True, help="docker: all containers, not those alone that ask for it.")
+@_DRY_RUN
+@_YES
+@_host_options
+def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) -> None:
+    """Have ENGINE run the hook.
+
+    Shows what it changes, keeps what was there, and says what must be restarted; it restarts nothing.
+    """
+    plan = wiring.plan_enable(host, ENGINES[engine], default=default)
+    if _agreed(plan, dry_run=dry_run, yes=yes):
+        wiring.enable(host, ENGINES[engine], plan, default=default)
+        _say_what_is_left(plan)
+
+
+@command.command("disable")
+@_ENGINE
+@_DRY_RUN
+@_YES
+@_host_options
+def disable(*, engine: str, dry_run: bool, yes: bool, host: Host) -> None:
+    """Undo what `enable` changed, to the byte; of files that were changed since, ours alone goes."""
+    plan = wiring.plan_disable(host, ENGINES[engine])
+    if _agreed(plan, dry_run=dry_run, yes=yes):
+        wiring.disable(host, ENGINES[engine], plan)
+        _say_what_is_left(plan)
+
+
+@command.command("status")
+@click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
+@_host_options
+def status(*, engines: tuple[str, ...], host: Host) -> None:
+    """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
+    if missing := set(engines) - set(installed(host)):
+        raise Failed(f"{', '.join(sorted(missing))}: not installed here")
+    found = [finding for finding in findings(host) if not engines or finding.engine in engines]
+    for finding in found:
+        print(printable(f"{finding.level.value:<7} {finding.engine}: {finding.what}"))
+        if finding.why:
+            print(printable(f"        {finding.why}; to mend it: {finding.remedy}"))
+    if not found:
+        print("no container engine is installed here")
+    if any(finding.level in (Level.WARNING, Level.ERROR) for finding in found):
+        sys.exit(1)
+
+
+def _host(root: Path, hook: Path | None, socket: str) -> Host:
+    if hook is None:
+        hook = HOOK
+        beside = Path(sys.argv[0]).absolute().with_name(HOOK.name)
+        if root == Path("/") and not hook.exists() and beside.exists():
+            hook = beside
+    return Host(root, hook.absolute(), socket)
+
+
+def _agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
+    # Shows the plan; whether its changes are to be made.
+    for change in plan.changes:
+        for line in change.diff():
+            print("\t".join(map(printable, line.split("\t"))))
+    changes = any(change.makes_a_difference for change in plan.changes)
+    if not changes:
+        print("nothing to change")
+    if dry_run:
+        return False
+    if changes and not yes and sys.stdin.isatty():
+        click.confirm("Make this change?", abort=True)
+    return True
+
+
+def _say_what_is_left(plan: Plan) -> None:
+    if plan.restart and any(change.makes_a_difference for change in plan.changes):
+        print(f"now run: {plan.restart}")
+    for note in plan.notes:
+        print(f"note: {note}")

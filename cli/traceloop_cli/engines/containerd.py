@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd under Kubernetes' CRI, 1.6 to 2.x: hooks by the `base_runtime_spec` of its runtimes.
+
+That is an OCI configuration which containers begin with (containerd, docs/cri/config.md); pause containers do not. It
+is made by the installed `ctr oci spec`, or of the one that a runtime has already. Theory of operation:
+
+- containerd reads configuration and specification when it starts, and its CRI plugin fails if the latter is not there:
+  it lies beside config.toml, is written first and goes last;
+- a drop-in replaces the whole CRI section of the files before it up to containerd 2.0 (cmd/containerd/server/config).
+  So one is made only where no file has such a section and some directory is imported; else the key goes into the last
+  file that has one, which is the one that counts;
+- afterwards `containerd config dump` must say what it said before, and our file for each runtime; else all is undone;
+- nothing checks the hook when a container starts, and runc fails a container whose hook is missing. So it is run by a
+  shell that succeeds whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from traceloop_cli.engines import tomltext
+from traceloop_cli.engines.host import Host
+from traceloop_cli.engines.model import Change, Finding, Level, Plan
+from traceloop_cli.engines.running import started_before
+from traceloop_cli.errors import Failed
+
+_CONFIG: Final = Path("/etc/containerd/config.toml")
+_SPEC: Final = "traceloop-{}.json"  # of a runtime, beside the configuration
+_KEY: Final = "base_runtime_spec"
+_PLUGINS: Final = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}  # by the configuration's version
+_TYPES: Final = ("io.containerd.runc.v1", "io.containerd.runc.v2")
+# A hook that is missing, or whose interpreter is, must leave nothing unread, and not fail.
+_GUARD: Final = '"$0" "$@" || while read -r _; do :; done; exit 0'
+_HOOK_STAGES: Final = {"prestart": "start", "poststop": "stop"}
+_FILES_MAX: Final = 1000  # of imports, which may go in circles
+
+
+class Containerd:
+    """All containers of all pods but their pause containers. Not those of docker, nerdctl or ctr."""
+
+    name: Final = "containerd"
+    restart: Final = "systemctl restart containerd"
+
+    def version(self, host: Host) -> str | None:
+        """As it tells it; None where it is not installed."""
+        program = host.program(self.name)
+        # "containerd NAME VERSION REVISION"; either of the latter two may be missing
+        return host.run(program, "--version").split()[2].partition("~")[0] if program else None
+
+    def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002 - it is all containers anyway
+        """A specification for each runtime, and the configuration that names them."""
+        old = self._effective(host)
+        runtimes = _runtimes(old)
+        if not runtimes:
+            raise Failed(f"containerd has no runtime of the types {' or '.join(_TYPES)}, which alone run hooks")
+        files = self._files(host)
+        path = self._place(host, files)
+        before = host.read(path)
+        version = _version(files.get(path) or files.get(_CONFIG) or {"version": old.get("version", 2)})
+        text = before.decode() if before is not None else f"version = {version}\n"
+        specs = []
+        for name, runtime in runtimes.items():
+            spec = _CONFIG.with_name(_SPEC.format(name))
+            specs.append(Change(spec, host.read(spec), self._spec(host, spec, runtime)))
+            table = ("plugins", _PLUGINS[version], "containerd", "runtimes", name)
+            try:
+                text = tomltext.set_key(text, table, _KEY, str(spec), _said(runtime))
+            except ValueError as error:
+                raise Failed(
+                    f"{path}: cannot add {_KEY} = {str(spec)!r} to {'.'.join(table)} ({error}): do so"
+                ) from error
+        changes = [*specs, Change(path, before, text.encode())]
+        notes = ["pods that run already are recorded from the next start of their containers on"]
+        return Plan(changes, self.restart, notes, lambda: self._verify(host, old))
+
+    def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
+        """A configuration without our key; of a specification nothing."""
+        return tomltext.strip(content.decode()).encode() if path.suffix == ".toml" else None
+
+    def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
+        """As ever."""
+        return self.restart
+
+    def leftovers(self, host: Host) -> list[Path]:
+        """Files with our marks, and specifications behind them."""
+        files = [
+            p for p in self._files(host) if (data := host.read(p)) and tomltext.strip(data.decode()) != data.decode()
+        ]
+        return [*files, *host.matching(str(_CONFIG.with_name(_SPEC.format("*"))))]
+
+    def findings(self, host: Host) -> Iterator[Finding]:
+        """Of each runtime's specification, of its hook, and whether containerd has read them."""
+        enable = "traceloopctl engine enable containerd"
+        config = self._effective(host)
+        for name, runtime in _runtimes(config).items():
+            spec = runtime.get(_KEY) or ""
+            data = host.read(spec) if spec else None
+            if spec and data is None:
+                why = "containerd's CRI plugin does not start: no pod will"
+                yield Finding(self.name, Level.ERROR, f"runtime {name}: {spec} is not there", why, enable)
+            elif data is None or not _has_hooks(data):
+                what = f"runtime {name}: its {_KEY} has no hook of ours"
+                yield Finding(self.name, Level.WARNING, what, "its containers are not recorded", enable)
+            else:
+                yield from self._judge(host, name, Path(spec), data)
+        if host.root == Path("/") and started_before(self.name, [*self._files(host), *self._specs(config)]):
+            what = "containerd was started before its configuration was changed"
+            yield Finding(self.name, Level.WARNING, what, "it reads that when it starts", self.restart)
+
+    def _judge(self, host: Host, name: str, spec: Path, data: bytes) -> Iterator[Finding]:
+        enable = "traceloopctl engine enable containerd"
+        hook = next(Path(words[3]) for words in _hook_words(json.loads(data), "prestart") if _is_ours(words))
+        if not host.path(hook).is_file():
+            what, why = f"runtime {name}: the hook {hook} is not there", "containers start, but are not recorded"
+            yield Finding(self.name, Level.WARNING, what, why, enable)
+        elif spec == _CONFIG.with_name(_SPEC.format(name)) and _without_hooks(data) != self._base(host, spec):
+            what = f"runtime {name}: {spec} is not what the installed containerd would begin with"
+            yield Finding(self.name, Level.WARNING, what, "it was made by another version, or changed", enable)
+        else:
+            yield Finding(self.name, Level.OK, f"runtime {name}: {spec} runs {hook}")
+
+    # -- the specification
+
+    def _spec(self, host: Host, spec: Path, runtime: dict[str, Any]) -> bytes:
+        theirs = runtime.get(_KEY) or ""
+        if theirs and Path(theirs) != spec:
+            data = host.read(theirs)
+            if data is None:
+                raise Failed(f"{_KEY} = {theirs!r} is not there: containerd's CRI plugin cannot start as it is")
+            base = _parse(theirs, data)
+        else:
+            base = self._base(host, spec)
+        for stage, word in _HOOK_STAGES.items():
+            entry = {"path": "/bin/sh", "args": ["sh", "-c", _GUARD, str(host.hook), *host.hook_words(word)[1:]]}
+            hooks = base["hooks"] = base.get("hooks") or {}
+            others = [hook for hook in hooks.get(stage) or [] if host.hook.name not in json.dumps(hook)]
+            hooks[stage] = [*others, entry]
+        return (json.dumps(base, indent=2) + "\n").encode()
+
+    def _base(self, host: Host, spec: Path) -> dict[str, Any]:
+        # What a specification of ours began with: the one that it replaced, or what containerd would have taken.
+        replaced = self._replaced(host, spec)
+        data = host.read(replaced) if replaced else None
+        if data is None:
+            program = host.program("ctr")
+            if program is None:
+                raise Failed("ctr is not installed, which makes the specification that containers begin with")
+            data = host.run(program, "oci", "spec").encode()
+        value = _parse(replaced or "ctr oci spec", data)
+        if not replaced:
+            # The CRI plugin takes these from neither: containers inherit containerd's own limits.
+            value["process"].pop("rlimits", None)
+        return value
+
+    def _replaced(self, host: Host, spec: Path) -> str | None:
+        for path in self._files(host):
+            stripped = tomllib.loads(tomltext.strip((host.read(path) or b"").decode()))
+            for plugin in _PLUGINS.values():
+                runtimes = _section(stripped, plugin).get("containerd", {}).get("runtimes", {})
+                for name, runtime in runtimes.items():
+                    if spec.name == _SPEC.format(name) and runtime.get(_KEY):
+                        return str(runtime[_KEY])
+        return None
+
+    # -- the configuration
+
+    def _effective(self, host: Host) -> dict[str, Any]:
+        program = host.program(self.name)
+        assert program is not None
+        there = host.read(_CONFIG) is not None
+        words = ["--config", host.path(_CONFIG), "config", "dump"] if there else ["config", "default"]
+        value = tomllib.loads(host.run(program, *words))
+        _version(value)  # one that is known
+        disabled = value.get("disabled_plugins") or []
+        if {"cri", *_PLUGINS.values()} & set(disabled):
+            raise Failed(
+                f"the CRI plugin is disabled in {_CONFIG}, so no pod runs here; for docker: engine enable docker"
+            )
+        return value
+
+    def _verify(self, host: Host, old: dict[str, Any]) -> None:
+        new = self._effective(host)
+        for name, runtime in _runtimes(new).items():
+            spec = str(_CONFIG.with_name(_SPEC.format(name)))
+            if runtime.get(_KEY) != spec:
+                raise Failed(f"containerd does not see {_KEY} = {spec!r} of runtime {name}; all is as it was")
+        if _meaning(new) != _meaning(old):
+            raise Failed(f"containerd would see more changed than {_KEY}; all is as it was. Set {_KEY} by hand")
+
+    def _files(self, host: Host) -> dict[Path, dict[str, Any]]:
+        # In the order in which they are read: each, then what it imports.
+        found: dict[Path, dict[str, Any]] = {}
+        waiting = [_CONFIG]
+        while waiting and len(found) < _FILES_MAX:
+            path = waiting.pop(0)
+            if path in found or host.read(path) is None:
+                continue
+            found[path] = host.toml(path)
+            for pattern in found[path].get("imports") or []:
+                waiting += host.matching(str(path.parent / pattern))
+        return found
+
+    def _place(self, host: Host, files: dict[Path, dict[str, Any]]) -> Path:
+        with_section = [path for path, value in files.items() if _section(value, _PLUGINS[_version(value)])]
+        if with_section:
+            return with_section[-1]
+        for pattern in files.get(_CONFIG, {}).get("imports") or []:
+            directory = (_CONFIG.parent / str(pattern)).parent
+            if Path(str(pattern)).name == "*.toml" and host.path(directory).is_dir():
+                return directory / "traceloop.toml"
+        return _CONFIG
+
+    def _specs(self, config: dict[str, Any]) -> list[Path]:
+        return [Path(runtime[_KEY]) for runtime in _runtimes(config).values() if runtime.get(_KEY)]
+
+
+def _version(config: dict[str, Any]) -> int:
+    version = config.get("version", 2 if not config.get("plugins") else 1)
+    if version not in _PLUGINS:
+        raise Failed(
+            f"{_CONFIG} is of version {version}: `containerd config migrate` makes one of a version that is known"
+        )
+    return int(version)
+
+
+def _section(config: dict[str, Any], plugin: str) -> dict[str, Any]:
+    section = (config.get("plugins") or {}).get(plugin)
+    return section if isinstance(section, dict) else {}
+
+
+def _runtimes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = _section(config, _PLUGINS[_version(config)]).get("containerd", {}).get("runtimes") or {}
+    return {name: runtime for name, runtime in found.items() if runtime.get("runtime_type") in _TYPES}
+
+
+def _said(runtime: dict[str, Any]) -> dict[str, Any]:
+    # What a table must say of a runtime so that it stays as it is: one that is there at all has no defaults.
+    plain = {name: value for name, value in runtime.items() if not isinstance(value, dict) and name != _KEY}
+    return {name: value for name, value in plain.items() if value not in ("", 0, [])}
+
+
+def _meaning(config: Any) -> Any:
+    # Without our key, and without what is not said or nothing: some versions fill in defaults, some leave them out.
+    if not isinstance(config, dict):
+        return config
+    items = {name: _meaning(value) for name, value in config.items() if name not in (_KEY, "imports")}
+    return {name: value for name, value in items.items() if value not in ("", 0, {}, [], None)}
+
+
+def _parse(name: str, data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise Failed(f"{name} is not JSON, and so containerd cannot read it either: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("process"), dict):
+        raise Failed(f"{name} is no OCI configuration: it has no process")
+    return value
+
+
+def _hook_words(spec: Any, stage: str) -> Iterator[list[str]]:
+    hooks = spec.get("hooks") if isinstance(spec, dict) else None
+    for hook in (hooks or {}).get(stage) or []:
+        yield hook.get("args") or []
+
+
+def _is_ours(words: list[str]) -> bool:
+    return len(words) > 4 and words[2] == _GUARD
+
+
+def _has_hooks(data: bytes) -> bool:
+    try:
+        spec = json.loads(data)
+    except ValueError:
+        return False
+    return all(any(map(_is_ours, _hook_words(spec, stage))) for stage in _HOOK_STAGES)
+
+
+def _without_hooks(data: bytes) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(data)
+    hooks = {
+        stage: [hook for hook in entries or [] if not _is_ours(hook.get("args") or [])]
+        for stage, entries in spec.pop("hooks").items()
+    }
+    hooks = {stage: entries for stage, entries in hooks.items() if entries}
+    return {**spec, "hooks": hooks} if hooks else spec

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CRI-O, which watches hooks.d (crio.conf(5), `hooks_dir` in [crio.runtime])."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from traceloop_cli.engines.hooksd import HooksDirEngine
+from traceloop_cli.engines.host import Host
+from traceloop_cli.engines.model import Plan
+
+_FILES: Final[tuple[Path | str, ...]] = ("/usr/share/containers/crio/crio.conf", "/etc/crio/crio.conf")
+_DROP_INS: Final = ("/usr/share/containers/crio/crio.conf.d/*", "/etc/crio/crio.conf.d/*")
+
+
+class Crio(HooksDirEngine):
+    """All containers of all pods but their pause containers, which the daemon leaves out."""
+
+    name: ClassVar[str] = "crio"
+
+    def version(self, host: Host) -> str | None:
+        """As it tells it; None where it is not installed."""
+        program = host.program(self.name)
+        if program is None:
+            return None
+        words = host.run(program, "--version").split()
+        return words[words.index("version") + 1] if "version" in words[:-1] else "unknown"
+
+    def enable(self, host: Host, *, default: bool) -> Plan:
+        """Both files. CRI-O does not watch a directory that was not there when it began."""
+        plan = super().enable(host, default=default)
+        watched = host.path(self.directory(host)).is_dir()
+        return plan if watched else replace(plan, restart="systemctl restart crio")
+
+    def settings(self, host: Host) -> Iterator[Any]:
+        """The values of `hooks_dir` in its files, in the order in which it reads them."""
+        drop_ins = [path for pattern in _DROP_INS for path in host.matching(pattern)]
+        for path in (*_FILES, *drop_ins):
+            crio = host.toml(path).get("crio", {})
+            runtime = crio.get("runtime", {}) if isinstance(crio, dict) else {}
+            if isinstance(runtime, dict) and "hooks_dir" in runtime:
+                yield runtime["hooks_dir"]

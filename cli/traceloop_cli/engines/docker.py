@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker, by a runtime of ours in daemon.json: a named one, or the one that all containers get.
+
+dockerd takes new runtimes and another default on a reload (dockerd(8), "runtimes", "default-runtime"), but not that a
+default is no longer there: 20.10 crashes then (daemon/info_unix.go, fillPlatformInfo).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from traceloop_cli.engines.host import Host
+from traceloop_cli.engines.jsontext import remove_member, set_member
+from traceloop_cli.engines.model import Change, Finding, Level, Plan
+from traceloop_cli.errors import Failed
+
+RUNTIME: Final = "traceloop"
+_CONFIG: Final = Path("/etc/docker/daemon.json")
+_DEFAULT: Final = "default-runtime"
+_FLAGS: Final = ("--default-runtime", "--add-runtime")
+_FLAG_FILES: Final = (
+    "/etc/default/docker",
+    "/etc/sysconfig/docker",
+    "/etc/systemd/system/docker.service",
+    "/etc/systemd/system/docker.service.d/*.conf",
+    "/lib/systemd/system/docker.service",
+)
+
+
+class Docker:
+    """Containers that ask for our runtime, or all of them."""
+
+    name: Final = "docker"
+    restart: Final = "systemctl reload docker"
+
+    def version(self, host: Host) -> str | None:
+        """As it tells it; None where it is not installed."""
+        program = host.program("dockerd")
+        if program is None:
+            return None
+        words = host.run(program, "--version").split()
+        return words[words.index("version") + 1].rstrip(",") if "version" in words[:-1] else "unknown"
+
+    def enable(self, host: Host, *, default: bool) -> Plan:
+        """daemon.json with our runtime."""
+        if host.program(host.runtime_wrapper.name) is None and not host.path(host.runtime_wrapper).is_file():
+            raise Failed(f"there is no {host.runtime_wrapper}, which docker is to run: install it beside the hook")
+        self._check_flags(host)
+        before = host.read(_CONFIG)
+        config = _parse(before)
+        text = (before or b"").decode() if before and before.strip() else "{}\n"
+        notes = []
+        text = set_member(text, ("runtimes", RUNTIME), self._runtime(host, config, default=default))
+        if default:
+            text = set_member(text, (_DEFAULT,), RUNTIME)
+        elif config.get(_DEFAULT) != RUNTIME:
+            notes.append(
+                f"containers are recorded that are started with `docker run --runtime {RUNTIME}` (all: --default)"
+            )
+        notes.append("containers that were created before keep their runtime")
+        return Plan([Change(_CONFIG, before, text.encode())], self.restart, notes)
+
+    def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
+        """Without our runtime."""
+        config, text = _parse(content), content.decode()
+        real = _real(config)
+        text = remove_member(text, ("runtimes", RUNTIME))
+        if config.get(_DEFAULT) == RUNTIME:
+            named = real is not None and real in (config.get("runtimes") or {})
+            text = set_member(text, (_DEFAULT,), real) if named else remove_member(text, (_DEFAULT,))
+        if json.loads(text).get("runtimes") == {}:
+            text = remove_member(text, ("runtimes",))
+        return text.encode()
+
+    def restart_after(self, plan: Plan) -> str:
+        """dockerd 20.10 crashes on a reload when the runtime that is its default goes, and keeps it if it stays."""
+        for change in plan.changes:
+            if _parse(change.before).get(_DEFAULT) == RUNTIME:
+                return "systemctl restart docker  (no reload: dockerd may crash when its default runtime goes)"
+        return self.restart
+
+    def leftovers(self, host: Host) -> list[Path]:
+        """daemon.json, if our runtime is in it."""
+        return [_CONFIG] if RUNTIME in (_parse(host.read(_CONFIG)).get("runtimes") or {}) else []
+
+    def findings(self, host: Host) -> Iterator[Finding]:
+        """Of our runtime in daemon.json."""
+        enable = f"traceloopctl engine enable {self.name}"
+        config = _parse(host.read(_CONFIG))
+        runtime = (config.get("runtimes") or {}).get(RUNTIME)
+        if runtime is None:
+            what = f"{_CONFIG} has no runtime {RUNTIME}"
+            yield Finding(self.name, Level.WARNING, what, "containers are not recorded", f"{enable} [--default]")
+            return
+        path = str(runtime.get("path", ""))
+        if not host.path(path).is_file():
+            why = f"no container of the runtime {RUNTIME} starts"
+            yield Finding(self.name, Level.ERROR, f"{_CONFIG} names {path}, which is not there", why, enable)
+            return
+        everything = config.get(_DEFAULT) == RUNTIME
+        whose = "all containers" if everything else f"containers started with --runtime {RUNTIME}"
+        level = Level.OK if everything else Level.BY_FLAG
+        yield Finding(self.name, level, f"{_CONFIG} has {path} for {whose}")
+
+    def _runtime(self, host: Host, config: dict[str, Any], *, default: bool) -> dict[str, Any]:
+        words = [f"--traceloop-socket={host.socket}"] if host.socket else []
+        real = _real(config) or (config.get(_DEFAULT) if default else None)
+        if real not in (None, RUNTIME, "runc", "io.containerd.runc.v2"):
+            named = (config.get("runtimes") or {}).get(real)
+            if not isinstance(named, dict) or not named.get("path") or named.get("runtimeArgs"):
+                raise Failed(f"{_CONFIG}: the default runtime {real} has no plain path, so ours cannot run it")
+            words.insert(0, f"--traceloop-runtime={named['path']}")
+        return {"path": str(host.runtime_wrapper), **({"runtimeArgs": words} if words else {})}
+
+    def _check_flags(self, host: Host) -> None:
+        for pattern in _FLAG_FILES:
+            for path in host.matching(pattern):
+                text = (host.read(path) or b"").decode(errors="replace")
+                lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+                for flag in _FLAGS:
+                    if any(flag in line for line in lines):
+                        raise Failed(
+                            f"{path} has {flag}: dockerd takes runtimes from there or from {_CONFIG}, not both"
+                        )
+
+
+def _real(config: dict[str, Any]) -> str | None:
+    # The runtime that ours stands in for, by its name in `runtimes`; None where that is runc, or not there.
+    ours = (config.get("runtimes") or {}).get(RUNTIME)
+    words = ours.get("runtimeArgs") or [] if isinstance(ours, dict) else []
+    paths = [word.partition("=")[2] for word in words if str(word).startswith("--traceloop-runtime=")]
+    for name, runtime in (config.get("runtimes") or {}).items():
+        if paths and isinstance(runtime, dict) and runtime.get("path") == paths[0]:
+            return str(name)
+    return None
+
+
+def _parse(data: bytes | None) -> dict[str, Any]:
+    try:
+        value = json.loads(data) if data and data.strip() else {}
+    except ValueError as error:
+        raise Failed(f"{_CONFIG} is not JSON, and so dockerd cannot read it either: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("runtimes") or {}, dict):
+        raise Failed(f"{_CONFIG} is not what dockerd reads: no object, or `runtimes` is none")
+    return value

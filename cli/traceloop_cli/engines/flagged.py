@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that have nothing to configure: nerdctl and ctr take their runtime from each command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from traceloop_cli.engines.host import Host
+from traceloop_cli.engines.model import Finding, Level, Plan
+from traceloop_cli.errors import Failed
+
+
+class Flagged:
+    """Containers whose command names our runtime by a flag."""
+
+    restart = ""
+
+    def __init__(self, name: str, flag: str) -> None:
+        self.name, self._flag = name, flag
+
+    def version(self, host: Host) -> str | None:
+        """As it tells it; None where it is not installed."""
+        program = host.program(self.name)
+        return host.run(program, "--version").split()[-1] if program else None
+
+    def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002
+        """There is nothing to be changed."""
+        raise Failed(f"{self.name} has no setting for its runtime: `{self._command(host)} ...` records one container")
+
+    def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
+        """There is nothing to be undone."""
+        return content
+
+    def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
+        """As ever."""
+        return self.restart
+
+    def leftovers(self, host: Host) -> list[Path]:  # noqa: ARG002
+        """None."""
+        return []
+
+    def findings(self, host: Host) -> Iterator[Finding]:
+        """Whether the flag would work."""
+        command = self._command(host)
+        if host.path(host.runtime_wrapper).is_file():
+            yield Finding(self.name, Level.BY_FLAG, f"`{command} ...` records a container")
+        else:
+            what = f"there is no {host.runtime_wrapper}"
+            yield Finding(
+                self.name, Level.WARNING, what, f"`{command} ...` cannot record", "install it beside the hook"
+            )
+
+    def _command(self, host: Host) -> str:
+        return f"{self.name} run {self._flag} {host.runtime_wrapper}"

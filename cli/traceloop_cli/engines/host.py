@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The system that is wired: its files below a root directory, and its programs.
+
+All paths outside of this module are as that system sees them. With another root than / its programs are run from
+below it, but see this system's files: that is for images, and for tests that build systems of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from traceloop_cli.errors import Failed
+
+HOOK: Final = Path("/usr/libexec/oci/hooks.d/traceloop-hook")
+_FOLDERS: Final = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
+_PROGRAM_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """hook: the OCI hook's path. socket: the daemon's hook socket, where it is not where hooks look; else empty."""
+
+    root: Path = Path("/")
+    hook: Path = HOOK
+    socket: str = ""
+
+    def path(self, path: Path | str) -> Path:
+        """Where a file of that system is to be found from here."""
+        return self.root / str(path).lstrip("/")
+
+    def read(self, path: Path | str) -> bytes | None:
+        """A file's bytes, None where there is none. Raises Failed."""
+        try:
+            return self.path(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise Failed(f"cannot read {path}: {error.strerror}") from error
+
+    def toml(self, path: Path | str) -> dict[str, Any]:
+        """A TOML file's values, none where there is no such file. Raises Failed."""
+        data = self.read(path)
+        try:
+            return tomllib.loads(data.decode()) if data is not None else {}
+        except ValueError as error:
+            raise Failed(f"{path} is not TOML, and so no engine can read it either: {error}") from error
+
+    def matching(self, pattern: str) -> list[Path]:
+        """The files that a pattern stands for, in the order of their names."""
+        found = self.root.glob(pattern.lstrip("/"))
+        return sorted(Path("/") / path.relative_to(self.root) for path in found if path.is_file())
+
+    def program(self, name: str) -> Path | None:
+        """Where a program is, None where it is not installed."""
+        for folder in _FOLDERS:
+            path = self.root / folder / name
+            if path.is_file() and os.access(path, os.X_OK):
+                return Path("/") / folder / name
+        return None
+
+    def run(self, program: Path, *words: str | Path) -> str:
+        """What one of its programs writes. Raises Failed where it does not end well."""
+        command = [self.path(program), *words]
+        try:
+            ended = subprocess.run(
+                command, capture_output=True, text=True, timeout=_PROGRAM_S, check=False, stdin=subprocess.DEVNULL
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failed(f"cannot run {program}: {error}") from error
+        if ended.returncode:
+            complaint = " ".join(ended.stderr.split()) or f"exit status {ended.returncode}"
+            raise Failed(f"{program.name} {' '.join(map(str, words))}: {complaint}")
+        return ended.stdout
+
+    @property
+    def runtime_wrapper(self) -> Path:
+        """traceloop-runtime, which lies beside the hook."""
+        return self.hook.with_name("traceloop-runtime")
+
+    def hook_words(self, stage: str) -> list[str]:
+        """The hook's arguments, its name first. stage: start or stop."""
+        return [self.hook.name, stage, *(["--socket", self.socket] if self.socket else [])]

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman, which reads hooks.d for each container (containers.conf(5), `hooks_dir`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from traceloop_cli.engines.hooksd import HooksDirEngine
+from traceloop_cli.engines.host import Host
+
+_FILES: Final[tuple[Path | str, ...]] = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
+_DROP_INS: Final = "/etc/containers/containers.conf.d/*.conf"
+
+
+class Podman(HooksDirEngine):
+    """All containers of root's podman; those of other users have no access to the daemon."""
+
+    name: ClassVar[str] = "podman"
+
+    def version(self, host: Host) -> str | None:
+        """As it tells it; None where it is not installed."""
+        program = host.program(self.name)
+        return host.run(program, "--version").split()[-1] if program else None
+
+    def settings(self, host: Host) -> Iterator[Any]:
+        """The values of `hooks_dir` in its files, in the order in which it reads them."""
+        for path in (*_FILES, *host.matching(_DROP_INS)):
+            engine = host.toml(path).get("engine", {})
+            if isinstance(engine, dict) and "hooks_dir" in engine:
+                yield engine["hooks_dir"]

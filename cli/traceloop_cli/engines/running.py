@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a service has read its files: were they changed after it began?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+_START: Final = 19  # of the fields behind the name in /proc/PID/stat: proc(5), starttime
+
+
+def started_before(name: str, files: Iterable[Path]) -> bool:
+    """Whether a process of this name, with the same files in view, is older than the last change of one of them."""
+    changed_s = max((path.stat().st_ctime for path in files if path.exists()), default=0.0)
+    return any(began_s < changed_s for began_s in _began(name))
+
+
+def _began(name: str) -> Iterator[float]:
+    boot_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    view = Path("/proc/self/ns/mnt").stat().st_ino
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdecimal() and (process / "comm").read_text().strip() == name:
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                if (process / "ns/mnt").stat().st_ino == view:
+                    yield boot_s + int(fields[_START]) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            continue  # it ended meanwhile

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs containerd on a host of its own, with its CRI plugin and one image, busybox."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from lab.busybox import make_root
+from lab.cri import Cri
+from lab.host import Host
+from lab.image import BUSYBOX, make_image
+
+CONFIG = "/etc/containerd/config.toml"
+PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
+# What cannot be had here: CAP_SYS_RESOURCE for oom_score_adj, and networks of pods' own, which no test needs.
+_CONFIGURATION_2 = f"""\
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{BUSYBOX}"
+  restrict_oom_score_adj = true
+"""
+_CONFIGURATION_3 = f"""\
+version = 3
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{BUSYBOX}"
+"""
+CONFIGURATIONS = {2: _CONFIGURATION_2, 3: _CONFIGURATION_3}
+_READY_S = 60
+
+
+class Containerd:
+    """containerd of this machine, or of another version that lies unpacked below `programs`.
+
+    configuration: of config.toml at first. Not started yet.
+    """
+
+    def __init__(
+        self, configuration: str = _CONFIGURATION_2, *, programs: Path | None = None, pure_v2: bool = False
+    ) -> None:
+        self._scratch = TemporaryDirectory(prefix="traceloop-containerd-")
+        self.host = Host(pure_v2=pure_v2)
+        for name in PROGRAMS if programs else ():
+            self.host.run("mount", "--bind", programs / "usr/bin" / name, f"/usr/bin/{name}")
+        self.log_path = Path(self._scratch.name) / "log"
+        self.host.path(CONFIG).parent.mkdir(exist_ok=True)
+        self.host.path(CONFIG).write_text(configuration)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._archive = make_image(Path(self._scratch.name) / "image.tar", make_root(Path(self._scratch.name) / "root"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        with self.host:
+            pass
+        for parent in [*Path("/sys/fs/cgroup").glob("**/traceloop-test-*"), *Path("/sys/fs/cgroup").glob("**/k8s.io")]:
+            for directory in sorted(parent.glob("**/"), reverse=True):
+                directory.rmdir()
+        self._scratch.cleanup()
+
+    def start(self) -> None:
+        """Until the CRI plugin answers."""
+        with self.log_path.open("ab") as log:
+            self._process = self.host.start("/usr/bin/containerd", output=log)
+        self.cri = Cri(self.host.path("/run/containerd/containerd.sock"))
+        deadline_s = time.monotonic() + _READY_S
+        while not self.cri.ready():
+            assert self._process.poll() is None, self.log_path.read_text()
+            assert time.monotonic() < deadline_s, f"the CRI plugin does not answer:\n{self.log_path.read_text()}"
+            time.sleep(0.05)  # it says nothing when it is ready
+        self.ctr("--namespace", "k8s.io", "images", "import", str(self._archive))
+        self.ctr("images", "import", str(self._archive))
+
+    def stop(self) -> None:
+        """As systemd would, and containers live on."""
+        if self._process is not None:
+            self.cri.close()
+            self._process.terminate()
+            self._process.wait(_READY_S)
+            self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def ctr(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.host.run("ctr", *words, check=check)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman with our files in hooks.d: containers and pods are recorded under their names, and start whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import Daemon
+from lab.bundle import HOOK
+from lab.podman import IMAGE, Podman
+
+from traceloop_cli.engines import hooksd
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engine("podman")]
+
+PACKAGED = Path(__file__).parents[1] / "packaging/hooks.d"
+HOOKS_D = "/usr/share/containers/oci/hooks.d"
+FILES = ("traceloop-prestart.json", "traceloop-poststop.json")
+POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: shop
+spec:
+  hostNetwork: true
+  restartPolicy: Never
+  containers:
+  - {name: till, image: localhost/busybox:1, command: [sh, -c, "echo 42 > /tmp/result"]}
+"""
+
+
+VALID = {"version": "1.0.0", "hook": {"path": "/bin/true"}, "when": {"always": True}, "stages": ["prestart"]}
+WITHOUT_A_KEY = [{k: v for k, v in VALID.items() if k != key} for key in VALID]
+HOOK_FILES = [
+    *WITHOUT_A_KEY,
+    {**VALID, "version": "2.0.0"},
+    {**VALID, "hook": {"args": ["true"]}},
+    {**VALID, "hook": {"path": "/bin/true", "args": "x"}},
+    {**VALID, "hook": {"path": "/bin/true", "timeout": 0}},
+    {**VALID, "when": {}},
+    {**VALID, "when": {"always": "yes"}},
+    {**VALID, "when": {"commands": ["("]}},
+    {**VALID, "when": {"annotations": {"(": "x"}}},
+    {**VALID, "when": {"annotations": {"x": "("}}},
+    {**VALID, "when": {"annotations": {"^a$": "^b$"}, "commands": ["true"], "hasBindMounts": False}},
+    {**VALID, "stages": ["prestart", "foo"]},
+    {**VALID, "stages": ["PreStart"]},
+    {**VALID, "stages": ["createRuntime", "poststart"]},
+    {**VALID, "unknown": 1},
+    [],
+]
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Daemon]:
+    with Daemon(config='node = "n"\n') as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module", params=["runc", pytest.param("crun", marks=pytest.mark.engine("crun"))])
+def podman(request, daemon) -> Iterator[Podman]:
+    """Wired by the packaged files, but for the paths of hook and socket."""
+    with Podman(request.param) as podman:
+        podman.runtime = request.param
+        install(podman, hook=HOOK, socket=daemon.hook_socket)
+        yield podman
+
+
+def install(podman: Podman, *, hook: Path, socket: Path) -> None:
+    directory = podman.host.path(HOOKS_D)
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        value = json.loads((PACKAGED / name).read_text())
+        value["hook"]["path"] = str(hook)
+        value["hook"]["args"] += ["--socket", str(socket)]
+        (directory / name).write_text(json.dumps(value))
+
+
+def traces(daemon: Daemon) -> dict[str, dict]:
+    return {trace["id"]: trace for trace in json.loads(daemon.ctl("list", "-o", "json").stdout)}
+
+
+def test_a_container_is_recorded_under_its_name(podman, daemon) -> None:
+    name = f"plain-{podman.runtime}"
+    assert podman.run("--name", name, IMAGE, "sh", "-c", "echo out; exit 3", check=False).returncode == 3
+    daemon.wait_for_log(lambda line: f"frozen n_{name} " in line)
+    trace = traces(daemon)[f"n_{name}"]
+    assert (trace["container"], trace["image"], trace["exit_code"], trace["pod"]) == (name, IMAGE, 3, "")
+    shown = daemon.ctl("show", f"n_{name}", "-o", "strace").stdout
+    assert re.search(r'write\(1, "out\\n", 4\) += 4', shown)
+
+
+def test_pods(podman, daemon) -> None:
+    pod = f"pod-{podman.runtime}"
+    # The cgroup that podman makes for a pod forbids devices where crun cannot allow them again (see lab.podman).
+    shared = ["--share-parent=false"] if podman.runtime == "crun" else []
+    pod_id = podman("pod", "create", "--name", pod, *shared).stdout.strip()
+    podman.run("--pod", pod, "--name", f"in-{pod}", IMAGE, "true")
+    daemon.wait_for_log(lambda line: f"frozen n_{pod}_in-{pod} " in line)
+    found = [trace for trace in traces(daemon).values() if trace["pod"] == pod]
+    assert [(trace["container"], trace["pod_uid"]) for trace in found] == [(f"in-{pod}", pod_id)]
+    assert f"is the sandbox of pod {pod}: not recorded" in daemon.log
+
+
+def test_kube_play(podman, daemon, tmp_path) -> None:
+    if podman.runtime == "crun":
+        pytest.skip("crun cannot allow devices in the cgroup that podman makes for a pod without CAP_SYS_RESOURCE")
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(POD)
+    podman("kube", "play", str(manifest))
+    daemon.wait_for_log(lambda line: "frozen n_shop_shop-till " in line)
+    podman("kube", "down", str(manifest))
+    writes = daemon.ctl("show", "n_shop_shop-till", "-o", "strace", "-e", "trace=write").stdout
+    assert re.search(r'write\(1, "42\\n", 3\) += 3', writes)
+
+
+@pytest.mark.parametrize("fault", ["no hook", "no daemon", "another's socket"])
+def test_a_container_starts_whatever_the_hook_meets(podman, daemon, fault, tmp_path) -> None:
+    hook, socket = HOOK, tmp_path / "absent.sock"
+    if fault == "no hook":
+        hook = tmp_path / "absent"
+    elif fault == "another's socket":
+        socket = Path("/dev/null")
+    try:
+        install(podman, hook=hook, socket=socket)
+        assert podman.run(IMAGE, "echo", "started").stdout == "started\n"
+    finally:
+        install(podman, hook=HOOK, socket=daemon.hook_socket)
+
+
+def test_a_container_starts_where_all_is_read_only(podman, daemon) -> None:
+    words = ["--read-only", "--read-only-tmpfs=false", "--name", f"ro-{podman.runtime}"]
+    assert podman.run(*words, IMAGE, "echo", "started").stdout == "started\n"
+    daemon.wait_for_log(lambda line: f"frozen n_ro-{podman.runtime} " in line)
+
+
+def test_podman_refuses_nothing_that_our_rules_take(podman) -> None:
+    if podman.runtime != "runc":
+        pytest.skip("its reader of hooks.d has nothing to do with the runtime")
+    file = podman.host.path(f"{HOOKS_D}/case.json")
+    verdicts = []
+    try:
+        for text in (*map(json.dumps, HOOK_FILES), "", "foo", json.dumps(VALID) + "x", json.dumps(VALID)):
+            file.write_text(text)
+            started = podman.run(IMAGE, "true", check=False).returncode == 0
+            verdicts.append((hooksd.problem(text.encode()) is None, started))
+            assert started or hooksd.problem(text.encode()) is not None, text
+    finally:
+        file.unlink()
+    assert verdicts.count((True, True)) >= 5
+    assert verdicts.count((False, False)) >= 15
+
+
+def test_enabled_by_traceloopctl_and_disabled_again(podman, daemon) -> None:
+    def engine(*words: str) -> str:
+        return podman.host.run(HOOK.with_name("traceloopctl"), "engine", *words, check=False).stdout
+
+    files = [podman.host.path(f"{HOOKS_D}/{name}") for name in FILES]
+    before = [file.read_bytes() for file in files]
+    engine("enable", "podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
+    try:
+        assert "ok      podman: " in engine("status", "podman")
+        podman.run("--name", f"enabled-{podman.runtime}", IMAGE, "true")
+        daemon.wait_for_log(lambda line: f"frozen n_enabled-{podman.runtime} " in line)
+    finally:
+        engine("disable", "podman")
+    assert not any(file.exists() for file in files)
+    assert "warning podman: there is no " in engine("status", "podman")
+    for file, content in zip(files, before, strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+def test_a_variant_for_annotated_containers(podman, daemon) -> None:
+    """As docs/engines.md says: a file of the same name in a directory of more weight, with a condition."""
+    directory = podman.host.path("/etc/containers/oci/hooks.d")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        value = json.loads(podman.host.path(f"{HOOKS_D}/{name}").read_text())
+        value["when"] = {"annotations": {"^io\\.traceloop\\.record$": "^true$"}}
+        (directory / name).write_text(json.dumps(value))
+    directories = ["--hooks-dir", HOOKS_D, "--hooks-dir", "/etc/containers/oci/hooks.d"]
+    for name, annotation in {"unmarked": "false", "marked": "true"}.items():
+        words = [
+            "run",
+            "--rm",
+            "--name",
+            f"{name}-{podman.runtime}",
+            "--annotation",
+            f"io.traceloop.record={annotation}",
+        ]
+        podman(*directories, *words, IMAGE, "true")
+    daemon.wait_for_log(lambda line: f"frozen n_marked-{podman.runtime} " in line)
+    assert f"n_unmarked-{podman.runtime}" not in traces(daemon)
