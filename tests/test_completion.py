@@ -223,7 +223,11 @@ def test_examples_are_command_lines(line):
 def parse(line):
     """Reads the traceloopctl of a line of shell as it would be read, and does nothing of it."""
     (line,) = re.findall(r"^traceloopctl[^|]*", line)
-    words = shlex.split(line)[1:] or ["list"]
+    words = shlex.split(line)[1:]
+    if words[:1] == ["--address"]:
+        cli.make_context("traceloopctl", words[:2])
+        del words[:2]
+    words = words or ["list"]
     command = cli
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
