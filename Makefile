@@ -25,7 +25,7 @@ FUZZ_SEEDS_config := tests/fuzz/corpus_config
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
 .PHONY: help setup packages demo test lint bench fuzz golden run test-kernels tables settings proto clean \
-	man install uninstall
+	man install uninstall deb rpm test-packages
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -119,6 +119,15 @@ install: $(MANUAL) ## Install below PREFIX (/usr/local); packagers give DESTDIR 
 
 uninstall: ## Remove what `install` with the same variables put there
 	packaging/install.sh uninstall
+
+deb: ## Build the Debian package in build/deb
+	packaging/build-deb.sh
+
+rpm: ## Build the RPM in build/rpm
+	packaging/build-rpm.sh
+
+test-packages: setup ## Install, use, upgrade and purge the packages in clean roots
+	tests/packages/run.sh
 
 clean: ## Remove all that was built or installed here
 	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache
