@@ -21,7 +21,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "info": (
         ("traceloopctl info node1_default_mypod", "by its id, or the beginning of it"),
         ("traceloopctl info 4f3c2a91", "by the beginning of the container's id"),
-        ("traceloopctl info --file mypod.tlt", "of a file: also where it was recorded"),
+        ("traceloopctl info --file mypod.trace", "of a file: also where it was recorded"),
     ),
     "show": (
         ("traceloopctl show node1_default_mypod | tail", "its last calls, and how it ended"),
@@ -30,11 +30,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("traceloopctl show -o strace -tt -T node1_default_mypod", "as `strace -f -tt -T`"),
         ("traceloopctl show -c node1_default_mypod", "how often each call, and how long"),
         ("traceloopctl show -o jsonl node1_default_mypod | jq .syscall", "for programs"),
-        ("traceloopctl show --file mypod.tlt", "without a daemon"),
+        ("traceloopctl show --file mypod.trace", "without a daemon"),
     ),
     "dump": (
-        ("traceloopctl dump node1_default_mypod --file mypod.tlt", "for someone else to read"),
-        ("traceloopctl dump node1_default_mypod --file - | ssh host 'cat >mypod.tlt'", "on another machine"),
+        ("traceloopctl dump node1_default_mypod --file mypod.trace", "for someone else to read"),
+        ("traceloopctl dump node1_default_mypod --file - | ssh host 'cat >mypod.trace'", "on another machine"),
     ),
     "close": (
         ("traceloopctl close node1_default_mypod", "forget one"),
