@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 packaging/install-packages.sh build-essential debhelper debootstrap dh-python lintian mandoc man-db pkgconf \
-	python3-hypothesis python3-pytest rpm rpmlint scdoc
+	python3-pytest rpm rpmlint scdoc strace
 
 rm -rf build/deb build/rpm
 make deb
