@@ -7,7 +7,7 @@ HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hoo
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
 PYTHON := /usr/bin/python3
 PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	gcc libc6-dev runc strace systemd
+	gcc libc6-dev mandoc man-db runc scdoc strace systemd
 
 # Container engines, for their tests: 130 MB, which `setup` does not ask for.
 ENGINE_PACKAGES := containerd crun docker.io podman
@@ -15,6 +15,7 @@ ENGINE_PACKAGES := containerd crun docker.io podman
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHON
 
 # What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
 FUZZERS := decode archive hook_message config
@@ -24,7 +25,10 @@ FUZZ_SEEDS_archive := tests/fuzz/corpus
 FUZZ_SEEDS_hook_message := tests/fuzz/corpus_hook_message
 FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
-.PHONY: help setup packages engine-packages demo test test-engines lint bench fuzz golden run test-kernels tables settings proto clean
+MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
+
+.PHONY: help setup packages engine-packages demo test test-engines lint bench fuzz golden run test-kernels tables \
+	settings proto clean man install uninstall deb rpm test-packages
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -101,6 +105,40 @@ build/protoc/installed: | packages
 	$(PYTHON) -m venv build/protoc
 	build/protoc/bin/pip install --quiet 'grpcio-tools==1.51.1' 'setuptools<70'
 	touch $@
+
+man: $(MANUAL) ## Make the manual pages
+
+# scdoc's date is the source's, so that what is built twice is the same.
+build/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)} scdoc <$< >$@.part
+	mv $@.part $@
+
+build/man/traceloop.toml.5: build/man/traceloop.toml.5.scd
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings.py)} \
+		scdoc <$< >$@.part
+	mv $@.part $@
+
+build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings.py packaging/settings_manual.py
+	@mkdir -p $(@D)
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bpf:decode:proto:daemon $(PYTHON) packaging/settings_manual.py >$@.part
+	mv $@.part $@
+
+# Takes scdoc; asks neither pip nor the network for anything.
+install: $(MANUAL) ## Install below PREFIX (/usr/local); packagers give DESTDIR too
+	packaging/install.sh install
+
+uninstall: ## Remove what `install` with the same variables put there
+	packaging/install.sh uninstall
+
+deb: ## Build the Debian package in build/deb
+	packaging/build-deb.sh
+
+rpm: ## Build the RPM in build/rpm
+	packaging/build-rpm.sh
+
+test-packages: setup ## Install, use, upgrade and purge the packages in clean roots
+	tests/packages/run.sh
 
 clean: ## Remove all that was built or installed here
 	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,5 +17,5 @@ fi
 echo "Installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt-get --quiet --quiet update
-# shellcheck disable=SC2086 - a list
+# shellcheck disable=SC2086 # a list
 apt-get --quiet --quiet --yes --no-install-recommends install $missing </dev/null >/dev/null

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from traceloop_cli.errors import Failed
-from traceloop_cli.options import TEXT
+from traceloop_cli.options import TRACE_ID
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, read_head, unpack
 from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
@@ -28,7 +28,7 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 def trace_or_file(command: _Command) -> _Command:
     """An ID, or ``--file``. The verb calls `check_source` with both."""
-    argument = click.argument("trace", metavar="ID", type=TEXT, required=False)
+    argument = click.argument("trace", metavar="ID", type=TRACE_ID, required=False)
     option = click.option(
         "--file",
         "path",

@@ -6,12 +6,12 @@ from __future__ import annotations
 import click
 
 from traceloop_cli.client import DEADLINE_S, control_address, recorder
-from traceloop_cli.options import TEXT, address_option
+from traceloop_cli.options import TRACE_ID, address_option
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 
 @click.command("close")
-@click.argument("traces", metavar="ID...", type=TEXT, nargs=-1, required=True)
+@click.argument("traces", metavar="ID...", type=TRACE_ID, nargs=-1, required=True)
 @address_option()
 @click.pass_obj
 def command(address: str, traces: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ import click
 from traceloop_cli.archive_files import STANDARD, opened
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.errors import Failed
-from traceloop_cli.options import TEXT, address_option
+from traceloop_cli.options import TRACE_ID, address_option
 from traceloop_decode.archive_file import NONE, pack, read_head
 from traceloop_proto.recorder_pb2 import TraceRequest
 
@@ -20,7 +20,7 @@ _MODE = 0o600
 
 
 @click.command("dump")
-@click.argument("trace", metavar="ID", type=TEXT)
+@click.argument("trace", metavar="ID", type=TRACE_ID)
 @click.option("--file", "path", metavar="FILE", required=True, help="Where to; -: to stdout.")
 @click.option("--force", is_flag=True, help="Write over FILE if there is one.")
 @address_option()

@@ -16,6 +16,7 @@ from traceloop_cli.close import command as close
 from traceloop_cli.dump import command as dump
 from traceloop_cli.engine import command as engine
 from traceloop_cli.errors import Denied, Failed, Unreachable
+from traceloop_cli.examples import add_examples
 from traceloop_cli.info import command as info
 from traceloop_cli.list import command as list_traces
 from traceloop_cli.options import DEFAULT_ADDRESS, address_option
@@ -40,7 +41,8 @@ class _Verbs(click.Group):
         at = 0
         while at < len(args) and args[at].startswith("--address"):
             at += 1 if "=" in args[at] else 2
-        if not args[at:] or (args[at].startswith("-") and args[at] not in ("--help", "-h")):
+        verbless = not args[at:] and not ctx.resilient_parsing  # which is when a shell completes the verb
+        if verbless or (args[at:] and args[at].startswith("-") and args[at] not in ("--help", "-h")):
             args = [*args[:at], "list", *args[at:]]
         return super().parse_args(ctx, args)
 
@@ -58,6 +60,7 @@ def cli() -> None:
 
 for _verb in (list_traces, info, show, dump, close, add, engine):
     cli.add_command(_verb)
+add_examples(cli)
 
 
 def main() -> None:

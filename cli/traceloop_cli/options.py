@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from traceloop_cli.client import socket_path
+from traceloop_cli.completion import trace_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
 
 DEFAULT_ADDRESS: Final = "unix:/run/traceloop/traceloop.sock"
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -31,7 +34,20 @@ class Text(click.ParamType):
         return text
 
 
+class TraceId(Text):
+    """A trace's id or the beginning of one, which a shell can complete."""
+
+    name = "id"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The ids that there are now, but for those on the line already."""
+        given = ctx.params.get(param.name or "") or ()
+        found = trace_ids(ctx.find_object(str) or DEFAULT_ADDRESS, incomplete)
+        return [item for item in found if item.value not in given]
+
+
 TEXT: Final = Text()
+TRACE_ID: Final = TraceId()
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Becomes systemd, as process 1 of the namespaces that it is started in, on this machine's root with a layer of memory
+# Becomes systemd, as process 1 of the namespaces that it is started in, on a root file system with a layer of memory
 # above it. What `systemd.py` does there is in no file of the machine's.
 #
-#   boot.sh DIRECTORY PROJECT    DIRECTORY/shared and PROJECT are to be seen inside, where they are outside too
+#   boot.sh DIRECTORY PROJECT ROOT    DIRECTORY/shared and PROJECT are to be seen inside, where they are outside too
 #
 # It says that it runs by an empty line, waits for one, and leaves its process id as the machine sees it in DIRECTORY/pid.
 set -eu
-directory=$1 project=$2
+directory=$1 project=$2 below=$3
 echo
 read -r _
 exec >&2
@@ -19,7 +19,7 @@ base=$directory/mnt root=$directory/mnt/root
 mkdir "$base"
 mount -t tmpfs -o mode=755 lab "$base"
 mkdir "$base/upper" "$base/work" "$root"
-mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" lab "$root"
+mount -t overlay -o "lowerdir=$below,upperdir=$base/upper,workdir=$base/work" lab "$root"
 for place in dev proc sys run tmp; do
 	mkdir -p "$root/$place"
 done

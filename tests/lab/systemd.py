@@ -9,7 +9,7 @@
         (entry,) = lab.journal("_SYSTEMD_UNIT=hello.service", "_TRANSPORT=stdout")
         assert entry["MESSAGE"] == "hello"
 
-Inside is this machine's root file system under a layer in memory, with none of its units enabled; mounts, processes,
+Inside is this machine's root file system, or another, under a layer in memory, with none of its units enabled; mounts, processes,
 network, host name and IPC are its own, cgroups are cgroup2 alone. The project is there, read-only, at its own path, and
 `lab.shared` is one directory inside and outside. The kernel, with its BPF programs and its clock, is everyone's.
 
@@ -44,7 +44,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Systemd:
     """A systemd that has reached basic.target once constructed."""
 
-    def __init__(self, *, boot_s: float = 60) -> None:
+    def __init__(self, *, root: Path = Path("/"), boot_s: float = 60) -> None:
         # Not in a test's own directory: the path of a unix socket has at most 107 bytes (unix(7)).
         self.directory = Path(tempfile.mkdtemp(prefix="traceloop-lab-"))
         self.shared = self.directory / "shared"
@@ -56,7 +56,7 @@ class Systemd:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(self.shared / "notify"))
             unshare = ["unshare", *NAMESPACES, "--propagation=private", "--kill-child"]
-            boot = [*unshare, HERE / "boot.sh", self.directory, PROJECT]
+            boot = [*unshare, HERE / "boot.sh", self.directory, PROJECT, root]
             self._keeper = subprocess.Popen(
                 [sys.executable, HERE / "keeper.py", self._cgroup, self.directory, *boot],
                 stdin=subprocess.PIPE,

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples at the end of each verb's ``--help``: command lines that a test reads with the real options."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+# Verb, as `engine list` -> (command line, what it is for). Indented, a line is to fit 80 columns.
+EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "": (
+        ("traceloopctl", "which traces there are"),
+        ("traceloopctl show node1_default_mypod", "what that container did"),
+        ("traceloopctl show -Z node1_default_mypod", "which of its calls failed"),
+    ),
+    "list": (
+        ("traceloopctl list --no-legend", "for scripts; the second column is the id"),
+        ("traceloopctl list -o json | jq -r '.[] | select(.exit_code).id'", "what failed"),
+    ),
+    "info": (
+        ("traceloopctl info node1_default_mypod", "by its id, or the beginning of it"),
+        ("traceloopctl info 4f3c2a91", "by the beginning of the container's id"),
+        ("traceloopctl info --file mypod.trace", "of a file: also where it was recorded"),
+    ),
+    "show": (
+        ("traceloopctl show node1_default_mypod | tail", "its last calls, and how it ended"),
+        ("traceloopctl show -Z -e trace=%file node1_default_mypod", "files that it could not use"),
+        ("traceloopctl show -yy -e %network node1_default_mypod", "connections, with their addresses"),
+        ("traceloopctl show -o strace -tt -T node1_default_mypod", "as `strace -f -tt -T`"),
+        ("traceloopctl show -c node1_default_mypod", "how often each call, and how long"),
+        ("traceloopctl show -o jsonl node1_default_mypod | jq .syscall", "for programs"),
+        ("traceloopctl show --file mypod.trace", "without a daemon"),
+    ),
+    "dump": (
+        ("traceloopctl dump node1_default_mypod --file mypod.trace", "for someone else to read"),
+        ("traceloopctl dump node1_default_mypod --file - | ssh host 'cat >mypod.trace'", "on another machine"),
+    ),
+    "close": (
+        ("traceloopctl close node1_default_mypod", "forget one"),
+        ("traceloopctl close node1_default_mypod node1_default_other", "forget two"),
+    ),
+    "add": (("traceloopctl add --cgroup /system.slice/cron.service --name cron", "record a systemd unit"),),
+}
+
+
+def epilog(verb: str) -> str | None:
+    """The end of a verb's help, in click's markup; None where there are no examples."""
+    if verb not in EXAMPLES:
+        return None
+    lines = [f"  {line}\n      {purpose}" for line, purpose in EXAMPLES[verb]]
+    return "\n".join(("\b", "Examples:", *lines))
+
+
+def add_examples(group: click.Group, verb: str = "") -> None:
+    """Gives a group and all its verbs their examples, but for verbs that bring their own."""
+    group.epilog = group.epilog or epilog(verb)
+    for name, command in group.commands.items():
+        words = f"{verb} {name}".lstrip()
+        if isinstance(command, click.Group):
+            add_examples(command, words)
+        else:
+            command.epilog = command.epilog or epilog(words)

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what was built, or removes it again. The one place that says where each file goes: the Debian package, the
+# RPM and `make install` all run this. README.md beside explains the layout.
+#
+#   packaging/install.sh install|uninstall|list      in the project's directory, after `make man` for the manual pages
+#
+# Variables: PREFIX, DESTDIR and PYTHON; the directories below, each alone; COMPILE=no leaves Python's modules as they
+# are, for packages that compile them where they are installed.
+set -eu
+
+: "${PREFIX:=/usr/local}" "${DESTDIR=}" "${PYTHON:=/usr/bin/python3}" "${COMPILE:=yes}"
+: "${BINDIR:=$PREFIX/bin}" "${SBINDIR:=$PREFIX/sbin}" "${HOOKDIR:=$PREFIX/libexec/oci/hooks.d}"
+: "${PACKAGEDIR:=$PREFIX/lib/traceloop}" "${MANDIR:=$PREFIX/share/man}" "${DOCDIR:=$PREFIX/share/doc/traceloop}"
+: "${UNITDIR:=$PREFIX/lib/systemd/system}" "${CATALOGDIR:=$PREFIX/lib/systemd/catalog}"
+: "${SYSUSERSDIR:=$PREFIX/lib/sysusers.d}" "${TMPFILESDIR:=$PREFIX/lib/tmpfiles.d}"
+: "${BASHDIR:=$PREFIX/share/bash-completion/completions}" "${ZSHDIR:=$PREFIX/share/zsh/site-functions}"
+: "${FISHDIR:=$PREFIX/share/fish/vendor_completions.d}"
+# These two are read from one place, whatever our prefix is.
+: "${SYSCONFDIR:=/etc}" "${HOOKSDIR:=/usr/share/containers/oci/hooks.d}"
+
+# Calls "$1 MODE SOURCE TARGET" for each file. What is started comes before what starts it: hooks.d is last, since an
+# engine follows its files the moment that they are there. (Removal goes the other way.)
+each_file() {
+	for package in bpf decode proto daemon cli; do
+		directory=$package/traceloop_$package
+		for file in $(find "$directory" -type f ! -name '*.py[ci]' ! -name '*.md' | sort); do
+			"$1" 644 "$file" "$PACKAGEDIR/${file#*/}"
+		done
+	done
+	"$1" 755 packaging/launchers/traceloopctl "$BINDIR/traceloopctl"
+	"$1" 755 packaging/launchers/traceloopd "$SBINDIR/traceloopd"
+	"$1" 755 packaging/unwire-engines.sh "$PACKAGEDIR/unwire-engines"
+	for file in build/man/*.[1-8]; do
+		optional "$1" 644 "$file" "$MANDIR/man${file##*.}/${file##*/}"
+	done
+	for file in README.md CHANGELOG.md docs/*.md; do
+		"$1" 644 "$file" "$DOCDIR/${file##*/}"
+	done
+	"$1" 644 packaging/completion/traceloopctl.bash "$BASHDIR/traceloopctl"
+	"$1" 644 packaging/completion/_traceloopctl "$ZSHDIR/_traceloopctl"
+	"$1" 644 packaging/completion/traceloopctl.fish "$FISHDIR/traceloopctl.fish"
+	optional "$1" 644 packaging/traceloop.toml "$SYSCONFDIR/traceloop/traceloop.toml"
+	optional "$1" 644 systemd/traceloop.sysusers "$SYSUSERSDIR/traceloop.conf"
+	optional "$1" 644 systemd/traceloop.tmpfiles "$TMPFILESDIR/traceloop.conf"
+	optional "$1" 644 systemd/traceloop.catalog "$CATALOGDIR/traceloop.catalog"
+	for file in systemd/*.service systemd/*.socket systemd/*.slice; do
+		optional "$1" 644 "$file" "$UNITDIR/${file##*/}"
+	done
+	optional "$1" 755 hook/traceloop_hook/traceloop-runtime "$HOOKDIR/traceloop-runtime"
+	"$1" 755 hook/traceloop_hook/traceloop-hook "$HOOKDIR/traceloop-hook"
+	for file in packaging/hooks.d/*.json; do
+		optional "$1" 644 "$file" "$HOOKSDIR/${file##*/}"
+	done
+}
+
+optional() {
+	[ ! -e "$3" ] || "$@"
+}
+
+# Files name each other by the paths of a distribution's package; here they become those of this installation. A file
+# gets its name when it is whole.
+put() {
+	target=$DESTDIR$3
+	if [ "$3" = "$SYSCONFDIR/traceloop/traceloop.toml" ] && [ -e "$target" ]; then
+		echo "$target is kept" >&2
+		return
+	fi
+	mkdir -p "${target%/*}"
+	case $2 in
+	*.py | *.h | *.c) cp "$2" "$target.part" ;;
+	*)
+		sed -e "s|/usr/libexec/oci/hooks\.d|$HOOKDIR|g" \
+			-e "s|/usr/bin/traceloop|$BINDIR/traceloop|g" -e "s|/usr/sbin/traceloop|$SBINDIR/traceloop|g" \
+			-e "s|/usr/lib/traceloop|$PACKAGEDIR|g" -e "s|/etc/traceloop|$SYSCONFDIR/traceloop|g" \
+			-e "1s|^#!/usr/bin/python3|#!$PYTHON|" "$2" >"$target.part"
+		;;
+	esac
+	chmod "$1" "$target.part"
+	mv "$target.part" "$target"
+}
+
+list() {
+	echo "$DESTDIR$3"
+}
+
+case ${1-} in
+install)
+	each_file put
+	[ "$COMPILE" = no ] || "$PYTHON" -m compileall -q ${DESTDIR:+-s "$DESTDIR"} "$DESTDIR$PACKAGEDIR"
+	;;
+list)
+	each_file list
+	;;
+uninstall)
+	if [ -z "$DESTDIR" ] && [ -x "$PACKAGEDIR/unwire-engines" ]; then
+		"$PACKAGEDIR/unwire-engines"
+	fi
+	each_file list | tac | while read -r target; do
+		case $target in
+		*/traceloop.toml) if cmp -s packaging/traceloop.toml "$target"; then rm "$target"; fi ;; # an edited one stays
+		*) rm -f "$target" ;;
+		esac
+	done
+	rm -rf "$DESTDIR${PACKAGEDIR:?}"
+	for directory in "$DOCDIR" "$SYSCONFDIR/traceloop"; do
+		rmdir "$DESTDIR$directory" 2>/dev/null || true # whatever else lies there is not ours
+	done
+	;;
+*)
+	sed -n 's/^#   //p' "$0" >&2
+	exit 2
+	;;
+esac
