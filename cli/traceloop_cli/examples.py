@@ -41,6 +41,17 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("traceloopctl close node1_default_mypod node1_default_other", "forget two"),
     ),
     "add": (("traceloopctl add --cgroup /system.slice/cron.service --name cron", "record a systemd unit"),),
+    "engine": (
+        ("traceloopctl engine list", "what there is, and what runs the hook"),
+        ("traceloopctl engine enable containerd --dry-run", "what would change"),
+    ),
+    "engine list": (("traceloopctl engine list", "what there is, and what runs the hook"),),
+    "engine enable": (
+        ("traceloopctl engine enable containerd --dry-run", "what would change"),
+        ("traceloopctl engine enable docker --default", "record all of docker's containers"),
+    ),
+    "engine disable": (("traceloopctl engine disable docker", "as it was before"),),
+    "engine status": (("traceloopctl engine status containerd", "what is right, and what mends the rest"),),
 }
 
 
