@@ -82,27 +82,29 @@ TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *c
 			s->list_arg = arg;
 			item->arg = rule->arg;
 			item->kind = kind | s->list_out;
-			if (rule->width) {
-				read_word(s, rule->width, from + rule->field);
-				size = s->word[0];
-			}
-			if (rule->pointer) {
-				if (rule->limit && rule->need > s->arg[(rule->limit - 1) & 7])
-					continue;
-				if (read_word(s, rule->pointer, from + rule->at) || !s->word[0])
-					continue;
-				from = s->word[0];
+			if (rule->width | rule->pointer) {
+				if (rule->width) {
+					read_word(s, rule->width, from + rule->field);
+					size = s->word[0];
+				}
+				if (rule->pointer) {
+					if (rule->limit && rule->need > s->arg[(rule->limit - 1) & 7])
+						continue;
+					if (read_word(s, rule->pointer, from + rule->at) || !s->word[0])
+						continue;
+					from = s->word[0];
+				}
 			}
 			if (kind == TL_KIND_STRING)
 				goto string;
 			if (kind == TL_KIND_BUFFER) {
 				u64 scale = rule->scale;
-				if (scale == TL_SCALE_BITS)
-					size = s->compat ? (size + 31) / 32 * 4 : (size + 63) / 64 * 8;
-				else if (scale == TL_SCALE_PAGES)
-					size = (size + (1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT;
-				else
+				if (scale - 1 < TL_SCALE_PAGES - 1)
 					size = size * scale + rule->add;
+				else if (scale == TL_SCALE_BITS)
+					size = s->compat ? (size + 31) / 32 * 4 : (size + 63) / 64 * 8;
+				else
+					size = (size + (1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT;
 				if (rule->limit && !rule->pointer) { /* what the kernel says to have had may be more than it wrote */
 					u64 most = s->arg[(rule->limit - 1) & 7];
 					if (size > most)
