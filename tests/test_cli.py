@@ -349,7 +349,7 @@ def test_half_a_dump_does_not_stay(daemon, ctl, tmp_path):
 def test_a_file_is_shown_without_a_daemon(daemon, ctl, tmp_path):
     path = tmp_path / "f"
     path.write_bytes(daemon.file)
-    for form in ("short", "strace", "classic", "jsonl"):
+    for form in ("short", "strace", "classic", "json", "jsonl"):
         shown = ctl("show", "node1_default_mypod", "-o", form)
         assert ctl("show", "--file", str(path), "-o", form, *NO_DAEMON) == shown
     with path.open() as stdin:

@@ -274,10 +274,11 @@ def test_summary_behind_the_lines() -> None:
         (("-e", "read=3"), "-e takes trace=, status= or signal=, not read=."),
         (("-z", "-Z"), "-z and -Z exclude each other."),
         (("-c", "-C"), "-c and -C exclude each other."),
+        (("-C", "-o", "json"), "-C goes with -o short, -o strace and -o classic alone."),
         (("-C", "-o", "jsonl"), "-C goes with -o short, -o strace and -o classic alone."),
         (("-T",), "-T goes with -o strace alone."),
         (("-o", "classic", "-s", "3"), "-s goes with -o short and -o strace alone."),
-        (("-o", "classic", "-y"), "-y goes with -o short, -o strace and -o jsonl alone."),
+        (("-o", "classic", "-y"), "-y goes with all formats but -o classic."),
         (("-o", "jsonl", "-X", "raw"), "-X goes with -o short and -o strace alone."),
     ],
 )
@@ -308,3 +309,10 @@ def test_jsonl_has_strace_s_text() -> None:
     assert [arg["text"] for arg in opened["args"]][1] == '"/etc/none"'
     read = next(event for event in made if event["syscall"] == "read" and event["ret"] == 9)
     assert [arg["text"] for arg in read["args"]] == ["3", '"127.0.0.1"', "100"]
+
+
+@pytest.mark.parametrize("argv", [(), ("-e", "openat,read"), ("-e", "trace=reboot")])
+def test_json_is_the_objects_of_jsonl_in_one_array(argv):
+    lines = [json.loads(line) for line in rendering("-o", "jsonl", *argv).lines(recorded())]
+    assert json.loads("\n".join(rendering("-o", "json", *argv).lines(recorded()))) == lines
+    assert bool(lines) == (argv != ("-e", "trace=reboot"))

@@ -25,7 +25,7 @@ NOT_UTF_8 = "\udc9b2J"
 EVERY = [chr(code) for code in range(1, 256)]
 ALLOWED = set(range(0x20, 0x7F)) | {ord("\n"), ord("\r")}
 SHOW = [
-    *(["-o", form] for form in ("short", "strace", "classic", "jsonl")),
+    *(["-o", form] for form in ("short", "strace", "classic", "json", "jsonl")),
     *(["-x"], ["-xx"], ["-v"], ["-y"], ["-yy"], ["-X", "verbose"], ["-X", "raw"], ["-s", "1000"], ["-s", "0"], ["-c"]),
     *(["-o", "strace", "-yy", "-v", "-t", "-T", "-xx"], ["-o", "strace", "-ttt", "--relative-timestamps"]),
     *(["-e", "trace=open,write"], ["-e", "\x1b[2J"], ["-P", "\x1b[2J"], ["-e", "trace=\x1b[2J"], ["-o", "\x1b[2J"]),

@@ -21,7 +21,8 @@ from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
 
-FORMATS: Final = ("short", "strace", "classic", "jsonl")
+FORMATS: Final = ("short", "strace", "classic", "json", "jsonl")
+_OBJECTS: Final = ("json", "jsonl")
 _STRING_MAX: Final = {"short": 256, "strace": 32}
 _VALUES: Final = ("string_max", "verbose", "escape", "constants")  # what only the formats of _STRING_MAX have
 _LAYOUT: Final = ("align", "times", "durations", "relative")  # what only strace's format has
@@ -56,13 +57,13 @@ class Rendering:
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o {' and -o '.join(_STRING_MAX)} alone.")
         if self.descriptors and self.output == "classic":
-            raise click.UsageError("-y goes with -o short, -o strace and -o jsonl alone.")
+            raise click.UsageError("-y goes with all formats but -o classic.")
         for name in _LAYOUT if self.output != "strace" else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
         if self.summary_only and self.summary:
             raise click.UsageError("-c and -C exclude each other.")
-        if self.summary and self.output == "jsonl":
+        if self.summary and self.output in _OBJECTS:
             raise click.UsageError("-C goes with -o short, -o strace and -o classic alone.")
         if self.successful and self.failed:
             raise click.UsageError("-z and -Z exclude each other.")
@@ -93,6 +94,8 @@ class Rendering:
             return classic.lines(found, snapshot)
         if self.output == "jsonl":
             return jsonl.lines(found, snapshot)
+        if self.output == "json":
+            return jsonl.array(found, snapshot)
         string_max = _STRING_MAX[self.output] if self.string_max is None else self.string_max
         options = Options(string_max, self.verbose, min(self.escape, 2), self.constants or "abbrev")
         if self.output == "short":

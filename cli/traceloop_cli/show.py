@@ -27,7 +27,7 @@ def command(address: str, trace: str | None, path: str | None, **options: Any) -
     run; it is not stopped for this.
 
     short: decoded values. strace: what strace -f -o writes. classic: the registers as they were. jsonl: one JSON
-    object an event.
+    object an event; json: one array of them.
 
     The options are strace's. A SET is [!]WORD[,WORD...]; words of trace: a call, /REGEX, or a class as %file, %network,
     %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; of status: successful, failed, unfinished,

@@ -64,6 +64,15 @@ _WHOLE: Final = Options(string_max=1 << 32, verbose=True)
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
+def array(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
+    """The same objects as one JSON array, a line each."""
+    before = "["
+    for line in lines(events, snapshot):
+        yield before + line
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
 def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
     """One line an event; memory holds the calls in flight."""
     pending: dict[int, Call] = {}
