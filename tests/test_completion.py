@@ -110,7 +110,7 @@ def test_a_key_completes_verbs_options_and_live_ids(started, daemon, path):  # n
         # Two ids are as good: both are shown, and what the daemon has is asked for each time.
         terminal.type("traceloopctl close node1_default_\t\t")
         terminal.wait_for("node1_default_other")
-        assert "node1_default_mypod" in terminal.shown
+        terminal.wait_for("node1_default_mypod")
         daemon.traces.remove(KILLED)
         terminal.type("\x15traceloopctl close node1_\t")
         terminal.wait_for("node1_default_mypod ")
