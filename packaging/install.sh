@@ -40,17 +40,18 @@ each_file() {
 	"$1" 644 packaging/completion/traceloopctl.bash "$BASHDIR/traceloopctl"
 	"$1" 644 packaging/completion/_traceloopctl "$ZSHDIR/_traceloopctl"
 	"$1" 644 packaging/completion/traceloopctl.fish "$FISHDIR/traceloopctl.fish"
-	optional "$1" 644 packaging/traceloop.toml "$SYSCONFDIR/traceloop/traceloop.toml"
-	optional "$1" 644 systemd/traceloop.sysusers "$SYSUSERSDIR/traceloop.conf"
-	optional "$1" 644 systemd/traceloop.tmpfiles "$TMPFILESDIR/traceloop.conf"
-	optional "$1" 644 systemd/traceloop.catalog "$CATALOGDIR/traceloop.catalog"
-	for file in systemd/*.service systemd/*.socket systemd/*.slice; do
-		optional "$1" 644 "$file" "$UNITDIR/${file##*/}"
+	"$1" 644 packaging/traceloop.toml "$SYSCONFDIR/traceloop/traceloop.toml"
+	"$1" 644 systemd/traceloop.sysusers "$SYSUSERSDIR/traceloop.conf"
+	"$1" 644 systemd/traceloop.tmpfiles "$TMPFILESDIR/traceloop.conf"
+	"$1" 644 systemd/traceloop.catalog "$CATALOGDIR/traceloop.catalog"
+	for file in systemd/*.service systemd/*.socket; do
+		"$1" 644 "$file" "$UNITDIR/${file##*/}"
 	done
-	optional "$1" 755 hook/traceloop_hook/traceloop-runtime "$HOOKDIR/traceloop-runtime"
+	"$1" 755 hook/traceloop_hook/traceloop-add-hooks "$HOOKDIR/traceloop-add-hooks"
+	"$1" 755 hook/traceloop_hook/traceloop-runtime "$HOOKDIR/traceloop-runtime"
 	"$1" 755 hook/traceloop_hook/traceloop-hook "$HOOKDIR/traceloop-hook"
 	for file in packaging/hooks.d/*.json; do
-		optional "$1" 644 "$file" "$HOOKSDIR/${file##*/}"
+		"$1" 644 "$file" "$HOOKSDIR/${file##*/}"
 	done
 }
 

@@ -170,6 +170,7 @@ def test_other_files_are_told():
         ({"events": 1.5}, "events is '1.5'"),
         ({"status": 1 << 16}, "status is '65536'"),
         ({"status": "0"}, "status is '0'"),
+        ({"restart_count": 1 << 31}, "restart_count is '2147483648'"),
     ],
 )
 def test_wrong_values_are_damage(values, reason):

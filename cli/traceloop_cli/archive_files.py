@@ -104,6 +104,8 @@ def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
         size_bytes=size_bytes,
         cgroup=info.cgroup,
     )
+    if info.restart_count is not None:
+        message.restart_count = info.restart_count
     if info.status is not None and info.status & _SIGNAL_MASK:
         message.signal = info.status & _SIGNAL_MASK
     elif info.status is not None:

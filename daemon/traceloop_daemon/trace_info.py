@@ -39,6 +39,7 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
         started_ns=trace.started_ns,
         ended_ns=trace.ended_ns,
         status=trace.status,
+        restart_count=trace.names.restart_count,
         events=trace.count.events,
         overwritten=max(0, trace.count.lost_events - dropped),
         dropped=dropped,

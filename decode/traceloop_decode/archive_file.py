@@ -51,6 +51,7 @@ _INFO_AT: Final = _FIXED.size + _SUM.size
 _INFO_MAX: Final = 16 << 20
 _FASTEST: Final = 1
 _STATUS_MAX: Final = 0xFFFF
+_COUNT_MAX: Final = (1 << 31) - 1
 _INT64: Final = range(-1 << 63, 1 << 63)
 
 
@@ -63,7 +64,8 @@ class TraceInfo:
     """What is known of a trace. Strings are empty where something is not known.
 
     started_ns, ended_ns: CLOCK_REALTIME; ended_ns is 0 where the daemon stopped while the container still ran.
-    status: how the container's first process ended, as wait(2) reports it; None: not known.
+    status: how the container's first process ended, as wait(2) reports it; None: not known. restart_count: how often
+    the engine had started it before; None: not known.
     events: system calls, signals and thread exits. overwritten, dropped: those of them that the ring did not hold any
     more, and those that never came into it. What was rejected is found only when the snapshot is decoded.
     arch, kernel: as uname(2) names them. boot_id: /proc/sys/kernel/random/boot_id. boot_offset_ns: CLOCK_REALTIME -
@@ -82,6 +84,7 @@ class TraceInfo:
     started_ns: int = 0
     ended_ns: int = 0
     status: int | None = None
+    restart_count: int | None = None
     events: int = 0
     overwritten: int = 0
     dropped: int = 0
@@ -227,4 +230,6 @@ def _fits(name: str, value: object) -> bool:
         return isinstance(value, str) and (value.isascii() or value == _text(value))
     if name == "status":
         return value is None or (type(value) is int and 0 <= value <= _STATUS_MAX)
+    if name == "restart_count":
+        return value is None or (type(value) is int and 0 <= value <= _COUNT_MAX)
     return type(value) is int and value in _INT64 and (value >= 0 or name == "boot_offset_ns")
