@@ -17,7 +17,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from traceloop_bpf.pool import PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Changes, FileArchive
+from traceloop_daemon.ends import Ends, Watch
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
 from traceloop_daemon.journal import (
     RECORDING_PAUSED,
@@ -37,7 +38,7 @@ from traceloop_daemon.journal import (
 )
 from traceloop_daemon.kept import FileState
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
-from traceloop_daemon.loop import PRIORITY, READABLE, Loop
+from traceloop_daemon.loop import Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import choose
@@ -51,23 +52,8 @@ from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Later
 
-_LOOK_AGAIN_S: Final = 0.01
-_LOOK_AGAIN_MAX_S: Final = 1.0
 _UNRECORDED_MAX: Final = 10_000
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Watch:
-    """The descriptors that tell of a container's end. pidfd: -1 without a first process."""
-
-    events_fd: int
-    pidfd: int
-
-    def close(self) -> None:
-        os.close(self.events_fd)
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
 
 
 class Recorder:
@@ -90,11 +76,11 @@ class Recorder:
         self.node = config.node_name
         self._live, self._outlived = live, outlived
         self._syscalls = syscalls or {}
-        self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
+        self._tracer, self._archive, self._mount = tracer, archive, mount
         self._config, self._redactor = config, redactor
         self._registry = Registry()
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
+        self._ends = Ends(loop, self._lock, lambda trace: self._end(trace, "its last process has ended"))
         self._open_files: dict[str, OpenFiles] = {}  # of traces that have a recording
         self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
         self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
@@ -106,7 +92,7 @@ class Recorder:
         with self._lock:
             recording = [trace for trace in self._registry if trace.state is State.RECORDING]
             for trace in recording:
-                self._end_watch(trace)
+                self._ends.end(trace)
                 if not self._outlived:
                     self._end(trace, "the daemon stops")
         self._frozen.put(None)
@@ -144,7 +130,7 @@ class Recorder:
             self._registry.load(kept, self._archive.closed_ids())
             for trace, (live, _) in zip(traces, recordings, strict=True):
                 self._take_over(trace, live)
-            live_ids = self._live_ids()
+            live_ids = self._ends.ids()
         self._settle(self._archive.tend(live_ids))
 
     def _take_over(self, trace: Trace, live: LiveTrace) -> None:
@@ -171,7 +157,7 @@ class Recorder:
             inside = False
         try:
             ids = [cgroupfs.cgroup_id(path), *cgroupfs.descendants(path)]
-            watch = self._watch(path, trace.init_pid if inside else 0)
+            watch = Watch.open(path, trace.init_pid if inside else 0)
         except RegistrationError:
             headers = recording.ring.headers()
             ago_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - headers.exit_ns if headers.exited else 0
@@ -179,7 +165,7 @@ class Recorder:
             return
         self._tracer.extend(recording, ids)
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
-        self._begin_watch(trace, watch)
+        self._ends.begin(trace, watch)
 
     def _begin_anew(self, trace: Trace, withheld: int) -> None:
         # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
@@ -307,7 +293,7 @@ class Recorder:
         with self._lock:
             if trace.state is State.CLOSED:
                 raise NoSuchTrace(f"trace {trace.id} is closed")
-            self._end_watch(trace)
+            self._ends.end(trace)
             if trace.recording is not None:
                 self._forget_live(trace.recording)  # first: else a daemon that follows would go on with it
                 trace.recording.tracer.stop(trace.recording)
@@ -326,7 +312,7 @@ class Recorder:
         top = cgroupfs.cgroup_id(path)
         if self._tracer.is_recorded(top):
             raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already: `traceloopctl list` shows as what")
-        watch = self._watch(path, pid)
+        watch = Watch.open(path, pid)
         try:
             recording = self._tracer.record([top], pid, withheld)
         except (OSError, PoolError) as error:
@@ -345,7 +331,7 @@ class Recorder:
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
         self._put_live(trace, recording, withheld)
         self._registry.put(trace)
-        self._begin_watch(trace, watch)
+        self._ends.begin(trace, watch)
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
@@ -372,7 +358,7 @@ class Recorder:
 
     def _end(self, trace: Trace, why: str, ago_ns: int = 0) -> None:
         assert trace.recording is not None
-        self._end_watch(trace)
+        self._ends.end(trace)
         trace.recording.tracer.stop(trace.recording)
         trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
@@ -413,9 +399,6 @@ class Recorder:
         if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
             trace.advance(FILE_EVENTS[state])
 
-    def _live_ids(self) -> frozenset[str]:
-        return frozenset(self._watches)
-
     # -- the keeper's thread
 
     def _keep_frozen(self) -> None:
@@ -432,7 +415,7 @@ class Recorder:
 
     def _tend(self) -> None:
         with self._lock:
-            live = self._live_ids()
+            live = self._ends.ids()
         self._settle(self._archive.tend(live))
 
     def _keep(self, trace: Trace) -> None:
@@ -446,7 +429,7 @@ class Recorder:
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._lock:
-                live = self._live_ids()
+                live = self._ends.ids()
             changes = self._archive.put(info, snapshot.encode(), live)
         with self._lock:
             self._release(trace)
@@ -478,59 +461,3 @@ class Recorder:
             self._registry.forget(trace)
             dropped = fields(TRACE_DROPPED, trace)
             _log.warning("dropped %s to keep within %s", trace_id, reason, extra=dropped)
-
-    # -- the container's end
-
-    def _watch(self, path: Path, pid: int) -> _Watch:
-        events_fd = cgroupfs.open_events(path)
-        try:
-            pidfd = os.pidfd_open(pid) if pid else -1
-        except OSError as error:
-            os.close(events_fd)
-            raise RegistrationError(f"process {pid} is gone: it ended before it was registered") from error
-        return _Watch(events_fd, pidfd)
-
-    def _begin_watch(self, trace: Trace, watch: _Watch) -> None:
-        self._watches[trace.id] = watch
-        self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace))
-        if watch.pidfd >= 0:
-            self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(trace))
-        else:
-            self._look_later(trace, _LOOK_AGAIN_MAX_S)
-
-    def _end_watch(self, trace: Trace) -> None:
-        watch = self._watches.pop(trace.id, None)
-        if watch is not None:
-            self._loop.unwatch(watch.events_fd)
-            if watch.pidfd >= 0:
-                self._loop.unwatch(watch.pidfd)
-            watch.close()
-
-    def _look(self, trace: Trace) -> None:
-        with self._lock:
-            watch = self._watches.get(trace.id)
-            if watch is None:
-                return
-            assert trace.recording is not None
-            populated = cgroupfs.populated(watch.events_fd)
-            # One that was added may be empty at first: nothing is recorded of it yet.
-            if populated is None or (not populated and trace.recording.ring.headers().head):
-                self._end(trace, "its last process has ended")
-
-    def _init_ended(self, trace: Trace) -> None:
-        with self._lock:
-            watch = self._watches.get(trace.id)
-            if watch is not None:
-                self._loop.unwatch(watch.pidfd)
-                os.close(watch.pidfd)
-                watch.pidfd = -1
-        self._look_later(trace, _LOOK_AGAIN_S)
-
-    def _look_later(self, trace: Trace, delay_s: float) -> None:
-        # The kernel reports changes of cgroup.events that are less than 10 ms apart by a timer, and stops that timer
-        # when the cgroup is removed (kernel/cgroup/cgroup.c, cgroup_file_notify and cgroup_rm_file): the end of a
-        # container that lived that shortly may never be told. One with processes left (--pid=host) is looked at on.
-        self._look(trace)
-        if trace.id in self._watches:
-            again_s = min(2 * delay_s, _LOOK_AGAIN_MAX_S)
-            self._loop.call_later(delay_s, lambda: self._look_later(trace, again_s))
