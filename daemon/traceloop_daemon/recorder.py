@@ -46,6 +46,7 @@ from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_daemon.settings import Config
+from traceloop_daemon.tally import Counted, Recorded, Tally, Volume
 from traceloop_daemon.trace_info import FILE_EVENTS, info_of, trace_of
 from traceloop_decode.archive_file import NONE, pack
 from traceloop_decode.open_files import OpenFiles
@@ -70,11 +71,13 @@ class Recorder:
         live: LiveTraces,
         outlived: bool,
         redactor: Redactor | None,
+        tally: Tally,
         syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
         self.node = config.node_name
         self._live, self._outlived = live, outlived
+        self._tally, self._volume = tally, Volume()
         self._syscalls = syscalls or {}
         self._tracer, self._archive, self._mount = tracer, archive, mount
         self._config, self._redactor = config, redactor
@@ -127,6 +130,7 @@ class Recorder:
             for trace in traces:
                 if trace.recording is not None:
                     self._registry.put(trace)
+                    self._volume.adopt(trace)
             self._registry.load(kept, self._archive.closed_ids())
             for trace, (live, _) in zip(traces, recordings, strict=True):
                 self._take_over(trace, live)
@@ -141,6 +145,7 @@ class Recorder:
             if self._registry.get(trace.id) is None:  # else a daemon kept it when it stopped
                 self._registry.put(trace)
                 trace.advance("lose")
+                self._tally.add(Counted.LOST)
                 lost = fields(TRACE_LOST, trace)
                 _log.error("lost %s: the daemon that recorded it ended, and its ring with it", trace.id, extra=lost)
         elif trace.recording.tracer is self._tracer:
@@ -164,6 +169,7 @@ class Recorder:
             self._end(trace, "it ended while there was no daemon", ago_ns)
             return
         self._tracer.extend(recording, ids)
+        self._tally.add(Counted.ADOPTED)
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._ends.begin(trace, watch)
 
@@ -190,6 +196,7 @@ class Recorder:
         names = resolve(hook.container_id, hook.annotations, hook.bundle)
         choice = choose(self._config.record, self._config.capture, names, hook.annotations)
         if choice.refused:
+            self._tally.add(Counted.EXCLUDED)
             self._unrecorded[hook.container_id] = None
             if len(self._unrecorded) > _UNRECORDED_MAX:
                 self._unrecorded.popitem(last=False)
@@ -206,6 +213,7 @@ class Recorder:
         if known is not None:
             raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
         self._record(names, hook.container_id, cgroup, hook.pid, choice.capture.withheld)
+        self._tally.add(Counted.STARTED_BY_HOOK)
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._registry.recording_of(hook.container_id)
@@ -252,6 +260,11 @@ class Recorder:
         with self._lock:
             return Counter(trace.state for trace in self._registry)
 
+    def recorded(self) -> Recorded:
+        """How much was recorded since this daemon started."""
+        with self._lock:
+            return self._volume.total(trace for trace in self._registry if trace.state is State.RECORDING)
+
     def get(self, word: str) -> Trace:
         """One trace. Raises NoSuchTrace, AmbiguousTrace."""
         with self._lock:
@@ -296,7 +309,7 @@ class Recorder:
             self._ends.end(trace)
             if trace.recording is not None:
                 self._forget_live(trace.recording)  # first: else a daemon that follows would go on with it
-                trace.recording.tracer.stop(trace.recording)
+                self._stop_recording(trace, trace.recording)
             if trace.state is not State.FROZEN:  # else the keeper gives its ring back
                 self._release(trace)
             trace.advance("close")
@@ -359,13 +372,18 @@ class Recorder:
     def _end(self, trace: Trace, why: str, ago_ns: int = 0) -> None:
         assert trace.recording is not None
         self._ends.end(trace)
-        trace.recording.tracer.stop(trace.recording)
+        self._stop_recording(trace, trace.recording)
         trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
         trace.advance("end")
         frozen, count = fields(TRACE_FROZEN, trace), trace.count
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
         self._frozen.put(trace)
+
+    def _stop_recording(self, trace: Trace, recording: Recording) -> None:
+        recording.tracer.stop(recording)
+        if trace.state is State.RECORDING:
+            self._volume.end(trace)
 
     def _refresh(self, trace: Trace) -> None:
         if trace.recording is not None:
@@ -426,6 +444,7 @@ class Recorder:
             snapshot = self._redacted(self._snapshot(trace.id, recording), trace)
             info = info_of(trace, snapshot, self.node)
         except OSError as error:
+            self._tally.add(Counted.LOST)
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._lock:
@@ -459,5 +478,6 @@ class Recorder:
         if trace is not None:
             trace.advance("close")
             self._registry.forget(trace)
+            self._tally.add(Counted.DROPPED)
             dropped = fields(TRACE_DROPPED, trace)
             _log.warning("dropped %s to keep within %s", trace_id, reason, extra=dropped)
