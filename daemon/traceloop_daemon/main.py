@@ -29,6 +29,7 @@ from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.mending import Mender
+from traceloop_daemon.metrics import metrics_text
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
@@ -39,6 +40,7 @@ from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.systemd import ServiceManager
 from traceloop_daemon.tally import Tally
+from traceloop_daemon.textfile import Textfile
 from traceloop_decode.syscalls import Later
 
 _HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
@@ -129,6 +131,9 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         )
         if unnamed:
             _log.warning("%s", unnamed)
+        if config.metrics.textfile is not None:
+            textfile = Textfile(config.metrics.textfile, config.metrics.interval, lambda: metrics_text(gatherer()))
+            stack.callback(textfile.close)
         manager.ready(loop, lambda: _status(recorder))
         successor = Succession(found, plan, tally)
         stack.callback(successor.join)
