@@ -34,12 +34,13 @@ from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
-from traceloop_daemon.service import Service
+from traceloop_daemon.service import RecorderService, Service
 from traceloop_daemon.settings import Config, RedactSettings
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
 from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.systemd import ServiceManager
 from traceloop_daemon.tally import Tally
+from traceloop_daemon.targets import Targets
 from traceloop_daemon.textfile import Textfile
 from traceloop_decode.syscalls import Later
 
@@ -118,7 +119,7 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(recorder.close)
         recorder.take_over(found.recordings)
         gatherer = Gatherer(recorder, archive, found.tracers, tally)
-        service = Service(recorder, gatherer, tally, runtime_dir)
+        service = Service(RecorderService(recorder, Targets(mount), gatherer, tally), runtime_dir)
         stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, tally, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)

@@ -10,7 +10,6 @@ starts meanwhile does not wait for one that ended, nor for a disk: files are tou
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -45,8 +44,9 @@ from traceloop_daemon.policy import choose
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
-from traceloop_daemon.settings import Config
+from traceloop_daemon.settings import Config, RecordSettings
 from traceloop_daemon.tally import Counted, Recorded, Tally, Volume
+from traceloop_daemon.targets import Target
 from traceloop_daemon.trace_info import FILE_EVENTS, info_of, trace_of
 from traceloop_decode.archive_file import NONE, pack
 from traceloop_decode.open_files import OpenFiles
@@ -234,16 +234,17 @@ class Recorder:
 
     # -- what users ask
 
-    def add(self, cgroup: str, name: str) -> Trace:
-        """Records a cgroup without a hook, by its directory or its path in the hierarchy. Raises RegistrationError."""
-        path = Path(cgroup)
-        path = path if path.is_relative_to(self._mount) else cgroupfs.directory(self._mount, cgroup)
-        path = Path(os.path.normpath(path))
-        if not path.is_relative_to(self._mount) or path == self._mount:
-            raise RegistrationError(f"{cgroup} is not a cgroup below {self._mount}")
-        inside = "/" + str(path.relative_to(self._mount))
+    def add(self, target: Target) -> Trace:
+        """Records a cgroup without a hook. Raises RegistrationError."""
+        # Whoever asks for this very one has chosen it; but not over the head of who made the container.
+        choice = choose(RecordSettings(sandboxes=True), self._config.capture, target.names, target.annotations)
+        if choice.refused:
+            raise RegistrationError(f"container {target.container_id} is not recorded: {choice.refused}")
+        withheld = choice.capture.withheld
         with self._lock:
-            return self._record(Names(container=name or path.name), "", inside, 0, self._config.capture.policy.withheld)
+            trace = self._record(target.names, target.container_id, target.cgroup, target.pid, withheld)
+        self._tally.add(Counted.STARTED_BY_ADD)
+        return trace
 
     def list(self) -> list[Trace]:
         """All traces, oldest first, with their counts and states as they are now."""
@@ -324,7 +325,7 @@ class Recorder:
         path = cgroupfs.directory(self._mount, cgroup)
         top = cgroupfs.cgroup_id(path)
         if self._tracer.is_recorded(top):
-            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already: `traceloopctl list` shows as what")
+            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
         watch = Watch.open(path, pid)
         try:
             recording = self._tracer.record([top], pid, withheld)
@@ -348,6 +349,10 @@ class Recorder:
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
+
+    def _recorded_as(self, cgroup: str) -> str:
+        live = (trace for trace in self._registry if trace.state is State.RECORDING)
+        return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
 
     def _put_live(self, trace: Trace, recording: Recording, withheld: int) -> None:
         live = LiveTrace(

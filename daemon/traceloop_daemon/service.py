@@ -31,6 +31,7 @@ from traceloop_daemon.registry import Trace
 from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
 from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.tally import Counted, Tally
+from traceloop_daemon.targets import Target, Targets
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
@@ -57,8 +58,8 @@ _STATUS: Final = {
 class RecorderService(pb_grpc.RecorderServicer):
     """The methods of recorder.proto, which says what they do."""
 
-    def __init__(self, recorder: Recorder, gatherer: Gatherer, tally: Tally) -> None:
-        self._recorder, self._gatherer, self._tally = recorder, gatherer, tally
+    def __init__(self, recorder: Recorder, targets: Targets, gatherer: Gatherer, tally: Tally) -> None:
+        self._recorder, self._targets, self._gatherer, self._tally = recorder, targets, gatherer, tally
 
     def List(self, _request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListReply:  # noqa: N802
         with _statuses(context):
@@ -93,7 +94,7 @@ class RecorderService(pb_grpc.RecorderServicer):
 
     def Add(self, request: pb.AddRequest, context: grpc.ServicerContext) -> pb.Trace:  # noqa: N802
         with _statuses(context):
-            return self._message(self._recorder.add(request.cgroup, request.name))
+            return self._message(self._recorder.add(self._target(request, context)))
 
     def Stats(self, _request: pb.StatsRequest, context: grpc.ServicerContext) -> pb.StatsReply:  # noqa: N802
         with _statuses(context):
@@ -107,6 +108,13 @@ class RecorderService(pb_grpc.RecorderServicer):
             return pb.RunTimesReply()
         with _statuses(context):
             return run_times_reply(self._gatherer.run_times(lambda: ended.wait(request.for_ms / 1000)))
+
+    def _target(self, request: pb.AddRequest, context: grpc.ServicerContext) -> Target:
+        given = [word for word in ("cgroup", "unit", "container") if getattr(request, word)]
+        if len(given) != 1:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "exactly one is to be given: cgroup, unit or container")
+        find: Callable[[str, str], Target] = getattr(self._targets, given[0])
+        return find(getattr(request, given[0]), request.name)
 
     def _message(self, trace: Trace) -> pb.Trace:
         return trace_message(trace, self._recorder.node)
@@ -139,8 +147,8 @@ class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
 class Service:
     """Serves at QUERIES and CONTROL in a directory, until it is closed."""
 
-    def __init__(self, recorder: Recorder, gatherer: Gatherer, tally: Tally, runtime_dir: Path) -> None:
-        self._servicer = RecorderService(recorder, gatherer, tally)
+    def __init__(self, servicer: RecorderService, runtime_dir: Path) -> None:
+        self._servicer = servicer
         self._queries, self._control = runtime_dir / QUERIES, runtime_dir / CONTROL
         self._servers: list[grpc.Server] = []
         self._open()

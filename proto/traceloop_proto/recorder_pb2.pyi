@@ -15,12 +15,16 @@ STATE_TRUNCATED: State
 STATE_UNSPECIFIED: State
 
 class AddRequest(_message.Message):
-    __slots__ = ["cgroup", "name"]
+    __slots__ = ["cgroup", "container", "name", "unit"]
     CGROUP_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     cgroup: str
+    container: str
     name: str
-    def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    unit: str
+    def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ..., unit: _Optional[str] = ..., container: _Optional[str] = ...) -> None: ...
 
 class DumpChunk(_message.Message):
     __slots__ = ["data"]

@@ -97,7 +97,7 @@ class RecorderServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Add(self, request, context):
-        """Records a cgroup without a hook. INVALID_ARGUMENT: no such cgroup2 directory; ALREADY_EXISTS: it is recorded.
+        """Records a cgroup without a hook. INVALID_ARGUMENT: there is none such, or several; ALREADY_EXISTS: it is recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
