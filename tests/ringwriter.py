@@ -36,7 +36,7 @@ class Cpu:
     def pack(self) -> bytes:
         late = b"".join(layout.LATE_ENTRY.pack(*entry) for entry in self.late)
         numbers = (self.pos, self.end, self.records, self.events, self.busy, self.base_ns, self.tid, self.renames)
-        return layout.CPU.pack(*numbers, self.dropped, late, self.late_count, 0)
+        return layout.CPU.pack(*numbers, self.dropped, late, self.late_count, 0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,16 @@ def test_nothing_is_left_to_read_again(string_container: Container) -> None:
     assert retries == 0
 
 
+def test_what_could_not_be_read_is_counted(string_container: Container) -> None:
+    cpus = string_container.recording.ring.headers().cpus
+    unread = [
+        call.name for call in string_container.calls() if any(item.fault for arg in call.args for item in arg.items)
+    ]
+    assert [name for name in unread if name != "execve"] == ["creat"] * 3 + ["write"] * 3
+    assert sum(cpu.unread for cpu in cpus) == len(unread)
+    assert sum(cpu.reread for cpu in cpus) >= len(unread) + 4  # and the cold names of access
+
+
 def test_cold_arguments_of_execve(strings: Calls) -> None:
     early, late = strings["execve"]
     assert (text(early, 0), early.result) == (b"/cold/one", -errno.ENOENT)

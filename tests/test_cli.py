@@ -286,6 +286,12 @@ def test_close_says_so_for_each_and_show_of_a_closed_one_fails(daemon, ctl):
 def test_add_prints_the_new_id(daemon, ctl):
     assert ctl("add", "--cgroup", "/system.slice", "--name", "web") == "node1_web\n"
     assert "is recorded as x" in ctl("add", "--cgroup", "/twice", "--name", "web", status=1)
+    assert ctl("add", "--unit", "cron", "--name", "web") == ctl("add", "--container", "0f1e", "--name", "web")
+
+
+@pytest.mark.parametrize("words", [(), ("--name", "x"), ("--cgroup", "/a", "--unit", "b"), ("--unit", "")])
+def test_add_takes_one_target(ctl, words):
+    assert ctl("add", *words, status=2).startswith("Exactly one of --container, --unit and --cgroup is needed.")
 
 
 # --- archive files --------------------------------------------------------------------------------------------------
@@ -502,7 +508,8 @@ def test_usage_errors(ctl, words, message):
 def test_help_needs_no_daemon(ctl):
     text = ctl("--help")
     assert all(
-        re.search(rf"^  {verb} ", text, re.MULTILINE) for verb in ("list", "show", "info", "dump", "close", "add")
+        re.search(rf"^  {verb} ", text, re.MULTILINE)
+        for verb in ("list", "show", "info", "dump", "close", "add", "stats")
     )
     assert "traceloopctl show [OPTIONS] ID" in ctl("show", "-h")
     assert (

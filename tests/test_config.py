@@ -99,6 +99,13 @@ WRONG = [
     ('node = "a\\u001b[31m"\n', 1, 'node = "a\\u001b[31m" is not a string in quotes, of printable'),
     ("[redact]\npatterns = ['(a+)+b']\n", 2, "'(a+)+b' repeats a choice or a repeat"),
     ("[redact]\npatterns = ['(']\n", 2, "is not a list of regular expressions: '(': missing )"),
+    (
+        '[metrics]\ntextfile = "x.prom"\n',
+        2,
+        'metrics.textfile = "x.prom" is not "", or an absolute path that ends in .prom',
+    ),
+    ('[metrics]\ntextfile = "/run/x"\n', 2, 'is not "", or an absolute path'),
+    ("[metrics]\ninterval = 0\n", 2, "metrics.interval = 0 is not a span of time of at least 1s"),
     ("[ring]\nitem_max = 1000\ncall_max = 500\n", 3, "ring.call_max is less than ring.item_max (1000)"),
     ("[ring]\nitem_max = 2000\n", None, "default: ring.call_max is less than ring.item_max (2000)"),
     ("node = \n", 1, "not TOML: Invalid value"),

@@ -25,7 +25,11 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
     "RULE": ("rule", "arg", "arg kind length limit scale add at pointer field width need content"),
     "CALL_HEAD": ("call", "flags", "flags arguments enter_rules exit_rules enter_bytes exit_bytes"),
     "LATE_ENTRY": ("late", "from", "from to head"),
-    "CPU": ("cpu", "pos", "pos end records events busy base_ns tid renames dropped late late_count open_tid"),
+    "CPU": (
+        "cpu",
+        "pos",
+        "pos end records events busy base_ns tid renames dropped late late_count open_tid reread unread",
+    ),
     "RING": ("ring", "head", "head cookie renames version init_pid retries exited exit_ns exit_code withheld"),
 }
 ELSEWHERE = {  # constants that have another name in C, or none of their own

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bpf(2) for maps: create, describe, look up, update, delete. Errors are OSError with the map's name.
+"""bpf(2) for maps: create, describe, look up, update, delete; and for how long programs ran. Errors are OSError.
 
 The daemon needs no more than this of BPF while it runs: BCC, with its compiler, stays in the loader's process.
 """
@@ -20,6 +20,8 @@ _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _OBJ_GET_INFO, _MAP_LOOKUP_B
     *(0, 1, 2, 3, 15),
     *(24, 26),
 )
+_ENABLE_STATS: Final = 32
+_STATS_RUN_TIME: Final = 0
 _TYPE_ARRAY: Final = 2
 _ENOTSUPP: Final = 524  # the kernel's own; here: no batches for maps of maps, which came with Linux 5.19
 _F_MMAPABLE: Final = 1 << 10
@@ -29,6 +31,8 @@ _CREATE: Final = Struct("<IIIIIII16s")  # type, key, value, entries, flags, inne
 _ELEMENT: Final = Struct("<I4xQQQ")  # fd, key, value, flags
 _INFO: Final = Struct("<IIQ")  # fd, length, address of the answer
 _MAP_INFO: Final = Struct("<IIIIII")  # struct bpf_map_info: type, id, key, value, entries, flags
+_STATS: Final = Struct("<I")  # type
+_PROGRAM_INFO: Final = Struct("<192xQQ")  # struct bpf_prog_info up to run_time_ns, run_cnt (Linux 5.1)
 _BATCH: Final = Struct("<QQQQIIQQ")  # in, out, keys, values, count, fd, element flags, flags
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -69,6 +73,22 @@ def map_info(fd: int) -> MapInfo:
     _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _MAP_INFO.size, ctypes.addressof(answer)), "describe")
     kind, number, *rest = _MAP_INFO.unpack(answer.raw)
     return MapInfo(number, (kind, *rest))
+
+
+def enable_run_times() -> int:
+    """Lets the kernel time each run of any program, as long as the descriptor that this returns is open.
+
+    Needs CAP_SYS_ADMIN, and Linux 5.8.
+    """
+    return _bpf(_ENABLE_STATS, _STATS.pack(_STATS_RUN_TIME), "enable stats")
+
+
+def program_runs(fd: int) -> tuple[int, int]:
+    """For how many nanoseconds a program ran, and how often, while runs were timed."""
+    answer = ctypes.create_string_buffer(_PROGRAM_INFO.size)
+    _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _PROGRAM_INFO.size, ctypes.addressof(answer)), "describe")
+    time_ns, runs = _PROGRAM_INFO.unpack(answer.raw)
+    return int(time_ns), int(runs)
 
 
 def update(fd: int, key: bytes, value: bytes) -> None:

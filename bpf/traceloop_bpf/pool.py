@@ -44,6 +44,15 @@ class Slot:
     ring: Ring
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """How many rings there are. in_use: taken, or given back and not cleared away yet."""
+
+    in_use: int
+    in_stock: int
+    ring_bytes: int
+
+
 class RingPool:
     """A stock of `size` empty rings, ready for use."""
 
@@ -122,6 +131,13 @@ class RingPool:
         """Until the stock is full and nothing given back is left to do."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or (not self._used and len(self._ready) >= self._size))
+
+    def usage(self) -> PoolUsage:
+        """How many rings there are now."""
+        with self._changed:
+            if self._closing:
+                return PoolUsage(0, 0, 0)
+            return PoolUsage(self._out + len(self._used), len(self._ready), self._geometry.value_size)
 
     def close(self) -> list[Slot]:
         """Ends the thread and closes the rings in stock, which it returns. Rings that are taken stay their owners'."""

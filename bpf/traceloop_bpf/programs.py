@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
@@ -22,6 +23,7 @@ _KEY: Final = Struct("<I")
 _VARIANT: Final = Struct("<Q")
 _TURN: Final = Struct("<Q")
 _ABOUT: Final = "about"
+_PROGRAM: Final = "program."
 _WHOLE: Final = {_ABOUT, *(f"link.{function}" for function in PROGRAMS)}
 
 
@@ -136,6 +138,17 @@ class Programs:
             **{map_name(self.number, name): fd for name, fd in self.maps.items()},
             **{generation_name(self.number, self._generation, name): fd for name, fd in self._fds.items()},
         }
+
+    @contextmanager
+    def held(self) -> Iterator[dict[str, int]]:
+        """Descriptors of the programs that record now, by function; an exchange meanwhile does not close these."""
+        with ExitStack() as stack:
+            held = {}
+            for name, fd in self._fds.items():
+                if name.startswith(_PROGRAM):
+                    held[name.removeprefix(_PROGRAM)] = os.dup(fd)
+                    stack.callback(os.close, held[name.removeprefix(_PROGRAM)])
+            yield held
 
     def close(self) -> None:
         """Lets go of them; what no keeper has leaves the kernel."""

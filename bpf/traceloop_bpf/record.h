@@ -221,7 +221,9 @@ struct tl_cpu { /* one CPU's part in a ring; written by that CPU alone */
 	__u64 late_count;
 	__u32 open_tid; /* thread whose TL_ENTER is the last record; 0: another record was */
 	__u32 handed_over; /* generation of programs that leaves its events to the next */
-	__u64 pad[6];
+	__u64 reread; /* calls of which something could not be read at their entry, and was to be at their exit */
+	__u64 unread; /* calls of which something could not be read at their exit either */
+	__u64 pad[4];
 };
 
 struct tl_ring {

@@ -166,6 +166,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		length = recorded_length(s->length);
 		u32 failed = s->failed;
 		if (failed) {
+			w.cpu->reread++;
 			u64 task = bpf_get_current_task();
 			if (!retries.update(&task, &failed))
 				__sync_fetch_and_add(&w.ring->head.retries, 1);
@@ -261,6 +262,8 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		s->list_out = again ? 0 : TL_ITEM_OUT;
 		capture(s, w.ring->data, offset, call);
 		length = recorded_length(s->length);
+		if (s->failed)
+			w.cpu->unread++;
 	}
 	finish(&w, header, length, TL_EXIT, short_nr);
 	return 0;

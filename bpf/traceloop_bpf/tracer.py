@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from traceloop_bpf.kept import About, Keeper, KeptRecorder, NoKeeper, ring_name
 from traceloop_bpf.pool import RingPool, Slot
 from traceloop_bpf.programs import Plan, Programs
 from traceloop_bpf.ring import Ring
+from traceloop_bpf.run_times import RunTime, measure
 
 TAKE_TIMEOUT_S: Final = 1.0
 
@@ -115,6 +116,11 @@ class Tracer:
     def exchange(self, plan: Plan) -> None:
         """Puts the plan's programs in the place of those that record; see Programs.exchange."""
         self._programs.exchange(plan, self.pool.wait_for_programs)
+
+    def run_times(self, wait: Callable[[], object]) -> list[RunTime]:
+        """How often the programs run while `wait` waits, and how long. Raises NotTimed, OSError."""
+        with self._programs.held() as programs:
+            return measure(programs, wait)
 
     def record(self, cgroup_ids: Iterable[int], init_pid: int = 0, withheld: int = 0) -> Recording:
         """Records these cgroups and all that are made below them, from now on, into one ring.

@@ -12,16 +12,20 @@ from traceloop_proto.recorder_pb2 import AddRequest
 
 
 @click.command("add")
-@click.option(
-    "--cgroup", metavar="PATH", type=TEXT, required=True, help="As in /proc/PID/cgroup, or in the file system."
-)
-@click.option("--name", metavar="NAME", type=TEXT, required=True, help="What the trace is to be called.")
+@click.option("--container", metavar="ID", type=TEXT, help="A container that runs; a beginning of its id will do.")
+@click.option("--unit", metavar="NAME", type=TEXT, help="A systemd unit that runs, such as cron.service.")
+@click.option("--cgroup", metavar="PATH", type=TEXT, help="As in /proc/PID/cgroup, or in the file system.")
+@click.option("--name", metavar="NAME", type=TEXT, help="What the trace is to be called, if not as that is.")
 @address_option()
 @click.pass_obj
-def command(address: str, cgroup: str, name: str) -> None:
-    """Record a cgroup that no hook registers.
+def command(address: str, container: str | None, unit: str | None, cgroup: str | None, name: str | None) -> None:
+    """Record what no hook registers: a container that runs already, a systemd unit, or any cgroup.
 
-    Such as a systemd unit's; with all below it, from now on. Prints the new trace's id.
+    With all below it, from now on until it ends; a unit that is started again has to be added again. Prints the new
+    trace's id.
     """
+    if sum(bool(given) for given in (container, unit, cgroup)) != 1:
+        raise click.UsageError("Exactly one of --container, --unit and --cgroup is needed.")
+    request = AddRequest(container=container or "", unit=unit or "", cgroup=cgroup or "", name=name or "")
     with recorder(control_address(address)) as daemon:
-        print(printable(daemon.Add(AddRequest(cgroup=cgroup, name=name), timeout=DEADLINE_S).id))
+        print(printable(daemon.Add(request, timeout=DEADLINE_S).id))

@@ -40,7 +40,15 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("traceloopctl close node1_default_mypod", "forget one"),
         ("traceloopctl close node1_default_mypod node1_default_other", "forget two"),
     ),
-    "add": (("traceloopctl add --cgroup /system.slice/cron.service --name cron", "record a systemd unit"),),
+    "add": (
+        ("traceloopctl add --container 4f3c2a91", "a container that runs already"),
+        ("traceloopctl add --unit cron.service", "a systemd unit"),
+        ("traceloopctl add --cgroup /system.slice/cron.service --name cron", "any cgroup"),
+    ),
+    "stats": (
+        ("traceloopctl stats", "what is recorded, lost, kept; how long hooks wait"),
+        ("traceloopctl stats -o json | jq .hooks_refused", "for programs"),
+    ),
     "engine": (
         ("traceloopctl engine list", "what there is, and what runs the hook"),
         ("traceloopctl engine enable containerd --dry-run", "what would change"),

@@ -21,6 +21,7 @@ from traceloop_cli.info import command as info
 from traceloop_cli.list import command as list_traces
 from traceloop_cli.options import DEFAULT_ADDRESS, address_option
 from traceloop_cli.show import command as show
+from traceloop_cli.stats import command as stats
 from traceloop_decode.text.values import printable
 
 _PROGRAM: Final = "traceloopctl"
@@ -58,7 +59,7 @@ def cli() -> None:
     """
 
 
-for _verb in (list_traces, info, show, dump, close, add, engine):
+for _verb in (list_traces, info, show, dump, close, add, stats, engine):
     cli.add_command(_verb)
 add_examples(cli)
 

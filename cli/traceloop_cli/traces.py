@@ -71,9 +71,14 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
 
 def state(trace: pb.Trace) -> str:
     """``recording``, ``frozen``, ...; a number that this version does not know as it is."""
-    if trace.state in pb.State.values():
-        return pb.State.Name(trace.state).removeprefix("STATE_").lower()
-    return str(trace.state)
+    return state_name(trace.state)
+
+
+def state_name(number: int) -> str:
+    """A state's name by its number."""
+    if number in pb.State.values():
+        return pb.State.Name(number).removeprefix("STATE_").lower()
+    return str(number)
 
 
 def _exit(trace: pb.Trace) -> str:

@@ -14,6 +14,7 @@ from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer
 from traceloop_daemon.live_traces import LiveTrace
+from traceloop_daemon.tally import Counted, Tally
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,11 @@ class Found:
     tracer: Tracer
     old: tuple[Tracer, ...]
     recordings: tuple[tuple[LiveTrace, Recording | None], ...]
+
+    @property
+    def tracers(self) -> tuple[Tracer, ...]:
+        """All of them."""
+        return (self.tracer, *self.old)
 
 
 def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keeper: Keeper) -> Found:
@@ -67,8 +73,8 @@ class Succession:
     In a thread of its own: compiling takes a second, and containers register meanwhile.
     """
 
-    def __init__(self, found: Found, plan: Plan) -> None:
-        self._found, self._plan = found, plan
+    def __init__(self, found: Found, plan: Plan, tally: Tally) -> None:
+        self._found, self._plan, self._tally = found, plan, tally
         self._thread = threading.Thread(target=self._run, name="succession")
         self._thread.start()
 
@@ -81,6 +87,7 @@ class Succession:
         if tracer.about != self._plan.about():
             try:
                 tracer.exchange(self._plan)
+                self._tally.add(Counted.EXCHANGES)
                 _log.info("the recorder's programs are this version's now, and went on meanwhile")
             except (LoadError, OSError) as error:
                 _log.error("the recorder's programs stay those of the daemon before: %s", error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
@@ -20,6 +21,7 @@ from traceloop_daemon.journal import HOOK_REFUSED
 from traceloop_daemon.loop import READABLE, Loop
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES
 from traceloop_daemon.sockets import is_served, private
+from traceloop_daemon.tally import Tally
 
 _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 1024
@@ -31,9 +33,11 @@ _log = logging.getLogger(__name__)
 class HookSocket:
     """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
 
-    def __init__(self, loop: Loop, path: Path, handle: Callable[[bytes], None], fd: int | None = None) -> None:
+    def __init__(
+        self, loop: Loop, path: Path, handle: Callable[[bytes], None], tally: Tally, fd: int | None = None
+    ) -> None:
         """At `path`; or at the listening socket `fd` of someone else's there, whose path stays when this one closes."""
-        self._loop, self._handle, self._path = loop, handle, path
+        self._loop, self._handle, self._path, self._tally = loop, handle, path, tally
         self._connections: set[_Connection] = set()
         self._listeners: list[socket.socket] = []
         self._own = fd is None
@@ -116,6 +120,7 @@ class HookSocket:
             connection.socket.send(said.encode("utf-8", "backslashreplace") + b"\n")  # a cgroup's name may be any bytes
         except OSError as gone:
             _log.warning("a hook did not wait for its answer: %s", gone)
+        self._tally.hook_answered(time.monotonic() - connection.accepted_s, refused=error is not None)
         self._end(connection)
 
     def _end(self, connection: _Connection) -> None:
@@ -135,4 +140,5 @@ def _listen(path: Path) -> socket.socket:
 class _Connection:
     def __init__(self, peer: socket.socket) -> None:
         self.socket = peer
+        self.accepted_s = time.monotonic()
         self.message = bytearray()

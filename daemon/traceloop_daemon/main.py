@@ -29,14 +29,19 @@ from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.mending import Mender
+from traceloop_daemon.metrics import metrics_text
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
 from traceloop_daemon.registry import State
-from traceloop_daemon.service import Service
+from traceloop_daemon.service import RecorderService, Service
 from traceloop_daemon.settings import Config, RedactSettings
 from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
+from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.systemd import ServiceManager
+from traceloop_daemon.tally import Tally
+from traceloop_daemon.targets import Targets
+from traceloop_daemon.textfile import Textfile
 from traceloop_decode.syscalls import Later
 
 _HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
@@ -98,6 +103,7 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         tracer = found.tracer
         stack.callback(tracer.close)
         later, unnamed = _later_calls()
+        tally = Tally()
         recorder = Recorder(
             loop,
             tracer,
@@ -107,13 +113,15 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
             live=live,
             outlived=manager.is_there,
             redactor=_redactor(config.redact),
+            tally=tally,
             syscalls=later,
         )
         stack.callback(recorder.close)
         recorder.take_over(found.recordings)
-        service = Service(recorder, runtime_dir)
+        gatherer = Gatherer(recorder, archive, found.tracers, tally)
+        service = Service(RecorderService(recorder, Targets(mount), gatherer, tally), runtime_dir)
         stack.callback(service.close)
-        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, manager.fd(_HOOKS_FD))
+        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, tally, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
         Mender(loop, (hooks, service))
         ring_kib, kept = tracer.geometry.ring_size >> 10, archive.usage().traces
@@ -124,8 +132,11 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         )
         if unnamed:
             _log.warning("%s", unnamed)
+        if config.metrics.textfile is not None:
+            textfile = Textfile(config.metrics.textfile, config.metrics.interval, lambda: metrics_text(gatherer()))
+            stack.callback(textfile.close)
         manager.ready(loop, lambda: _status(recorder))
-        successor = Succession(found, plan)
+        successor = Succession(found, plan, tally)
         stack.callback(successor.join)
         loop.run()
         manager.stopping()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes of a cgroup have open, read from /proc when their recording has begun.
+"""What /proc tells of a cgroup's processes: what they have open when their recording has begun, and which is the first.
 
 It is bounded, as hooks wait for it. What cannot be read is left out: the process is gone, or has closed it meanwhile.
 """
@@ -33,6 +33,21 @@ def read_open_files(cgroup: Path, proc: Path = Path("/proc")) -> OpenFiles:
             processes[pid] = Process(_link(f"{at}/cwd"), _link(f"{at}/root"), fds)
             left -= len(fds)
     return OpenFiles(from_ns, time.clock_gettime_ns(time.CLOCK_BOOTTIME), processes)
+
+
+def first_process(cgroup: Path, proc: Path = Path("/proc")) -> int:
+    """The process in a cgroup, or below it, that began first; 0: there is none."""
+    began = [(began, pid) for pid in _pids(cgroup) if (began := _began(proc / str(pid) / "stat")) is not None]
+    return min(began, default=(0, 0))[1]
+
+
+def _began(stat: Path) -> int | None:
+    try:
+        text = stat.read_bytes()
+    except _GONE:
+        return None
+    # starttime is the 22nd field of proc_pid_stat(5); the second, the name, may hold blanks and parentheses.
+    return int(text.rpartition(b") ")[2].split()[22 - 3])
 
 
 def _pids(cgroup: Path) -> Iterator[int]:

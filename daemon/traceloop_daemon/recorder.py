@@ -10,14 +10,13 @@ starts meanwhile does not wait for one that ended, nor for a disk: files are tou
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from traceloop_bpf.pool import PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Changes, FileArchive
+from traceloop_daemon.ends import Ends, Watch
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
 from traceloop_daemon.journal import (
     RECORDING_PAUSED,
@@ -37,37 +37,24 @@ from traceloop_daemon.journal import (
 )
 from traceloop_daemon.kept import FileState
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
-from traceloop_daemon.loop import PRIORITY, READABLE, Loop
+from traceloop_daemon.loop import Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import choose
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
-from traceloop_daemon.settings import Config
+from traceloop_daemon.settings import Config, RecordSettings
+from traceloop_daemon.tally import Counted, Recorded, Tally, Volume
+from traceloop_daemon.targets import Target
 from traceloop_daemon.trace_info import FILE_EVENTS, info_of, trace_of
 from traceloop_decode.archive_file import NONE, pack
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Later
 
-_LOOK_AGAIN_S: Final = 0.01
-_LOOK_AGAIN_MAX_S: Final = 1.0
 _UNRECORDED_MAX: Final = 10_000
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Watch:
-    """The descriptors that tell of a container's end. pidfd: -1 without a first process."""
-
-    events_fd: int
-    pidfd: int
-
-    def close(self) -> None:
-        os.close(self.events_fd)
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
 
 
 class Recorder:
@@ -84,17 +71,19 @@ class Recorder:
         live: LiveTraces,
         outlived: bool,
         redactor: Redactor | None,
+        tally: Tally,
         syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
         self.node = config.node_name
         self._live, self._outlived = live, outlived
+        self._tally, self._volume = tally, Volume()
         self._syscalls = syscalls or {}
-        self._loop, self._tracer, self._archive, self._mount = loop, tracer, archive, mount
+        self._tracer, self._archive, self._mount = tracer, archive, mount
         self._config, self._redactor = config, redactor
         self._registry = Registry()
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
+        self._ends = Ends(loop, self._lock, lambda trace: self._end(trace, "its last process has ended"))
         self._open_files: dict[str, OpenFiles] = {}  # of traces that have a recording
         self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
         self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
@@ -106,7 +95,7 @@ class Recorder:
         with self._lock:
             recording = [trace for trace in self._registry if trace.state is State.RECORDING]
             for trace in recording:
-                self._end_watch(trace)
+                self._ends.end(trace)
                 if not self._outlived:
                     self._end(trace, "the daemon stops")
         self._frozen.put(None)
@@ -141,10 +130,11 @@ class Recorder:
             for trace in traces:
                 if trace.recording is not None:
                     self._registry.put(trace)
+                    self._volume.adopt(trace)
             self._registry.load(kept, self._archive.closed_ids())
             for trace, (live, _) in zip(traces, recordings, strict=True):
                 self._take_over(trace, live)
-            live_ids = self._live_ids()
+            live_ids = self._ends.ids()
         self._settle(self._archive.tend(live_ids))
 
     def _take_over(self, trace: Trace, live: LiveTrace) -> None:
@@ -155,6 +145,7 @@ class Recorder:
             if self._registry.get(trace.id) is None:  # else a daemon kept it when it stopped
                 self._registry.put(trace)
                 trace.advance("lose")
+                self._tally.add(Counted.LOST)
                 lost = fields(TRACE_LOST, trace)
                 _log.error("lost %s: the daemon that recorded it ended, and its ring with it", trace.id, extra=lost)
         elif trace.recording.tracer is self._tracer:
@@ -171,15 +162,16 @@ class Recorder:
             inside = False
         try:
             ids = [cgroupfs.cgroup_id(path), *cgroupfs.descendants(path)]
-            watch = self._watch(path, trace.init_pid if inside else 0)
+            watch = Watch.open(path, trace.init_pid if inside else 0)
         except RegistrationError:
             headers = recording.ring.headers()
             ago_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - headers.exit_ns if headers.exited else 0
             self._end(trace, "it ended while there was no daemon", ago_ns)
             return
         self._tracer.extend(recording, ids)
+        self._tally.add(Counted.ADOPTED)
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
-        self._begin_watch(trace, watch)
+        self._ends.begin(trace, watch)
 
     def _begin_anew(self, trace: Trace, withheld: int) -> None:
         # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
@@ -204,6 +196,7 @@ class Recorder:
         names = resolve(hook.container_id, hook.annotations, hook.bundle)
         choice = choose(self._config.record, self._config.capture, names, hook.annotations)
         if choice.refused:
+            self._tally.add(Counted.EXCLUDED)
             self._unrecorded[hook.container_id] = None
             if len(self._unrecorded) > _UNRECORDED_MAX:
                 self._unrecorded.popitem(last=False)
@@ -220,6 +213,7 @@ class Recorder:
         if known is not None:
             raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
         self._record(names, hook.container_id, cgroup, hook.pid, choice.capture.withheld)
+        self._tally.add(Counted.STARTED_BY_HOOK)
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._registry.recording_of(hook.container_id)
@@ -240,16 +234,17 @@ class Recorder:
 
     # -- what users ask
 
-    def add(self, cgroup: str, name: str) -> Trace:
-        """Records a cgroup without a hook, by its directory or its path in the hierarchy. Raises RegistrationError."""
-        path = Path(cgroup)
-        path = path if path.is_relative_to(self._mount) else cgroupfs.directory(self._mount, cgroup)
-        path = Path(os.path.normpath(path))
-        if not path.is_relative_to(self._mount) or path == self._mount:
-            raise RegistrationError(f"{cgroup} is not a cgroup below {self._mount}")
-        inside = "/" + str(path.relative_to(self._mount))
+    def add(self, target: Target) -> Trace:
+        """Records a cgroup without a hook. Raises RegistrationError."""
+        # Whoever asks for this very one has chosen it; but not over the head of who made the container.
+        choice = choose(RecordSettings(sandboxes=True), self._config.capture, target.names, target.annotations)
+        if choice.refused:
+            raise RegistrationError(f"container {target.container_id} is not recorded: {choice.refused}")
+        withheld = choice.capture.withheld
         with self._lock:
-            return self._record(Names(container=name or path.name), "", inside, 0, self._config.capture.policy.withheld)
+            trace = self._record(target.names, target.container_id, target.cgroup, target.pid, withheld)
+        self._tally.add(Counted.STARTED_BY_ADD)
+        return trace
 
     def list(self) -> list[Trace]:
         """All traces, oldest first, with their counts and states as they are now."""
@@ -265,6 +260,11 @@ class Recorder:
         """How many traces there are in each state."""
         with self._lock:
             return Counter(trace.state for trace in self._registry)
+
+    def recorded(self) -> Recorded:
+        """How much was recorded since this daemon started."""
+        with self._lock:
+            return self._volume.total(trace for trace in self._registry if trace.state is State.RECORDING)
 
     def get(self, word: str) -> Trace:
         """One trace. Raises NoSuchTrace, AmbiguousTrace."""
@@ -307,10 +307,10 @@ class Recorder:
         with self._lock:
             if trace.state is State.CLOSED:
                 raise NoSuchTrace(f"trace {trace.id} is closed")
-            self._end_watch(trace)
+            self._ends.end(trace)
             if trace.recording is not None:
                 self._forget_live(trace.recording)  # first: else a daemon that follows would go on with it
-                trace.recording.tracer.stop(trace.recording)
+                self._stop_recording(trace, trace.recording)
             if trace.state is not State.FROZEN:  # else the keeper gives its ring back
                 self._release(trace)
             trace.advance("close")
@@ -325,8 +325,8 @@ class Recorder:
         path = cgroupfs.directory(self._mount, cgroup)
         top = cgroupfs.cgroup_id(path)
         if self._tracer.is_recorded(top):
-            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already: `traceloopctl list` shows as what")
-        watch = self._watch(path, pid)
+            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
+        watch = Watch.open(path, pid)
         try:
             recording = self._tracer.record([top], pid, withheld)
         except (OSError, PoolError) as error:
@@ -345,10 +345,14 @@ class Recorder:
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
         self._put_live(trace, recording, withheld)
         self._registry.put(trace)
-        self._begin_watch(trace, watch)
+        self._ends.begin(trace, watch)
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
+
+    def _recorded_as(self, cgroup: str) -> str:
+        live = (trace for trace in self._registry if trace.state is State.RECORDING)
+        return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
 
     def _put_live(self, trace: Trace, recording: Recording, withheld: int) -> None:
         live = LiveTrace(
@@ -372,14 +376,19 @@ class Recorder:
 
     def _end(self, trace: Trace, why: str, ago_ns: int = 0) -> None:
         assert trace.recording is not None
-        self._end_watch(trace)
-        trace.recording.tracer.stop(trace.recording)
+        self._ends.end(trace)
+        self._stop_recording(trace, trace.recording)
         trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
         trace.advance("end")
         frozen, count = fields(TRACE_FROZEN, trace), trace.count
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
         self._frozen.put(trace)
+
+    def _stop_recording(self, trace: Trace, recording: Recording) -> None:
+        recording.tracer.stop(recording)
+        if trace.state is State.RECORDING:
+            self._volume.end(trace)
 
     def _refresh(self, trace: Trace) -> None:
         if trace.recording is not None:
@@ -413,9 +422,6 @@ class Recorder:
         if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
             trace.advance(FILE_EVENTS[state])
 
-    def _live_ids(self) -> frozenset[str]:
-        return frozenset(self._watches)
-
     # -- the keeper's thread
 
     def _keep_frozen(self) -> None:
@@ -432,7 +438,7 @@ class Recorder:
 
     def _tend(self) -> None:
         with self._lock:
-            live = self._live_ids()
+            live = self._ends.ids()
         self._settle(self._archive.tend(live))
 
     def _keep(self, trace: Trace) -> None:
@@ -443,10 +449,11 @@ class Recorder:
             snapshot = self._redacted(self._snapshot(trace.id, recording), trace)
             info = info_of(trace, snapshot, self.node)
         except OSError as error:
+            self._tally.add(Counted.LOST)
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._lock:
-                live = self._live_ids()
+                live = self._ends.ids()
             changes = self._archive.put(info, snapshot.encode(), live)
         with self._lock:
             self._release(trace)
@@ -476,61 +483,6 @@ class Recorder:
         if trace is not None:
             trace.advance("close")
             self._registry.forget(trace)
+            self._tally.add(Counted.DROPPED)
             dropped = fields(TRACE_DROPPED, trace)
             _log.warning("dropped %s to keep within %s", trace_id, reason, extra=dropped)
-
-    # -- the container's end
-
-    def _watch(self, path: Path, pid: int) -> _Watch:
-        events_fd = cgroupfs.open_events(path)
-        try:
-            pidfd = os.pidfd_open(pid) if pid else -1
-        except OSError as error:
-            os.close(events_fd)
-            raise RegistrationError(f"process {pid} is gone: it ended before it was registered") from error
-        return _Watch(events_fd, pidfd)
-
-    def _begin_watch(self, trace: Trace, watch: _Watch) -> None:
-        self._watches[trace.id] = watch
-        self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace))
-        if watch.pidfd >= 0:
-            self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(trace))
-        else:
-            self._look_later(trace, _LOOK_AGAIN_MAX_S)
-
-    def _end_watch(self, trace: Trace) -> None:
-        watch = self._watches.pop(trace.id, None)
-        if watch is not None:
-            self._loop.unwatch(watch.events_fd)
-            if watch.pidfd >= 0:
-                self._loop.unwatch(watch.pidfd)
-            watch.close()
-
-    def _look(self, trace: Trace) -> None:
-        with self._lock:
-            watch = self._watches.get(trace.id)
-            if watch is None:
-                return
-            assert trace.recording is not None
-            populated = cgroupfs.populated(watch.events_fd)
-            # One that was added may be empty at first: nothing is recorded of it yet.
-            if populated is None or (not populated and trace.recording.ring.headers().head):
-                self._end(trace, "its last process has ended")
-
-    def _init_ended(self, trace: Trace) -> None:
-        with self._lock:
-            watch = self._watches.get(trace.id)
-            if watch is not None:
-                self._loop.unwatch(watch.pidfd)
-                os.close(watch.pidfd)
-                watch.pidfd = -1
-        self._look_later(trace, _LOOK_AGAIN_S)
-
-    def _look_later(self, trace: Trace, delay_s: float) -> None:
-        # The kernel reports changes of cgroup.events that are less than 10 ms apart by a timer, and stops that timer
-        # when the cgroup is removed (kernel/cgroup/cgroup.c, cgroup_file_notify and cgroup_rm_file): the end of a
-        # container that lived that shortly may never be told. One with processes left (--pid=host) is looked at on.
-        self._look(trace)
-        if trace.id in self._watches:
-            again_s = min(2 * delay_s, _LOOK_AGAIN_MAX_S)
-            self._loop.call_later(delay_s, lambda: self._look_later(trace, again_s))

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.loop import Loop
+from traceloop_daemon.tally import Tally
 
 REFUSE_S: Final = 5.0
 
@@ -27,7 +28,7 @@ def refuse_hooks(fd: int, why: str) -> None:
     loop = Loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
-    hooks = HookSocket(loop, Path(), handle, fd)
+    hooks = HookSocket(loop, Path(), handle, Tally(), fd)
     loop.call_later(REFUSE_S, loop.stop)
     loop.run()
     hooks.close()

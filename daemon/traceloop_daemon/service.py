@@ -7,7 +7,7 @@ something is refused, and one for those who may do both.
 
 from __future__ import annotations
 
-import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from typing import Final
 
 import grpc
 
+from traceloop_bpf.run_times import NotTimed
 from traceloop_daemon.errors import (
     AlreadyRecorded,
     AmbiguousTrace,
@@ -24,9 +25,13 @@ from traceloop_daemon.errors import (
     TraceDamaged,
     TraceGone,
 )
+from traceloop_daemon.messages import run_times_reply, stats_reply, trace_message
 from traceloop_daemon.recorder import Recorder
-from traceloop_daemon.registry import State, Trace
+from traceloop_daemon.registry import Trace
 from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
+from traceloop_daemon.stats import Gatherer
+from traceloop_daemon.tally import Counted, Tally
+from traceloop_daemon.targets import Target, Targets
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
@@ -34,7 +39,8 @@ _CHUNK_BYTES: Final = 256 << 10
 _THREADS: Final = 8
 _CONTROL_THREADS: Final = 2
 _GRACE_S: Final = 1.0
-_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump"))
+_RUN_TIMES_MAX_MS: Final = 60_000
+_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump", "Stats"))
 """The methods that change nothing. Whatever else there is or will be, root alone may call."""
 
 _STATUS: Final = {
@@ -44,24 +50,16 @@ _STATUS: Final = {
     RegistrationError: grpc.StatusCode.INVALID_ARGUMENT,
     TraceGone: grpc.StatusCode.NOT_FOUND,
     TraceDamaged: grpc.StatusCode.DATA_LOSS,
+    NotTimed: grpc.StatusCode.FAILED_PRECONDITION,
     OSError: grpc.StatusCode.INTERNAL,
-}
-_STATES: Final = {
-    State.RECORDING: pb.STATE_RECORDING,
-    State.FROZEN: pb.STATE_FROZEN,
-    State.ARCHIVED: pb.STATE_ARCHIVED,
-    State.CLOSED: pb.STATE_CLOSED,
-    State.MISSING: pb.STATE_MISSING,
-    State.TRUNCATED: pb.STATE_TRUNCATED,
-    State.ERROR: pb.STATE_ERROR,
 }
 
 
 class RecorderService(pb_grpc.RecorderServicer):
     """The methods of recorder.proto, which says what they do."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, targets: Targets, gatherer: Gatherer, tally: Tally) -> None:
+        self._recorder, self._targets, self._gatherer, self._tally = recorder, targets, gatherer, tally
 
     def List(self, _request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListReply:  # noqa: N802
         with _statuses(context):
@@ -77,6 +75,7 @@ class RecorderService(pb_grpc.RecorderServicer):
     ) -> Iterator[pb.SnapshotChunk]:
         with _statuses(context):
             encoded = self._recorder.snapshot(request.id)
+        self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(encoded), _CHUNK_BYTES):
             yield pb.SnapshotChunk(data=encoded[at : at + _CHUNK_BYTES])
 
@@ -85,6 +84,7 @@ class RecorderService(pb_grpc.RecorderServicer):
     ) -> Iterator[pb.DumpChunk]:
         with _statuses(context):
             file = self._recorder.dump(request.id)
+        self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(file), _CHUNK_BYTES):
             yield pb.DumpChunk(data=file[at : at + _CHUNK_BYTES])
 
@@ -94,32 +94,30 @@ class RecorderService(pb_grpc.RecorderServicer):
 
     def Add(self, request: pb.AddRequest, context: grpc.ServicerContext) -> pb.Trace:  # noqa: N802
         with _statuses(context):
-            return self._message(self._recorder.add(request.cgroup, request.name))
+            return self._message(self._recorder.add(self._target(request, context)))
+
+    def Stats(self, _request: pb.StatsRequest, context: grpc.ServicerContext) -> pb.StatsReply:  # noqa: N802
+        with _statuses(context):
+            return stats_reply(self._gatherer())
+
+    def RunTimes(self, request: pb.RunTimesRequest, context: grpc.ServicerContext) -> pb.RunTimesReply:  # noqa: N802
+        if not 0 < request.for_ms <= _RUN_TIMES_MAX_MS:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"for_ms: 1 to {_RUN_TIMES_MAX_MS}, not {request.for_ms}")
+        ended = threading.Event()
+        if not context.add_callback(ended.set):  # the client has gone
+            return pb.RunTimesReply()
+        with _statuses(context):
+            return run_times_reply(self._gatherer.run_times(lambda: ended.wait(request.for_ms / 1000)))
+
+    def _target(self, request: pb.AddRequest, context: grpc.ServicerContext) -> Target:
+        given = [word for word in ("cgroup", "unit", "container") if getattr(request, word)]
+        if len(given) != 1:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "exactly one is to be given: cgroup, unit or container")
+        find: Callable[[str, str], Target] = getattr(self._targets, given[0])
+        return find(getattr(request, given[0]), request.name)
 
     def _message(self, trace: Trace) -> pb.Trace:
-        message = pb.Trace(
-            id=trace.id,
-            node=trace.node or self._recorder.node,
-            namespace=trace.names.namespace,
-            pod=trace.names.pod,
-            pod_uid=trace.names.pod_uid,
-            container=trace.names.container,
-            container_id=trace.container_id,
-            image=trace.names.image,
-            state=_STATES[trace.state],
-            started_ns=trace.started_ns,
-            ended_ns=trace.ended_ns,
-            events=trace.count.events,
-            lost=trace.count.lost_events,
-            size_bytes=trace.size_bytes,
-            cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
-            restart_count=trace.names.restart_count,
-        )
-        if trace.status is not None and trace.status & 0x7F:
-            message.signal = trace.status & 0x7F
-        elif trace.status is not None:
-            message.exit_code = trace.status >> 8 & 0xFF
-        return message
+        return trace_message(trace, self._recorder.node)
 
 
 @contextmanager
@@ -149,8 +147,8 @@ class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
 class Service:
     """Serves at QUERIES and CONTROL in a directory, until it is closed."""
 
-    def __init__(self, recorder: Recorder, runtime_dir: Path) -> None:
-        self._recorder = recorder
+    def __init__(self, servicer: RecorderService, runtime_dir: Path) -> None:
+        self._servicer = servicer
         self._queries, self._control = runtime_dir / QUERIES, runtime_dir / CONTROL
         self._servers: list[grpc.Server] = []
         self._open()
@@ -173,8 +171,7 @@ class Service:
         asking = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_AskingOnly()])
         control = grpc.server(ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"))
         for server, path in ((asking, self._queries), (control, self._control)):
-            service = RecorderService(self._recorder)
-            pb_grpc.add_RecorderServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+            pb_grpc.add_RecorderServicer_to_server(self._servicer, server)  # type: ignore[no-untyped-call]
             try:
                 with private():
                     server.add_insecure_port(f"unix:{path}")

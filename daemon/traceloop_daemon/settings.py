@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from traceloop_daemon.policy import CapturePolicy, RecordMode
@@ -67,6 +68,23 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not all(letter.isprintable() for letter in value):
         raise ValueError("a string in quotes, of printable characters")
     return value
+
+
+def _textfile(value: object) -> Path | None:
+    path = Path(_text(value))
+    if value and not (path.is_absolute() and path.suffix == ".prom"):
+        raise ValueError('"", or an absolute path that ends in .prom')
+    return path if value else None
+
+
+def _span(least_s: int) -> Convert:
+    def convert(value: object) -> int:
+        span = span_s(value)
+        if span < least_s:
+            raise ValueError(f"a span of time of at least {least_s}s")
+        return span
+
+    return convert
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -166,6 +184,14 @@ class RedactSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """The daemon's numbers about itself, for node_exporter's textfile collector; see docs/metrics.md."""
+
+    textfile: Path | None = key("", _textfile, 'A file that is written again and again, NAME.prom; "": none.')
+    interval: int = key("15s", _span(1), "How often.")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings."""
 
@@ -175,6 +201,7 @@ class Config:
     archive: ArchiveSettings = table(ArchiveSettings)
     capture: CaptureSettings = table(CaptureSettings)
     redact: RedactSettings = table(RedactSettings)
+    metrics: MetricsSettings = table(MetricsSettings)
 
     @property
     def node_name(self) -> str:

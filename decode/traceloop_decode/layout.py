@@ -94,8 +94,9 @@ CALL_HEAD: Final = Struct("<BBBBHH")
 CALL_SIZE: Final = CALL_HEAD.size + 2 * RULES * RULE.size
 LATE_ENTRY: Final = Struct("<QQQ8x")
 """struct tl_late: from, to, head."""
-CPU: Final = Struct("<QQQQQQIIQ128sQI4x48x")
-"""struct tl_cpu: pos, end, records, events, busy, base_ns, tid, renames, dropped, late, late_count, open_tid."""
+CPU: Final = Struct("<QQQQQQIIQ128sQI4xQQ32x")
+"""struct tl_cpu: pos, end, records, events, busy, base_ns, tid, renames, dropped, late, late_count, open_tid,
+reread, unread."""
 RING: Final = Struct("<QII48xIIIIQII32x")
 """struct tl_ring: head, cookie, renames, version, init_pid, retries, exited, exit_ns, exit_code, withheld."""
 

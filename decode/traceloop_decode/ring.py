@@ -56,6 +56,8 @@ class Cpu(NamedTuple):
     busy: int
     dropped: int
     late: tuple[tuple[int, int, int], ...]
+    reread: int
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,10 @@ class Headers:
 
 def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:
     for at in range(layout.RING.size, layout.headers_size(cpus), layout.CPU.size):
-        pos, end, records, events, busy, _base, _tid, _renames, dropped, late, _late_count, _open = (
+        pos, end, records, events, busy, _base, _tid, _renames, dropped, late, _late_count, _open, reread, unread = (
             layout.CPU.unpack_from(headers, at)
         )
-        yield Cpu(pos, end, records, events, busy, dropped, tuple(layout.LATE_ENTRY.iter_unpack(late)))
+        yield Cpu(pos, end, records, events, busy, dropped, tuple(layout.LATE_ENTRY.iter_unpack(late)), reread, unread)
 
 
 class _Damage:

@@ -15,18 +15,34 @@ STATE_TRUNCATED: State
 STATE_UNSPECIFIED: State
 
 class AddRequest(_message.Message):
-    __slots__ = ["cgroup", "name"]
+    __slots__ = ["cgroup", "container", "name", "unit"]
     CGROUP_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     cgroup: str
+    container: str
     name: str
-    def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    unit: str
+    def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ..., unit: _Optional[str] = ..., container: _Optional[str] = ...) -> None: ...
 
 class DumpChunk(_message.Message):
     __slots__ = ["data"]
     DATA_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class Durations(_message.Message):
+    __slots__ = ["bounds_s", "counts", "longest_s", "sum_s"]
+    BOUNDS_S_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_S_FIELD_NUMBER: _ClassVar[int]
+    SUM_S_FIELD_NUMBER: _ClassVar[int]
+    bounds_s: _containers.RepeatedScalarFieldContainer[float]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    longest_s: float
+    sum_s: float
+    def __init__(self, bounds_s: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ..., sum_s: _Optional[float] = ..., longest_s: _Optional[float] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ["node", "traces"]
@@ -40,11 +56,103 @@ class ListRequest(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
+class RunTime(_message.Message):
+    __slots__ = ["program", "runs", "time_ns"]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    program: str
+    runs: int
+    time_ns: int
+    def __init__(self, program: _Optional[str] = ..., runs: _Optional[int] = ..., time_ns: _Optional[int] = ...) -> None: ...
+
+class RunTimesReply(_message.Message):
+    __slots__ = ["programs"]
+    PROGRAMS_FIELD_NUMBER: _ClassVar[int]
+    programs: _containers.RepeatedCompositeFieldContainer[RunTime]
+    def __init__(self, programs: _Optional[_Iterable[_Union[RunTime, _Mapping]]] = ...) -> None: ...
+
+class RunTimesRequest(_message.Message):
+    __slots__ = ["for_ms"]
+    FOR_MS_FIELD_NUMBER: _ClassVar[int]
+    for_ms: int
+    def __init__(self, for_ms: _Optional[int] = ...) -> None: ...
+
 class SnapshotChunk(_message.Message):
     __slots__ = ["data"]
     DATA_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class StateCount(_message.Message):
+    __slots__ = ["count", "state"]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    state: State
+    def __init__(self, state: _Optional[_Union[State, str]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class StatsReply(_message.Message):
+    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "dropped", "events", "exchanges", "excluded", "hook_durations", "hooks_refused", "hooks_served", "node", "overwritten", "reread", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "snapshots", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread"]
+    ADOPTED_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_TRACES_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_WAITING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_WAITING_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_FIELD_NUMBER: _ClassVar[int]
+    HOOKS_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    HOOKS_SERVED_FIELD_NUMBER: _ClassVar[int]
+    HOOK_DURATIONS_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITTEN_FIELD_NUMBER: _ClassVar[int]
+    REREAD_FIELD_NUMBER: _ClassVar[int]
+    RINGS_IN_STOCK_FIELD_NUMBER: _ClassVar[int]
+    RINGS_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    RING_BYTES_IN_STOCK_FIELD_NUMBER: _ClassVar[int]
+    RING_BYTES_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_BY_ADD_FIELD_NUMBER: _ClassVar[int]
+    STARTED_BY_HOOK_FIELD_NUMBER: _ClassVar[int]
+    STARTED_NS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    TRACES_LOST_FIELD_NUMBER: _ClassVar[int]
+    UNREAD_FIELD_NUMBER: _ClassVar[int]
+    adopted: int
+    archive_bytes: int
+    archive_traces: int
+    archive_waiting: int
+    archive_waiting_bytes: int
+    dropped: int
+    events: int
+    exchanges: int
+    excluded: int
+    hook_durations: Durations
+    hooks_refused: int
+    hooks_served: int
+    node: str
+    overwritten: int
+    reread: int
+    ring_bytes_in_stock: int
+    ring_bytes_in_use: int
+    rings_in_stock: int
+    rings_in_use: int
+    snapshots: int
+    started_by_add: int
+    started_by_hook: int
+    started_ns: int
+    traces: _containers.RepeatedCompositeFieldContainer[StateCount]
+    traces_dropped: int
+    traces_lost: int
+    unread: int
+    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ...) -> None: ...
+
+class StatsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
 
 class Trace(_message.Message):
     __slots__ = ["cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "signal", "size_bytes", "started_ns", "state"]

@@ -44,6 +44,16 @@ class RecorderStub(object):
                 request_serializer=traceloop__proto_dot_recorder__pb2.AddRequest.SerializeToString,
                 response_deserializer=traceloop__proto_dot_recorder__pb2.Trace.FromString,
                 )
+        self.Stats = channel.unary_unary(
+                '/traceloop.v1.Recorder/Stats',
+                request_serializer=traceloop__proto_dot_recorder__pb2.StatsRequest.SerializeToString,
+                response_deserializer=traceloop__proto_dot_recorder__pb2.StatsReply.FromString,
+                )
+        self.RunTimes = channel.unary_unary(
+                '/traceloop.v1.Recorder/RunTimes',
+                request_serializer=traceloop__proto_dot_recorder__pb2.RunTimesRequest.SerializeToString,
+                response_deserializer=traceloop__proto_dot_recorder__pb2.RunTimesReply.FromString,
+                )
 
 
 class RecorderServicer(object):
@@ -87,7 +97,22 @@ class RecorderServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Add(self, request, context):
-        """Records a cgroup without a hook. INVALID_ARGUMENT: no such cgroup2 directory; ALREADY_EXISTS: it is recorded.
+        """Records a cgroup without a hook. INVALID_ARGUMENT: there is none such, or several; ALREADY_EXISTS: it is recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Stats(self, request, context):
+        """The daemon's numbers about itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunTimes(self, request, context):
+        """How often the programs in the kernel ran for a while, and how long. The kernel times them for that, which makes each
+        run of any BPF program on the node a little slower. FAILED_PRECONDITION: it does not let the daemon.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +150,16 @@ def add_RecorderServicer_to_server(servicer, server):
                     servicer.Add,
                     request_deserializer=traceloop__proto_dot_recorder__pb2.AddRequest.FromString,
                     response_serializer=traceloop__proto_dot_recorder__pb2.Trace.SerializeToString,
+            ),
+            'Stats': grpc.unary_unary_rpc_method_handler(
+                    servicer.Stats,
+                    request_deserializer=traceloop__proto_dot_recorder__pb2.StatsRequest.FromString,
+                    response_serializer=traceloop__proto_dot_recorder__pb2.StatsReply.SerializeToString,
+            ),
+            'RunTimes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunTimes,
+                    request_deserializer=traceloop__proto_dot_recorder__pb2.RunTimesRequest.FromString,
+                    response_serializer=traceloop__proto_dot_recorder__pb2.RunTimesReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -235,5 +270,39 @@ class Recorder(object):
         return grpc.experimental.unary_unary(request, target, '/traceloop.v1.Recorder/Add',
             traceloop__proto_dot_recorder__pb2.AddRequest.SerializeToString,
             traceloop__proto_dot_recorder__pb2.Trace.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Stats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/traceloop.v1.Recorder/Stats',
+            traceloop__proto_dot_recorder__pb2.StatsRequest.SerializeToString,
+            traceloop__proto_dot_recorder__pb2.StatsReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RunTimes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/traceloop.v1.Recorder/RunTimes',
+            traceloop__proto_dot_recorder__pb2.RunTimesRequest.SerializeToString,
+            traceloop__proto_dot_recorder__pb2.RunTimesReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon's values as messages of recorder.proto."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from traceloop_bpf.run_times import RunTime
+from traceloop_daemon.registry import State, Trace
+from traceloop_daemon.stats import Stats
+from traceloop_daemon.tally import BOUNDS_S, Counted
+from traceloop_proto import recorder_pb2 as pb
+
+_STATES: Final = {
+    State.RECORDING: pb.STATE_RECORDING,
+    State.FROZEN: pb.STATE_FROZEN,
+    State.ARCHIVED: pb.STATE_ARCHIVED,
+    State.CLOSED: pb.STATE_CLOSED,
+    State.MISSING: pb.STATE_MISSING,
+    State.TRUNCATED: pb.STATE_TRUNCATED,
+    State.ERROR: pb.STATE_ERROR,
+}
+
+
+def trace_message(trace: Trace, node: str) -> pb.Trace:
+    """A trace as it is now. node: this one's name, where the trace has none of its own."""
+    message = pb.Trace(
+        id=trace.id,
+        node=trace.node or node,
+        namespace=trace.names.namespace,
+        pod=trace.names.pod,
+        pod_uid=trace.names.pod_uid,
+        container=trace.names.container,
+        container_id=trace.container_id,
+        image=trace.names.image,
+        state=_STATES[trace.state],
+        started_ns=trace.started_ns,
+        ended_ns=trace.ended_ns,
+        events=trace.count.events,
+        lost=trace.count.lost_events,
+        size_bytes=trace.size_bytes,
+        cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
+        restart_count=trace.names.restart_count,
+    )
+    if trace.status is not None and trace.status & 0x7F:
+        message.signal = trace.status & 0x7F
+    elif trace.status is not None:
+        message.exit_code = trace.status >> 8 & 0xFF
+    return message
+
+
+def stats_reply(stats: Stats) -> pb.StatsReply:
+    """The daemon's numbers about itself."""
+    recorded, counted, archive = stats.recorded, stats.counted, stats.archive
+    return pb.StatsReply(
+        node=stats.node,
+        started_ns=stats.started_ns,
+        traces=[pb.StateCount(state=_STATES[state], count=count) for state, count in stats.traces.items()],
+        rings_in_use=sum(pool.in_use for pool in stats.rings),
+        rings_in_stock=sum(pool.in_stock for pool in stats.rings),
+        ring_bytes_in_use=stats.ring_bytes_in_use,
+        ring_bytes_in_stock=stats.ring_bytes_in_stock,
+        events=recorded.events,
+        overwritten=recorded.overwritten,
+        dropped=recorded.dropped,
+        reread=recorded.reread,
+        unread=recorded.unread,
+        started_by_hook=counted[Counted.STARTED_BY_HOOK],
+        started_by_add=counted[Counted.STARTED_BY_ADD],
+        adopted=counted[Counted.ADOPTED],
+        excluded=counted[Counted.EXCLUDED],
+        hooks_served=counted[Counted.HOOKS_SERVED],
+        hooks_refused=counted[Counted.HOOKS_REFUSED],
+        hook_durations=pb.Durations(
+            bounds_s=BOUNDS_S, counts=stats.hooks.counts, sum_s=stats.hooks.sum_s, longest_s=stats.hooks.longest_s
+        ),
+        archive_traces=archive.traces,
+        archive_bytes=archive.size_bytes,
+        archive_waiting=archive.waiting,
+        archive_waiting_bytes=archive.waiting_bytes,
+        traces_dropped=counted[Counted.DROPPED],
+        traces_lost=counted[Counted.LOST],
+        snapshots=counted[Counted.SNAPSHOTS],
+        exchanges=counted[Counted.EXCHANGES],
+    )
+
+
+def run_times_reply(found: list[RunTime]) -> pb.RunTimesReply:
+    """How long programs ran."""
+    return pb.RunTimesReply(
+        programs=[pb.RunTime(program=one.program, runs=one.runs, time_ns=one.time_ns) for one in found]
+    )

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this daemon has done since it started, counted: numbers that only grow, and begin at zero with each daemon.
+
+How much was recorded is counted over all traces, those too that have ended or are closed. Of one that a former daemon
+began, what it had recorded before it was adopted is not counted again. What the rings say may lag behind what they said
+before, as it is read while they are written; the sums told here never fall.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from typing import Final
+
+from traceloop_daemon.registry import Trace
+
+BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Upper bounds of the durations that are told apart; there is one more, without a bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What went into rings. events: as they happened, kept or not. overwritten: those that a ring holds no more.
+
+    dropped: those that a program could not write, as it had interrupted another. reread: calls of which something
+    could not be read when they began. unread: nor when they returned, also where the program gave a wrong address.
+    """
+
+    events: int = 0
+    overwritten: int = 0
+    dropped: int = 0
+    reread: int = 0
+    unread: int = 0
+
+    @classmethod
+    def of(cls, trace: Trace) -> Recorded:
+        """Of one trace up to now."""
+        assert trace.recording is not None
+        ring = trace.recording.ring
+        count, cpus = ring.count(), ring.headers().cpus
+        dropped = sum(cpu.dropped for cpu in cpus)
+        return cls(
+            count.events,
+            max(0, count.lost_events - dropped),
+            dropped,
+            sum(cpu.reread for cpu in cpus),
+            sum(cpu.unread for cpu in cpus),
+        )
+
+    def plus(self, other: Recorded) -> Recorded:
+        """Both together."""
+        return Recorded(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+
+    def since(self, before: Recorded) -> Recorded:
+        """What came after `before`."""
+        return Recorded(*(max(0, one - two) for one, two in zip(astuple(self), astuple(before), strict=True)))
+
+    def at_least(self, other: Recorded) -> Recorded:
+        """The larger of each number."""
+        return Recorded(*map(max, astuple(self), astuple(other)))
+
+
+class Volume:
+    """How much was recorded, over all traces. Its owner serialises the access."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Recorded] = {}
+        self._ended = self._told = Recorded()
+
+    def adopt(self, trace: Trace) -> None:
+        """Of this one, what is in its ring now is not counted."""
+        self._before[trace.id] = Recorded.of(trace)
+
+    def end(self, trace: Trace) -> None:
+        """This one's ring is written no more, or is about to go."""
+        self._ended = self._ended.plus(self._of(trace))
+        self._before.pop(trace.id, None)
+
+    def total(self, live: Iterable[Trace]) -> Recorded:
+        """All up to now. live: the traces that have not ended."""
+        total = self._ended
+        for trace in live:
+            total = total.plus(self._of(trace))
+        self._told = total.at_least(self._told)
+        return self._told
+
+    def _of(self, trace: Trace) -> Recorded:
+        return Recorded.of(trace).since(self._before.get(trace.id, Recorded()))
+
+
+class Counted(enum.Enum):
+    """What is counted one by one."""
+
+    HOOKS_SERVED = "hooks served"
+    HOOKS_REFUSED = "hooks refused"
+    STARTED_BY_HOOK = "recordings that a hook began"
+    STARTED_BY_ADD = "recordings that a user began"
+    ADOPTED = "recordings that a former daemon began"
+    EXCLUDED = "containers that were not to be recorded"
+    DROPPED = "kept traces that went to make room"
+    LOST = "traces that could not be kept, or not be adopted"
+    SNAPSHOTS = "snapshots and dumps that were asked for and given"
+    EXCHANGES = "exchanges of the programs in the kernel for this version's"
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long things took: how many up to each of BOUNDS_S, and beyond; each is counted once."""
+
+    counts: tuple[int, ...]
+    sum_s: float
+    longest_s: float
+
+
+class Tally:
+    """Counters, and how long hooks waited for their answers. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counters: Counter[Counted] = Counter()
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._sum_s = self._longest_s = 0.0
+
+    def add(self, what: Counted) -> None:
+        """One more."""
+        with self._lock:
+            self._counters[what] += 1
+
+    def hook_answered(self, took_s: float, *, refused: bool) -> None:
+        """A hook was answered, so long after it was accepted."""
+        with self._lock:
+            self._counters[Counted.HOOKS_REFUSED if refused else Counted.HOOKS_SERVED] += 1
+            self._counts[bisect_left(BOUNDS_S, took_s)] += 1
+            self._sum_s += took_s
+            self._longest_s = max(self._longest_s, took_s)
+
+    def read(self) -> tuple[Counter[Counted], Durations]:
+        """All of it, as it is now."""
+        with self._lock:
+            return self._counters.copy(), Durations(tuple(self._counts), self._sum_s, self._longest_s)
