@@ -137,13 +137,14 @@ class FileArchive:
 
     def get(self, trace_id: str) -> bytes:
         """The encoded Snapshot. Raises TraceGone, TraceDamaged, OSError."""
+        file = self.read(trace_id)
         try:
-            _, snapshot = unpack(self.read(trace_id))
+            _, snapshot = unpack(file)
         except DecodeError as error:
             truncated = isinstance(error, TruncatedError)
             self._found(trace_id, FileState.TRUNCATED if truncated else FileState.DAMAGED)
             raise TraceDamaged(f"trace {trace_id}: {self._path(trace_id)}: {error}") from error
-        self._found(trace_id, FileState.WHOLE)
+        self._found(trace_id, FileState.WHOLE, len(file))
         return snapshot
 
     def read(self, trace_id: str) -> bytes:
@@ -296,11 +297,13 @@ class FileArchive:
                 *(self.directory, self._late, self._dropped - self._dropped_before),
             )
 
-    def _found(self, trace_id: str, state: FileState) -> None:
+    def _found(self, trace_id: str, state: FileState, size_bytes: int | None = None) -> None:
+        # size_bytes: of a whole one; it may have been found cut off, and mended since.
         with self._lock:
             kept = self._kept.get(trace_id)
             if kept is not None and kept.state is not FileState.WAITING:
-                self._kept[trace_id] = replace(kept, state=state)
+                size_bytes = kept.size_bytes if size_bytes is None else size_bytes
+                self._kept[trace_id] = replace(kept, state=state, size_bytes=size_bytes)
 
     def _sizes(self) -> dict[str, int]:
         # One by one they take four times as long.
