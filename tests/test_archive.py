@@ -379,7 +379,13 @@ def test_hundreds_of_traces_stay_within_their_bounds(tmp_path):
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("case", ["full", "read_only", "too_large", "removed", "bounded", "never_again"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("full", "read_only", "too_large", "removed", "bounded", "never_again"),
+        *("survives", "bounded_there_too", "nowhere_to_wait"),
+    ],
+)
 def test_traces_wait_in_memory_until_they_can_be_written(tmp_path, case):
     path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "daemon", ROOT / "decode", ROOT / "bpf")))
     command = ["unshare", "-m", "--propagation", "private", sys.executable, ROOT / "tests/full_disk.py", case, tmp_path]
