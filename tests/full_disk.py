@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -156,6 +157,82 @@ def never_again(directory: Path, log: Log) -> None:
     put(archive, "t0")
     archive.close()
     assert log.lines[1].startswith("lost t0: it was in memory")
+
+
+def survives(directory: Path, log: Log) -> None:
+    """A process that dies, and what the next one does with what waited."""
+    state_dir, waiting_dir = directory / "state", directory / "waiting"
+    state_dir.mkdir()
+    if not (child := os.fork()):
+        archive = mounted_for_good(state_dir, waiting_dir)
+        for number in range(3):
+            put(archive, f"t{number}")
+        archive.delete("t1")
+        archive.put(replace(INFO, trace_id="t2"), b"later")
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert waiting_dir.stat().st_mode & 0o777 == 0o700
+    assert {file.name: file.stat().st_mode & 0o777 for file in waiting_dir.iterdir()} == dict.fromkeys(
+        ("t0.trace", "t2.trace"), 0o600
+    )
+    (waiting_dir / ".new").write_text("half")
+    (waiting_dir / "t9.trace").write_text("nothing that was written here")
+    archive = FileArchive(state_dir, LIMITS, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
+    found = archive.scan()
+    assert [(kept.trace_id, kept.state, kept.info and kept.info.node) for kept in found] == [
+        ("t0", FileState.WAITING, INFO.node),
+        ("t2", FileState.WAITING, INFO.node),
+    ]
+    assert (archive.get("t0"), archive.get("t2")) == (SNAPSHOT, b"later")
+    assert archive.tend().written == ()
+    archive.close()
+    waits = [f"t{number} waits in {waiting_dir} for the next daemon" for number in (0, 2)]
+    assert [line for line in log.lines if "waits in" in line] == waits
+    archive = FileArchive(state_dir, LIMITS, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
+    archive.scan()
+    put(archive, "t3")
+    (state_dir / "filler").unlink()
+    assert archive.tend().written == ("t0", "t2", "t3")
+    assert states(archive) == ["whole"] * 3
+    assert unpack((state_dir / "t2.trace").read_bytes())[1] == b"later"
+    assert list(waiting_dir.iterdir()) == []
+    archive.close()
+    assert not waiting_dir.exists()
+
+
+def mounted_for_good(state_dir: Path, waiting_dir: Path) -> FileArchive:
+    mounted(state_dir).close()
+    fill(state_dir)
+    return FileArchive(state_dir, LIMITS, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
+
+
+def bounded_there_too(directory: Path, log: Log) -> None:
+    state_dir, waiting_dir = directory / "state", directory / "waiting"
+    state_dir.mkdir()
+    archive = mounted_for_good(state_dir, waiting_dir)
+    for number in range(5):
+        put(archive, f"t{number}")
+    archive.close()
+    archive = FileArchive(state_dir, LIMITS, 250_000, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
+    archive.scan()
+    # t0 is recorded on: what was kept of it when a daemon stopped goes, and it does not.
+    assert [trace_id for trace_id, _ in archive.tend({"t0"}).gone] == ["t1", "t2"]
+    assert sorted(file.name for file in waiting_dir.iterdir()) == ["t3.trace", "t4.trace"]
+    assert archive.closed_ids() == ("t1", "t2")
+
+
+def nowhere_to_wait(directory: Path, log: Log) -> None:
+    state_dir, waiting_dir = directory / "state", directory / "waiting"
+    state_dir.mkdir()
+    waiting_dir.write_text("in its place")
+    archive = mounted_for_good(state_dir, waiting_dir)
+    for number in range(2):
+        put(archive, f"t{number}")
+    assert archive.get("t0") == SNAPSHOT
+    wanted = f"cannot write to {waiting_dir}: File exists: traces that wait are lost if this daemon dies"
+    assert log.lines[1:] == [wanted]
+    archive.close()
+    assert log.lines[2].startswith("lost t0: it was in memory")
 
 
 if __name__ == "__main__":

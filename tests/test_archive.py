@@ -230,6 +230,21 @@ def test_a_flipped_bit_is_found_when_read_and_remembered_until_it_is_mended(rece
     assert recent.state(INFO.trace_id) is FileState.WHOLE
 
 
+def test_a_file_that_was_cut_off_when_the_daemon_started_is_whole_once_it_is_put_back(tmp_path):
+    archive = FileArchive(tmp_path, now_ns=lambda: INFO.ended_ns)
+    archive.put(INFO, encoded_snapshot())
+    path = tmp_path / f"{INFO.trace_id}.trace"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    with closing(reopened(archive)) as following:
+        assert following.state(INFO.trace_id) is FileState.TRUNCATED
+        path.write_bytes(whole)
+        assert following.get(INFO.trace_id) == encoded_snapshot()
+        assert following.state(INFO.trace_id) is FileState.WHOLE
+        path.write_bytes(whole[:-1])
+        assert following.state(INFO.trace_id) is FileState.TRUNCATED
+
+
 def test_other_things_in_the_directory_are_left_alone(recent):
     recent.put(INFO, encoded_snapshot())
     (recent.directory / "notes").write_text("mine")
@@ -364,7 +379,13 @@ def test_hundreds_of_traces_stay_within_their_bounds(tmp_path):
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("case", ["full", "read_only", "too_large", "removed", "bounded", "never_again"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("full", "read_only", "too_large", "removed", "bounded", "never_again"),
+        *("survives", "bounded_there_too", "nowhere_to_wait"),
+    ],
+)
 def test_traces_wait_in_memory_until_they_can_be_written(tmp_path, case):
     path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "daemon", ROOT / "decode", ROOT / "bpf")))
     command = ["unshare", "-m", "--propagation", "private", sys.executable, ROOT / "tests/full_disk.py", case, tmp_path]

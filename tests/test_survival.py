@@ -193,3 +193,47 @@ def test_stop_keeps_what_is_being_recorded_and_empties_the_kernel(service):
         assert (found["state"], found["ended"], found["exit_code"]) == ("archived", None, None)
         say(process, "after")
         assert words_written(service, trace) == ["before"]
+
+
+STATE_DIR = "/var/lib/traceloop"
+
+
+@contextmanager
+def small_disk(service):
+    """The state directory is a file system of 2 MiB."""
+    lab = service.lab
+    lab.run("systemctl", "stop", SOCKET, SERVICE)
+    lab.run("mount", "-t", "tmpfs", "-o", "size=2m", "small", STATE_DIR)
+    lab.run("systemctl", "start", SOCKET, SERVICE)
+    try:
+        yield
+    finally:
+        lab.run("systemctl", "stop", SOCKET, SERVICE)
+        lab.run("umount", STATE_DIR)
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_what_waits_for_a_full_disk_outlives_the_daemon(service, signal):
+    lab, name = service.lab, f"waits-{signal}"
+    with small_disk(service):
+        lab.run("sh", "-c", f"cat /dev/zero >{STATE_DIR}/filler || :")
+        with service.container(name) as process:
+            say(process, "kept")
+        trace = trace_of(service, name)["id"]
+        lab.wait_for_journal(f"TRACELOOP_ID={trace}", f"MESSAGE_ID={TRACE_FROZEN}")
+        waiting = f"/run/traceloop/waiting/{trace}.trace"
+        for _ in range(2):
+            while lab.run("test", "-e", waiting, check=False).returncode:
+                assert trace_of(service, name)["state"] == "frozen"
+            before = service.property("MainPID")
+            lab.run("kill", f"-{signal}", before)
+            service.wait_for_property("MainPID", lambda pid, before=before: pid not in (before, "0"))
+            service.wait_for_property("ActiveState", lambda state: state == "active")
+            assert trace_of(service, name)["state"] == "frozen"
+            assert words_written(service, trace) == ["kept"]
+        lab.run("rm", f"{STATE_DIR}/filler")
+        while trace_of(service, name)["state"] != "archived":
+            pass
+        assert words_written(service, trace) == ["kept"]
+        assert lab.run("test", "-e", waiting, check=False).returncode

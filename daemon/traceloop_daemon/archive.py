@@ -5,8 +5,8 @@ A file is whole or not there: it is written under another name, synced, and rena
 it, `archive_names` how it is called, `retention` which ones go to make room.
 
 Theory of operation: what is to be kept waits in memory until it is written, so a disk that is full or broken is only a
-longer wait. The oldest that wait are dropped when they are more than `memory_max_bytes`. One line of the log says that
-the wait began, one that it is over.
+longer wait; from the first failure on where the next daemon finds it (`waiting`). The oldest that wait are dropped when
+they are more than `memory_max_bytes`. One line of the log says that the wait began, one that it is over.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
 from traceloop_daemon.kept import FileState, Kept, look_into, state_now
 from traceloop_daemon.retention import Limits, Space, expired
+from traceloop_daemon.waiting import Waiter, Waiting
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, pack, unpack
 from traceloop_decode.model import DecodeError
 
@@ -74,8 +75,12 @@ class FileArchive:
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
         memory_max_bytes: int = MEMORY_MAX_BYTES,
         now_ns: Callable[[], int] = time.time_ns,
+        waiting_dir: Path | None = None,
     ) -> None:
-        """Opens the directory for this archive alone, and makes it if need be. Raises ConfigError."""
+        """Opens the directory for this archive alone, and makes it if need be. Raises ConfigError.
+
+        waiting_dir: where what cannot be written outlives this process.
+        """
         self.directory = directory
         self._limits, self._memory_max_bytes, self._now_ns = limits, memory_max_bytes, now_ns
         try:
@@ -86,14 +91,19 @@ class FileArchive:
         self._lock = threading.Lock()  # of the dictionaries; not held while a trace is read or written
         self._writing = threading.RLock()  # one changes files at a time; taken before the other
         self._kept: dict[str, Kept] = {}  # oldest first, as the next
-        self._waiting: dict[str, bytes] = {}
+        self._waiting = Waiting(waiting_dir)
         self._failed = False
         self._late = self._dropped = self._dropped_before = 0
 
     def close(self) -> None:
-        """Gives the directory free. What still waits in memory is lost, and the log says so."""
-        for trace_id in self._waiting:
-            _log.error("lost %s: it was in memory, and %s could not be written until the end", trace_id, self.directory)
+        """Gives the directory free. What still waits in this process alone is lost, and the log says so."""
+        for waiter in self._waiting:
+            if waiter.path is not None and waiter.contents is None:
+                _log.warning("%s waits in %s for the next daemon", waiter.trace_id, waiter.path.parent)
+                continue
+            lost = "lost %s: it was in memory, and %s could not be written until the end"
+            _log.error(lost, waiter.trace_id, self.directory)
+        self._waiting.close()
         os.close(self._lock_fd)
 
     # -- reading
@@ -107,8 +117,11 @@ class FileArchive:
                     os.unlink(entry.path)  # noqa: PTH108
             elif entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
                 found.append(look_into(entry))
-        found.sort(key=lambda kept: kept.ended_ns)
         with self._lock:
+            waiting = self._waiting.find()
+            again = {kept.trace_id for kept in waiting}  # which may lie in a file too, as they were earlier
+            found = sorted((kept for kept in found if kept.trace_id not in again), key=lambda kept: kept.ended_ns)
+            found += waiting
             self._kept = {kept.trace_id: replace(kept, info=None) for kept in found}  # it is the reader's to keep
         return found
 
@@ -137,13 +150,14 @@ class FileArchive:
 
     def get(self, trace_id: str) -> bytes:
         """The encoded Snapshot. Raises TraceGone, TraceDamaged, OSError."""
+        file = self.read(trace_id)
         try:
-            _, snapshot = unpack(self.read(trace_id))
+            _, snapshot = unpack(file)
         except DecodeError as error:
             truncated = isinstance(error, TruncatedError)
             self._found(trace_id, FileState.TRUNCATED if truncated else FileState.DAMAGED)
             raise TraceDamaged(f"trace {trace_id}: {self._path(trace_id)}: {error}") from error
-        self._found(trace_id, FileState.WHOLE)
+        self._found(trace_id, FileState.WHOLE, len(file))
         return snapshot
 
     def read(self, trace_id: str) -> bytes:
@@ -151,7 +165,8 @@ class FileArchive:
         with self._lock:
             waiting = self._waiting.get(trace_id)
         if waiting is not None:
-            return waiting
+            with suppress(FileNotFoundError):  # it has been written meanwhile
+                return waiting.read()
         path = self._path(trace_id)
         try:
             return path.read_bytes()
@@ -162,8 +177,7 @@ class FileArchive:
         """How much is kept now."""
         with self._lock:
             size_bytes = sum(one.size_bytes for one in self._kept.values())
-            waiting_bytes = sum(map(len, self._waiting.values()))
-            return Usage(len(self._kept), size_bytes, len(self._waiting), waiting_bytes, self._dropped)
+            return Usage(len(self._kept), size_bytes, len(self._waiting), self._waiting.size_bytes, self._dropped)
 
     # -- writing
 
@@ -173,8 +187,8 @@ class FileArchive:
         kept = Kept(info.trace_id, FileState.WAITING, len(file), info.ended_ns or self._now_ns(), None)
         with self._lock:
             self._kept.pop(info.trace_id, None)  # so that it becomes the newest
-            self._waiting.pop(info.trace_id, None)
-            self._kept[info.trace_id], self._waiting[info.trace_id] = kept, file
+            self._kept[info.trace_id] = kept
+            self._waiting.put(info.trace_id, file)
         return replace(self.tend(live), size_bytes=len(file))
 
     def tend(self, live: Collection[str] = ()) -> Changes:
@@ -192,7 +206,9 @@ class FileArchive:
                 failures.append(error)
             if failures:
                 self._fails(failures[0])
-                gone += self._drop_waiting()
+                gone += self._drop_waiting(live)
+                with self._lock:
+                    self._waiting.save()
             else:
                 self._works_again()
         return Changes(tuple(written), tuple(gone))
@@ -208,7 +224,7 @@ class FileArchive:
             self._path(trace_id).unlink(missing_ok=True)
             with self._lock:
                 self._kept.pop(trace_id, None)
-                self._waiting.pop(trace_id, None)
+                self._waiting.remove(trace_id)
                 self._closed.add(trace_id)
                 with suppress(OSError):  # `tend` tries again, and says so
                     self._closed.flush()
@@ -218,7 +234,7 @@ class FileArchive:
         system = os.statvfs(self.directory)
         with self._lock:
             kept = list(self._kept.values())
-            to_come = sum(map(len, self._waiting.values()))
+            to_come = self._waiting.size_bytes
         space = Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize - to_come)
         for trace_id, reason in expired(kept, self._limits, space, self._now_ns(), live):
             try:
@@ -230,22 +246,23 @@ class FileArchive:
 
     def _write_waiting(self, written: list[str], failures: list[OSError]) -> None:
         with self._lock:
-            waiting = list(self._waiting.items())
-        for trace_id, file in waiting:
+            waiting = list(self._waiting)
+        for waiter in waiting:
             try:
-                self._write(trace_id, file)
+                self._write(waiter)
             except OSError as error:
                 failures.append(error)
                 if error.errno != errno.EFBIG:  # which concerns this one alone
                     return
             else:
-                written.append(trace_id)
+                written.append(waiter.trace_id)
 
-    def _write(self, trace_id: str, file: bytes) -> None:
+    def _write(self, waiter: Waiter) -> None:
+        trace_id = waiter.trace_id
         fd, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=self.directory)
         try:
             with os.fdopen(fd, "wb") as writer:
-                writer.write(file)
+                writer.write(waiter.read())
                 writer.flush()
                 os.fchmod(fd, _FILE_MODE)
                 os.fsync(fd)
@@ -260,18 +277,19 @@ class FileArchive:
         finally:
             os.close(directory_fd)
         with self._lock:
-            if self._waiting.get(trace_id) is file:  # else another was put in its place meanwhile
-                del self._waiting[trace_id]
+            if self._waiting.get(trace_id) is waiter:  # else another was put in its place meanwhile
+                self._waiting.remove(trace_id)
                 self._kept[trace_id] = replace(self._kept[trace_id], state=FileState.WHOLE)
 
-    def _drop_waiting(self) -> list[tuple[str, str]]:
+    def _drop_waiting(self, live: Collection[str]) -> list[tuple[str, str]]:
         dropped = []
         with self._lock:
-            waiting_bytes = sum(map(len, self._waiting.values()))
-            while waiting_bytes > self._memory_max_bytes:
-                trace_id = next(iter(self._waiting))
-                waiting_bytes -= len(self._waiting.pop(trace_id))
+            while self._waiting.size_bytes > self._memory_max_bytes:
+                trace_id = next(iter(self._waiting)).trace_id
+                self._waiting.remove(trace_id)
                 self._kept.pop(trace_id, None)
+                if trace_id in live:  # of when a daemon stopped: it is recorded on
+                    continue
                 self._closed.add(trace_id)
                 self._dropped += 1
                 reason = f"memory_max, {self._memory_max_bytes} bytes, as {self.directory} cannot be written"
@@ -296,11 +314,13 @@ class FileArchive:
                 *(self.directory, self._late, self._dropped - self._dropped_before),
             )
 
-    def _found(self, trace_id: str, state: FileState) -> None:
+    def _found(self, trace_id: str, state: FileState, size_bytes: int | None = None) -> None:
+        # size_bytes: of a whole one; it may have been found cut off, and mended since.
         with self._lock:
             kept = self._kept.get(trace_id)
             if kept is not None and kept.state is not FileState.WAITING:
-                self._kept[trace_id] = replace(kept, state=state)
+                size_bytes = kept.size_bytes if size_bytes is None else size_bytes
+                self._kept[trace_id] = replace(kept, state=state, size_bytes=size_bytes)
 
     def _sizes(self) -> dict[str, int]:
         # One by one they take four times as long.

@@ -91,7 +91,9 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         mount = find_mount()
-        archive = FileArchive(state_dir, config.archive.limits, config.archive.memory_max)
+        archive = FileArchive(
+            state_dir, config.archive.limits, config.archive.memory_max, waiting_dir=runtime_dir / "waiting"
+        )
         stack.callback(archive.close)
         manager.starting("bringing the recorder into the kernel")
         ring = config.ring

@@ -70,5 +70,6 @@ def trace_of(kept: Kept) -> Trace:
         size_bytes=kept.size_bytes,
         node=node,
     )
-    trace.advance(FILE_EVENTS[kept.state])
+    if kept.state is not FileState.WAITING:
+        trace.advance(FILE_EVENTS[kept.state])
     return trace
