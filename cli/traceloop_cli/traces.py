@@ -13,7 +13,7 @@ from traceloop_proto import recorder_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")
+HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")
 _NONE: Final = "-"
 _NS: Final = 1_000_000_000
 _AGES: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))  # seconds of each unit
@@ -24,15 +24,21 @@ _KIB: Final = 1024
 
 def table(node: str, traces: Iterable[pb.Trace], now_ns: int, *, legend: bool) -> Iterator[str]:
     """Lines of aligned columns; the node alone where it has no traces. now_ns: CLOCK_REALTIME."""
-    rows = [_row(trace, now_ns) for trace in traces] or [(printable(node),)]
-    if legend:
-        rows.insert(0, _HEADINGS)
-    widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows)))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+    rows = [row(trace, now_ns) for trace in traces] or [(printable(node),)]
+    return aligned([HEADINGS, *rows] if legend else rows, [])
 
 
-def _row(trace: pb.Trace, now_ns: int) -> tuple[str, ...]:
+def aligned(rows: list[tuple[str, ...]], widths: list[int]) -> Iterator[str]:
+    """Lines of columns that are at least of these widths, which grow with what is in them."""
+    widths += [0] * (max(map(len, rows), default=0) - len(widths))
+    for cells in rows:
+        widths[: len(cells)] = map(max, widths, map(len, cells))
+    for cells in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
+
+
+def row(trace: pb.Trace, now_ns: int) -> tuple[str, ...]:
+    """A trace's cells below HEADINGS."""
     return (
         printable(trace.node),
         printable(trace.id),

@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_bpf.tracer import Recording
 from traceloop_daemon.names import Names
+from traceloop_daemon.registry import Trace
 from traceloop_decode.model import DecodeError
 from traceloop_decode.open_files import OpenFiles
 
@@ -45,6 +47,24 @@ class LiveTrace:
     cookie: int
     withheld: int = 0
     open_files: OpenFiles | None = None
+
+    @classmethod
+    def of(cls, trace: Trace, recording: Recording, withheld: int, open_files: OpenFiles) -> LiveTrace:
+        """Of a trace whose recording has begun."""
+        return cls(
+            id=trace.id,
+            names=trace.names,
+            container_id=trace.container_id,
+            cgroup=trace.cgroup,
+            init_pid=trace.init_pid,
+            started_ns=trace.started_ns,
+            recording_ns=recording.started_ns,
+            recorder=recording.tracer.number,
+            slot=recording.slot.number,
+            cookie=recording.ring.cookie,
+            withheld=withheld,
+            open_files=open_files,
+        )
 
 
 class LiveTraces:

@@ -25,6 +25,7 @@ from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.fdstore import FdStore
+from traceloop_daemon.feed import Feed
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
@@ -105,7 +106,7 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         tracer = found.tracer
         stack.callback(tracer.close)
         later, unnamed = _later_calls()
-        tally = Tally()
+        tally, feed = Tally(), Feed()
         recorder = Recorder(
             loop,
             tracer,
@@ -116,12 +117,13 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
             outlived=manager.is_there,
             redactor=_redactor(config.redact),
             tally=tally,
+            feed=feed,
             syscalls=later,
         )
         stack.callback(recorder.close)
         recorder.take_over(found.recordings)
         gatherer = Gatherer(recorder, archive, found.tracers, tally)
-        service = Service(RecorderService(recorder, Targets(mount), gatherer, tally), runtime_dir)
+        service = Service(RecorderService(recorder, Targets(mount), gatherer, tally, feed), runtime_dir)
         stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, tally, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)

@@ -7,6 +7,7 @@ import os
 from typing import Final
 
 from traceloop_bpf.run_times import RunTime
+from traceloop_daemon.feed import Change, Happened
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.stats import Stats
 from traceloop_daemon.tally import BOUNDS_S, Counted
@@ -20,6 +21,15 @@ _STATES: Final = {
     State.MISSING: pb.STATE_MISSING,
     State.TRUNCATED: pb.STATE_TRUNCATED,
     State.ERROR: pb.STATE_ERROR,
+}
+
+_KINDS: Final = {
+    Happened.STARTED: pb.CHANGE_KIND_STARTED,
+    Happened.FROZEN: pb.CHANGE_KIND_FROZEN,
+    Happened.ARCHIVED: pb.CHANGE_KIND_ARCHIVED,
+    Happened.LOST: pb.CHANGE_KIND_LOST,
+    Happened.DROPPED: pb.CHANGE_KIND_DROPPED,
+    Happened.CLOSED: pb.CHANGE_KIND_CLOSED,
 }
 
 
@@ -48,6 +58,14 @@ def trace_message(trace: Trace, node: str) -> pb.Trace:
     elif trace.status is not None:
         message.exit_code = trace.status >> 8 & 0xFF
     return message
+
+
+def change_message(change: Change, node: str) -> pb.Change:
+    """Something that became of a trace."""
+    if change.trace is None or change.happened is None:
+        return pb.Change(kind=pb.CHANGE_KIND_MISSED, missed=change.missed)
+    kind = _KINDS[change.happened]
+    return pb.Change(kind=kind, trace=trace_message(change.trace, node), missed=change.missed)
 
 
 def stats_reply(stats: Stats) -> pb.StatsReply:

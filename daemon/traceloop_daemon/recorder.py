@@ -26,6 +26,7 @@ from traceloop_daemon import cgroupfs
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.ends import Ends, Watch
 from traceloop_daemon.errors import AlreadyRecorded, NoSuchTrace, RegistrationError
+from traceloop_daemon.feed import Feed, Happened
 from traceloop_daemon.journal import (
     RECORDING_PAUSED,
     RECORDING_RESUMED,
@@ -72,12 +73,13 @@ class Recorder:
         outlived: bool,
         redactor: Redactor | None,
         tally: Tally,
+        feed: Feed,
         syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
         self.node = config.node_name
         self._live, self._outlived = live, outlived
-        self._tally, self._volume = tally, Volume()
+        self._tally, self._volume, self._feed = tally, Volume(), feed
         self._syscalls = syscalls or {}
         self._tracer, self._archive, self._mount = tracer, archive, mount
         self._config, self._redactor = config, redactor
@@ -314,6 +316,7 @@ class Recorder:
             if trace.state is not State.FROZEN:  # else the keeper gives its ring back
                 self._release(trace)
             trace.advance("close")
+            self._feed.tell(Happened.CLOSED, trace)
             self._registry.forget(trace)
         self._archive.delete(trace.id)  # what the keeper wrote meanwhile
         _log.info("closed %s", trace.id)
@@ -346,6 +349,7 @@ class Recorder:
         self._put_live(trace, recording, withheld)
         self._registry.put(trace)
         self._ends.begin(trace, watch)
+        self._feed.tell(Happened.STARTED, trace)
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
         return trace
@@ -355,20 +359,7 @@ class Recorder:
         return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
 
     def _put_live(self, trace: Trace, recording: Recording, withheld: int) -> None:
-        live = LiveTrace(
-            id=trace.id,
-            names=trace.names,
-            container_id=trace.container_id,
-            cgroup=trace.cgroup,
-            init_pid=trace.init_pid,
-            started_ns=trace.started_ns,
-            recording_ns=recording.started_ns,
-            recorder=recording.tracer.number,
-            slot=recording.slot.number,
-            cookie=recording.ring.cookie,
-            withheld=withheld,
-            open_files=self._open_files[trace.id],
-        )
+        live = LiveTrace.of(trace, recording, withheld, self._open_files[trace.id])
         try:
             self._live.put(live)
         except OSError as error:
@@ -381,6 +372,7 @@ class Recorder:
         trace.ended_ns = time.time_ns() - ago_ns
         self._refresh(trace)
         trace.advance("end")
+        self._feed.tell(Happened.FROZEN, trace)
         frozen, count = fields(TRACE_FROZEN, trace), trace.count
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
         self._frozen.put(trace)
@@ -461,6 +453,7 @@ class Recorder:
             trace.size_bytes = changes.size_bytes if changes else 0
             if not changes and not closed:
                 trace.advance("lose")
+                self._feed.tell(Happened.LOST, trace)
         if closed:
             try:
                 self._archive.delete(trace.id)
@@ -475,6 +468,7 @@ class Recorder:
                 trace = self._registry.get(trace_id)
                 if trace is not None and trace.state is State.FROZEN:
                     trace.advance("archive")
+                    self._feed.tell(Happened.ARCHIVED, trace)
             for trace_id, reason in changes.gone:
                 self._drop(trace_id, reason)
 
@@ -482,6 +476,7 @@ class Recorder:
         trace = self._registry.get(trace_id)
         if trace is not None:
             trace.advance("close")
+            self._feed.tell(Happened.DROPPED, trace)
             self._registry.forget(trace)
             self._tally.add(Counted.DROPPED)
             dropped = fields(TRACE_DROPPED, trace)

@@ -25,7 +25,8 @@ from traceloop_daemon.errors import (
     TraceDamaged,
     TraceGone,
 )
-from traceloop_daemon.messages import run_times_reply, stats_reply, trace_message
+from traceloop_daemon.feed import LISTENERS_MAX, Feed, TooManyListeners
+from traceloop_daemon.messages import change_message, run_times_reply, stats_reply, trace_message
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
@@ -36,11 +37,11 @@ from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
 _CHUNK_BYTES: Final = 256 << 10
-_THREADS: Final = 8
+_THREADS: Final = 8 + LISTENERS_MAX  # each has one for as long as it listens
 _CONTROL_THREADS: Final = 2
 _GRACE_S: Final = 1.0
 _RUN_TIMES_MAX_MS: Final = 60_000
-_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump", "Stats"))
+_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump", "Stats", "Watch"))
 """The methods that change nothing. Whatever else there is or will be, root alone may call."""
 
 _STATUS: Final = {
@@ -51,6 +52,7 @@ _STATUS: Final = {
     TraceGone: grpc.StatusCode.NOT_FOUND,
     TraceDamaged: grpc.StatusCode.DATA_LOSS,
     NotTimed: grpc.StatusCode.FAILED_PRECONDITION,
+    TooManyListeners: grpc.StatusCode.RESOURCE_EXHAUSTED,
     OSError: grpc.StatusCode.INTERNAL,
 }
 
@@ -58,8 +60,9 @@ _STATUS: Final = {
 class RecorderService(pb_grpc.RecorderServicer):
     """The methods of recorder.proto, which says what they do."""
 
-    def __init__(self, recorder: Recorder, targets: Targets, gatherer: Gatherer, tally: Tally) -> None:
-        self._recorder, self._targets, self._gatherer, self._tally = recorder, targets, gatherer, tally
+    def __init__(self, recorder: Recorder, targets: Targets, gatherer: Gatherer, tally: Tally, feed: Feed) -> None:
+        self._recorder, self._targets, self._feed = recorder, targets, feed
+        self._gatherer, self._tally = gatherer, tally
 
     def List(self, _request: pb.ListRequest, context: grpc.ServicerContext) -> pb.ListReply:  # noqa: N802
         with _statuses(context):
@@ -95,6 +98,22 @@ class RecorderService(pb_grpc.RecorderServicer):
     def Add(self, request: pb.AddRequest, context: grpc.ServicerContext) -> pb.Trace:  # noqa: N802
         with _statuses(context):
             return self._message(self._recorder.add(self._target(request, context)))
+
+    def Watch(self, _request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.Change]:  # noqa: N802
+        with _statuses(context):
+            listener = self._feed.listen()
+        try:
+            if not context.add_callback(listener.close):  # the client has gone
+                return
+            yield pb.Change(kind=pb.CHANGE_KIND_READY)
+            while (change := listener.next()) is not None:
+                yield change_message(change, self._recorder.node)
+        finally:
+            self._feed.leave(listener)
+
+    def close(self) -> None:
+        """Ends what would else go on."""
+        self._feed.close()
 
     def Stats(self, _request: pb.StatsRequest, context: grpc.ServicerContext) -> pb.StatsReply:  # noqa: N802
         with _statuses(context):
@@ -163,6 +182,7 @@ class Service:
 
     def close(self) -> None:
         """Answers what is being asked, and takes the sockets away."""
+        self._servicer.close()
         for stopped in [server.stop(_GRACE_S) for server in self._servers]:
             stopped.wait()
         self._servers.clear()

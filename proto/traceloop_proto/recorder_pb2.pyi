@@ -4,6 +4,15 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
+CHANGE_KIND_ARCHIVED: ChangeKind
+CHANGE_KIND_CLOSED: ChangeKind
+CHANGE_KIND_DROPPED: ChangeKind
+CHANGE_KIND_FROZEN: ChangeKind
+CHANGE_KIND_LOST: ChangeKind
+CHANGE_KIND_MISSED: ChangeKind
+CHANGE_KIND_READY: ChangeKind
+CHANGE_KIND_STARTED: ChangeKind
+CHANGE_KIND_UNSPECIFIED: ChangeKind
 DESCRIPTOR: _descriptor.FileDescriptor
 STATE_ARCHIVED: State
 STATE_CLOSED: State
@@ -25,6 +34,16 @@ class AddRequest(_message.Message):
     name: str
     unit: str
     def __init__(self, cgroup: _Optional[str] = ..., name: _Optional[str] = ..., unit: _Optional[str] = ..., container: _Optional[str] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ["kind", "missed", "trace"]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    kind: ChangeKind
+    missed: int
+    trace: Trace
+    def __init__(self, kind: _Optional[_Union[ChangeKind, str]] = ..., trace: _Optional[_Union[Trace, _Mapping]] = ..., missed: _Optional[int] = ...) -> None: ...
 
 class DumpChunk(_message.Message):
     __slots__ = ["data"]
@@ -200,5 +219,12 @@ class TraceRequest(_message.Message):
     id: str
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
+class WatchRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
 class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

@@ -44,6 +44,11 @@ class RecorderStub(object):
                 request_serializer=traceloop__proto_dot_recorder__pb2.AddRequest.SerializeToString,
                 response_deserializer=traceloop__proto_dot_recorder__pb2.Trace.FromString,
                 )
+        self.Watch = channel.unary_stream(
+                '/traceloop.v1.Recorder/Watch',
+                request_serializer=traceloop__proto_dot_recorder__pb2.WatchRequest.SerializeToString,
+                response_deserializer=traceloop__proto_dot_recorder__pb2.Change.FromString,
+                )
         self.Stats = channel.unary_unary(
                 '/traceloop.v1.Recorder/Stats',
                 request_serializer=traceloop__proto_dot_recorder__pb2.StatsRequest.SerializeToString,
@@ -103,6 +108,14 @@ class RecorderServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """What becomes of traces, as it happens, until the client leaves or the daemon stops. A client that is slow misses
+        some, and is told how many. RESOURCE_EXHAUSTED: too many watch already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stats(self, request, context):
         """The daemon's numbers about itself.
         """
@@ -150,6 +163,11 @@ def add_RecorderServicer_to_server(servicer, server):
                     servicer.Add,
                     request_deserializer=traceloop__proto_dot_recorder__pb2.AddRequest.FromString,
                     response_serializer=traceloop__proto_dot_recorder__pb2.Trace.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=traceloop__proto_dot_recorder__pb2.WatchRequest.FromString,
+                    response_serializer=traceloop__proto_dot_recorder__pb2.Change.SerializeToString,
             ),
             'Stats': grpc.unary_unary_rpc_method_handler(
                     servicer.Stats,
@@ -270,6 +288,23 @@ class Recorder(object):
         return grpc.experimental.unary_unary(request, target, '/traceloop.v1.Recorder/Add',
             traceloop__proto_dot_recorder__pb2.AddRequest.SerializeToString,
             traceloop__proto_dot_recorder__pb2.Trace.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/traceloop.v1.Recorder/Watch',
+            traceloop__proto_dot_recorder__pb2.WatchRequest.SerializeToString,
+            traceloop__proto_dot_recorder__pb2.Change.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

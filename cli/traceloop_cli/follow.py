@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``traceloopctl list --follow``: the traces, then what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.errors import Unreachable
+from traceloop_cli.traces import HEADINGS, aligned, row, trace_object
+from traceloop_decode.text.jsonl import dumps
+from traceloop_proto import recorder_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STATE: Final = HEADINGS.index("STATE")
+_PREFIX: Final = "CHANGE_KIND_"
+_LISTED: Final = "listed"
+
+
+def follow(address: str, output: str, *, legend: bool) -> None:
+    """Prints until the daemon stops, which is an error: a table, or an object a line with the key `change`."""
+    with recorder(address) as daemon:
+        changes = iter(daemon.Watch(pb.WatchRequest()))
+        next(changes, None)  # from now on all is told: nothing comes between the list and the rest
+        listed = daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces
+        printed = _objects(listed, changes) if output == "json" else _rows(listed, changes, legend=legend)
+        for line in printed:
+            print(line, flush=True)
+    raise Unreachable("the daemon stopped: see `systemctl status traceloopd`")
+
+
+def _objects(listed: list[pb.Trace], changes: Iterator[pb.Change]) -> Iterator[str]:
+    for trace in listed:
+        yield dumps({"change": _LISTED, **trace_object(trace)})
+    for change in changes:
+        if change.missed:
+            yield dumps({"change": "missed", "count": change.missed})
+        if change.HasField("trace"):
+            yield dumps({"change": _word(change), **trace_object(change.trace)})
+
+
+def _rows(listed: list[pb.Trace], changes: Iterator[pb.Change], *, legend: bool) -> Iterator[str]:
+    widths: list[int] = []
+    yield from aligned([*([HEADINGS] if legend else []), *(row(trace, time.time_ns()) for trace in listed)], widths)
+    for change in changes:
+        if change.missed:
+            print(f"{change.missed} changes were missed: `traceloopctl list` shows what is there now", file=sys.stderr)
+        if change.HasField("trace"):
+            cells = list(row(change.trace, time.time_ns()))
+            if change.kind == pb.CHANGE_KIND_DROPPED:
+                cells[_STATE] = _word(change)
+            yield from aligned([tuple(cells)], widths)
+
+
+def _word(change: pb.Change) -> str:
+    if change.kind in pb.ChangeKind.values():
+        return pb.ChangeKind.Name(change.kind).removeprefix(_PREFIX).lower()
+    return str(change.kind)
