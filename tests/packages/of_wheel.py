@@ -43,7 +43,6 @@ def test_scripts_that_engines_run_are_there_to_the_letter(environment):
     for source in (PROJECT / "hook/traceloop_hook").glob("traceloop-*"):
         installed = environment / "bin" / source.name
         assert installed.read_bytes() == source.read_bytes()
-        assert installed.read_bytes().startswith(b"#!/usr/bin/python3 -IS\n")
         assert os.access(installed, os.X_OK)
 
 
