@@ -8,10 +8,12 @@ A table of the TOML file is a dataclass here, and a key one line of it: ``name: 
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from traceloop_daemon.policy import CapturePolicy, RecordMode
@@ -20,6 +22,7 @@ from traceloop_daemon.retention import Limits
 from traceloop_daemon.units import Share, size_bytes, size_or_share, size_text, span_s
 
 Convert = Callable[[object], Any]
+_SOCKET_MAX: Final = 107  # unix(7)
 _RING_MIN: Final = 64 << 10
 _RING_MAX: Final = 1 << 30
 
@@ -67,6 +70,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not all(letter.isprintable() for letter in value):
         raise ValueError("a string in quotes, of printable characters")
     return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or not value.startswith("/") or len(os.fsencode(value)) > _SOCKET_MAX:
+        raise ValueError(f"a path in quotes that begins with /, of at most {_SOCKET_MAX} bytes")
+    return Path(value)
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -166,6 +175,14 @@ class RedactSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NriSettings:
+    """containerd's Node Resource Interface: a second way to learn of its containers; see docs/nri.md."""
+
+    enabled: bool = key(False, _flag, "Whether the daemon connects to it.")
+    socket: Path = key("/var/run/nri/nri.sock", _path, "Where it is.")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings."""
 
@@ -175,6 +192,7 @@ class Config:
     archive: ArchiveSettings = table(ArchiveSettings)
     capture: CaptureSettings = table(CaptureSettings)
     redact: RedactSettings = table(RedactSettings)
+    nri: NriSettings = table(NriSettings)
 
     @property
     def node_name(self) -> str:
