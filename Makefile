@@ -97,9 +97,11 @@ settings: setup ## Write packaging/traceloop.toml again
 	$(BIN)/python -m traceloop_daemon.reference > packaging/traceloop.toml
 
 # The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
-proto: build/protoc/installed ## Make the gRPC code again
+proto: build/protoc/installed ## Make the code of proto/ again
 	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto \
 		proto/traceloop_proto/recorder.proto
+	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto \
+		proto/traceloop_proto/nri.proto
 
 build/protoc/installed: | packages
 	$(PYTHON) -m venv build/protoc

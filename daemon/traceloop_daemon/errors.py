@@ -7,6 +7,7 @@
     ├── ConfigError         the configuration or the node cannot be worked with; the daemon does not start
     ├── RegistrationError   a hook message or an added cgroup cannot be recorded
     │   └── AlreadyRecorded
+    ├── NriError            an engine does not speak NRI as it is known here; the connection to it ends
     ├── NoSuchTrace         unknown or closed
     ├── AmbiguousTrace      a prefix fits several
     ├── TraceGone           what was kept of it is no longer there
@@ -30,6 +31,10 @@ class RegistrationError(DaemonError):
 
 class AlreadyRecorded(RegistrationError):
     """It is being recorded."""
+
+
+class NriError(DaemonError):
+    """The other end of an NRI connection said what makes no sense, or does not want us."""
 
 
 class NoSuchTrace(DaemonError):

@@ -31,6 +31,7 @@ from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.mending import Mender
 from traceloop_daemon.metrics import metrics_text
+from traceloop_daemon.nri import NriPlugin
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.refusal import refuse_hooks
@@ -127,6 +128,9 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(service.close)
         hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, tally, manager.fd(_HOOKS_FD))
         stack.callback(hooks.close)
+        if config.nri.enabled:
+            nri = NriPlugin(loop, config.nri.socket, register=recorder.register, removed=recorder.removed)
+            stack.callback(nri.close)
         Mender(loop, (hooks, service))
         ring_kib, kept = tracer.geometry.ring_size >> 10, archive.usage().traces
         took_s = time.monotonic() - began

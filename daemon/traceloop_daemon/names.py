@@ -71,6 +71,17 @@ class Names:
             if not value.isascii():
                 object.__setattr__(self, name, value.encode("utf-8", "backslashreplace").decode())
 
+    def completed(self, other: Names) -> Names:
+        """These, and `other`'s where there is none of these."""
+        return replace(
+            self,
+            pod=self.pod or other.pod,
+            namespace=self.namespace or other.namespace,
+            pod_uid=self.pod_uid or other.pod_uid,
+            image=self.image or other.image,
+            restart_count=other.restart_count if self.restart_count is None else self.restart_count,
+        )
+
     def trace_id(self, node: str) -> str:
         """``<node>_<namespace>_<pod>[_<container>]``, or ``<node>_<container>``, in letters that need no quoting."""
         parts = [node, self.container]

@@ -44,6 +44,7 @@ from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import choose
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.registration import Registration
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_daemon.settings import Config, RecordSettings
 from traceloop_daemon.tally import Counted, Recorded, Tally, Volume
@@ -126,7 +127,16 @@ class Recorder:
         kept = [trace_of(kept) for kept in self._archive.scan()]
         with self._lock:
             traces = [
-                Trace(live.id, live.names, live.container_id, live.cgroup, live.started_ns, live.init_pid, recording)
+                Trace(
+                    id=live.id,
+                    names=live.names,
+                    container_id=live.container_id,
+                    cgroup=live.cgroup,
+                    started_ns=live.started_ns,
+                    init_pid=live.init_pid,
+                    recording=recording,
+                    withheld=live.withheld,
+                )
                 for live, recording in recordings
             ]
             for trace in traces:
@@ -183,39 +193,73 @@ class Recorder:
             _log.info("%s is not recorded any more: %s", trace.id, error)
         self._end(trace, "this version's rings are others")
 
-    # -- what hooks say
+    # -- what hooks and engines say
 
     def handle(self, message: bytes) -> None:
         """A hook's message. Raises RegistrationError with the line that its sender and the log get."""
         hook = parse(message)
         with self._lock:
             if hook.stage == "start":
-                self._start(hook)
+                names = resolve(hook.container_id, hook.annotations, hook.bundle)
+                self.register(Registration(hook.container_id, hook.pid, names, hook.annotations))
             else:
                 self._stop(hook)
 
-    def _start(self, hook: HookMessage) -> None:
-        names = resolve(hook.container_id, hook.annotations, hook.bundle)
-        choice = choose(self._config.record, self._config.capture, names, hook.annotations)
-        if choice.refused:
-            self._tally.add(Counted.EXCLUDED)
-            self._unrecorded[hook.container_id] = None
-            if len(self._unrecorded) > _UNRECORDED_MAX:
-                self._unrecorded.popitem(last=False)
-            named = names.trace_id(self.node)
-            _log.info("container %s (%s) is not recorded: %s", hook.container_id, named, choice.refused)
+    def register(self, told: Registration) -> None:
+        """Records a container, unless the settings say no. Names of one that is recorded are added to.
+
+        Raises RegistrationError.
+        """
+        with self._lock:
+            choice = choose(self._config.record, self._config.capture, told.names, told.annotations)
+            known = self._registry.recording_of(told.container_id)
+            if choice.refused:
+                self._refuse(told, choice.refused, known)
+                return
+            for note in choice.notes:
+                _log.warning("container %s: %s", told.container_id, note)
+            cgroup = cgroupfs.cgroup_of(told.pid)
+            if known is None:
+                self._record(told.names, told.container_id, cgroup, told.pid, choice.capture.withheld)
+                self._tally.add(Counted.STARTED_BY_HOOK)
+            elif (known.init_pid, known.cgroup) == (told.pid, cgroup):
+                # By hook and by NRI, or the answer was lost with a daemon that died.
+                _log.info("recording %s: it was registered again", known.id)
+                self._amend(known, told.names, choice.capture.withheld)
+            else:
+                raise AlreadyRecorded(f"container {told.container_id} is being recorded as {known.id}: started twice")
+
+    def _refuse(self, told: Registration, refused: str, known: Trace | None) -> None:
+        if known is None and told.container_id in self._unrecorded:
             return
-        for note in choice.notes:
-            _log.warning("container %s: %s", hook.container_id, note)
-        known = self._registry.recording_of(hook.container_id)
-        cgroup = cgroupfs.cgroup_of(hook.pid)
-        if known is not None and (known.init_pid, known.cgroup) == (hook.pid, cgroup):
-            _log.info("recording %s: its hook asked again", known.id)  # the answer was lost with a daemon that died
-            return
-        if known is not None:
-            raise AlreadyRecorded(f"container {hook.container_id} is being recorded as {known.id}: started twice")
-        self._record(names, hook.container_id, cgroup, hook.pid, choice.capture.withheld)
-        self._tally.add(Counted.STARTED_BY_HOOK)
+        self._tally.add(Counted.EXCLUDED)
+        self._unrecorded[told.container_id] = None
+        if len(self._unrecorded) > _UNRECORDED_MAX:
+            self._unrecorded.popitem(last=False)
+        named = told.names.trace_id(self.node)
+        _log.info("container %s (%s) is not recorded: %s", told.container_id, named, refused)
+        if known is not None:  # by one who did not see the annotation that says no
+            try:
+                self.close_trace(known.id)
+            except OSError as error:
+                raise RegistrationError(f"{known.id} is recorded on: its file cannot be removed: {error}") from error
+
+    def _amend(self, trace: Trace, names: Names, withheld: int) -> None:
+        # One who saw more of the pod's annotations may know that less is to be kept.
+        assert trace.recording is not None
+        names, withheld = trace.names.completed(names), trace.withheld | withheld
+        if withheld != trace.withheld:
+            trace.recording.ring.set_withheld(withheld)
+        if (names, withheld) != (trace.names, trace.withheld):
+            trace.names, trace.withheld = names, withheld
+            self._put_live(trace, trace.recording)
+
+    def removed(self, container_id: str) -> None:
+        """The engine removes a container, whether it was recorded or not."""
+        with self._lock:
+            trace = self._registry.recording_of(container_id)
+            if trace is not None:
+                self._end(trace, "the engine removes it")
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._registry.recording_of(hook.container_id)
@@ -344,9 +388,10 @@ class Recorder:
             started_ns=time.time_ns(),
             init_pid=pid,
             recording=recording,
+            withheld=withheld,
         )
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
-        self._put_live(trace, recording, withheld)
+        self._put_live(trace, recording)
         self._registry.put(trace)
         self._ends.begin(trace, watch)
         self._feed.tell(Happened.STARTED, trace)
@@ -358,8 +403,8 @@ class Recorder:
         live = (trace for trace in self._registry if trace.state is State.RECORDING)
         return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
 
-    def _put_live(self, trace: Trace, recording: Recording, withheld: int) -> None:
-        live = LiveTrace.of(trace, recording, withheld, self._open_files[trace.id])
+    def _put_live(self, trace: Trace, recording: Recording) -> None:
+        live = LiveTrace.of(trace, recording, trace.withheld, self._open_files[trace.id])
         try:
             self._live.put(live)
         except OSError as error:

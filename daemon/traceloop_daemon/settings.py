@@ -8,6 +8,7 @@ A table of the TOML file is a dataclass here, and a key one line of it: ``name: 
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from traceloop_daemon.retention import Limits
 from traceloop_daemon.units import Share, size_bytes, size_or_share, size_text, span_s
 
 Convert = Callable[[object], Any]
+_SOCKET_MAX: Final = 107  # unix(7)
 _RING_MIN: Final = 64 << 10
 _RING_MAX: Final = 1 << 30
 
@@ -85,6 +87,12 @@ def _span(least_s: int) -> Convert:
         return span
 
     return convert
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or not value.startswith("/") or len(os.fsencode(value)) > _SOCKET_MAX:
+        raise ValueError(f"a path in quotes that begins with /, of at most {_SOCKET_MAX} bytes")
+    return Path(value)
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -192,6 +200,14 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NriSettings:
+    """containerd's Node Resource Interface: a second way to learn of its containers; see docs/nri.md."""
+
+    enabled: bool = key(False, _flag, "Whether the daemon connects to it.")
+    socket: Path = key("/var/run/nri/nri.sock", _path, "Where it is.")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings."""
 
@@ -202,6 +218,7 @@ class Config:
     capture: CaptureSettings = table(CaptureSettings)
     redact: RedactSettings = table(RedactSettings)
     metrics: MetricsSettings = table(MetricsSettings)
+    nri: NriSettings = table(NriSettings)
 
     @property
     def node_name(self) -> str:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract between daemon and clients: `recorder.proto`, and the code that protoc makes of it."""
+"""What goes over sockets, and the code that protoc makes of it: `recorder.proto` to clients, `nri.proto` to engines."""
