@@ -97,7 +97,7 @@ class Counted(enum.Enum):
 
     HOOKS_SERVED = "hooks served"
     HOOKS_REFUSED = "hooks refused"
-    STARTED_BY_HOOK = "recordings that a hook began"
+    STARTED_BY_HOOK = "recordings that a hook, or NRI, began"
     STARTED_BY_ADD = "recordings that a user began"
     ADOPTED = "recordings that a former daemon began"
     EXCLUDED = "containers that were not to be recorded"
