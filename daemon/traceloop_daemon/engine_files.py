@@ -1,54 +1,136 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine's files tell of a container that runs: its OCI bundle, and the annotations that its runtime was given.
+"""What podman and docker keep on disk of a container: its name, its pod, its image.
 
-A hook brings both; without one they are looked for where containerd, CRI-O, podman and docker put bundles.
+These are other programs' files: one that is not there, or not what was expected, means that a name is not known. Where
+they lie follows from the bundle, so that storage which was moved is found too:
+
+- podman's bundle is ``<root>/<driver>-containers/<id>/userdata``. ``containers.json`` beside ``<id>`` names the
+  containers (containers/storage, containers.go). Newer versions have those that go when they end, as of `podman run
+  --rm`, in ``volatile-containers.json``: beside it, or with a transient store below the run root, which mounts of the
+  bundle lead to. A pod's name is in libpod's data base alone, bbolt in podman 4.3 and SQLite in 5.4; both hold it as
+  one piece of JSON, which is looked for as text.
+- docker's bundle says where the root file system is, and that lies below the data root, as does
+  ``containers/<id>/config.v2.json`` (moby, container/container.go).
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-_BUNDLES: Final = (  # below the root; {id}: the container's
-    "run/containerd/io.containerd.runtime.v2.task/*/{id}",
-    "run/k3s/containerd/io.containerd.runtime.v2.task/*/{id}",
-    "run/docker/containerd/daemon/io.containerd.runtime.v2.task/*/{id}",
-    "run/containers/storage/*-containers/{id}/userdata",
-    "var/lib/containers/storage/*-containers/{id}/userdata",
-)
+_SANDBOX_ID: Final = "io.kubernetes.cri-o.SandboxID"  # podman: the pod's infra container
+_INFRA: Final = re.compile(r"([0-9a-f]{12})-infra")
+_DATA_BASES: Final = ("libpod/bolt_state.db", "db.sql", "db.sql-wal")  # below the storage's root
+_FILE_MAX_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """path: ``""`` where none was found."""
+class Entry:
+    """What an engine has of a container; empty or None is what it does not have. infra: it is its pod's own."""
 
-    path: str = ""
-    annotations: dict[str, str] = field(default_factory=dict)
-
-
-def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
-    """The bundle of a container. container_id: of letters that mean nothing in a glob."""
-    found = [path for pattern in _BUNDLES for path in sorted(root.glob(pattern.format(id=container_id)))]
-    for path in found:
-        annotations = _annotations(path / "config.json")
-        if annotations is not None:
-            return Bundle(str(path), annotations)
-    return Bundle(str(found[0])) if found else Bundle()
+    name: str
+    image: str = ""
+    pod: str = ""
+    pod_id: str = ""
+    infra: bool = False
+    restart_count: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def _annotations(path: Path) -> dict[str, str] | None:
-    # These are other programs' files: what is not as expected tells nothing.
+def podman(container_id: str, annotations: Mapping[str, str], bundle: str) -> Entry | None:
+    """A podman container's entry, None if it is not one, or not listed."""
+    path = Path(bundle)
+    if path.name != "userdata" or path.parent.name != container_id:
+        return None
+    storage = path.parent.parent
+    listed = {entry["id"]: entry for entry in _listed(storage, path, container_id)}
+    entry = listed.get(container_id)
+    if entry is None:
+        return None
+    name = _first_name(entry)
+    infra = _INFRA.fullmatch(_first_name(listed.get(annotations.get(_SANDBOX_ID, ""), {})) or name)
+    pod_id, pod = _pod(storage.parent, infra[1]) if infra else ("", "")
+    return Entry(name, _image(entry), pod, pod_id, infra=_INFRA.fullmatch(name) is not None)
+
+
+def _listed(storage: Path, bundle: Path, container_id: str) -> Iterator[dict[str, Any]]:
+    files = {storage / "containers.json": None, storage / "volatile-containers.json": None}
+    config = _read(bundle / "config.json")
+    mounts = config.get("mounts") if isinstance(config, dict) else None
+    for mount in mounts if isinstance(mounts, list) else ():
+        source = Path(str(mount.get("source", ""))) if isinstance(mount, dict) else Path()
+        if source.parent.name == "userdata" and source.parent.parent.name == container_id:
+            files[source.parent.parent.parent / "volatile-containers.json"] = None
+    for path in files:
+        entries = _read(path)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+                yield entry
+
+
+def _first_name(entry: Mapping[str, Any]) -> str:
+    names = entry.get("names")
+    return str(names[0]) if isinstance(names, list) and names else ""
+
+
+def _image(entry: Mapping[str, Any]) -> str:
     try:
-        config = json.loads(path.read_bytes())
+        metadata = json.loads(str(entry.get("metadata")))
+    except ValueError:
+        return ""
+    return str(metadata.get("image-name") or "") if isinstance(metadata, dict) else ""
+
+
+def _pod(root: Path, short_pod_id: str) -> tuple[str, str]:
+    # libpod/pod.go, PodConfig begins with these two fields.
+    wanted = re.compile(rb'\{"id":"(%s[0-9a-f]{52})","name":"([A-Za-z0-9._-]+)"' % short_pod_id.encode())
+    for name in _DATA_BASES:
+        try:
+            with (root / name).open("rb") as file:
+                found = wanted.search(file.read(_FILE_MAX_BYTES))
+        except OSError:
+            continue
+        if found:
+            return found[1].decode(), found[2].decode()
+    return "", short_pod_id
+
+
+def docker(container_id: str, bundle: str, default_root: Path) -> Entry | None:
+    """A docker container's entry, None if it is not one."""
+    for root in (*_above_root(Path(bundle)), default_root):
+        config = _read(root / "containers" / container_id / "config.v2.json")
+        if isinstance(config, dict):
+            return _of_docker(config)
+    return None
+
+
+def _above_root(bundle: Path) -> tuple[Path, ...]:
+    config = _read(bundle / "config.json")
+    root = config.get("root") if isinstance(config, dict) else None
+    path = root.get("path") if isinstance(root, dict) else None
+    return tuple(Path(path).parents)[:-1] if isinstance(path, str) and path.startswith("/") else ()
+
+
+def _of_docker(config: Mapping[str, Any]) -> Entry:
+    inner = config.get("Config")
+    inner = inner if isinstance(inner, dict) else {}
+    labels, restarts = inner.get("Labels"), config.get("RestartCount")
+    return Entry(
+        name=str(config.get("Name") or "").lstrip("/"),
+        image=str(inner.get("Image") or ""),
+        restart_count=restarts if type(restarts) is int else None,
+        labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+    )
+
+
+def _read(path: Path) -> object:
+    try:
+        if path.stat().st_size > _FILE_MAX_BYTES:
+            return None
+        return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    annotations = config.get("annotations") if isinstance(config, dict) else None
-    if not isinstance(annotations, dict):
-        return None
-    return {_text(key): _text(value) for key, value in annotations.items()}
-
-
-def _text(value: object) -> str:
-    return str(value).encode("utf-8", "backslashreplace").decode()  # as in oci

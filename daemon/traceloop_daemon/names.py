@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from traceloop_daemon import enginefiles
+from traceloop_daemon import engine_files
 
 NAME_ANNOTATION: Final = "io.traceloop.name"
 _SHORT_ID: Final = 12
@@ -99,7 +99,7 @@ def resolve(
     by_kubernetes = of_kubernetes(annotations)
     if by_kubernetes is not None:
         return by_kubernetes
-    entry = enginefiles.podman(container_id, annotations, bundle) or enginefiles.docker(
+    entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
         container_id, bundle, docker_root
     )
     own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from traceloop_daemon.engine_files import bundle_of
+from traceloop_daemon.bundles import bundle_of
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.procfs import first_process
