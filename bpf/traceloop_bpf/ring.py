@@ -68,12 +68,16 @@ class Ring:
 
     def count(self) -> Count:
         """How much was recorded and lost up to now, without a look at the records."""
+        return self.headers_and_count()[1]
+
+    def headers_and_count(self) -> tuple[Headers, Count]:
+        """Both, of the same moment."""
         geometry = self.geometry
         with self._mapped(geometry.value_size) as memory:
             headers = Headers.parse(memory[: geometry.headers_size], geometry.cpus)
             end = geometry.data_offset + min(headers.head, geometry.ring_size)
             places = range(geometry.data_offset, end, geometry.chunk_size)
-            return count(headers, (memory[at : at + layout.CHUNK.size] for at in places))
+            return headers, count(headers, (memory[at : at + layout.CHUNK.size] for at in places))
 
     def snapshot(self, started_ns: int) -> Snapshot:
         """All that is in the ring now. Nothing is stopped for it: `traceloop_decode.ring` sorts out what raced.

@@ -310,7 +310,13 @@ class Recorder:
     def recorded(self) -> Recorded:
         """How much was recorded since this daemon started."""
         with self._lock:
-            return self._volume.total(trace for trace in self._registry if trace.state is State.RECORDING)
+            live = [trace for trace in self._registry if trace.state is State.RECORDING]
+        for trace in live:  # one by one: a container that starts meanwhile does not wait for all
+            with self._lock:
+                if trace.state is State.RECORDING:
+                    self._volume.look(trace)
+        with self._lock:
+            return self._volume.total()
 
     def get(self, word: str) -> Trace:
         """One trace. Raises NoSuchTrace, AmbiguousTrace."""
@@ -430,7 +436,7 @@ class Recorder:
     def _refresh(self, trace: Trace) -> None:
         if trace.recording is not None:
             ring = trace.recording.ring
-            headers, trace.count = ring.headers(), ring.count()
+            headers, trace.count = ring.headers_and_count()
             trace.size_bytes = ring.geometry.value_size
             trace.status = headers.exit_code if headers.exited else None
 

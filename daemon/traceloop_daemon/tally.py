@@ -12,9 +12,9 @@ import enum
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
-from typing import Final
+from dataclasses import dataclass
+from operator import add, sub
+from typing import Final, NamedTuple
 
 from traceloop_daemon.registry import Trace
 
@@ -22,8 +22,7 @@ BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Upper bounds of the durations that are told apart; there is one more, without a bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What went into rings. events: as they happened, kept or not. overwritten: those that a ring holds no more.
 
     dropped: those that a program could not write, as it had interrupted another. reread: calls of which something
@@ -40,56 +39,61 @@ class Recorded:
     def of(cls, trace: Trace) -> Recorded:
         """Of one trace up to now."""
         assert trace.recording is not None
-        ring = trace.recording.ring
-        count, cpus = ring.count(), ring.headers().cpus
-        dropped = sum(cpu.dropped for cpu in cpus)
+        headers, count = trace.recording.ring.headers_and_count()
+        dropped = sum(cpu.dropped for cpu in headers.cpus)
         return cls(
             count.events,
             max(0, count.lost_events - dropped),
             dropped,
-            sum(cpu.reread for cpu in cpus),
-            sum(cpu.unread for cpu in cpus),
+            sum(cpu.reread for cpu in headers.cpus),
+            sum(cpu.unread for cpu in headers.cpus),
         )
 
     def plus(self, other: Recorded) -> Recorded:
         """Both together."""
-        return Recorded(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+        return Recorded(*map(add, self, other))
 
     def since(self, before: Recorded) -> Recorded:
         """What came after `before`."""
-        return Recorded(*(max(0, one - two) for one, two in zip(astuple(self), astuple(before), strict=True)))
+        return Recorded(*map(sub, self, before))
 
     def at_least(self, other: Recorded) -> Recorded:
         """The larger of each number."""
-        return Recorded(*map(max, astuple(self), astuple(other)))
+        return Recorded(*map(max, self, other))
 
 
 class Volume:
     """How much was recorded, over all traces. Its owner serialises the access."""
 
     def __init__(self) -> None:
-        self._before: dict[str, Recorded] = {}
-        self._ended = self._told = Recorded()
+        self._before: dict[str, Recorded] = {}  # what was in the rings of adopted traces
+        self._seen: dict[str, Recorded] = {}  # of those that live, when they were looked at last
+        self._ended = Recorded()
 
     def adopt(self, trace: Trace) -> None:
         """Of this one, what is in its ring now is not counted."""
-        self._before[trace.id] = Recorded.of(trace)
+        self._before[trace.id] = self._seen[trace.id] = Recorded.of(trace)
+
+    def look(self, trace: Trace) -> None:
+        """This one may have recorded more."""
+        self._seen[trace.id] = Recorded.of(trace).at_least(self._seen.get(trace.id, Recorded()))
 
     def end(self, trace: Trace) -> None:
         """This one's ring is written no more, or is about to go."""
-        self._ended = self._ended.plus(self._of(trace))
+        self.look(trace)
+        self._ended = self._ended.plus(self._of(trace.id))
+        del self._seen[trace.id]
         self._before.pop(trace.id, None)
 
-    def total(self, live: Iterable[Trace]) -> Recorded:
-        """All up to now. live: the traces that have not ended."""
+    def total(self) -> Recorded:
+        """All, when they were looked at last."""
         total = self._ended
-        for trace in live:
-            total = total.plus(self._of(trace))
-        self._told = total.at_least(self._told)
-        return self._told
+        for trace_id in self._seen:
+            total = total.plus(self._of(trace_id))
+        return total
 
-    def _of(self, trace: Trace) -> Recorded:
-        return Recorded.of(trace).since(self._before.get(trace.id, Recorded()))
+    def _of(self, trace_id: str) -> Recorded:
+        return self._seen[trace_id].since(self._before.get(trace_id, Recorded()))
 
 
 class Counted(enum.Enum):
