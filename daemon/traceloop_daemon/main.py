@@ -134,6 +134,9 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(successor.join)
         loop.run()
         manager.stopping()
+        if manager.is_there:
+            recorder.keep_unfinished(loop.stop)
+            loop.run()  # it takes seconds on a full node, and hooks do not wait so long
 
 
 def _keep_hooks(keeper: Keeper, fd: int) -> None:
