@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 # What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
-FUZZERS := decode archive hook_message config
+FUZZERS := decode archive hook_message config grpc_requests
 FUZZ_SECONDS := 600
 FUZZ_SEEDS_decode := tests/fuzz/corpus
 FUZZ_SEEDS_archive := tests/fuzz/corpus
@@ -27,8 +27,8 @@ FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
-.PHONY: help setup packages engine-packages demo test test-engines lint bench fuzz golden run test-kernels tables \
-	settings proto clean man install uninstall deb rpm test-packages
+.PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos fuzz fuzz-grpc_requests golden \
+	run test-kernels tables settings proto clean man install uninstall deb rpm test-packages
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -62,13 +62,22 @@ lint: setup ## Check style and types
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
 
-fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode archive hook_message config) for FUZZ_SECONDS (600)
+crowd: setup ## Measure a full node: 110 containers at once, 1,000 one after the other
+	$(BIN)/python bench/run.py crowd
+
+chaos: setup ## Do harm to the daemon under load, CHAOS_ROUNDS (50) times, by chance from CHAOS_SEED
+	PYTHONPATH=tests $(BIN)/python tests/chaos/run.py
+
+fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode archive hook_message config grpc_requests) for FUZZ_SECONDS (600)
 
 fuzz-%: build/fuzz/installed
 	mkdir -p build/fuzz/found/$*
 	PYTHONPATH=daemon:bpf:decode:tests nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
 		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$*- \
 		build/fuzz/found/$* $(FUZZ_SEEDS_$*)
+
+fuzz-grpc_requests: setup # the real daemon's sockets, from outside
+	PYTHONPATH=tests nice $(BIN)/python tests/fuzz/grpc_requests.py $(FUZZ_SECONDS)
 
 build/fuzz/installed: | packages
 	$(PYTHON) -m venv build/fuzz

@@ -26,14 +26,14 @@ def measure() -> Iterator[Figure | str]:
     """Mebibytes."""
     with Daemon() as daemon, containers(_REGISTERED, "registered") as registered:
         pid = daemon.process.pid
-        yield from _figures("idle", pid)
+        yield from figures("idle", pid)
         for one in registered:
             register(daemon, [one])
             one.work(_CALLS)
-        yield from _figures(f"{_REGISTERED} containers, their rings full", pid)
+        yield from figures(f"{_REGISTERED} containers, their rings full", pid)
         for one in registered[:_ASKED]:
             _ask(daemon, one.id)
-        yield from _figures(f"the same, after {_ASKED} lists and shows", pid)
+        yield from figures(f"the same, after {_ASKED} lists and shows", pid)
 
 
 def _ask(daemon: Daemon, container_id: str) -> None:
@@ -44,7 +44,8 @@ def _ask(daemon: Daemon, container_id: str) -> None:
     daemon.ctl("show", trace["id"])
 
 
-def _figures(state: str, pid: int) -> Iterator[Figure]:
+def figures(state: str, pid: int) -> Iterator[Figure]:
+    """What a process has, and what it holds in the kernel."""
     sizes = _numbers(Path(f"/proc/{pid}/smaps_rollup").read_text())  # KiB: proc_pid_smaps(5)
     yield Figure(f"{state}: PSS", sizes["Pss"] / _KIB, "MiB", detail=f"RSS {sizes['Rss'] / _KIB:.1f}")
     held = [_numbers(path.read_text()) for path in Path(f"/proc/{pid}/fdinfo").iterdir()]

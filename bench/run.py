@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
 import archive
 import calls
 import capacity
+import crowd
 import daemon_memory
 import decoding
 import engines
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-DAEMON_PARTS: Final = ("hook", "engines", "registration", "daemon", "archive")
+DAEMON_PARTS: Final = ("hook", "engines", "registration", "daemon", "archive", "crowd")
 PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
@@ -86,6 +87,9 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if "archive" in parts:
         yield "The archive, on the file system of the temporary directory"
         yield from archive.measure(rounds)
+    if "crowd" in parts:
+        yield "A full node, under systemd"
+        yield from crowd.measure()
 
 
 def _measure_recorder(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:

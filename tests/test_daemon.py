@@ -7,12 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from lab import Daemon
 from recorder import Cgroup
+
+from traceloop_proto.recorder_pb2 import TraceRequest
 
 pytestmark = pytest.mark.kernel
 
@@ -221,6 +225,34 @@ def test_closing_a_live_trace_ends_its_recording(daemon, cgroup):
     found = trace_of(daemon, "next")
     wait_state(daemon, found["id"], "frozen")
     assert [w["args"][1]["data"] for w in calls(daemon, found["id"], "write")] == ["to the next\n"]
+
+
+def ask(daemon, method, request):
+    """The status and details of an answer to the bytes of a request."""
+    with grpc.insecure_channel(daemon.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary(f"/traceloop.v1.Recorder/{method}")(request, timeout=30)
+        return refused.value.code(), refused.value.details()
+
+
+def test_a_request_that_is_no_message_is_refused_and_leaves_no_descriptor(daemon):
+    def held():
+        return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+    before = held()
+    for _ in range(20):
+        status, details = ask(daemon, "Get", b"\x0a\xff\xff\xff\xff\x0f")
+        assert (status, "is no" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    end = time.monotonic() + 30
+    while held() > before + 5:  # the last ones' connections end a little later
+        assert time.monotonic() < end, f"{before} descriptors, then {held()}"
+
+
+def test_an_answer_about_an_enormous_word_arrives(daemon):
+    status, details = ask(daemon, "Get", TraceRequest(id="\N{SNOWMAN}" * 100_000).SerializeToString())
+    assert status is grpc.StatusCode.NOT_FOUND
+    assert details.startswith("no trace \N{SNOWMAN}")
+    assert details.endswith("...")
 
 
 def test_only_root_reaches_the_hook_socket(daemon):

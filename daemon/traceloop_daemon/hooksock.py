@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -34,17 +34,28 @@ class HookSocket:
     """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
 
     def __init__(
-        self, loop: Loop, path: Path, handle: Callable[[bytes], None], tally: Tally, fd: int | None = None
+        self,
+        loop: Loop,
+        path: Path,
+        handle: Callable[[bytes], None],
+        tally: Tally,
+        *,
+        fds: Sequence[int] = (),
+        keep: Callable[[int], None] | None = None,
     ) -> None:
-        """At `path`; or at the listening socket `fd` of someone else's there, whose path stays when this one closes."""
+        """At `path`; or at listening sockets `fds` of someone else's there, whose path stays when this one closes.
+
+        keep: takes the descriptor of one that `mend` makes to where it outlives this process.
+        """
         self._loop, self._handle, self._path, self._tally = loop, handle, path, tally
         self._connections: set[_Connection] = set()
         self._listeners: list[socket.socket] = []
-        self._own = fd is None
-        self._watch(_listen(path) if fd is None else socket.socket(fileno=os.dup(fd)))
+        self._own, self._keep = not fds, keep
+        for listener in [socket.socket(fileno=os.dup(fd)) for fd in fds] or [_listen(path)]:
+            self._watch(listener)
 
     def mend(self) -> list[str]:
-        """Listens at its path if nobody does, beside where it listens already: returns the path then. Raises OSError.
+        """Listens at its path if nobody does: returns the path then. Raises OSError.
 
         So it is where that was removed. The socket that systemd passed is none any more from then on, also for the
         daemons that follow.
@@ -52,8 +63,17 @@ class HookSocket:
         if is_served(self._path):
             return []
         self._path.unlink(missing_ok=True)
-        self._own = True
-        self._watch(_listen(self._path))
+        listener = _listen(self._path)
+        self._own = self._keep is None
+        if self._keep is not None:
+            self._keep(listener.fileno())
+        while self._listeners:
+            former = self._listeners.pop()
+            while self._accept(former):  # those who came before it was removed
+                pass
+            self._loop.unwatch(former.fileno())
+            former.close()
+        self._watch(listener)
         return [str(self._path)]
 
     def close(self) -> None:
@@ -71,14 +91,15 @@ class HookSocket:
         self._listeners.append(listener)
         self._loop.watch(listener.fileno(), READABLE, lambda: self._accept(listener))
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> bool:
+        # Whether someone came.
         try:
             peer, _ = listener.accept()
         except BlockingIOError:
-            return
+            return False
         except OSError as error:  # out of descriptors: the hook will tell its user that no one answered
             _log.warning("a hook could not be heard: %s", error)
-            return
+            return False
         peer.setblocking(False)  # noqa: FBT003
         _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         connection = _Connection(peer)
@@ -86,8 +107,9 @@ class HookSocket:
         self._loop.watch(peer.fileno(), READABLE, lambda: self._read(connection))
         if uid != 0:
             self._answer(connection, f"uid {uid} may not register containers, only root may")
-            return
-        self._loop.call_later(_SILENCE_MAX_S, lambda: self._give_up(connection))
+        else:
+            self._loop.call_later(_SILENCE_MAX_S, lambda: self._give_up(connection))
+        return True
 
     def _read(self, connection: _Connection) -> None:
         try:

@@ -26,7 +26,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._callbacks: dict[int, Callable[[], object]] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class Loop:
     def _woken(self) -> None:
         os.eventfd_read(self._wake_fd)
 
-    def watch(self, fd: int, events: int, callback: Callable[[], None]) -> None:
+    def watch(self, fd: int, events: int, callback: Callable[[], object]) -> None:
         """Calls back whenever one of `events` holds for `fd`, until `unwatch`."""
         self._callbacks[fd] = callback
         self._epoll.register(fd, events)
@@ -54,12 +54,12 @@ class Loop:
         os.eventfd_write(self._wake_fd, 1)
 
     def stop(self) -> None:
-        """Lets `run` return; from signal handlers too."""
+        """Lets `run` return, once; from signal handlers too."""
         self._running = False
         os.eventfd_write(self._wake_fd, 1)
 
     def run(self) -> None:
-        """Until `stop`."""
+        """Until `stop`. It may be called again."""
         while self._running:
             with self._lock:
                 timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
@@ -69,6 +69,7 @@ class Loop:
                     callback()
             for callback in self._due():
                 callback()
+        self._running = True
 
     def _due(self) -> list[Callable[[], None]]:
         due = []

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from traceloop_bpf import later_calls
-from traceloop_bpf.kept import NoKeeper
+from traceloop_bpf.kept import Keeper, NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_daemon import journal
@@ -46,7 +47,8 @@ from traceloop_daemon.targets import Targets
 from traceloop_daemon.textfile import Textfile
 from traceloop_decode.syscalls import Later
 
-_HOOKS_FD: Final = "hook"  # FileDescriptorName= in traceloopd-hook.socket
+_HOOKS_FD: Final = "hook"
+"""FileDescriptorName= in traceloopd-hook.socket; kept, one that was made in the place of that."""
 _log = logging.getLogger("traceloopd")
 
 
@@ -80,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             _log.error("%s", line)
         _log.error("%s", reason, extra={"MESSAGE_ID": journal.CANNOT_START})
         manager.notify(f"STATUS=cannot start: {reason}")
-        if (fd := manager.fd(_HOOKS_FD)) is not None:
-            refuse_hooks(fd, reason)
+        if fds := manager.fds.get(_HOOKS_FD):
+            refuse_hooks(fds, reason)
         sys.exit(1)
 
 
@@ -126,7 +128,10 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         gatherer = Gatherer(recorder, archive, found.tracers, tally)
         service = Service(RecorderService(recorder, Targets(mount), gatherer, tally, feed), runtime_dir)
         stack.callback(service.close)
-        hooks = HookSocket(loop, runtime_dir / HOOKS, recorder.handle, tally, manager.fd(_HOOKS_FD))
+        keep = partial(_keep_hooks, keeper) if manager.is_there else None
+        hooks = HookSocket(
+            loop, runtime_dir / HOOKS, recorder.handle, tally, fds=manager.fds.get(_HOOKS_FD, ()), keep=keep
+        )
         stack.callback(hooks.close)
         if config.nri.enabled:
             nri = NriPlugin(loop, config.nri.socket, register=recorder.register, removed=recorder.removed)
@@ -148,6 +153,15 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(successor.join)
         loop.run()
         manager.stopping()
+        if manager.is_there:
+            recorder.keep_unfinished(loop.stop)
+            loop.run()  # it takes seconds on a full node, and hooks do not wait so long
+
+
+def _keep_hooks(keeper: Keeper, fd: int) -> None:
+    # It comes back beside the socket unit's own, under its name, and behind it.
+    keeper.drop([_HOOKS_FD])
+    keeper.keep({_HOOKS_FD: fd})
 
 
 def _redactor(settings: RedactSettings) -> Redactor | None:

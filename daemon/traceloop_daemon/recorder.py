@@ -14,9 +14,9 @@ import queue
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -89,8 +89,9 @@ class Recorder:
         self._ends = Ends(loop, self._lock, lambda trace: self._end(trace, "its last process has ended"))
         self._open_files: dict[str, OpenFiles] = {}  # of traces that have a recording
         self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
-        self._frozen: queue.SimpleQueue[Trace | None] = queue.SimpleQueue()
-        self._keeper = threading.Thread(target=self._keep_frozen, name="keeper", daemon=True)
+        self._unfinished: set[str] = set()  # traces that were kept as they were, because the daemon stops
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # the keeper's
+        self._keeper = threading.Thread(target=self._keep_all, name="keeper", daemon=True)
         self._keeper.start()
 
     def close(self) -> None:
@@ -101,24 +102,43 @@ class Recorder:
                 self._ends.end(trace)
                 if not self._outlived:
                     self._end(trace, "the daemon stops")
-        self._frozen.put(None)
-        self._keeper.join()
         if self._outlived:
-            # If no daemon follows, this is what there will be of them.
-            live_ids = frozenset(trace.id for trace in recording)
-            with ThreadPoolExecutor() as threads:
-                list(threads.map(lambda trace: self._keep_unfinished(trace, live_ids), recording))
+            self.keep_unfinished(lambda: None)
+        self._work.put(None)
+        self._keeper.join()
 
-    def _keep_unfinished(self, trace: Trace, live_ids: frozenset[str]) -> None:
-        assert trace.recording is not None
-        self._refresh(trace)
+    def keep_unfinished(self, then: Callable[[], None]) -> None:
+        """Begins to keep all that is being recorded, as it is now, but what was already. In the end `then` is called.
+
+        The daemon stops, and recording goes on. If no daemon follows, this is what there will be of it.
+        """
+        with self._lock:
+            for trace in self._registry:
+                if trace.state is State.RECORDING and trace.id not in self._unfinished:
+                    self._unfinished.add(trace.id)
+                    self._work.put(partial(self._keep_unfinished, trace))
+        self._work.put(then)
+
+    def _keep_unfinished(self, trace: Trace) -> None:
         try:
-            snapshot = self._redacted(self._snapshot(trace.id, trace.recording), trace)
-            self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), live_ids)
+            with self._lock:
+                if trace.state is not State.RECORDING:  # it has ended meanwhile, or was closed
+                    return
+                assert trace.recording is not None
+                self._refresh(trace)
+                taken = self._snapshot(trace.id, trace.recording)
+                # The ends are not looked out for any more.
+                live = frozenset(one.id for one in self._registry if one.state is State.RECORDING)
+            snapshot = self._redacted(taken, trace)
+            self._settle(self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), live))
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             _log.info("kept %s as it is now: the daemon stops", trace.id, extra=fields(RECORDING_PAUSED, trace))
+        with self._lock:
+            closed = trace.state is State.CLOSED  # meanwhile
+        if closed:
+            self._delete_closed(trace)
 
     # -- what former daemons left
 
@@ -426,7 +446,7 @@ class Recorder:
         self._feed.tell(Happened.FROZEN, trace)
         frozen, count = fields(TRACE_FROZEN, trace), trace.count
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
-        self._frozen.put(trace)
+        self._work.put(partial(self._keep, trace))
 
     def _stop_recording(self, trace: Trace, recording: Recording) -> None:
         recording.tracer.stop(recording)
@@ -467,17 +487,18 @@ class Recorder:
 
     # -- the keeper's thread
 
-    def _keep_frozen(self) -> None:
+    def _keep_all(self) -> None:
+        # One after the other: what a trace was when the daemon stopped never replaces what it was when it ended.
         while True:
             try:
-                trace = self._frozen.get(timeout=self._archive.tend_after_s)
+                work = self._work.get(timeout=self._archive.tend_after_s)
             except queue.Empty:
                 self._tend()
                 continue
-            if trace is None:
+            if work is None:
                 self._tend()
                 return
-            self._keep(trace)
+            work()
 
     def _tend(self) -> None:
         with self._lock:
@@ -506,12 +527,15 @@ class Recorder:
                 trace.advance("lose")
                 self._feed.tell(Happened.LOST, trace)
         if closed:
-            try:
-                self._archive.delete(trace.id)
-            except OSError as error:
-                _log.error("closed %s, but its file stays: %s", trace.id, error)
+            self._delete_closed(trace)
         if changes:
             self._settle(changes)
+
+    def _delete_closed(self, trace: Trace) -> None:
+        try:
+            self._archive.delete(trace.id)
+        except OSError as error:
+            _log.error("closed %s, but its file stays: %s", trace.id, error)
 
     def _settle(self, changes: Changes) -> None:
         with self._lock:

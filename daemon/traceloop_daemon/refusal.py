@@ -8,6 +8,7 @@ would take as long as its hook may wait, and a daemon that fails late in its sta
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -19,8 +20,8 @@ from traceloop_daemon.tally import Tally
 REFUSE_S: Final = 5.0
 
 
-def refuse_hooks(fd: int, why: str) -> None:
-    """Answers each hook at the listening socket `fd` that the daemon cannot start, for REFUSE_S or until SIGTERM."""
+def refuse_hooks(fds: Sequence[int], why: str) -> None:
+    """Answers each hook at the listening sockets `fds` that the daemon cannot start, for REFUSE_S or until SIGTERM."""
 
     def handle(_message: bytes) -> NoReturn:
         raise RegistrationError(f"traceloopd cannot start: {why}")
@@ -28,7 +29,7 @@ def refuse_hooks(fd: int, why: str) -> None:
     loop = Loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
-    hooks = HookSocket(loop, Path(), handle, Tally(), fd)
+    hooks = HookSocket(loop, Path(), handle, Tally(), fds=fds)
     loop.call_later(REFUSE_S, loop.stop)
     loop.run()
     hooks.close()

@@ -54,6 +54,7 @@ _TRANSITIONS: Final[dict[tuple[State, str], State]] = {
     **{(state, "close"): State.CLOSED for state in State if state is not State.CLOSED},
 }
 _CLOSED_REMEMBERED: Final = 10_000
+_CANDIDATES_MAX: Final = 20
 
 
 @dataclass(slots=True)
@@ -158,7 +159,9 @@ class Registry:
         if len(found) == 1:
             return found[0]
         if found:
-            raise AmbiguousTrace(f"{word} fits {len(found)} traces: " + ", ".join(trace.id for trace in found))
+            named = ", ".join(trace.id for trace in found[:_CANDIDATES_MAX])
+            more = f" and {len(found) - _CANDIDATES_MAX} more" if len(found) > _CANDIDATES_MAX else ""
+            raise AmbiguousTrace(f"{word} fits {len(found)} traces: {named}{more}")
         if word in self._closed:
             raise NoSuchTrace(f"trace {word} is closed")
         raise NoSuchTrace(f"no trace {word}: `traceloopctl list` shows those there are")

@@ -8,6 +8,7 @@ something is refused, and one for those who may do both.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from traceloop_bpf.run_times import NotTimed
 from traceloop_daemon.errors import (
@@ -37,6 +39,7 @@ from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
 _CHUNK_BYTES: Final = 256 << 10
+_DETAILS_MAX_BYTES: Final = 2000
 _THREADS: Final = 8 + LISTENERS_MAX  # each has one for as long as it listens
 _CONTROL_THREADS: Final = 2
 _GRACE_S: Final = 1.0
@@ -145,7 +148,48 @@ def _statuses(context: grpc.ServicerContext) -> Iterator[None]:
         yield
     except tuple(_STATUS) as error:
         code = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
-        context.abort(code, str(error))
+        context.abort(code, _details(str(error)))
+
+
+def _details(text: str) -> str:
+    # gRPC sends it as a header, percent-encoded, of which a client takes 8 KiB in all.
+    encoded = text.encode("utf-8", "backslashreplace")
+    more = "..." if len(encoded) > _DETAILS_MAX_BYTES else ""
+    return encoded[:_DETAILS_MAX_BYTES].decode("utf-8", "ignore") + more
+
+
+class _Readable(grpc.ServerInterceptor):  # type: ignore[misc]
+    # Refuses what is no message of ours. grpcio would do it too; but 1.51 then never lets go of the call, and so of the
+    # connection's descriptor.
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler], call: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        handler = continuation(call)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+
+        def read(data: bytes) -> object:
+            try:
+                return handler.request_deserializer(data)
+            except DecodeError as error:
+                return error
+
+        def check(request: object, context: grpc.ServicerContext) -> None:
+            if isinstance(request, DecodeError):
+                text = f"the request is no {call.method} request of this version: {request}"
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, _details(text))
+
+        def answer(request: object, context: grpc.ServicerContext) -> object:
+            check(request, context)
+            return handler.unary_unary(request, context)
+
+        def answers(request: object, context: grpc.ServicerContext) -> Iterator[object]:
+            check(request, context)
+            yield from handler.unary_stream(request, context)
+
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(answers, read, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answer, read, handler.response_serializer)
 
 
 class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
@@ -158,7 +202,7 @@ class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
 
         def refuse(_request: object, context: grpc.ServicerContext) -> None:
             text = f"{method} is for root alone: members of the group traceloop may only ask; run this as root"
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, text)
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, _details(text))
 
         return grpc.unary_unary_rpc_method_handler(refuse)
 
@@ -170,6 +214,8 @@ class Service:
         self._servicer = servicer
         self._queries, self._control = runtime_dir / QUERIES, runtime_dir / CONTROL
         self._servers: list[grpc.Server] = []
+        # What libprotobuf writes to stderr when it takes the beginning of a request for the whole of it.
+        warnings.filterwarnings("ignore", "Unexpected end-group tag", RuntimeWarning)
         self._open()
 
     def mend(self) -> list[str]:
@@ -188,8 +234,11 @@ class Service:
         self._servers.clear()
 
     def _open(self) -> None:
-        asking = grpc.server(ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_AskingOnly()])
-        control = grpc.server(ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"))
+        asking = grpc.server(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_Readable(), _AskingOnly()]
+        )
+        threads = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
+        control = grpc.server(threads, interceptors=[_Readable()])
         for server, path in ((asking, self._queries), (control, self._control)):
             pb_grpc.add_RecorderServicer_to_server(self._servicer, server)  # type: ignore[no-untyped-call]
             try:

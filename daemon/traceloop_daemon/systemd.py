@@ -46,10 +46,6 @@ class ServiceManager:
         """Whether there is a systemd that listens."""
         return self._told
 
-    def fd(self, name: str) -> int | None:
-        """The one descriptor that was passed under a name, if any."""
-        return next(iter(self.fds.get(name, ())), None)
-
     def notify(self, *states: str) -> None:
         """Tells systemd assignments as sd_notify(3) lists them, in one message."""
         self.send("\n".join(states))

@@ -58,7 +58,7 @@ class Targets:
         path = Path(cgroup)
         path = path if path.is_relative_to(self._mount) else self._mount / cgroup.lstrip("/")
         path = Path(os.path.normpath(path))
-        if not path.is_relative_to(self._mount) or path == self._mount:
+        if not path.is_relative_to(self._mount) or path == self._mount or "\0" in cgroup:
             raise RegistrationError(f"{cgroup} is not a cgroup below {self._mount}")
         return Target(self._inside(path), Names(container=name or path.name))
 

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node under test: the lab's systemd with traceloop installed, its load, and what is held in the kernel for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lab.installed import HOOK, install
+from lab.kernel_objects import KernelObject, held_by, wait_until_gone
+from lab.service import SERVICE, SOCKET, Service
+from lab.systemd import Systemd
+
+HERE = Path(__file__).parent
+STATE_DIR = "/var/lib/traceloop"
+STATE_BYTES = 256 << 20
+CLOCK, CLOCK_LIBRARY = "/run/chaos-clock", "/usr/lib/chaos/clock.so"
+# All that is kept stays, so that it can be looked for: what goes to make room has tests of its own. So much free cannot
+# be had, and then none goes for it.
+_SETTINGS = '[archive]\nmax_use = "100%"\nkeep_free = "100%"\nmax_traces = 1000000\n'
+_UNIT = f"[Service]\nEnvironment=LD_PRELOAD={CLOCK_LIBRARY} CHAOS_CLOCK={CLOCK}\n"
+_PATIENCE_S = 120.0
+
+
+class BrokenPromise(Exception):
+    """The daemon did what it must not. The message says what."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the daemon has: entries of systemd's store, descriptors, and objects in the kernel by kind."""
+
+    stored: int
+    fds: int
+    kinds: dict[str, int]
+
+
+class Node:
+    """The daemon runs once it is constructed."""
+
+    def __init__(self, lab: Systemd, build: Path) -> None:
+        self.lab, self.service = lab, Service(lab)
+        self.held: set[KernelObject] = set()
+        """All that a daemon was ever seen to hold."""
+        install(lab)
+        for name, words in (("worker", ["-nostdlib", "-static"]), ("clock.so", ["-shared", "-fPIC"])):
+            source = HERE / f"{name.removesuffix('.so')}.c"
+            subprocess.run(["gcc", "-O1", "-Wall", "-Werror", *words, "-o", build / name, source], check=True)
+        lab.run("install", "-D", build / "clock.so", CLOCK_LIBRARY)
+        lab.run("sh", "-c", f"head -c 4096 /dev/zero >{CLOCK}; mkdir -p {STATE_DIR}")
+        lab.run("mount", "-t", "tmpfs", "-o", f"size={STATE_BYTES}", "state", STATE_DIR)
+        lab.write("/etc/traceloop/traceloop.toml", _SETTINGS)
+        lab.write(f"/etc/systemd/system/{SERVICE}.d/chaos.conf", _UNIT)
+        lab.run("systemctl", "daemon-reload")
+        lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
+        self.load = Load(lab, build / "worker")
+
+    def wait_until_it_serves(self) -> None:
+        """Until systemd calls it active, and it answers."""
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            if self.service.property("ActiveState") == "active":
+                answer = self.service.ctl("list", check=False)
+                if answer.returncode == 0:
+                    return
+            if time.monotonic() > end:
+                raise BrokenPromise(f"it does not serve {_PATIENCE_S:g} s after the fault")
+
+    def check(self, shown: list[str] | None) -> dict[str, Any]:
+        """What check.py tells, with these containers' traces shown."""
+        script = str(HERE / "check.py")
+        said = self.lab.run("python3", script, "/usr/lib/traceloop", stdin=json.dumps(shown), timeout_s=600)
+        return json.loads(said.stdout)
+
+    def wait_until_kept(self, containers: list[str]) -> dict[str, Any]:
+        """Until none of these waits for the archive; the list then."""
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            found = self.check(None)
+            late = [
+                trace["id"]
+                for trace in found["list"]
+                if trace["container_id"] in containers and trace["state"] in ("recording", "frozen")
+            ]
+            if not late:
+                return found
+            if time.monotonic() > end:
+                raise BrokenPromise(f"still not in the archive after {_PATIENCE_S:g} s: {late}")
+
+    def look(self) -> Held:
+        """What is held now."""
+        pid = self.service.pid()
+        objects = held_by(pid)
+        self.held |= objects
+        kinds = {kind: sum(each == kind for each, _ in objects) for kind in ("prog", "map", "link")}
+        return Held(
+            int(self.service.property("NFileDescriptorStore")), len(list(Path(f"/proc/{pid}/fd").iterdir())), kinds
+        )
+
+    def wait_until_held(self, wanted: Held, *, mended: bool) -> None:
+        """Until it is so much again. What is given back goes in a thread of the daemon's.
+
+        mended: the hook socket has been put back some time; it is in the store, beside systemd's own.
+        """
+        fds = range(wanted.fds, wanted.fds + 1 + 3 * mended)
+        wanted = replace(wanted, stored=wanted.stored + mended)
+        end = time.monotonic() + _PATIENCE_S
+        found = None
+        while time.monotonic() < end:
+            with suppress(OSError):  # a descriptor that was closed meanwhile
+                found = self.look()
+                if found.fds in fds and replace(found, fds=wanted.fds) == wanted:
+                    return
+            time.sleep(0.2)
+        raise BrokenPromise(f"something leaks: {found}, it was {wanted}")
+
+    def stop(self) -> None:
+        """Ends the daemon. Nothing may be left in the kernel."""
+        with suppress(OSError):
+            self.look()
+        self.lab.run("systemctl", "stop", SOCKET, SERVICE)
+        wait_until_gone(self.held, timeout_s=_PATIENCE_S)
+
+    def step_clock(self, offset_s: int) -> None:
+        """The daemon's clock is off by so much from now on."""
+        script = "import sys; open(sys.argv[1], 'r+b').write(int(sys.argv[2]).to_bytes(8, 'little', signed=True))"
+        self.lab.run("python3", "-c", script, CLOCK, str(offset_s))
+
+
+class Load:
+    """load.py inside the lab."""
+
+    def __init__(self, lab: Systemd, worker: Path) -> None:
+        self._process = lab.start("python3", HERE / "load.py", worker, HOOK)
+        self._changed = threading.Condition()
+        self._said: list[dict[str, Any]] = []
+        self.ended: list[dict[str, Any]] = []
+        """Containers that have ended, and none has asked for yet."""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+    def run(self) -> None:
+        """Containers start from now on."""
+        self._tell("run")
+
+    def pause(self) -> list[dict[str, Any]]:
+        """No more of them. Those that have ended since the last time, once all have."""
+        self._tell("pause")
+        self._wait("paused")
+        with self._changed:
+            ended, self.ended = self.ended, []
+        return ended
+
+    def begin_busy(self) -> dict[str, Any]:
+        self._tell("busy")
+        return self._wait("id")
+
+    def busy_calls(self) -> tuple[int, float]:
+        """How many the busy one has made, and when that was."""
+        self._tell("calls")
+        said = self._wait("calls")
+        return said["calls"], said["ts_s"]
+
+    def end_busy(self) -> dict[str, Any]:
+        """The busy one, once it has ended."""
+        self._tell("end")
+        return self._wait("sleeps")
+
+    def _tell(self, command: str) -> None:
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+
+    def _wait(self, key: str) -> dict[str, Any]:
+        with self._changed:
+            found: list[dict[str, Any]] = []
+
+            def there() -> bool:
+                found[:] = [said for said in self._said if key in said]
+                return bool(found)
+
+            if not self._changed.wait_for(there, _PATIENCE_S):
+                raise BrokenPromise(f"the load does not answer with {key!r}")
+            self._said.remove(found[0])
+            return found[0]
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            said = json.loads(line)
+            with self._changed:
+                many = said.get("id", "").startswith("many") or "fault" in said
+                (self.ended if many else self._said).append(said)
+                self._changed.notify_all()
