@@ -8,8 +8,9 @@ values are numbers, texts, dicts, or lists of these.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -43,10 +44,23 @@ class Cri:
             return False
         return True
 
-    def run_pod(self, name: str, *, namespace: str = "default", uid: str = "u-1", handler: str = "") -> Pod:
+    def run_pod(
+        self,
+        name: str,
+        *,
+        namespace: str = "default",
+        uid: str = "u-1",
+        handler: str = "",
+        annotations: Mapping[str, str] = MappingProxyType({}),
+    ) -> Pod:
         """A pod with its sandbox."""
         options = {1: {1: _NODE}}
-        config: Fields = {1: {1: name, 2: uid, 3: namespace, 4: 0}, 8: {1: f"/traceloop-test-{name}", 2: options}}
+        pairs = [{1: key, 2: value} for key, value in annotations.items()]
+        config: Fields = {
+            1: {1: name, 2: uid, 3: namespace, 4: 0},
+            7: pairs,
+            8: {1: f"/traceloop-test-{name}", 2: options},
+        }
         (pod_id,) = self.call("RunPodSandbox", {1: config, 2: handler})[1]
         return Pod(self, pod_id.decode(), config)
 
