@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _STATE_DIR: Final = Path("/var/lib/traceloop")
-_FILE: Final = click.Path(path_type=Path)
+_FILE: Final = click.Path(path_type=Path, readable=False)
 _COLOURS: Final = {Level.OK: "green", Level.UNKNOWN: "cyan", Level.WARNING: "yellow", Level.ERROR: "red"}
 _INDENT: Final = 9
 
@@ -52,7 +52,7 @@ def command(address: str, *, output: str, self_test: bool, hook: Path | None, st
     problem = _problem(found)
     if output == "json":
         objects = [dataclasses.asdict(finding) | {"level": finding.level.value} for finding in found]
-        print(dumps({"recording_works": problem is None, "findings": objects}))
+        print(dumps({"recording_works": problem is None, "findings": objects}), flush=True)  # before what is raised
     if problem is not None:
         raise problem
     if output == "text":
