@@ -92,7 +92,8 @@ def test_a_daemon_that_is_stopped_and_stays_so(lab):
     finally:
         lab.run("systemctl", "start", SERVICE)
     assert ended.returncode == 1
-    assert ("unit", f"{SERVICE} is inactive") in errors(said)
+    units = [(one["level"], one["what"]) for one in said["findings"] if one["area"] == "unit"]
+    assert units == [("error", f"{SERVICE} is inactive")]
     (daemon,) = [one for one in said["findings"] if one["area"] == "daemon"]
     assert daemon["what"].startswith("no daemon at /run/traceloop/traceloop.sock")
     assert "systemctl start traceloopd" in daemon["remedy"]

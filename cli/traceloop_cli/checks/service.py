@@ -92,7 +92,7 @@ def _units(machine: Machine, *, answers: bool) -> Iterator[Finding]:
             yield Finding(_UNIT, Level.WARNING, f"{name} is {state or 'not there'}", why, f"systemctl enable {SERVICE}")
     status = unit.get("StatusText", "")
     if unit.get("ActiveState") != "active":
-        said = f", and says: {status}" if status else ""
+        said = f", and says: {status}" if status.startswith("cannot start") else ""  # systemd keeps its last words
         level = Level.ERROR if not answers else Level.WARNING
         why = "nothing is recorded" if not answers else "the daemon that answers is not systemd's: who ends it?"
         what = f"{SERVICE} is {unit.get('ActiveState')}{said}"
