@@ -29,7 +29,7 @@ BIN = Path(sys.executable).parent
 SCRIPTS = ROOT / "packaging/completion"
 TIMEOUT_S = 20
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\0\a]")
-VERBS = {"add", "close", "dump", "info", "list", "show"}
+VERBS = {"add", "close", "doctor", "dump", "info", "list", "show"}
 
 
 def environment(path):  # noqa: F811

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
-from traceloop_cli.engines.host import HOOK, Host
+from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.model import Level, Plan
 from traceloop_cli.errors import Failed
 from traceloop_decode.text.values import printable
@@ -31,7 +31,7 @@ def _host_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--socket", metavar="PATH", default="", help="The daemon's hook socket, if it was moved.")
     @functools.wraps(command)
     def with_host(*, root: Path, hook: Path | None, socket: str, **others: Any) -> None:
-        command(host=_host(root, hook, socket), **others)
+        command(host=find_host(root, hook, socket), **others)
 
     return with_host
 
@@ -106,15 +106,6 @@ def status(*, engines: tuple[str, ...], host: Host) -> None:
         print("no container engine is installed here")
     if any(finding.level in (Level.WARNING, Level.ERROR) for finding in found):
         sys.exit(1)
-
-
-def _host(root: Path, hook: Path | None, socket: str) -> Host:
-    if hook is None:
-        hook = HOOK
-        beside = Path(sys.argv[0]).absolute().with_name(HOOK.name)
-        if root == Path("/") and not hook.exists() and beside.exists():
-            hook = beside
-    return Host(root, hook.absolute(), socket)
 
 
 def _agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:

@@ -60,6 +60,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "engine disable": (("traceloopctl engine disable docker", "as it was before"),),
     "engine status": (("traceloopctl engine status containerd", "what is right, and what mends the rest"),),
+    "doctor": (
+        ("traceloopctl doctor", "what is in the way, and what mends it"),
+        ("traceloopctl doctor -o json | jq .recording_works", "for monitoring"),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ import click
 
 from traceloop_cli.add import command as add
 from traceloop_cli.close import command as close
+from traceloop_cli.doctor import command as doctor
 from traceloop_cli.dump import command as dump
 from traceloop_cli.engine import command as engine
 from traceloop_cli.errors import Denied, Failed, Unreachable
@@ -59,7 +60,7 @@ def cli() -> None:
     """
 
 
-for _verb in (list_traces, info, show, dump, close, add, stats, engine):
+for _verb in (list_traces, info, show, dump, close, add, stats, engine, doctor):
     cli.add_command(_verb)
 add_examples(cli)
 

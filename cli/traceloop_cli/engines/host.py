@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,3 +86,13 @@ class Host:
     def hook_words(self, stage: str) -> list[str]:
         """The hook's arguments, its name first. stage: start or stop."""
         return [self.hook.name, stage, *(["--socket", self.socket] if self.socket else [])]
+
+
+def find_host(root: Path, hook: Path | None, socket: str) -> Host:
+    """A Host whose hook is where it was said to be, else at HOOK, else beside this program."""
+    if hook is None:
+        hook = HOOK
+        beside = Path(sys.argv[0]).absolute().with_name(HOOK.name)
+        if root == Path("/") and not hook.exists() and beside.exists():
+            hook = beside
+    return Host(root, hook.absolute(), socket)

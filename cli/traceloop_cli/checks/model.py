@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the doctor's checks look at, and what they find."""
+
+from __future__ import annotations
+
+import enum
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from traceloop_cli.client import socket_path
+from traceloop_cli.engines.host import Host
+
+SERVICE: Final = "traceloopd.service"
+HOOK_SOCKET_UNIT: Final = "traceloopd-hook.socket"
+GROUP: Final = "traceloop"
+QUERIES: Final = "traceloop.sock"
+CONTROL: Final = "control.sock"
+HOOKS: Final = "hook.sock"
+
+
+class Level(enum.Enum):
+    """How bad it is. UNKNOWN: this user could not look. WARNING: something is lost or slower. ERROR: no recording."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """what is so, why it matters, and the command that mends it; the latter two are empty where nothing is wrong."""
+
+    area: str
+    level: Level
+    what: str
+    why: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The system that is looked at. address: of the daemon. release, is_root: of the kernel, and of who asks."""
+
+    host: Host
+    address: str
+    state_dir: Path
+    release: str = field(default_factory=platform.release)
+    is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
+
+    @property
+    def runtime_dir(self) -> Path:
+        """Where the daemon's sockets lie."""
+        return Path(socket_path(self.address)).parent
+
+    @property
+    def hook_socket(self) -> Path:
+        """Where hooks are to reach the daemon."""
+        return Path(self.host.socket) if self.host.socket else self.runtime_dir / HOOKS
+
+    @property
+    def has_systemd(self) -> bool:
+        """Whether systemd is this system's process 1 (sd_booted(3))."""
+        return self.host.path("/run/systemd/system").is_dir()
+
+    def unit(self, name: str) -> dict[str, str]:
+        """What `systemctl show` tells of a unit. Raises Failed. Empty without systemd."""
+        program = self.host.program("systemctl")
+        if program is None or not self.has_systemd:
+            return {}
+        lines = self.host.run(program, "show", name).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def text(self, path: str | Path) -> str:
+        """A file's text, empty where it cannot be read."""
+        try:
+            return self.host.path(path).read_text(errors="surrogateescape")
+        except OSError:
+            return ""

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon: whether it answers, is of this version, and has what it needs of systemd."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Finding, Level, Machine
+from traceloop_cli.client import recorder, socket_path
+from traceloop_cli.errors import CliError, Denied, Failed
+from traceloop_proto.recorder_pb2 import ListRequest
+
+_AREA: Final = "daemon"
+_UNIT: Final = "unit"
+_DEADLINE_S: Final = 10
+_MIB: Final = 1 << 20
+_BASE_BYTES: Final = 160 * _MIB  # the daemon, its stock of rings, and the compiler while it starts: docs/overhead.md
+_CONTAINERS_MIN: Final = 100
+_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred of unix(7)
+
+
+def findings(machine: Machine) -> Iterator[Finding]:
+    """Of daemon and units."""
+    answers = True
+    try:
+        with recorder(machine.address) as daemon:
+            reply = daemon.List(ListRequest(), timeout=_DEADLINE_S)
+        yield Finding(_AREA, Level.OK, f"it answers as {reply.node}, with {len(reply.traces)} traces")
+    except Denied as error:
+        yield Finding(_AREA, Level.UNKNOWN, str(error))
+    except CliError as error:
+        answers = False
+        why = "nothing is recorded"
+        yield Finding(_AREA, Level.ERROR, str(error), why, "systemctl start traceloopd; journalctl -u traceloopd")
+    if answers:
+        yield from _version(machine)
+    if machine.has_systemd:
+        try:
+            yield from _units(machine, answers=answers)
+        except Failed as error:
+            yield Finding(_UNIT, Level.UNKNOWN, str(error))
+    else:
+        why = "what is being recorded ends with the daemon: no systemd keeps it"
+        remedy = "have systemd run traceloopd, or do not end it while containers run"
+        yield Finding(_UNIT, Level.WARNING, "systemd is not this machine's process 1", why, remedy)
+
+
+def _version(machine: Machine) -> Iterator[Finding]:
+    # Its process against the files that it was started from: what packages install gets its ctime then.
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(socket_path(machine.address))
+            credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid = _CREDENTIALS.unpack(credentials)[0]
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return
+    boot_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    started_s = boot_s + ticks / os.sysconf("SC_CLK_TCK")
+    package = Path(__file__).parents[2]
+    folders = [package / name for name in ("traceloop_daemon", "traceloop_bpf", "traceloop_decode", "traceloop_proto")]
+    changed = [path for folder in folders for path in folder.glob("*.py") if path.stat().st_ctime > started_s + 1]
+    if changed:
+        why = "it is another version than this one"
+        what = f"it started before {changed[0]} was installed"
+        yield Finding(_AREA, Level.WARNING, what, why, "systemctl restart traceloopd (what is being recorded goes on)")
+    elif any(folder.is_dir() for folder in folders):
+        yield Finding(_AREA, Level.OK, "it runs what is installed")
+
+
+def _units(machine: Machine, *, answers: bool) -> Iterator[Finding]:
+    unit = machine.unit(SERVICE)
+    if unit.get("LoadState") != "loaded":
+        yield Finding(
+            _UNIT,
+            Level.WARNING,
+            f"systemd knows no {SERVICE}",
+            "nothing starts the daemon again, and what is being recorded ends with it",
+            "install the package, or: make install && systemctl daemon-reload",
+        )
+        return
+    for name in (SERVICE, HOOK_SOCKET_UNIT):
+        state = (unit if name == SERVICE else machine.unit(name)).get("UnitFileState", "")
+        if not state.startswith("enabled"):
+            why = "after the next boot nothing is recorded"
+            yield Finding(_UNIT, Level.WARNING, f"{name} is {state or 'not there'}", why, f"systemctl enable {SERVICE}")
+    status = unit.get("StatusText", "")
+    if unit.get("ActiveState") != "active":
+        said = f", and says: {status}" if status.startswith("cannot start") else ""  # systemd keeps its last words
+        level = Level.ERROR if not answers else Level.WARNING
+        why = "nothing is recorded" if not answers else "the daemon that answers is not systemd's: who ends it?"
+        what = f"{SERVICE} is {unit.get('ActiveState')}{said}"
+        yield Finding(_UNIT, level, what, why, "systemctl start traceloopd; journalctl -u traceloopd")
+        return
+    if (restarts := int(unit.get("NRestarts") or 0)) > 0:
+        why = "it ended unasked"
+        yield Finding(
+            _UNIT, Level.WARNING, f"systemd started it again {restarts} times", why, "journalctl -u traceloopd"
+        )
+    yield from _limits(unit)
+
+
+def _limits(unit: dict[str, str]) -> Iterator[Finding]:
+    stored, limit = (int(unit.get(key) or 0) for key in ("NFileDescriptorStore", "FileDescriptorStoreMax"))
+    files = _number(unit.get("LimitNOFILE", ""))
+    edit = f"systemctl edit {SERVICE}"
+    if not stored:
+        why = "what is being recorded ends with the daemon"
+        what = f"systemd keeps nothing for it (FileDescriptorStoreMax={limit})"
+        remedy = f"{edit}: FileDescriptorStoreMax=8192, then systemctl restart {SERVICE}"
+        yield Finding(_UNIT, Level.WARNING, what, why, remedy)
+    elif files is not None and files <= limit:
+        why = "the daemon cannot take back all that systemd keeps for it"
+        what = f"LimitNOFILE={files} is not above FileDescriptorStoreMax={limit}"
+        yield Finding(_UNIT, Level.WARNING, what, why, f"{edit}: LimitNOFILE={2 * limit}")
+    else:
+        what = f"systemd keeps {stored} descriptors of {limit} for it: recording outlives a restart"
+        yield Finding(_UNIT, Level.OK, what)
+    memory = _number(unit.get("MemoryMax", ""))
+    if memory is None:
+        return
+    containers = max(0, memory - _BASE_BYTES) // _MIB
+    if containers < _CONTAINERS_MIN:
+        why = "each takes 1 MiB while it runs (ring.size); beyond the limit none is recorded, or the daemon is killed"
+        what = f"MemoryMax={memory >> 20} MiB leaves room for {containers} containers"
+        yield Finding(_UNIT, Level.WARNING, what, why, f"{edit}: MemoryMax=infinity")
+    else:
+        yield Finding(_UNIT, Level.OK, f"MemoryMax={memory >> 20} MiB has room for {containers} containers")
+
+
+def _number(text: str) -> int | None:
+    # systemd's infinity is a word, or all bits.
+    return int(text) if text.isdigit() and int(text) < (1 << 63) else None

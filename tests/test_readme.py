@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""README.md: its transcript is what happens, its commands run, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from lab import Daemon, Runc
+from lab.demo import Stage
+from lab.installed import install
+from lab.service import SERVICE
+from lab.systemd import Systemd
+from test_completion import parse
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+BUILDERS = {"apt": "make deb", "dnf": "make rpm"}  # tests/packages installs what they make, in roots of their own
+LAB_PROGRAMS = ("traceloopctl", "systemctl", "journalctl")
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+
+
+def shape(text):
+    """Without what differs from one run to the next: numbers, sizes, the node's name, and how wide columns are."""
+    text = re.sub(r"\d+(\.\d+)?[BKMsm]?\b", "N", re.sub(r"file-output", "file-N", text))
+    text = re.sub(r"\)( = N|\.\.\.)$", ")", text, flags=re.MULTILINE)
+    return [re.sub(r" +", " ", line.strip()) for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.kernel
+@pytest.mark.runtime
+def test_the_transcript_is_what_happens(tmp_path):
+    (transcript,) = blocks("console")
+    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", transcript, re.MULTILINE)
+    assert len(steps) == 3
+    with Daemon() as daemon, Runc(tmp_path / "runc") as runc:
+        stage = Stage(tmp_path, daemon, runc)
+        stage.play("runc run --keep --bundle multiplication mypod")
+        stage.play("runc delete mypod")
+        node = json.loads(daemon.ctl("list", "-o", "json").stdout)[0]["node"]
+        for command, shown in steps:
+            said = stage.play(command.replace("vm_", f"{node}_"))
+            # An excerpt; another call may have come between a call's entry and its exit, on another CPU.
+            assert {*shape(shown)} <= {*shape(said.replace(node, "vm"))}
+
+
+@pytest.mark.kernel
+@pytest.mark.systemd
+def test_commands_run_where_it_is_installed():
+    lines = [line for line in commands() if line.split()[0] in LAB_PROGRAMS]
+    assert len(lines) >= 5
+    with Systemd() as lab:
+        install(lab)
+        # What the machine has besides is not to be found broken.
+        lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
+        for line in lines:
+            if line.startswith("traceloopctl"):
+                parse(line)
+            ended = lab.run(*shlex.split(line), check=False, timeout_s=180)
+            wanting = "not installed" in ended.stderr or "is not installed" in ended.stdout
+            assert ended.returncode == 0 or wanting, f"{line}: {ended.stdout}{ended.stderr}"
+
+
+def test_what_is_built_has_a_target_and_the_package_its_name():
+    help_text = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    for line in commands():
+        for target in re.findall(r"\bmake (\w+)", line):
+            assert re.search(rf"make {target}\b", help_text), line
+        for program, builder in BUILDERS.items():
+            if f"{program} install" in line:
+                assert line.startswith(f"{builder} && ")
+    assert {line.split()[0] for line in commands()} <= {"make", *LAB_PROGRAMS}
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT):
+        assert (ROOT / target).exists(), target
+    for file, anchor in re.findall(r"\]\(([^)#]+)#([^)]+)\)", TEXT):
+        headings = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, anchor
