@@ -112,7 +112,7 @@ def test_the_runtime_meets_what_it_would_have_met(runtime, bundle, locale, words
     ]
     os.close(read_end)
     os.close(write_end)
-    assert b"SigIgn:\t0000000000000000\n" in plain.stdout
+    assert b"SigIgn:\t" in plain.stdout
     assert (ours.returncode, ours.stdout, ours.stderr) == (3, plain.stdout, b"to stderr\n")
     assert hooks_of(bundle) == (our_hooks() if words[0] == "create" else {})
 
