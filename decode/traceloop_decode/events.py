@@ -42,6 +42,8 @@ _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have n
 _SIGNED: Final = Struct("<q")
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
 _Items = Mapping[int, tuple[Item, ...]]
+_SUB_SHIFT, _KIND_MASK = layout.ITEM_SUB_SHIFT, layout.KIND_MASK  # looked up less far
+_MORE, _FAULT, _OUT = layout.ITEM_MORE, layout.ITEM_FAULT, layout.ITEM_OUT
 _REGISTERS: Final = tuple(Struct(f"<{count}Q") for count in range(layout.NR_ARGS_MASK + 1))
 
 
@@ -52,6 +54,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     held: Call | None = None  # the last record, if it was an ENTER
     later = snapshot.syscalls
     native, compat = abis(snapshot.arch, later)
+    enters, exits, new = layout.TYPE_ENTER, layout.TYPE_EXIT, tuple.__new__  # Call() itself takes twice as long
     for record in Ring(snapshot).records():
         if isinstance(record, Lost):
             if held is not None:
@@ -60,16 +63,17 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             yield record
             continue
         ts_ns, cpu, pid, tid, comm, kind, nr, body = record
-        if kind == layout.TYPE_ENTER:
+        if kind == enters:
             if held is not None:
                 yield Entered(held)
             number, _, registers, items = _parse(kind, nr, body)
             abi = compat if nr & layout.NR_COMPAT else native
             if later:
                 registers = _own(registers, number, abi)
-            held = open_calls[tid] = Call(ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
+            begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
+            held = open_calls[tid] = new(Call, (*begun, None, None, None, None, False, None))
             continue
-        if kind == layout.TYPE_EXIT:
+        if kind == exits:
             number, result, registers, items = _parse(kind, nr, body)
             call = open_calls.pop(tid, None)
             if call is None:
@@ -80,13 +84,13 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 items = _merge(call.items, items) if items else call.items
                 if result == 0 and call.name in _EXEC:
                     items = {index: _executed(its) for index, its in items.items()}
-                ended = Call(*call[:9], items, result, ts_ns, cpu, comm)
+                ended = new(Call, (*call[:9], items, result, ts_ns, cpu, comm, False, None))
             else:
                 abi = compat if nr & layout.NR_COMPAT else native
                 if later:
                     registers = _own(registers, number, abi)
                 begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
-                ended = Call(*begun, result, ts_ns, cpu, comm, entry_lost=True)
+                ended = new(Call, (*begun, result, ts_ns, cpu, comm, True, None))
             if held is not None:
                 if call is held:
                     held = None
@@ -160,6 +164,9 @@ def _merge(begun: _Items, ended: _Items) -> _Items:
     merged = dict(begun)
     for index, items in ended.items():
         before = merged.get(index, ())
+        if not before and len(items) == 1:  # as nearly always
+            merged[index] = items
+            continue
         again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
         readable = before and not any(item.fault for item in before)
         merged[index] = (before if readable else again or before) + output
@@ -207,14 +214,18 @@ def _parse(kind: int, nr: int, body: bytes) -> tuple[int, int, tuple[int, ...], 
     while at + layout.ITEM.size <= size:
         arg, flags, copied, length = layout.ITEM.unpack_from(body, at)
         at += layout.ITEM.size
-        item = Item(
-            arg >> layout.ITEM_SUB_SHIFT,
-            flags & layout.KIND_MASK,
-            body[at : at + copied],
-            length,
-            flags & layout.ITEM_MORE != 0,
-            flags & layout.ITEM_FAULT != 0,
-            flags & layout.ITEM_OUT != 0,
+        read = body[at : at + copied]
+        item = tuple.__new__(
+            Item,
+            (
+                arg >> _SUB_SHIFT,
+                flags & _KIND_MASK,
+                read,
+                length,
+                flags & _MORE != 0,
+                flags & _FAULT != 0,
+                flags & _OUT != 0,
+            ),
         )
         index = arg & layout.ITEM_ARG_MASK
         items[index] = (*items[index], item) if index in items else (item,)

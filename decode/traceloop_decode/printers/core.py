@@ -75,17 +75,19 @@ class CallPrinter:
 
 def printer_of(call: Call) -> CallPrinter:
     """The printers for a call: those of its variant, where it has any."""
-    return _compiled(call.number, call.abi, selector_of(call), len(call.registers))
+    abi = call.abi
+    selector = selector_of(call) if abi.compat or call.name in families.SELECTORS else ""
+    return _compiled(call.number, abi, selector, len(call.registers))
 
 
 def seen(call: Call) -> Call:
     """A call as its printers look at it."""
-    return widened(call) if call.compat else call
+    return widened(call) if call.abi.compat else call
 
 
 def view_of(call: Call, options: Options) -> View:
     """What they see of it."""
-    return View(seen(call), options)
+    return View(widened(call) if call.abi.compat else call, options)
 
 
 @cache
