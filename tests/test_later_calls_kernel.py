@@ -25,7 +25,7 @@ LAST = 450  # of a table of Linux 6.4: cachestat(2) is 451
 TABLE = abis(platform.machine())[0].table()
 # With a tracefs of its own, whether or not the machine has one mounted.
 NAMESPACE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
-MOUNT = 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$0" "$@"'
+MOUNT = '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$0" "$@"'
 SCRIPT = """
 import json, platform, sys
 from dataclasses import replace

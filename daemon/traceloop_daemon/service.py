@@ -158,6 +158,11 @@ def _details(text: str) -> str:
     return encoded[:_DETAILS_MAX_BYTES].decode("utf-8", "ignore") + more
 
 
+class _Unreadable(str):
+    # Why a request could not be read.
+    __slots__ = ()
+
+
 class _Readable(grpc.ServerInterceptor):  # type: ignore[misc]
     # Refuses what is no message of ours. grpcio would do it too; but 1.51 then never lets go of the call, and so of the
     # connection's descriptor.
@@ -172,10 +177,10 @@ class _Readable(grpc.ServerInterceptor):  # type: ignore[misc]
             try:
                 return handler.request_deserializer(data)
             except DecodeError as error:
-                return error
+                return _Unreadable(str(error))  # not the error itself: its frames keep the call, and its descriptor
 
         def check(request: object, context: grpc.ServicerContext) -> None:
-            if isinstance(request, DecodeError):
+            if isinstance(request, _Unreadable):
                 text = f"the request is no {call.method} request of this version: {request}"
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, _details(text))
 
