@@ -178,6 +178,7 @@ manager.stopping()
 
 
 def test_systemd_is_told_and_children_are_not_its_business():
+    pytest.importorskip("systemd", reason="systemd-python comes from the distribution alone")
     with (
         tempfile.TemporaryDirectory(prefix="tl-notify-") as directory,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
