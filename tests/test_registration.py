@@ -2,6 +2,7 @@
 """What the daemon makes of a hook's message: parsing, cgroups, settings. No kernel needed."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,18 @@ def test_descendants_are_all_directories_below(tmp_path):
     (tmp_path / "cgroup.procs").touch()
     ids = {(tmp_path / name).stat().st_ino for name in ("a", "a/b", "a/b/c", "d")}
     assert set(cgroupfs.descendants(tmp_path)) == ids
+
+
+def test_what_vanishes_while_it_is_looked_at_is_left_out(tmp_path):
+    """A daemon that takes over finds cgroups whose containers end at that moment."""
+    for name in ("a", "b"):
+        (tmp_path / name / "below").mkdir(parents=True)
+    ids = cgroupfs.descendants(tmp_path)
+    seen = {next(ids)}
+    shutil.rmtree(tmp_path)
+    assert list(ids) == []
+    assert len(seen) == 1
+    assert list(cgroupfs.descendants(tmp_path)) == []
 
 
 def trace(trace_id, container_id=""):

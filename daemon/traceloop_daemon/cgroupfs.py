@@ -67,13 +67,18 @@ def cgroup_id(path: Path) -> int:
 
 
 def descendants(path: Path) -> Iterator[int]:
-    """The ids of all cgroups below one; those that vanish meanwhile are left out."""
-    for _, directories, _, at in os.fwalk(path):
-        for name in directories:
-            try:
-                yield os.stat(name, dir_fd=at).st_ino
-            except FileNotFoundError:
-                continue
+    """The ids of all cgroups below one; those that vanish meanwhile, it too, are left out."""
+    try:
+        with os.scandir(path) as entries:
+            below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    for child in below:
+        try:
+            yield os.stat(child).st_ino
+        except FileNotFoundError:
+            continue
+        yield from descendants(child)
 
 
 def open_events(path: Path) -> int:
