@@ -90,10 +90,10 @@ class Cgroup:
 class Container(Cgroup):
     """A cgroup, recorded until its end."""
 
-    def __init__(self, tracer: Tracer, init_pid: int = 0, withheld: int = 0) -> None:
+    def __init__(self, tracer: Tracer, init_pid: int = 0, withheld: int = 0, ring_size: int = 0) -> None:
         super().__init__()
         self._tracer, self._given_back = tracer, False
-        self.recording = tracer.record([self.id], init_pid, withheld)
+        self.recording = tracer.record([self.id], init_pid, withheld, ring_size)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         super().__exit__(kind, error, at)

@@ -138,7 +138,7 @@ class RingWriter:
 
     def headers(self) -> bytes:
         """struct tl_ring and the struct tl_cpu, as they are now."""
-        ring = layout.RING.pack(self.head, self.cookie, self.renames, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+        ring = layout.RING.pack(self.head, self.cookie, self.renames, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
         return ring + b"".join(cpu.pack() for cpu in self.cpus)
 
     def snapshot(self, before: bytes | None = None) -> Snapshot:

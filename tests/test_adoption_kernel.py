@@ -80,7 +80,8 @@ def die(tracer: Tracer, *recordings: Recording) -> None:
     """What the kernel does when the daemon is killed."""
     tracer.close()
     for recording in recordings:
-        os.close(recording.ring.fd)
+        for slot in recording.slot:
+            os.close(slot.ring.fd)
 
 
 def test_it_records_while_no_daemon_is_there(pocket: Pocket, workload: Workloads) -> None:

@@ -18,6 +18,9 @@ exclude_namespaces = ["kube-*"]
 images = ["*busybox*", ""]
 [redact]
 patterns = ["pin [0-9]+"]
+[ring]
+size = "64K"
+max_size = "256K"
 """
 
 
@@ -94,6 +97,25 @@ def test_an_annotation_lowers_the_capture_policy(daemon, cgroup):
     assert "/nonexistent/Path" in strings
     assert not {string for string in strings if string not in ("", ".") and string[0] != "/"}
     assert " write(fd=2, buf=0x" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "note"), [("256K", ""), ("8M", "asks for '8M', more than ring.max_size: 256K holds")]
+)
+def test_an_annotation_asks_for_a_larger_ring(daemon, cgroup, workload, asked, note):
+    container_id, program = f"larger-{asked}", workload("count_calls", "-nostdlib", "-static")
+    with inside(cgroup, "sh", "-c", 'read x; exec "$0" 3001 /dev/null', program) as process:
+        assert start(daemon, container_id, process.pid, **pod(**{"io.traceloop.ring-size": asked})) == "ok\n"
+        trace = trace_of(daemon, container_id)
+        assert 256 << 10 < trace["size_bytes"] < 512 << 10
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        assert process.wait(30) == 0
+    wait_state(daemon, trace["id"], "frozen")
+    lseeks = calls(daemon, trace["id"], "lseek")  # 190 KiB of them
+    assert [call["args"][1]["raw"] for call in lseeks] == [*range(3001)]
+    assert note in daemon.log
+    assert trace_of(daemon, container_id)["lost"] == 0
 
 
 def test_secrets_are_blotted_out_live_and_kept(daemon, cgroup):

@@ -4,8 +4,8 @@
 import pytest
 
 from traceloop_daemon.names import Names
-from traceloop_daemon.policy import CAPTURE, RECORD, CapturePolicy, Choice, RecordMode, choose
-from traceloop_daemon.settings import CaptureSettings, RecordSettings
+from traceloop_daemon.policy import CAPTURE, RECORD, RING_SIZE, CapturePolicy, Choice, RecordMode, choose
+from traceloop_daemon.settings import CaptureSettings, RecordSettings, RingSettings
 from traceloop_decode import layout
 
 POD = Names("web", "pod", "prod", "u", "docker.io/library/nginx:1.25")
@@ -13,11 +13,12 @@ ALL, LESS, LEAST = CapturePolicy
 
 
 def choice(recording=RecordSettings(), capturing=CaptureSettings(), names=POD, **annotations):  # noqa: B008 - frozen
-    return choose(recording, capturing, names, {f"io.traceloop.{key}": value for key, value in annotations.items()})
+    named = {f"io.traceloop.{key}": value for key, value in annotations.items()}
+    return choose(recording, capturing, RingSettings(), names, named)
 
 
 def test_all_is_recorded_unless_a_rule_says_no():
-    assert choice() == choice(names=Names("c")) == Choice("", ALL)
+    assert choice() == choice(names=Names("c")) == Choice("", ALL, 1 << 20)
     assert not choice(RecordSettings(namespaces=("dev", "pro?"), images=("*/nginx:*",))).refused
 
 
@@ -78,3 +79,30 @@ def test_each_policy_withholds_more_than_the_one_before():
     assert LESS.withheld == layout.CLASS_PAYLOAD
     assert LEAST.withheld == layout.CLASS_ANY - layout.CLASS_PATH
     assert (RECORD, CAPTURE) == ("io.traceloop.record", "io.traceloop.capture")
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "note"),
+    [
+        (None, 1 << 20, ""),
+        ("4M", 4 << 20, ""),
+        ("3145728", 3 << 20, ""),
+        ("64K", 1 << 20, ""),
+        ("0", 1 << 20, ""),
+        ("1G", 4 << 20, "asks for '1G', more than ring.max_size: 4M holds"),
+        ("much", 1 << 20, """is 'much', not a size such as "4M": 1M holds"""),
+        ("-1", 1 << 20, "not a size"),
+        ("\x1b[2J", 1 << 20, r"is '\x1b[2J', not a size"),
+    ],
+)
+def test_the_size_of_a_ring(asked, size, note):
+    annotations = {RING_SIZE: asked} if asked else {}
+    chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(max_size=4 << 20), POD, annotations)
+    assert chosen.ring_size == size
+    assert note in "".join(chosen.notes)
+    assert bool(chosen.notes) == bool(note)
+
+
+def test_a_ring_is_never_less_than_the_nodes_size():
+    chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(size=8 << 20), POD, {RING_SIZE: "2M"})
+    assert (chosen.ring_size, chosen.notes) == (8 << 20, ())

@@ -30,7 +30,7 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
         "pos",
         "pos end records events busy base_ns tid renames dropped late late_count open_tid reread unread",
     ),
-    "RING": ("ring", "head", "head cookie renames version init_pid retries exited exit_ns exit_code withheld"),
+    "RING": ("ring", "head", "head cookie renames parts version init_pid retries exited exit_ns exit_code withheld"),
 }
 ELSEWHERE = {  # constants that have another name in C, or none of their own
     "CALL_SIZE": "sizeof(struct tl_call)",
@@ -52,6 +52,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
         expressions.append(f"sizeof(struct tl_{struct})")
         for member in (*members.split(), *(["rules"] if struct == "call" else [])):
             expressions += [f"offsetof(struct tl_{struct}, {member})", f"sizeof(((struct tl_{struct} *)0)->{member})"]
+    expressions += ["offsetof(struct tl_ring, part)", "sizeof(((struct tl_ring *)0)->part)"]
     expressions += ["TL_SCRATCH_SIZE", "sizeof(((struct tl_cpu *)0)->late) / sizeof(struct tl_late)"]
     prints = "".join(f'printf("%s\\"{text}\\": %llu", n++ ? ", " : "", (__u64)({text}));\n' for text in expressions)
     directory = tmp_path_factory.mktemp("layout")
@@ -93,6 +94,9 @@ def test_what_stands_elsewhere(compiled: dict[str, int]) -> None:
     assert compiled["TL_SCRATCH_SIZE"] == geometry.SCRATCH_SIZE
     assert compiled["offsetof(struct tl_ring, init_pid)"] == ring._INIT_PID_AT
     assert compiled["offsetof(struct tl_ring, withheld)"] == ring._WITHHELD_AT
+    assert compiled["offsetof(struct tl_ring, parts)"] == ring._PARTS_AT
+    assert compiled["offsetof(struct tl_ring, part)"] == ring._SLOTS_AT
+    assert compiled["sizeof(((struct tl_ring *)0)->part)"] == ring._SLOTS.size
     assert compiled["sizeof(((struct tl_cpu *)0)->late) / sizeof(struct tl_late)"] == layout.LATE
 
 

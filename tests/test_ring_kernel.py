@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import count as count_from
 from pathlib import Path
 from struct import Struct
@@ -35,17 +36,24 @@ CYCLES = 60_000
 """A stall's length: some 1.5 ms, in which the other CPU laps 128 KiB twice."""
 
 
-@pytest.fixture(scope="module")
-def small() -> Iterator[Tracer]:
-    with closing(Tracer.load(Plan(ring_size=128 << 10, pool_size=2))) as tracer:
-        yield tracer
+Recorded = Callable[[], Container]
+RINGS = {"one": 128 << 10, "joined": 32 << 10}
+"""Bytes of a ring, of which a container has 128 KiB: one, or four."""
 
 
-@pytest.fixture(scope="module")
-def stalling() -> Iterator[Tracer]:
+@pytest.fixture(scope="module", params=RINGS)
+def small(request: pytest.FixtureRequest) -> Iterator[Recorded]:
+    """Makes recorded cgroups with small rings."""
+    with closing(Tracer.load(Plan(ring_size=RINGS[request.param], pool_size=4))) as tracer:
+        yield partial(Container, tracer, ring_size=128 << 10)
+
+
+@pytest.fixture(scope="module", params=RINGS)
+def stalling(request: pytest.FixtureRequest) -> Iterator[Recorded]:
     """On CPU 0 one record in 2,048 waits before its stamp, for more than a lap of the ring."""
-    with closing(Tracer.load(Plan(ring_size=128 << 10, pool_size=2, defines={"TL_TEST_STALL": CYCLES}))) as tracer:
-        yield tracer
+    plan = Plan(ring_size=RINGS[request.param], pool_size=4, defines={"TL_TEST_STALL": CYCLES})
+    with closing(Tracer.load(plan)) as tracer:
+        yield partial(Container, tracer, ring_size=128 << 10)
 
 
 def tally(found: list[Event]) -> tuple[int, int]:
@@ -59,8 +67,8 @@ def lost(found: list[Event]) -> list[Lost]:
     return [event for event in found if isinstance(event, Lost)]
 
 
-def test_wrap_is_accounted_for_exactly(small: Tracer, workload: Workloads) -> None:
-    with Container(small) as container:
+def test_wrap_is_accounted_for_exactly(small: Recorded, workload: Workloads) -> None:
+    with small() as container:
         with Cgroup() as outside:  # it enters the recorded one by itself
             program = workload("count_calls", "-nostdlib", "-static")
             outside.run(program, str(CALLS), str(container.path / "cgroup.procs"))
@@ -185,11 +193,13 @@ def flipped(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, headers=snapshot.headers[::-1])
 
 
-def hammer(tracer: Tracer, program: str, *, rejected: int = 0, file: Path | None = None, source: bytes = b"") -> None:
+def hammer(
+    recorded: Recorded, program: str, *, rejected: int = 0, file: Path | None = None, source: bytes = b""
+) -> None:
     """Judges at least SNAPSHOTS, and as many as it takes to have seen PROVED calls, and `rejected` records rejected."""
     judge = Hammered(source)
     arguments = [str(file)] if file else []
-    with Container(tracer) as container, container.start(program, *arguments) as process:
+    with recorded() as container, container.start(program, *arguments) as process:
         for taken in count_from(1):
             judge.judge(container.snapshot())
             if taken >= SNAPSHOTS and judge.seen["proved"] >= PROVED and judge.seen["rejected"] >= rejected:
@@ -206,20 +216,20 @@ def hammer(tracer: Tracer, program: str, *, rejected: int = 0, file: Path | None
     assert judge.seen["exact"] > 0.95 * taken
 
 
-def test_two_threads_hammer(small: Tracer, workload: Workloads) -> None:
+def test_two_threads_hammer(small: Recorded, workload: Workloads) -> None:
     hammer(small, workload("hammer"))
 
 
-def test_two_threads_hammer_and_stall(stalling: Tracer, workload: Workloads) -> None:
+def test_two_threads_hammer_and_stall(stalling: Recorded, workload: Workloads) -> None:
     """A writer that stalls for more than a lap: what it wrote over, or may have, is rejected and counted."""
     hammer(stalling, workload("hammer"), rejected=REJECTED)
 
 
 @pytest.mark.parametrize("kind", ["zeros", "forged", "replayed"])
-def test_payload_that_looks_like_records(stalling: Tracer, workload: Workloads, tmp_path: Path, kind: str) -> None:
+def test_payload_that_looks_like_records(stalling: Recorded, workload: Workloads, tmp_path: Path, kind: str) -> None:
     """Stalled writers have the reader search for what proves itself, amid payload that pretends to."""
     if kind == "replayed":
-        with Container(stalling) as container, container.start(workload("hammer")) as process:
+        with stalling() as container, container.start(workload("hammer")) as process:
             while len(source := container.snapshot().data) < 128 << 10:
                 pass
             process.communicate(timeout=TIMEOUT_S)

@@ -49,7 +49,7 @@ class Geometry:
 
     @property
     def value_size(self) -> int:
-        """The map's element: all of a ring."""
+        """The map's element: all of a ring, or of each part of a larger one."""
         return self.data_offset + self.ring_size + self.slack
 
     @classmethod

@@ -8,6 +8,9 @@ cgroups that a program entered for it meanwhile are swept; only then does it get
 
     free -> (new ring, kept, RCU wait) -> ready -> taken -> used -> (ring out, RCU wait, sweep, dropped) -> free
 
+A larger ring is several of the stock, joined: the programs find the others by the first one's header. So the first
+goes before the others, and none of them serves anybody else while it can be found.
+
 Each ring is with the keeper (`kept`) before a program can find it, and until none can any more. So a daemon that
 follows one that died knows all rings that are in use.
 """
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final
@@ -38,10 +41,27 @@ class PoolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in the map of rings, and the ring that lies there."""
+    """A place in the map of rings, and the ring that lies there. joined: those that its ring's data go on in."""
 
     number: int
     ring: Ring
+    joined: tuple[Slot, ...] = ()
+
+    def __iter__(self) -> Iterator[Slot]:
+        yield self
+        yield from self.joined
+
+
+def assemble(rings: Mapping[int, Ring]) -> tuple[list[Slot], list[Slot]]:
+    """The slots of a former daemon's pool: those that are whole, and rings without what they are joined with."""
+    whole, parts = [], set(rings)
+    for number, ring in rings.items():
+        joined = ring.joined()
+        if joined is not None and rings.keys() >= set(joined):
+            ring.rejoin(rings)
+            whole.append(Slot(number, ring, tuple(Slot(other, rings[other]) for other in joined)))
+            parts -= {number, *joined}
+    return whole, [Slot(number, rings[number]) for number in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +92,15 @@ class RingPool:
         self._fd, self._cgroups, self._geometry, self._size = rings_fd, cgroups, geometry, size
         self._keeper, self._recorder = keeper, recorder
         taken, rest = list(taken), list(rest)
-        self._out = len(taken)
+        self._out = sum(1 for slot in taken for _ in slot)
         self._ready: deque[Slot] = deque(slot for slot in rest if self._is_fresh(slot))
-        self._used: deque[Slot] = deque(slot for slot in rest if slot not in self._ready)
-        held = {slot.number for slot in (*taken, *rest)}
+        used = [slot for slot in rest if slot not in self._ready]
+        self._used: deque[Slot] = deque(sorted(used, key=lambda slot: slot.ring.joined() is None))
+        held = {one.number for slot in (*taken, *rest) for one in slot}
         self._free = deque(number for number in range(1, SLOTS) if number not in held)
+        for number in cgroups.slots() - {slot.number for slot in taken}:
+            cgroups.sweep(number)  # first: none of the rest is found any more
+        self._wanted = 0
         self._changed = threading.Condition()
         self._closing = False
         self._failure: OSError | None = None
@@ -89,27 +113,36 @@ class RingPool:
         return found == _KEY.pack(bpfcalls.map_info(slot.ring.fd).id)
 
     def _is_fresh(self, slot: Slot) -> bool:
-        return not slot.ring.headers().head and not self._cgroups.ids(slot.number) and self.holds(slot)
+        unused = not slot.ring.headers().head and slot.ring.joined() == ()
+        return unused and not self._cgroups.ids(slot.number) and self.holds(slot)
 
-    def take(self, timeout_s: float) -> Slot:
-        """An empty ring in its slot, at once where one is ready. Raises PoolError after `timeout_s`."""
+    def take(self, timeout_s: float, count: int = 1) -> Slot:
+        """An empty ring in its slot, at once where one is ready; of `count` joined ones, a power of two, or fewer where
+        that many are not to be had. Raises PoolError after `timeout_s`.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._failure, timeout_s)
-            if not self._ready:
-                reason = self._failure or f"none became free within {timeout_s:g} s"
-                self._failure = None
-                self._changed.notify_all()
-                raise PoolError(f"no ring of {self._geometry.value_size} bytes: {reason}")
-            slot = self._ready.popleft()
-            self._out += 1
+            self._wanted = count
             self._changed.notify_all()
-            return slot
+            self._changed.wait_for(lambda: len(self._ready) >= count or self._failure, timeout_s)
+            self._wanted = 0
+            failure, self._failure = self._failure, None
+            self._changed.notify_all()
+            if not self._ready:
+                reason = failure or f"none became free within {timeout_s:g} s"
+                raise PoolError(f"no ring of {self._geometry.value_size} bytes: {reason}")
+            while count > len(self._ready):
+                count //= 2
+            first, *others = (self._ready.popleft() for _ in range(count))
+            self._out += count
+        if others:
+            first.ring.join(first.number, {other.number: other.ring for other in others})
+        return Slot(first.number, first.ring, tuple(others))
 
     def give_back(self, slot: Slot) -> None:
         """The slot's ring is not needed any more. Its cgroups should be removed already."""
         with self._changed:
             self._used.append(slot)
-            self._out -= 1
+            self._out -= 1 + len(slot.joined)
             self._changed.notify_all()
 
     def wait_returned(self) -> None:
@@ -137,7 +170,8 @@ class RingPool:
         with self._changed:
             if self._closing:
                 return PoolUsage(0, 0, 0)
-            return PoolUsage(self._out + len(self._used), len(self._ready), self._geometry.value_size)
+            in_use = self._out + sum(1 for slot in self._used for _ in slot)
+            return PoolUsage(in_use, len(self._ready), self._geometry.value_size)
 
     def close(self) -> list[Slot]:
         """Ends the thread and closes the rings in stock, which it returns. Rings that are taken stay their owners'."""
@@ -145,7 +179,7 @@ class RingPool:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        stock = [*self._ready, *self._used]
+        stock = [*self._ready, *(one for slot in self._used for one in slot)]
         for slot in stock:
             slot.ring.close()
         return stock
@@ -153,24 +187,25 @@ class RingPool:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: (
-                        self._closing
-                        or self._used
-                        or (len(self._ready) < self._size and self._free and not self._failure)
-                    )
-                )
+                self._changed.wait_for(lambda: self._closing or self._used or self._missing())
                 if not self._used:
                     # A container is being registered: leave it the interpreter, as long as there is stock.
-                    self._changed.wait_for(lambda: self._closing or self._used or not self._ready, _LULL_S)
+                    self._changed.wait_for(lambda: self._closing or self._used or self._is_waited_for(), _LULL_S)
                 if self._closing:
                     return
-                used = self._used[0] if self._used else None
-                missing = min(self._size - len(self._ready), len(self._free))
+                missing = self._missing()
+                used = self._used[0] if self._used and not (missing and self._is_waited_for()) else None
             if used is not None:
                 self._clear(used)
-            else:
+            elif missing:
                 self._refill(missing)
+
+    def _missing(self) -> int:
+        wanted = max(self._size, self._wanted) - len(self._ready)
+        return max(0, min(wanted, len(self._free))) if not self._failure else 0
+
+    def _is_waited_for(self) -> bool:
+        return len(self._ready) < max(1, self._wanted)
 
     def _clear(self, slot: Slot) -> None:
         self._cgroups.sweep(slot.number)
@@ -180,6 +215,7 @@ class RingPool:
         slot.ring.close()
         with self._changed:
             self._used.popleft()
+            self._used.extendleft(slot.joined)
             self._free.appendleft(slot.number)
             self._changed.notify_all()
 

@@ -10,6 +10,8 @@
  *
  *     struct tl_ring | one struct tl_cpu per CPU | scratch | data[ring size] | slack
  *
+ * A larger ring is several such: the data of the others continue that of the first, which alone has a head.
+ *
  * A position is the number of bytes ever reserved in a ring, and only grows; the byte at position p lies at
  * data[p % ring size]. `head` is the end of what was reserved. A CPU reserves a whole chunk by one atomic add to
  * `head`, then writes records into its chunk alone, one behind the other, until the next does not fit. A record
@@ -202,6 +204,7 @@ struct tl_call { /* one system call; all zero: no arguments known, all six regis
 
 #define TL_LATE 4
 #define TL_SCRATCH_SIZE 512 /* per CPU, the recorder's own */
+#define TL_PARTS_MAX 8
 
 struct tl_late {
 	__u64 from, to; /* positions that were written late */
@@ -230,7 +233,9 @@ struct tl_ring {
 	__u64 head;
 	__u32 cookie;
 	__u32 renames; /* bumped when a thread of the container changes its name */
-	__u64 pad[6];
+	__u32 zero;
+	__u32 parts; /* rings that this one's data are spread over, a power of two; 0: it is itself a part of another */
+	__u64 pad[5];
 
 	__u32 version; /* from here on written by user space before use, and seldom by programs */
 	__u32 init_pid;
@@ -239,7 +244,7 @@ struct tl_ring {
 	__u64 exit_ns;
 	__u32 exit_code;
 	__u32 withheld; /* TL_CLASS_... that are not to be recorded */
-	__u32 pad2[8];
+	__u32 part[TL_PARTS_MAX]; /* their slots, its own first, where there are several */
 	/* struct tl_cpu cpu[]; */
 };
 

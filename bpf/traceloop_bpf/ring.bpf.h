@@ -91,9 +91,13 @@ TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
 
 #define LENGTH_TYPE(bytes, type) ((bytes) >> 3 | (type) << TL_LENGTH_BITS)
 
+/* The ring that has the data at a position of a larger one, whose `parts` are more than one; 0: there is none. */
+TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos);
+
 /* A CPU's way from one record to the next. */
 struct writer {
 	struct ring *ring;
+	struct ring *part; /* which has the record: `ring` itself, or a further one */
 	struct tl_cpu *cpu;
 	u64 from; /* first position written */
 	u64 pos;  /* of the record */
@@ -118,9 +122,10 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 
 	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
 	u32 renames = ring->head.renames;
+	u64 parts = ring->head.parts;
 	bool chunk = false;
 	/* A new chunk where this one is full, or so old that the others would soon lap it, and what is new in it. */
-	if (pos + bytes + PREFIX > end || head - pos > TL_RING_SIZE / 2) {
+	if (pos + bytes + PREFIX > end || head - pos > parts * (TL_RING_SIZE / 2)) {
 		pos = __sync_fetch_and_add(&ring->head.head, TL_CHUNK_SIZE);
 		TL_PUBLISH(cpu->busy, pos + 1);
 		TL_PUBLISH(cpu->pos, pos);
@@ -128,8 +133,19 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		chunk = true;
 	}
 	w->from = pos;
+	struct ring *part = ring;
+	if (parts > 1) {
+		part = part_at(ring, parts, pos); /* a chunk lies in one */
+		if (!part) {
+			cpu->dropped++;
+			TL_PUBLISH(cpu->busy, 0);
+			return false;
+		}
+	}
+	TL_OPAQUE(part);
+	w->part = part;
 	if (chunk) {
-		struct tl_chunk *c = (struct tl_chunk *)header_at(ring, pos);
+		struct tl_chunk *c = (struct tl_chunk *)header_at(w->part, pos);
 		c->header.tid = 0;
 		c->header.delta_ns = 0;
 		c->header.nr = 0;
@@ -142,7 +158,7 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		pos += sizeof *c;
 	}
 	if (chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
-		struct tl_base *b = (struct tl_base *)header_at(ring, pos);
+		struct tl_base *b = (struct tl_base *)header_at(w->part, pos);
 		b->header.tid = w->tid_pid;
 		b->header.delta_ns = w->tid_pid >> 32;
 		b->header.nr = 0;
@@ -184,7 +200,7 @@ TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32
 		cpu->events++;
 	TL_PUBLISH(cpu->pos, w->pos + bytes);
 	u64 head = *(volatile u64 *)&ring->head.head;
-	if (head - w->from > TL_RING_SIZE - TL_CHUNK_SIZE) {
+	if (head - w->from > (u64)ring->head.parts * TL_RING_SIZE - TL_CHUNK_SIZE) {
 		u64 n = cpu->late_count;
 		TL_OPAQUE(n);
 		n &= TL_LATE - 1;

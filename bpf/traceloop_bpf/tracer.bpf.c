@@ -84,6 +84,15 @@ TL_INLINE struct ring *ring_of_cgroup(u64 id)
 	return ring;
 }
 
+TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos)
+{
+	u64 n = pos / TL_RING_SIZE & (parts - 1) & (TL_PARTS_MAX - 1);
+	TL_OPAQUE(n);
+	/* The keys lie in the ring: on the stack they would have the verifier take this for another way all along. */
+	void *map = rings.lookup(&ring->head.part[n]);
+	return map ? bpf_map_lookup_elem(map, &ring->head.zero) : 0;
+}
+
 TL_INLINE bool open_writer(struct writer *w, u64 bytes)
 {
 	w->ring = ring_of_cgroup(bpf_get_current_cgroup_id());
@@ -129,7 +138,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 
 	u64 offset = w.pos & (TL_RING_SIZE - 1) & ~7ULL;
 	TL_OPAQUE(offset);
-	struct tl_header *header = (struct tl_header *)(w.ring->data + offset);
+	struct tl_header *header = (struct tl_header *)(w.part->data + offset);
 	u64 *body = (u64 *)(header + 1);
 	u64 arguments = call->flags & TL_CALL_KNOWN ? call->arguments & 7 : 6;
 	u64 length = sizeof *header + arguments * 8;
@@ -162,7 +171,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		s->failed = 0;
 		s->withheld = w.ring->head.withheld;
 		s->list_out = 0;
-		capture(s, w.ring->data, offset, call);
+		capture(s, w.part->data, offset, call);
 		length = recorded_length(s->length);
 		u32 failed = s->failed;
 		if (failed) {
@@ -218,7 +227,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	u64 offset = w.pos & (TL_RING_SIZE - 1) & ~7ULL;
 	TL_OPAQUE(offset);
-	struct tl_header *header = (struct tl_header *)(w.ring->data + offset);
+	struct tl_header *header = (struct tl_header *)(w.part->data + offset);
 	u64 *body = (u64 *)(header + 1);
 	u64 length = sizeof *header + 8;
 	u16 short_nr = nr | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
@@ -260,7 +269,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		s->failed = 0;
 		s->withheld = w.ring->head.withheld;
 		s->list_out = again ? 0 : TL_ITEM_OUT;
-		capture(s, w.ring->data, offset, call);
+		capture(s, w.part->data, offset, call);
 		length = recorded_length(s->length);
 		if (s->failed)
 			w.cpu->unread++;
@@ -274,7 +283,7 @@ int on_signal_deliver(struct bpf_raw_tracepoint_args *ctx) /* (int sig, struct k
 	struct writer w = {};
 	if (!open_writer(&w, sizeof(struct tl_signal)))
 		return 0;
-	struct tl_signal *record = (struct tl_signal *)header_at(w.ring, w.pos);
+	struct tl_signal *record = (struct tl_signal *)header_at(w.part, w.pos);
 	/* A task that is being killed has no siginfo of its own (the pointer is 0 or 1): zeros say so. */
 	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)ctx->args[1]);
 	/* struct sigaction begins with sa_handler and sa_flags */
@@ -342,7 +351,7 @@ int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	w.task = task;
 	if (!begin(&w, sizeof(struct tl_signal_sent)))
 		return 0;
-	struct tl_signal_sent *record = (struct tl_signal_sent *)header_at(w.ring, w.pos);
+	struct tl_signal_sent *record = (struct tl_signal_sent *)header_at(w.part, w.pos);
 	/* SEND_SIG_NOINFO is 0 and SEND_SIG_PRIV 1: the kernel sends it, in this process's name (SI_USER) or in its own. */
 	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)info);
 	if (info < 2) {
@@ -395,7 +404,7 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	}
 	if (!begin(&w, sizeof(struct tl_task_exit)))
 		return 0;
-	struct tl_task_exit *record = (struct tl_task_exit *)header_at(w.ring, w.pos);
+	struct tl_task_exit *record = (struct tl_task_exit *)header_at(w.part, w.pos);
 	record->code = code;
 	record->group_dead = group_dead;
 	finish(&w, &record->header, sizeof *record, TL_TASK_EXIT, 0);

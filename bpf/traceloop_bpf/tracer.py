@@ -17,10 +17,11 @@ from typing import Final
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
 from traceloop_bpf.kept import About, Keeper, KeptRecorder, NoKeeper, ring_name
-from traceloop_bpf.pool import RingPool, Slot
+from traceloop_bpf.pool import RingPool, Slot, assemble
 from traceloop_bpf.programs import Plan, Programs
 from traceloop_bpf.ring import Ring
 from traceloop_bpf.run_times import RunTime, measure
+from traceloop_decode import layout
 
 TAKE_TIMEOUT_S: Final = 1.0
 
@@ -67,8 +68,6 @@ class Tracer:
             taken=taken,
             rest=rest,
         )
-        for number in self._cgroups.slots() - {slot.number for slot in taken}:
-            self._cgroups.sweep(number)
 
     @classmethod
     def load(cls, plan: Plan | None = None, keeper: Keeper | None = None, number: int = 0) -> Tracer:
@@ -86,9 +85,10 @@ class Tracer:
         """
         try:
             programs = Programs.adopt(kept, keeper)
-            slots = [Slot(number, Ring.adopt(programs.about.geometry, fd)) for number, fd in kept.rings.items()]
-            claimed = {key: slot for slot in slots if (key := (slot.number, slot.ring.cookie)) in live}
-            rest = [slot for slot in slots if slot not in claimed.values()]
+            rings = {number: Ring.adopt(programs.about.geometry, fd) for number, fd in kept.rings.items()}
+            whole, parts = assemble(rings)
+            claimed = {key: slot for slot in whole if (key := (slot.number, slot.ring.cookie)) in live}
+            rest = [slot for slot in whole if slot not in claimed.values()] + parts
             fits = programs.about.layout == plan.about().layout  # else it gets no new recordings
             return cls(programs, plan.pool_size if fits else 0, keeper, claimed.values(), rest), claimed
         except (ValueError, TypeError, KeyError, OSError) as error:
@@ -122,13 +122,15 @@ class Tracer:
         with self._programs.held() as programs:
             return measure(programs, wait)
 
-    def record(self, cgroup_ids: Iterable[int], init_pid: int = 0, withheld: int = 0) -> Recording:
+    def record(self, cgroup_ids: Iterable[int], init_pid: int = 0, withheld: int = 0, ring_size: int = 0) -> Recording:
         """Records these cgroups and all that are made below them, from now on, into one ring.
 
         init_pid: the process whose exit code is the container's; 0: none. withheld: the classes of memory
-        (layout.CLASS_...) that are kept out of the ring. Raises PoolError, OSError.
+        (layout.CLASS_...) that are kept out of the ring. ring_size: bytes of data, where it is to have more than
+        others: layout.PARTS_MAX times as much at most, and less where memory is short. Raises PoolError, OSError.
         """
-        slot = self.pool.take(TAKE_TIMEOUT_S)
+        rings = max(1, -(-ring_size // self.geometry.ring_size))
+        slot = self.pool.take(TAKE_TIMEOUT_S, min(1 << (rings - 1).bit_length(), layout.PARTS_MAX))
         recording = Recording(slot, time.clock_gettime_ns(time.CLOCK_BOOTTIME), self)
         try:
             if init_pid:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from traceloop_daemon.units import size_bytes, size_text
 from traceloop_decode import layout
 
 if TYPE_CHECKING:
     from traceloop_daemon.names import Names
-    from traceloop_daemon.settings import CaptureSettings, RecordSettings
+    from traceloop_daemon.settings import CaptureSettings, RecordSettings, RingSettings
 
 RECORD: Final = "io.traceloop.record"
 CAPTURE: Final = "io.traceloop.capture"
+RING_SIZE: Final = "io.traceloop.ring-size"
 _SHOWN_MAX: Final = 40
 
 
@@ -55,18 +57,26 @@ _ORDER: Final = tuple(CapturePolicy)
 class Choice:
     """What was decided for a container. refused: the rule that keeps it from being recorded, or ``""``.
 
-    notes: what could not be done as its annotations ask, for the log.
+    ring_size: bytes that its ring is to hold. notes: what could not be done as its annotations ask, for the log.
     """
 
     refused: str
     capture: CapturePolicy
+    ring_size: int
     notes: tuple[str, ...] = ()
 
 
-def choose(record: RecordSettings, capture: CaptureSettings, names: Names, annotations: Mapping[str, str]) -> Choice:
+def choose(
+    record: RecordSettings,
+    capture: CaptureSettings,
+    ring: RingSettings,
+    names: Names,
+    annotations: Mapping[str, str],
+) -> Choice:
     """What the settings say of a container of these names and annotations."""
     policy, notes = _capture(capture, annotations.get(CAPTURE))
-    return Choice(_refusal(record, names, annotations.get(RECORD)), policy, notes)
+    ring_size, more_notes = _ring_size(ring, annotations.get(RING_SIZE))
+    return Choice(_refusal(record, names, annotations.get(RECORD)), policy, ring_size, notes + more_notes)
 
 
 def _refusal(record: RecordSettings, names: Names, wanted: str | None) -> str:
@@ -103,6 +113,24 @@ def _capture(settings: CaptureSettings, wanted: str | None) -> tuple[CapturePoli
         return policy, ()
     kept = settings.policy.value
     return settings.policy, (f'its annotation {CAPTURE} asks for "{wanted}", more than allowed: "{kept}" holds',)
+
+
+def _ring_size(settings: RingSettings, wanted: str | None) -> tuple[int, tuple[str, ...]]:
+    if wanted is None:
+        return settings.size, ()
+    try:
+        size = size_bytes(wanted)
+    except ValueError:
+        kept = size_text(settings.size)
+        return settings.size, (
+            f'its annotation {RING_SIZE} is {_shown(wanted)}, not a size such as "4M": {kept} holds',
+        )
+    if size <= settings.most:
+        return max(size, settings.size), ()
+    kept = size_text(settings.most)
+    return settings.most, (
+        f"its annotation {RING_SIZE} asks for {_shown(wanted)}, more than ring.max_size: {kept} holds",
+    )
 
 
 def _shown(text: str | None) -> str:

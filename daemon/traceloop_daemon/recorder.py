@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.oci import HookMessage, parse
-from traceloop_daemon.policy import choose
+from traceloop_daemon.policy import Choice, choose
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registration import Registration
@@ -183,7 +183,7 @@ class Recorder:
         elif trace.recording.tracer is self._tracer:
             self._resume(trace, trace.recording)
         else:
-            self._begin_anew(trace, live.withheld)
+            self._begin_anew(trace, trace.recording)
 
     def _resume(self, trace: Trace, recording: Recording) -> None:
         path = cgroupfs.directory(self._mount, trace.cgroup)
@@ -205,10 +205,11 @@ class Recorder:
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._ends.begin(trace, watch)
 
-    def _begin_anew(self, trace: Trace, withheld: int) -> None:
+    def _begin_anew(self, trace: Trace, recording: Recording) -> None:
         # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
         try:
-            self._record(trace.names, trace.container_id, trace.cgroup, trace.init_pid, withheld)
+            same = Target(trace.cgroup, trace.names, trace.container_id, trace.init_pid)
+            self._record(same, trace.withheld, recording.ring.data_size)
         except RegistrationError as error:
             _log.info("%s is not recorded any more: %s", trace.id, error)
         self._end(trace, "this version's rings are others")
@@ -231,7 +232,7 @@ class Recorder:
         Raises RegistrationError.
         """
         with self._lock:
-            choice = choose(self._config.record, self._config.capture, told.names, told.annotations)
+            choice = self._choose(self._config.record, told.names, told.annotations)
             known = self._registry.recording_of(told.container_id)
             if choice.refused:
                 self._refuse(told, choice.refused, known)
@@ -240,7 +241,8 @@ class Recorder:
                 _log.warning("container %s: %s", told.container_id, note)
             cgroup = cgroupfs.cgroup_of(told.pid)
             if known is None:
-                self._record(told.names, told.container_id, cgroup, told.pid, choice.capture.withheld)
+                target = Target(cgroup, told.names, told.container_id, told.pid)
+                self._record(target, choice.capture.withheld, choice.ring_size)
                 self._tally.add(Counted.STARTED_BY_HOOK)
             elif (known.init_pid, known.cgroup) == (told.pid, cgroup):
                 # By hook and by NRI, or the answer was lost with a daemon that died.
@@ -296,19 +298,20 @@ class Recorder:
             return True
         # One that was not to be recorded, before this daemon started.
         names = resolve(hook.container_id, hook.annotations, hook.bundle)
-        return bool(choose(self._config.record, self._config.capture, names, hook.annotations).refused)
+        return bool(self._choose(self._config.record, names, hook.annotations).refused)
 
     # -- what users ask
 
     def add(self, target: Target) -> Trace:
         """Records a cgroup without a hook. Raises RegistrationError."""
         # Whoever asks for this very one has chosen it; but not over the head of who made the container.
-        choice = choose(RecordSettings(sandboxes=True), self._config.capture, target.names, target.annotations)
+        choice = self._choose(RecordSettings(sandboxes=True), target.names, target.annotations)
         if choice.refused:
             raise RegistrationError(f"container {target.container_id} is not recorded: {choice.refused}")
-        withheld = choice.capture.withheld
+        for note in choice.notes:
+            _log.warning("%s: %s", target.container_id or target.cgroup, note)
         with self._lock:
-            trace = self._record(target.names, target.container_id, target.cgroup, target.pid, withheld)
+            trace = self._record(target, choice.capture.withheld, choice.ring_size)
         self._tally.add(Counted.STARTED_BY_ADD)
         return trace
 
@@ -394,25 +397,32 @@ class Recorder:
 
     # -- from one state to the next; all with the lock held
 
-    def _record(self, names: Names, container_id: str, cgroup: str, pid: int, withheld: int) -> Trace:
+    def _choose(self, record: RecordSettings, names: Names, annotations: Mapping[str, str]) -> Choice:
+        return choose(record, self._config.capture, self._config.ring, names, annotations)
+
+    def _record(self, target: Target, withheld: int, ring_size: int) -> Trace:
+        cgroup, container_id = target.cgroup, target.container_id
         path = cgroupfs.directory(self._mount, cgroup)
         top = cgroupfs.cgroup_id(path)
         if self._tracer.is_recorded(top):
             raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
-        watch = Watch.open(path, pid)
+        watch = Watch.open(path, target.pid)
         try:
-            recording = self._tracer.record([top], pid, withheld)
+            recording = self._tracer.record([top], target.pid, withheld, ring_size)
         except (OSError, PoolError) as error:
             watch.close()
             raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
+        if recording.ring.data_size < ring_size:
+            less = recording.ring.data_size
+            _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)
         self._tracer.extend(recording, cgroupfs.descendants(path))  # those made from now on, the kernel enters itself
         trace = Trace(
-            id=self._registry.new_id(names.trace_id(self.node)),
-            names=names,
+            id=self._registry.new_id(target.names.trace_id(self.node)),
+            names=target.names,
             container_id=container_id,
             cgroup=cgroup,
             started_ns=time.time_ns(),
-            init_pid=pid,
+            init_pid=target.pid,
             recording=recording,
             withheld=withheld,
         )
@@ -457,7 +467,7 @@ class Recorder:
         if trace.recording is not None:
             ring = trace.recording.ring
             headers, trace.count = ring.headers_and_count()
-            trace.size_bytes = ring.geometry.value_size
+            trace.size_bytes = ring.size_bytes
             trace.status = headers.exit_code if headers.exited else None
 
     def _release(self, trace: Trace) -> None:

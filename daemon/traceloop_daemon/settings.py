@@ -20,6 +20,7 @@ from traceloop_daemon.policy import CapturePolicy, RecordMode
 from traceloop_daemon.redaction import compiled
 from traceloop_daemon.retention import Limits
 from traceloop_daemon.units import Share, size_bytes, size_or_share, size_text, span_s
+from traceloop_decode.layout import PARTS_MAX
 
 Convert = Callable[[object], Any]
 _SOCKET_MAX: Final = 107  # unix(7)
@@ -120,9 +121,19 @@ class RingSettings:
     """The ring in memory that each recorded container has, and what goes into it."""
 
     size: int = key("1M", _size(_RING_MIN, _RING_MAX), "Bytes of a ring; rounded up to a power of two.")
+    max_size: int = key(
+        "1M",
+        _size(_RING_MIN, _RING_MAX),
+        f"What the annotation io.traceloop.ring-size may ask for: at most {PARTS_MAX} times the size, and never less.",
+    )
     item_max: int = key(256, _size(16, 4096), "Most bytes that are kept of one string or buffer.")
     call_max: int = key(1024, _size(16, 16384), "Bytes of one call's strings and buffers behind which none begins.")
     spare: int = key(8, _number(1, 256), "Empty rings that are kept ready, so that no container waits for one.")
+
+    @property
+    def most(self) -> int:
+        """The largest ring that a container may have."""
+        return max(self.size, self.max_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,5 +239,7 @@ class Config:
 
 def conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Keys that are right by themselves, but not with others: the key's name, and why."""
+    if config.ring.max_size > PARTS_MAX * config.ring.size:
+        yield "ring.max_size", f"is more than {PARTS_MAX} times ring.size ({size_text(config.ring.size)})"
     if config.ring.call_max < config.ring.item_max:
         yield "ring.call_max", f"is less than ring.item_max ({config.ring.item_max})"

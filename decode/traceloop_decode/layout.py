@@ -97,8 +97,9 @@ LATE_ENTRY: Final = Struct("<QQQ8x")
 CPU: Final = Struct("<QQQQQQIIQ128sQI4xQQ32x")
 """struct tl_cpu: pos, end, records, events, busy, base_ns, tid, renames, dropped, late, late_count, open_tid,
 reread, unread."""
-RING: Final = Struct("<QII48xIIIIQII32x")
-"""struct tl_ring: head, cookie, renames, version, init_pid, retries, exited, exit_ns, exit_code, withheld."""
+RING: Final = Struct("<QII4xI40xIIIIQII32x")
+"""struct tl_ring: head, cookie, renames, parts, version, init_pid, retries, exited, exit_ns, exit_code, withheld."""
+PARTS_MAX: Final = 8
 
 POSITION_UNIT: Final = 8
 """Records lie at multiples of this, and stamps and lengths count in it."""

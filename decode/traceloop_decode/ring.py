@@ -17,7 +17,7 @@ before a CPU's first chunk it was overwritten, anywhere else it was rejected her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from typing import Final, NamedTuple
@@ -75,7 +75,7 @@ class Headers:
     @classmethod
     def parse(cls, headers: bytes, cpus: int) -> Headers:
         """From bytes as the kernel laid them out; `headers` has at least layout.headers_size(cpus) bytes."""
-        head, cookie, _renames, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
+        head, cookie, _renames, _parts, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
             layout.RING.unpack_from(headers)
         )
         return cls(head, cookie, init_pid, bool(exited), exit_ns, exit_code, tuple(_cpus(headers, cpus)))
@@ -256,7 +256,7 @@ class Count(NamedTuple):
     lost_events: int
 
 
-def count(headers: Headers, chunk_heads: Iterator[bytes]) -> Count:
+def count(headers: Headers, chunk_heads: Iterable[bytes]) -> Count:
     """The account of a ring from its headers and the struct tl_chunk at each chunk's place, without its records.
 
     For the daemon, which reads nothing that traced programs wrote.

@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["traceloop_daemon"]):
     from traceloop_daemon.names import Names, resolve
     from traceloop_daemon.oci import parse
     from traceloop_daemon.policy import CapturePolicy, RecordMode, choose
-    from traceloop_daemon.settings import CaptureSettings, RecordSettings
+    from traceloop_daemon.settings import CaptureSettings, RecordSettings, RingSettings
 
 ID: Final = "0123456789abcdef" * 4
 SPLIT: Final = b"\n--\n"
@@ -75,7 +75,7 @@ def check(data: bytes) -> None:
 def _choose(names: Names, annotations: dict[str, str]) -> None:
     for record in RECORD:
         for capture in CAPTURE:
-            choice = choose(record, capture, names, annotations)
+            choice = choose(record, capture, RingSettings(), names, annotations)
             _printable(choice.refused)
             for note in choice.notes:
                 _printable(note)
