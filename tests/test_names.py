@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from bolt_writer import write_bolt
 
 from traceloop_daemon.names import Names, resolve
 
@@ -173,13 +174,19 @@ IN_POD = {"io.kubernetes.cri-o.SandboxID": INFRA, "io.kubernetes.cri-o.Container
 POD_ID = "0f" * 32
 
 
-@pytest.mark.parametrize("data_base", ["libpod/bolt_state.db", "db.sql", "db.sql-wal"])
-def test_a_container_in_a_pod_of_podmans(tmp_path, data_base):
+def in_data_base(root, *containers):
+    write_bolt(
+        root / "libpod/bolt_state.db",
+        {
+            b"ctr": {one["id"].encode(): {b"config": json.dumps(one).encode()} for one in containers},
+            b"pod": {POD_ID.encode(): {b"config": json.dumps({"id": POD_ID, "name": "mypod"}).encode()}},
+        },
+    )
+
+
+def test_a_container_in_a_pod_of_podmans(tmp_path):
     storage = Storage(tmp_path)
-    infra = storage.entry(INFRA, f"{POD_ID[:12]}-infra")
-    write(storage.containers / "containers.json", [infra, storage.entry(LONG, "web")])
-    other = f'{{"id":"{POD_ID[:12]}{"1" * 52}x","name":"other"'
-    write(storage.root / data_base, f'\0\0{other}\0{{"id":"{POD_ID}","name":"mypod","hasInfra":true}}')
+    in_data_base(storage.root, {"id": LONG, "name": "web", "pod": POD_ID, "rootfsImageName": "localhost/bb:1"})
     names = storage.resolve(IN_POD)
     assert names == Names("web", "mypod", "", POD_ID, "localhost/bb:1")
     assert names.trace_id("n") == "n_mypod_web"
@@ -190,12 +197,13 @@ def test_without_its_data_base_a_pod_is_called_by_its_id(tmp_path):
     infra = storage.entry(INFRA, f"{POD_ID[:12]}-infra")
     write(storage.containers / "containers.json", [infra, storage.entry(LONG, "web")])
     assert storage.resolve(IN_POD).trace_id("n") == f"n_{POD_ID[:12]}_web"
+    write(storage.containers / "containers.json", [storage.entry(LONG, f"{POD_ID[:12]}-infra")])
+    assert storage.resolve({}).sandbox
 
 
 def test_podmans_infra_container_is_a_sandbox(tmp_path):
     storage = Storage(tmp_path)
-    write(storage.containers / "containers.json", [storage.entry(LONG, f"{POD_ID[:12]}-infra")])
-    write(storage.root / "libpod/bolt_state.db", f'{{"id":"{POD_ID}","name":"mypod"')
+    in_data_base(storage.root, {"id": LONG, "name": f"{POD_ID[:12]}-infra", "pod": POD_ID, "pause": True})
     names = storage.resolve({})
     assert (names.sandbox, names.pod) == (True, "mypod")
 
