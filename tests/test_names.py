@@ -6,7 +6,14 @@ import json
 import pytest
 from bolt_writer import write_bolt
 
-from traceloop_daemon.names import Names, resolve
+from traceloop_daemon import names as names_of
+from traceloop_daemon.labels import Labels
+from traceloop_daemon.names import Names
+
+
+def resolve(*told, **more) -> Names:
+    return names_of.resolve(*told, **more).names
+
 
 LONG = "0123456789abcdef" * 4
 INFRA = "fedcba9876543210" * 4
@@ -135,7 +142,8 @@ def test_docker_is_found_wherever_its_data_are(tmp_path, root):
     config = {"Name": "/happy_noyce", "RestartCount": 3, "Config": {"Image": "busybox:1", "Labels": {"a": "b"}}}
     write(tmp_path / "data/containers" / LONG / "config.v2.json", config)
     write(tmp_path / "bundle/config.json", {"root": {"path": str(tmp_path / "data" / root)}})
-    assert resolve(LONG, {}, str(tmp_path / "bundle")) == Names("happy_noyce", image="busybox:1", restart_count=3)
+    wanted = Names("happy_noyce", image="busybox:1", restart_count=3, labels=Labels((("a", "b"),)))
+    assert resolve(LONG, {}, str(tmp_path / "bundle")) == wanted
 
 
 def test_kubernetes_under_docker(tmp_path):
@@ -149,7 +157,8 @@ def test_kubernetes_under_docker(tmp_path):
     }
     path = tmp_path / "containers" / LONG / "config.v2.json"
     write(path, {"Name": "/k8s_web_mypod_default_u-3_4", "Config": {"Image": "sha256:12", "Labels": labels}})
-    wanted = Names("web", "mypod", "default", "u-3", "sha256:12", restart_count=4)
+    kept = {name: text for name, text in labels.items() if not name.startswith(("io.kubernetes.p", "io.kubernetes.c"))}
+    wanted = Names("web", "mypod", "default", "u-3", "sha256:12", restart_count=4, labels=Labels.of(kept))
     assert resolve(LONG, {}, "", docker_root=tmp_path) == wanted
     write(path, {"Config": {"Labels": labels | {"io.kubernetes.docker.type": "podsandbox"}}})
     assert resolve(LONG, {}, "", docker_root=tmp_path).sandbox
@@ -186,9 +195,10 @@ def in_data_base(root, *containers):
 
 def test_a_container_in_a_pod_of_podmans(tmp_path):
     storage = Storage(tmp_path)
-    in_data_base(storage.root, {"id": LONG, "name": "web", "pod": POD_ID, "rootfsImageName": "localhost/bb:1"})
+    told = {"id": LONG, "name": "web", "pod": POD_ID, "rootfsImageName": "localhost/bb:1", "labels": {"a": "b"}}
+    in_data_base(storage.root, told)
     names = storage.resolve(IN_POD)
-    assert names == Names("web", "mypod", "", POD_ID, "localhost/bb:1")
+    assert names == Names("web", "mypod", "", POD_ID, "localhost/bb:1", labels=Labels((("a", "b"),)))
     assert names.trace_id("n") == "n_mypod_web"
 
 
