@@ -146,6 +146,25 @@ def test_docker_is_found_wherever_its_data_are(tmp_path, root):
     assert resolve(LONG, {}, str(tmp_path / "bundle")) == wanted
 
 
+def test_labels_of_docker_for_us_count_as_annotations_do(tmp_path):
+    labels = {"io.traceloop.record": "false", "io.traceloop.name": "mine", "app": "x"}
+    write(tmp_path / "containers" / LONG / "config.v2.json", {"Name": "/theirs", "Config": {"Labels": labels}})
+    told = names_of.resolve(LONG, {"other": "1"}, "", tmp_path)
+    assert (told.annotations, told.names.container) == (
+        {"io.traceloop.record": "false", "io.traceloop.name": "mine", "other": "1"},
+        "mine",
+    )
+    given = names_of.resolve(LONG, {"io.traceloop.record": "true"}, "", tmp_path).annotations
+    assert given["io.traceloop.record"] == "true", "an annotation counts more: a label may be the image's"
+
+
+def test_a_label_that_is_too_long_to_be_kept_still_counts(tmp_path):
+    storage = Storage(tmp_path)
+    in_data_base(storage.root, {"id": LONG, "name": "web", "labels": {"io.traceloop.record": "x" * 9000}})
+    told = names_of.resolve(LONG, {}, str(storage.bundle))
+    assert (len(told.annotations["io.traceloop.record"]), told.names.labels.left_out) == (9000, 1)
+
+
 def test_kubernetes_under_docker(tmp_path):
     labels = {
         "annotation.io.kubernetes.container.restartCount": "4",

@@ -110,13 +110,19 @@ class Told:
 def resolve(
     container_id: str, annotations: Mapping[str, str], bundle: str, docker_root: Path = Path("/var/lib/docker")
 ) -> Told:
-    """What there is of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found."""
+    """What there is of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found.
+
+    docker's users, and podman's, give labels where others give annotations: those that begin with OURS count as such.
+    Where there are both, the annotation counts: a label may be the image's.
+    """
     by_kubernetes = of_kubernetes(annotations)
     if by_kubernetes is not None:
         return Told(by_kubernetes, annotations)
     entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
         container_id, bundle, docker_root
     )
+    if entry is not None:
+        annotations = {name: text for name, text in entry.labels.items() if name.startswith(OURS)} | dict(annotations)
     own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""
     if entry is None:
         return Told(Names(container=own or short_id(container_id)), annotations)
