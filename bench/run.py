@@ -24,6 +24,7 @@ import daemon_memory
 import decoding
 import engines
 import kernel_memory
+import nri
 import redaction
 import registration
 import threads
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-DAEMON_PARTS: Final = ("hook", "engines", "registration", "daemon", "archive", "crowd")
+DAEMON_PARTS: Final = ("hook", "engines", "nri", "registration", "daemon", "archive", "crowd")
 PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
 _ROUNDS_MIN: Final = 7
 
@@ -78,6 +79,9 @@ def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if "engines" in parts:
         yield "A container's start under each engine, with and without the hook"
         yield from engines.measure(rounds)
+    if "nri" in parts:
+        yield "A container's start under containerd, with and without the daemon as its NRI plugin"
+        yield from nri.measure(rounds)
     if "registration" in parts:
         yield "A registration, from the hook's connection to the daemon's answer"
         yield from registration.measure()

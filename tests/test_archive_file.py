@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import fields, replace
+from pathlib import Path
 from struct import pack_into, unpack_from
 
 import pytest
@@ -19,6 +20,8 @@ from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
 
 WHOLE = pack(INFO, encoded_snapshot())
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
+OLDER = Path(__file__).parent / "golden/without_labels.trace"
 INFO_SIZE_AT, INFO_SUM_AT, SNAPSHOT_SIZE_AT, HEAD_SUM_AT, INFO_AT = 16, 20, 32, 40, 44
 
 
@@ -71,10 +74,13 @@ def test_the_layout_is_what_the_documents_say():
         TraceInfo,
         **{
             one.name: {
-                "str": st.text(st.characters(codec="utf-8"), min_size=1),
+                "str": TEXT,
                 "int": st.integers(0, (1 << 63) - 1),
                 "int | None": st.none() | st.integers(0, 0xFFFF),
+                "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
             }[one.type]
+            if one.name != "labels_left_out"
+            else st.integers(0, 9)
             for one in fields(TraceInfo)
         },
     ),
@@ -86,8 +92,16 @@ def test_whatever_is_put_in_comes_out(info, snapshot, method):
 
 
 def test_names_that_are_no_text_do_not_make_a_file_unreadable():
-    file = pack(replace(INFO, image="a\ud800b"), b"")
-    assert unpack_file(file)[0].image == r"a\ud800b"
+    info = unpack_file(pack(replace(INFO, image="a\ud800b", labels={"k\ud800": "v\udfff"}), b""))[0]
+    assert (info.image, info.labels) == (r"a\ud800b", {r"k\ud800": r"v\udfff"})
+
+
+def test_a_file_of_before_there_were_labels_is_read():
+    older = OLDER.read_bytes()
+    assert b"labels" not in older[: read_head(older).packed_at]
+    info, snapshot = unpack_file(older)
+    assert info == replace(INFO, labels={}, labels_left_out=0)
+    assert Snapshot.decode(snapshot).arch == "x86_64"
 
 
 def test_fields_of_a_newer_writer_are_ignored_and_missing_ones_have_defaults():
@@ -171,6 +185,11 @@ def test_other_files_are_told():
         ({"status": 1 << 16}, "status is '65536'"),
         ({"status": "0"}, "status is '0'"),
         ({"restart_count": 1 << 31}, "restart_count is '2147483648'"),
+        ({"labels": ["app"]}, r"labels is \"\['app'\]\""),
+        ({"labels": {"app": 7}}, "labels is"),
+        ({"labels": {"\ud800": "x"}}, "labels is"),
+        ({"labels_left_out": -1}, "labels_left_out is '-1'"),
+        ({"labels_left_out": None}, "labels_left_out is 'None'"),
     ],
 )
 def test_wrong_values_are_damage(values, reason):

@@ -40,6 +40,7 @@ BUSYBOX = pb.Trace(
     container_id="0123456789abcdef",
     image="busybox",
     restart_count=2,
+    labels={"tier": "front", "app": "shop"},
     state=pb.STATE_FROZEN,
     started_ns=1_700_000_000_000_000_042,
     ended_ns=1_700_000_001_000_000_000,
@@ -196,6 +197,8 @@ def test_list_as_json(daemon, ctl):
         "container_id": "0123456789abcdef",
         "image": "busybox",
         "restart_count": 2,
+        "labels": {"app": "shop", "tier": "front"},
+        "labels_left_out": 0,
         "state": "frozen",
         "started": "2023-11-14T22:13:20.000000042Z",
         "ended": "2023-11-14T22:13:21.000000000Z",
@@ -211,6 +214,7 @@ def test_list_as_json(daemon, ctl):
 
 def test_what_others_chose_cannot_reach_the_terminal(daemon, ctl):
     daemon.traces = [pb.Trace(id="a\x1b[2J\x9b\nb", node="n\x7f", image="\x1b]0;x\x07\x7f", started_ns=1)]
+    daemon.traces[0].labels["a\x1b[2J\n"] = "\x9b\x7f\N{SNOWMAN}"
     for words in (("list",), ("list", "-o", "json"), ("info", "a")):
         output = ctl(*words)
         assert output.isascii()
@@ -273,6 +277,8 @@ def test_info_is_lines_of_keys_and_values(daemon, ctl):
     assert values["id"] == "node1_default_other"
     assert values["state"] == "recording"
     assert (values["ended"], values["exit_code"], values["signal"], values["pod"]) == ("-", "-", "9", "-")
+    assert values["labels"] == "-"
+    assert 'labels: {"app":"shop","tier":"front"}' in ctl("info", "node1_default_m").splitlines()
 
 
 def test_close_says_so_for_each_and_show_of_a_closed_one_fails(daemon, ctl):

@@ -103,6 +103,21 @@ def test_a_named_runtime_for_those_who_ask(node) -> None:
     assert node.docker.run("--runtime", "traceloop", BUSYBOX, "true", check=False).returncode == 125
 
 
+def test_labels_choose_as_annotations_do(wired) -> None:
+    """docker 20.10 has no annotations."""
+    wired.docker.run("--name", "private", "--label", "io.traceloop.record=false", BUSYBOX, "true")
+    wired.daemon.wait_for_log(lambda line: "(n_private) is not recorded" in line)
+    script = "echo secret-9 > /tmp/seen"
+    labels = ["--label", "io.traceloop.capture=paths", "--label", "app=shop"]
+    wired.docker.run("--name", "names-1", *labels, BUSYBOX, "sh", "-c", script)
+    trace = wired.frozen("n_names-1")
+    assert trace["labels"] == {"app": "shop", "io.traceloop.capture": "paths"}
+    shown = wired.daemon.ctl("show", "n_names-1").stdout
+    assert "/tmp/seen" in shown
+    assert "secret-9" not in shown
+    assert "n_private" not in wired.daemon.ctl("list").stdout
+
+
 def test_exec_stop_and_a_signal_go_through(wired) -> None:
     """The verbs that the wrapper hands on: exec, kill, state, delete."""
     wired.docker(

@@ -4,8 +4,16 @@
 import json
 
 import pytest
+from bolt_writer import write_bolt
 
-from traceloop_daemon.names import Names, resolve
+from traceloop_daemon import names as names_of
+from traceloop_daemon.labels import Labels
+from traceloop_daemon.names import Names
+
+
+def resolve(*told, **more) -> Names:
+    return names_of.resolve(*told, **more).names
+
 
 LONG = "0123456789abcdef" * 4
 INFRA = "fedcba9876543210" * 4
@@ -134,7 +142,27 @@ def test_docker_is_found_wherever_its_data_are(tmp_path, root):
     config = {"Name": "/happy_noyce", "RestartCount": 3, "Config": {"Image": "busybox:1", "Labels": {"a": "b"}}}
     write(tmp_path / "data/containers" / LONG / "config.v2.json", config)
     write(tmp_path / "bundle/config.json", {"root": {"path": str(tmp_path / "data" / root)}})
-    assert resolve(LONG, {}, str(tmp_path / "bundle")) == Names("happy_noyce", image="busybox:1", restart_count=3)
+    wanted = Names("happy_noyce", image="busybox:1", restart_count=3, labels=Labels((("a", "b"),)))
+    assert resolve(LONG, {}, str(tmp_path / "bundle")) == wanted
+
+
+def test_labels_of_docker_for_us_count_as_annotations_do(tmp_path):
+    labels = {"io.traceloop.record": "false", "io.traceloop.name": "mine", "app": "x"}
+    write(tmp_path / "containers" / LONG / "config.v2.json", {"Name": "/theirs", "Config": {"Labels": labels}})
+    told = names_of.resolve(LONG, {"other": "1"}, "", tmp_path)
+    assert (told.annotations, told.names.container) == (
+        {"io.traceloop.record": "false", "io.traceloop.name": "mine", "other": "1"},
+        "mine",
+    )
+    given = names_of.resolve(LONG, {"io.traceloop.record": "true"}, "", tmp_path).annotations
+    assert given["io.traceloop.record"] == "true", "an annotation counts more: a label may be the image's"
+
+
+def test_a_label_that_is_too_long_to_be_kept_still_counts(tmp_path):
+    storage = Storage(tmp_path)
+    in_data_base(storage.root, {"id": LONG, "name": "web", "labels": {"io.traceloop.record": "x" * 9000}})
+    told = names_of.resolve(LONG, {}, str(storage.bundle))
+    assert (len(told.annotations["io.traceloop.record"]), told.names.labels.left_out) == (9000, 1)
 
 
 def test_kubernetes_under_docker(tmp_path):
@@ -148,7 +176,8 @@ def test_kubernetes_under_docker(tmp_path):
     }
     path = tmp_path / "containers" / LONG / "config.v2.json"
     write(path, {"Name": "/k8s_web_mypod_default_u-3_4", "Config": {"Image": "sha256:12", "Labels": labels}})
-    wanted = Names("web", "mypod", "default", "u-3", "sha256:12", restart_count=4)
+    kept = {name: text for name, text in labels.items() if not name.startswith(("io.kubernetes.p", "io.kubernetes.c"))}
+    wanted = Names("web", "mypod", "default", "u-3", "sha256:12", restart_count=4, labels=Labels.of(kept))
     assert resolve(LONG, {}, "", docker_root=tmp_path) == wanted
     write(path, {"Config": {"Labels": labels | {"io.kubernetes.docker.type": "podsandbox"}}})
     assert resolve(LONG, {}, "", docker_root=tmp_path).sandbox
@@ -173,15 +202,22 @@ IN_POD = {"io.kubernetes.cri-o.SandboxID": INFRA, "io.kubernetes.cri-o.Container
 POD_ID = "0f" * 32
 
 
-@pytest.mark.parametrize("data_base", ["libpod/bolt_state.db", "db.sql", "db.sql-wal"])
-def test_a_container_in_a_pod_of_podmans(tmp_path, data_base):
+def in_data_base(root, *containers):
+    write_bolt(
+        root / "libpod/bolt_state.db",
+        {
+            b"ctr": {one["id"].encode(): {b"config": json.dumps(one).encode()} for one in containers},
+            b"pod": {POD_ID.encode(): {b"config": json.dumps({"id": POD_ID, "name": "mypod"}).encode()}},
+        },
+    )
+
+
+def test_a_container_in_a_pod_of_podmans(tmp_path):
     storage = Storage(tmp_path)
-    infra = storage.entry(INFRA, f"{POD_ID[:12]}-infra")
-    write(storage.containers / "containers.json", [infra, storage.entry(LONG, "web")])
-    other = f'{{"id":"{POD_ID[:12]}{"1" * 52}x","name":"other"'
-    write(storage.root / data_base, f'\0\0{other}\0{{"id":"{POD_ID}","name":"mypod","hasInfra":true}}')
+    told = {"id": LONG, "name": "web", "pod": POD_ID, "rootfsImageName": "localhost/bb:1", "labels": {"a": "b"}}
+    in_data_base(storage.root, told)
     names = storage.resolve(IN_POD)
-    assert names == Names("web", "mypod", "", POD_ID, "localhost/bb:1")
+    assert names == Names("web", "mypod", "", POD_ID, "localhost/bb:1", labels=Labels((("a", "b"),)))
     assert names.trace_id("n") == "n_mypod_web"
 
 
@@ -190,12 +226,13 @@ def test_without_its_data_base_a_pod_is_called_by_its_id(tmp_path):
     infra = storage.entry(INFRA, f"{POD_ID[:12]}-infra")
     write(storage.containers / "containers.json", [infra, storage.entry(LONG, "web")])
     assert storage.resolve(IN_POD).trace_id("n") == f"n_{POD_ID[:12]}_web"
+    write(storage.containers / "containers.json", [storage.entry(LONG, f"{POD_ID[:12]}-infra")])
+    assert storage.resolve({}).sandbox
 
 
 def test_podmans_infra_container_is_a_sandbox(tmp_path):
     storage = Storage(tmp_path)
-    write(storage.containers / "containers.json", [storage.entry(LONG, f"{POD_ID[:12]}-infra")])
-    write(storage.root / "libpod/bolt_state.db", f'{{"id":"{POD_ID}","name":"mypod"')
+    in_data_base(storage.root, {"id": LONG, "name": f"{POD_ID[:12]}-infra", "pod": POD_ID, "pause": True})
     names = storage.resolve({})
     assert (names.sandbox, names.pod) == (True, "mypod")
 

@@ -139,6 +139,15 @@ def test_names_come_from_the_pod_not_from_annotations():
     assert told.annotations["io.traceloop.record"] == "true"
 
 
+def test_labels_are_the_pods_and_the_containers():
+    pod = pb.PodSandbox(
+        id="p", name="web", pid=7, labels={"app": "shop", "tier": "front", "io.kubernetes.pod.uid": "u"}
+    )
+    container = pb.Container(id="c", name="nginx", pid=7, labels={"tier": "own"})
+    assert of_container(pod, container).names.labels.pairs == (("app", "shop"), ("tier", "own"))
+    assert of_sandbox(pod).names.labels.pairs == (("app", "shop"), ("tier", "front"))
+
+
 def test_a_sandbox_is_told_from_its_pods_containers():
     told = of_sandbox(POD)
     assert (told.names.sandbox, told.names.pod, told.container_id, told.pid) == (True, "web", "p1", 70)

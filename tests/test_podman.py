@@ -94,6 +94,23 @@ def test_a_container_is_recorded_under_its_name(podman, daemon) -> None:
     assert re.search(r'write\(1, "out\\n", 4\) += 4', shown)
 
 
+def test_labels_choose_as_annotations_do(podman, daemon) -> None:
+    runtime = podman.runtime
+    words = ["--label", "io.traceloop.record=false", "--name", f"private-{runtime}"]
+    podman.run(*words, IMAGE, "true")
+    daemon.wait_for_log(lambda line: f"(n_private-{runtime}) is not recorded" in line)
+    script = f"echo secret-9 > /tmp/seen-{runtime}"
+    labels = ["--label", "io.traceloop.capture=paths", "--label", "app=shop"]
+    podman.run("--name", f"names-{runtime}", *labels, IMAGE, "sh", "-c", script)
+    daemon.wait_for_log(lambda line: f"frozen n_names-{runtime} " in line)
+    traces = {trace["id"]: trace for trace in json.loads(daemon.ctl("list", "-o", "json").stdout)}
+    assert traces[f"n_names-{runtime}"]["labels"] == {"app": "shop", "io.traceloop.capture": "paths"}
+    assert f"n_private-{runtime}" not in traces
+    shown = daemon.ctl("show", f"n_names-{runtime}").stdout
+    assert f"/tmp/seen-{runtime}" in shown
+    assert "secret-9" not in shown
+
+
 def test_pods(podman, daemon) -> None:
     pod = f"pod-{podman.runtime}"
     # The cgroup that podman makes for a pod forbids devices where crun cannot allow them again (see lab.podman).

@@ -103,6 +103,8 @@ def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
         lost=info.lost,
         size_bytes=size_bytes,
         cgroup=info.cgroup,
+        labels=info.labels,
+        labels_left_out=info.labels_left_out,
     )
     if info.restart_count is not None:
         message.restart_count = info.restart_count

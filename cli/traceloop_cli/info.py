@@ -11,6 +11,7 @@ from traceloop_cli.archive_files import check_source, described, read, trace_or_
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.options import address_option
 from traceloop_cli.traces import trace_object
+from traceloop_decode.text.jsonl import dumps
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import TraceRequest
 
@@ -34,4 +35,5 @@ def command(address: str, trace: str | None, path: str | None) -> None:
         with recorder(address) as daemon:
             shown = trace_object(daemon.Get(TraceRequest(id=trace), timeout=DEADLINE_S))
     for key, value in shown.items():
-        print(f"{key}: {'-' if value in (None, '') else printable(str(value))}")
+        text = dumps(value) if value and isinstance(value, dict) else str(value)
+        print(f"{key}: {'-' if value in (None, '', {}) else printable(text)}")

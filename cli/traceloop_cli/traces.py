@@ -63,6 +63,8 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
         "container_id": trace.container_id,
         "image": trace.image,
         "restart_count": trace.restart_count if trace.HasField("restart_count") else None,
+        "labels": dict(sorted(trace.labels.items())),
+        "labels_left_out": trace.labels_left_out,
         "state": state(trace),
         "started": rfc3339(trace.started_ns),
         "ended": rfc3339(trace.ended_ns),

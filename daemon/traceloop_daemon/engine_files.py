@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What podman and docker keep on disk of a container: its name, its pod, its image.
+"""What podman and docker keep on disk of a container: its name, its pod, its image, its labels.
 
 These are other programs' files: one that is not there, or not what was expected, means that a name is not known. Where
 they lie follows from the bundle, so that storage which was moved is found too:
 
-- podman's bundle is ``<root>/<driver>-containers/<id>/userdata``. ``containers.json`` beside ``<id>`` names the
-  containers (containers/storage, containers.go). Newer versions have those that go when they end, as of `podman run
-  --rm`, in ``volatile-containers.json``: beside it, or with a transient store below the run root, which mounts of the
-  bundle lead to. A pod's name is in libpod's data base alone, bbolt in podman 4.3 and SQLite in 5.4; both hold it as
-  one piece of JSON, which is looked for as text.
+- podman's bundle is ``<root>/<driver>-containers/<id>/userdata``, and ``<root>`` has its data base (`podman_db`). Where
+  that tells nothing, ``containers.json`` beside ``<id>`` names the containers (containers/storage, containers.go).
+  Newer versions have those that go when they end, as of `podman run --rm`, in ``volatile-containers.json``: beside it,
+  or with a transient store below the run root, which mounts of the bundle lead to. Labels are not in these, nor what a
+  pod is called: then it is called by its id.
 - docker's bundle says where the root file system is, and that lies below the data root, as does
   ``containers/<id>/config.v2.json`` (moby, container/container.go).
 """
@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_daemon import podman_db
+
 _SANDBOX_ID: Final = "io.kubernetes.cri-o.SandboxID"  # podman: the pod's infra container
 _INFRA: Final = re.compile(r"([0-9a-f]{12})-infra")
-_DATA_BASES: Final = ("libpod/bolt_state.db", "db.sql", "db.sql-wal")  # below the storage's root
 _FILE_MAX_BYTES: Final = 64 << 20
 
 
@@ -47,14 +48,28 @@ def podman(container_id: str, annotations: Mapping[str, str], bundle: str) -> En
     if path.name != "userdata" or path.parent.name != container_id:
         return None
     storage = path.parent.parent
+    found = podman_db.find(storage.parent, container_id)
+    if found is not None:
+        return _of_podman(found)
     listed = {entry["id"]: entry for entry in _listed(storage, path, container_id)}
     entry = listed.get(container_id)
     if entry is None:
         return None
     name = _first_name(entry)
     infra = _INFRA.fullmatch(_first_name(listed.get(annotations.get(_SANDBOX_ID, ""), {})) or name)
-    pod_id, pod = _pod(storage.parent, infra[1]) if infra else ("", "")
-    return Entry(name, _image(entry), pod, pod_id, infra=_INFRA.fullmatch(name) is not None)
+    return Entry(name, _image(entry), infra[1] if infra else "", infra=_INFRA.fullmatch(name) is not None)
+
+
+def _of_podman(found: podman_db.Found) -> Entry:
+    config, pod = found.config, found.pod
+    return Entry(
+        name=str(config.get("name") or ""),
+        image=str(config.get("rootfsImageName") or ""),
+        pod=str(pod.get("name") or ""),
+        pod_id=str(pod.get("id") or ""),
+        infra=config.get("pause") is True,
+        labels=_labels(config.get("labels")),
+    )
 
 
 def _listed(storage: Path, bundle: Path, container_id: str) -> Iterator[dict[str, Any]]:
@@ -85,20 +100,6 @@ def _image(entry: Mapping[str, Any]) -> str:
     return str(metadata.get("image-name") or "") if isinstance(metadata, dict) else ""
 
 
-def _pod(root: Path, short_pod_id: str) -> tuple[str, str]:
-    # libpod/pod.go, PodConfig begins with these two fields.
-    wanted = re.compile(rb'\{"id":"(%s[0-9a-f]{52})","name":"([A-Za-z0-9._-]+)"' % short_pod_id.encode())
-    for name in _DATA_BASES:
-        try:
-            with (root / name).open("rb") as file:
-                found = wanted.search(file.read(_FILE_MAX_BYTES))
-        except OSError:
-            continue
-        if found:
-            return found[1].decode(), found[2].decode()
-    return "", short_pod_id
-
-
 def docker(container_id: str, bundle: str, default_root: Path) -> Entry | None:
     """A docker container's entry, None if it is not one."""
     for root in (*_above_root(Path(bundle)), default_root):
@@ -118,13 +119,17 @@ def _above_root(bundle: Path) -> tuple[Path, ...]:
 def _of_docker(config: Mapping[str, Any]) -> Entry:
     inner = config.get("Config")
     inner = inner if isinstance(inner, dict) else {}
-    labels, restarts = inner.get("Labels"), config.get("RestartCount")
+    restarts = config.get("RestartCount")
     return Entry(
         name=str(config.get("Name") or "").lstrip("/"),
         image=str(inner.get("Image") or ""),
         restart_count=restarts if type(restarts) is int else None,
-        labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+        labels=_labels(inner.get("Labels")),
     )
+
+
+def _labels(value: object) -> Mapping[str, str]:
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
 
 
 def _read(path: Path) -> object:

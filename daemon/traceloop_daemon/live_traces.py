@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traceloop_bpf.tracer import Recording
+from traceloop_daemon.labels import NO_LABELS, Labels
 from traceloop_daemon.names import Names
 from traceloop_daemon.registry import Trace
 from traceloop_decode.model import DecodeError
@@ -110,7 +111,9 @@ class LiveTraces:
 
 def _trace(fields: dict[str, Any]) -> LiveTrace:
     open_files = fields.pop("open_files")
+    names = fields["names"]
+    labels = Labels.of_fields(**names.pop("labels")) if "labels" in names else NO_LABELS
     return LiveTrace(
-        **(fields | {"names": Names(**fields["names"])}),
+        **(fields | {"names": Names(**names, labels=labels)}),
         open_files=OpenFiles.of_fields(open_files) if open_files else None,
     )

@@ -52,6 +52,8 @@ def trace_message(trace: Trace, node: str) -> pb.Trace:
         size_bytes=trace.size_bytes,
         cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
         restart_count=trace.names.restart_count,
+        labels=dict(trace.names.labels.pairs),
+        labels_left_out=trace.names.labels.left_out,
     )
     if trace.status is not None and trace.status & 0x7F:
         message.signal = trace.status & 0x7F

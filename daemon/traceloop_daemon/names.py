@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container is called: by Kubernetes, by its user, by its engine, else by its id.
+"""What a container is called: by Kubernetes, by its user, by its engine, else by its id; with its labels.
 
 The first source that knows wins. Annotations are those that engines give to OCI runtimes: containerd's CRI plugin
 (pkg/cri/annotations), CRI-O (pkg/annotations), nerdctl (pkg/labels), kubelet (pkg/kubelet/kuberuntime/labels.go).
@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_daemon import engine_files
+from traceloop_daemon.labels import NO_LABELS, Labels
 
-NAME_ANNOTATION: Final = "io.traceloop.name"
+OURS: Final = "io.traceloop."
+"""What annotations begin with that are meant for us."""
+NAME_ANNOTATION: Final = f"{OURS}name"
 _SHORT_ID: Final = 12
 _LONG_ID: Final = re.compile(r"[0-9a-f]{64}")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9.:@+-]+")
@@ -43,6 +46,7 @@ _KUBERNETES: Final = (
     ),
 )
 _SANDBOX_TYPES: Final = ("sandbox", "podsandbox")  # the latter under docker
+_DOCKERSHIM_TYPE: Final = "io.kubernetes.docker.type"  # kubelet's docker has names in labels
 _RESTARTS: Final = ("io.kubernetes.container.restartCount", "annotation.io.kubernetes.container.restartCount")
 _CRIO_METADATA: Final = "io.kubernetes.cri-o.Metadata"  # {"name": …, "attempt": restarts; absent for 0}
 _NERDCTL_NAME: Final = "nerdctl/name"
@@ -54,6 +58,7 @@ class Names:
 
     namespace and pod_uid: Kubernetes' alone, but for podman's pods, which have an id. sandbox: the pod's pause
     container. restart_count: how often this container, or its like before it in its pod, was started again.
+    labels: its own and its pod's, where the engine has any.
     """
 
     container: str
@@ -63,6 +68,7 @@ class Names:
     image: str = ""
     sandbox: bool = False
     restart_count: int | None = None
+    labels: Labels = NO_LABELS
 
     def __post_init__(self) -> None:
         # An engine's JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
@@ -80,6 +86,7 @@ class Names:
             pod_uid=self.pod_uid or other.pod_uid,
             image=self.image or other.image,
             restart_count=other.restart_count if self.restart_count is None else self.restart_count,
+            labels=self.labels or other.labels,
         )
 
     def trace_id(self, node: str) -> str:
@@ -92,37 +99,54 @@ class Names:
         return "_".join(_UNFIT.sub("-", part) for part in parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """annotations: those of a container, and what its labels say to us in their place."""
+
+    names: Names
+    annotations: Mapping[str, str]
+
+
 def resolve(
     container_id: str, annotations: Mapping[str, str], bundle: str, docker_root: Path = Path("/var/lib/docker")
-) -> Names:
-    """The names of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found."""
+) -> Told:
+    """What there is of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found.
+
+    docker's users, and podman's, give labels where others give annotations: those that begin with OURS count as such.
+    Where there are both, the annotation counts: a label may be the image's.
+    """
     by_kubernetes = of_kubernetes(annotations)
     if by_kubernetes is not None:
-        return by_kubernetes
+        return Told(by_kubernetes, annotations)
     entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
         container_id, bundle, docker_root
     )
+    if entry is not None:
+        annotations = {name: text for name, text in entry.labels.items() if name.startswith(OURS)} | dict(annotations)
     own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""
     if entry is None:
-        return Names(container=own or short_id(container_id))
-    by_labels = of_kubernetes(entry.labels)
+        return Told(Names(container=own or short_id(container_id)), annotations)
+    labels = Labels.of(entry.labels)
+    by_labels = of_kubernetes(entry.labels) if _DOCKERSHIM_TYPE in entry.labels else None
     if by_labels is not None:
-        return replace(by_labels, image=entry.image)
-    return Names(
+        return Told(replace(by_labels, image=entry.image, labels=labels), annotations)
+    names = Names(
         container=own or entry.name or short_id(container_id),
         pod=entry.pod,
         pod_uid=entry.pod_id,
         image=entry.image,
         sandbox=entry.infra,
         restart_count=entry.restart_count,
+        labels=labels,
     )
+    return Told(names, annotations)
 
 
 def of_kubernetes(labels: Mapping[str, str]) -> Names | None:
     """By annotations, or by the labels that kubelet's docker has; None if they are of no pod."""
     for pod, namespace, uid, container, kind, image in _KUBERNETES:
         if labels.get(pod):
-            type_ = labels.get(kind) or labels.get("io.kubernetes.docker.type")
+            type_ = labels.get(kind) or labels.get(_DOCKERSHIM_TYPE)
             return Names(
                 container=labels.get(container) or labels[pod],
                 pod=labels[pod],

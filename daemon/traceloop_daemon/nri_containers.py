@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from traceloop_daemon.errors import RegistrationError
+from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names, of_kubernetes, short_id
 from traceloop_daemon.registration import Registration
 from traceloop_proto import nri_pb2 as pb
@@ -18,13 +20,15 @@ def of_container(pod: pb.PodSandbox, container: pb.Container) -> Registration:
     """A container whose first process is there, started or not. Raises RegistrationError."""
     container_id, pid = _checked(container.id, container.pid)
     names = _names(pod, container_id, "container", container.name, {**container.labels, **container.annotations})
+    names = replace(names, labels=Labels.of({**pod.labels, **container.labels}))
     return Registration(container_id, pid, names, {**pod.annotations, **container.annotations})
 
 
 def of_sandbox(pod: pb.PodSandbox) -> Registration:
     """A pod's pause container. Raises RegistrationError."""
     pod_id, pid = _checked(pod.id, pod.pid)
-    return Registration(pod_id, pid, _names(pod, pod_id, "sandbox", "", pod.annotations), dict(pod.annotations))
+    names = replace(_names(pod, pod_id, "sandbox", "", pod.annotations), labels=Labels.of(pod.labels))
+    return Registration(pod_id, pid, names, dict(pod.annotations))
 
 
 def _checked(container_id: str, pid: int) -> tuple[str, int]:

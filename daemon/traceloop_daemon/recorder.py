@@ -221,8 +221,8 @@ class Recorder:
         hook = parse(message)
         with self._lock:
             if hook.stage == "start":
-                names = resolve(hook.container_id, hook.annotations, hook.bundle)
-                self.register(Registration(hook.container_id, hook.pid, names, hook.annotations))
+                told = resolve(hook.container_id, hook.annotations, hook.bundle)
+                self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations))
             else:
                 self._stop(hook)
 
@@ -297,8 +297,8 @@ class Recorder:
             del self._unrecorded[hook.container_id]
             return True
         # One that was not to be recorded, before this daemon started.
-        names = resolve(hook.container_id, hook.annotations, hook.bundle)
-        return bool(self._choose(self._config.record, names, hook.annotations).refused)
+        told = resolve(hook.container_id, hook.annotations, hook.bundle)
+        return bool(self._choose(self._config.record, told.names, told.annotations).refused)
 
     # -- what users ask
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -44,7 +44,7 @@ class Target:
     names: Names
     container_id: str = ""
     pid: int = 0
-    annotations: dict[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class Targets:
@@ -92,9 +92,9 @@ class Targets:
             raise RegistrationError(f"container {container_id} has no process: it has ended")
         bundle = bundle_of(container_id, self._root)
         docker_root = self._root / "var/lib/docker"
-        names = resolve(container_id, bundle.annotations, bundle.path, docker_root)
-        names = replace(names, container=name) if name else names
-        return Target(self._inside(path), names, container_id, pid, bundle.annotations)
+        told = resolve(container_id, bundle.annotations, bundle.path, docker_root)
+        names = replace(told.names, container=name) if name else told.names
+        return Target(self._inside(path), names, container_id, pid, told.annotations)
 
     def _only(self, found: list[Path], what: str, hint: str) -> Path:
         if not found:

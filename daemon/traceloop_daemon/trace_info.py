@@ -8,6 +8,7 @@ from typing import Final
 
 from traceloop_daemon.host import host
 from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
 from traceloop_daemon.registry import State, Trace
 from traceloop_decode.archive_file import TraceInfo
@@ -40,6 +41,8 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
         ended_ns=trace.ended_ns,
         status=trace.status,
         restart_count=trace.names.restart_count,
+        labels=dict(trace.names.labels.pairs),
+        labels_left_out=trace.names.labels.left_out,
         events=trace.count.events,
         overwritten=max(0, trace.count.lost_events - dropped),
         dropped=dropped,
@@ -55,9 +58,12 @@ def trace_of(kept: Kept) -> Trace:
     """The trace that a file of the archive holds; of one whose head cannot be read, little more than the id."""
     info = kept.info or TraceInfo(kept.trace_id)
     node, container, namespace, image = map(intern, (info.node, info.container, info.namespace, info.image))
+    labels = Labels.of(info.labels, info.labels_left_out)
     trace = Trace(
         id=kept.trace_id,
-        names=Names(container, info.pod, namespace, info.pod_uid, image),
+        names=Names(
+            container, info.pod, namespace, info.pod_uid, image, restart_count=info.restart_count, labels=labels
+        ),
         container_id=info.container_id,
         cgroup=info.cgroup,
         started_ns=info.started_ns,

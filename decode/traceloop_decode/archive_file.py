@@ -30,7 +30,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from struct import Struct
 from typing import Final
 
@@ -65,7 +66,8 @@ class TraceInfo:
 
     started_ns, ended_ns: CLOCK_REALTIME; ended_ns is 0 where the daemon stopped while the container still ran.
     status: how the container's first process ended, as wait(2) reports it; None: not known. restart_count: how often
-    the engine had started it before; None: not known.
+    the engine had started it before; None: not known. labels: the container's and its pod's; labels_left_out: how many
+    more there were.
     events: system calls, signals and thread exits. overwritten, dropped: those of them that the ring did not hold any
     more, and those that never came into it. What was rejected is found only when the snapshot is decoded.
     arch, kernel: as uname(2) names them. boot_id: /proc/sys/kernel/random/boot_id. boot_offset_ns: CLOCK_REALTIME -
@@ -85,6 +87,8 @@ class TraceInfo:
     ended_ns: int = 0
     status: int | None = None
     restart_count: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    labels_left_out: int = 0
     events: int = 0
     overwritten: int = 0
     dropped: int = 0
@@ -222,14 +226,22 @@ _KINDS: Final = {one.name: str(one.type) for one in fields(TraceInfo)}
 
 
 def _text(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {_text(key): _text(text) for key, text in value.items()}
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and (value.isascii() or value == _text(value))
 
 
 def _fits(name: str, value: object) -> bool:
     if _KINDS[name] == "str":
-        return isinstance(value, str) and (value.isascii() or value == _text(value))
+        return _is_text(value)
+    if name == "labels":
+        return isinstance(value, dict) and all(_is_text(text) for pair in value.items() for text in pair)
     if name == "status":
         return value is None or (type(value) is int and 0 <= value <= _STATUS_MAX)
-    if name == "restart_count":
-        return value is None or (type(value) is int and 0 <= value <= _COUNT_MAX)
+    if name in ("restart_count", "labels_left_out"):
+        return (value is None and name == "restart_count") or (type(value) is int and 0 <= value <= _COUNT_MAX)
     return type(value) is int and value in _INT64 and (value >= 0 or name == "boot_offset_ns")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -63,16 +64,18 @@ def check(data: bytes) -> None:
     for file in _FILES:
         file.write_bytes(kept)
     for at in (hook.bundle, str(bundle)):
-        names = resolve(hook.container_id, hook.annotations, at, directory)
-        for name in (names.container, names.pod, names.namespace, names.pod_uid, names.image):
+        told = resolve(hook.container_id, hook.annotations, at, directory)
+        names = told.names
+        words = [text for pair in names.labels.pairs for text in pair]
+        for name in (names.container, names.pod, names.namespace, names.pod_uid, names.image, *words):
             name.encode()
         trace_id = names.trace_id("node")
         assert trace_id.isascii()
         _printable(trace_id)
-        _choose(names, hook.annotations)
+        _choose(names, told.annotations)
 
 
-def _choose(names: Names, annotations: dict[str, str]) -> None:
+def _choose(names: Names, annotations: Mapping[str, str]) -> None:
     for record in RECORD:
         for capture in CAPTURE:
             choice = choose(record, capture, RingSettings(), names, annotations)

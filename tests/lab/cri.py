@@ -52,13 +52,14 @@ class Cri:
         uid: str = "u-1",
         handler: str = "",
         annotations: Mapping[str, str] = MappingProxyType({}),
+        labels: Mapping[str, str] = MappingProxyType({}),
     ) -> Pod:
         """A pod with its sandbox."""
         options = {1: {1: _NODE}}
-        pairs = [{1: key, 2: value} for key, value in annotations.items()]
         config: Fields = {
             1: {1: name, 2: uid, 3: namespace, 4: 0},
-            7: pairs,
+            6: _pairs(labels),
+            7: _pairs(annotations),
             8: {1: f"/traceloop-test-{name}", 2: options},
         }
         (pod_id,) = self.call("RunPodSandbox", {1: config, 2: handler})[1]
@@ -70,15 +71,23 @@ class Pod:
         self._cri, self.id, self._config = cri, pod_id, config
 
     def run(self, name: str, image: str, command: Sequence[str], *, attempt: int = 0) -> str:
-        """Creates and starts a container, as kubelet does: with its annotations. Returns its id."""
+        """Creates and starts a container, as kubelet does: with its annotations and labels. Returns its id."""
         container_id = self.create(name, image, command, attempt=attempt)
         self._cri.call("StartContainer", {1: container_id})
         return container_id
 
     def create(self, name: str, image: str, command: Sequence[str], *, attempt: int = 0) -> str:
-        annotation = {1: "io.kubernetes.container.restartCount", 2: str(attempt)}
+        annotations = _pairs({"io.kubernetes.container.restartCount": str(attempt)})
+        labels = _pairs({"io.kubernetes.container.name": name, "of": name})
         security = {2: {3: {1: _NODE}}}
-        config: Fields = {1: {1: name, 2: attempt}, 2: {1: image}, 3: [*command], 10: [annotation], 15: security}
+        config: Fields = {
+            1: {1: name, 2: attempt},
+            2: {1: image},
+            3: [*command],
+            9: labels,
+            10: annotations,
+            15: security,
+        }
         request = {1: self.id, 2: config, 3: self._config}
         return self._cri.call("CreateContainer", request)[1][0].decode()
 
@@ -96,6 +105,10 @@ class Pod:
     def remove(self) -> None:
         self._cri.call("StopPodSandbox", {1: self.id})
         self._cri.call("RemovePodSandbox", {1: self.id})
+
+
+def _pairs(texts: Mapping[str, str]) -> list[Fields]:
+    return [{1: name, 2: text} for name, text in texts.items()]
 
 
 def encode(fields: Fields) -> bytes:
