@@ -243,6 +243,14 @@ class _Walk:
             pos += length
 
 
+def stamp_key(start: int, offset: int, cookie: int) -> int:
+    """For the chunk that begins at position `start`, and at data[offset]: ``at >> 3 ^ key`` stamps what is at data[at].
+
+    Both are multiples of the chunk's size, so what tells its records apart are the bits below.
+    """
+    return (start >> 3 ^ offset >> 3 ^ cookie) & _STAMP_MASK
+
+
 def _ts_ns(item: Record | Lost) -> int:
     return item.ts_ns
 
