@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringwriter import RingWriter, item
 
-from traceloop_daemon.redaction import EXACT, LOWERED, Redactor, compiled
+from traceloop_daemon.redaction import EXACT, EXACT_SIGNS, LOWERED, LOWERED_SIGNS, Redactor, compiled
 from traceloop_decode import layout
 from traceloop_decode.events import events
 from traceloop_decode.model import Call
@@ -71,8 +71,8 @@ def test_any_bytes_stay_as_long_and_what_is_kept_stays_in_place(data):
     assert all(new in (old, ord("*")) for old, new in zip(data, result, strict=True))
 
 
-def ring_of(*payloads, chunk_size=1 << 12):
-    ring = RingWriter(chunk_size=chunk_size)
+def ring_of(*payloads, chunk_size=1 << 12, **sizes):
+    ring = RingWriter(chunk_size=chunk_size, **sizes)
     for payload in payloads:
         ring.enter(0, 7, WRITE, 1, 4096, len(payload), items=item(1, layout.KIND_BUFFER, payload))
         ring.exit(0, 7, WRITE, len(payload))
@@ -112,7 +112,8 @@ def test_recorded_rings_read_the_same(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_places_are_those_that_the_decoder_reads(name):
     snapshot = read(name)
-    placed = sorted(snapshot.data[begin:end] for place in places(snapshot) for begin, end in place.items)
+    found = places(snapshot)
+    placed = [snapshot.data[begin:end] for begin, end in zip(found.begins, found.ends, strict=True)]
     blind = Redactor([re.compile(rb"(?s).")], defaults=False).redacted(snapshot, name)
     shown = [
         part.data
@@ -215,7 +216,51 @@ def test_the_default_patterns_would_be_taken_from_a_file():
 
 
 def test_when_the_budget_is_spent_the_rest_is_blotted_out_unread(caplog):
-    before = ring_of(b"first", b"harmless").snapshot()
-    after = Redactor(budget_s=-1).redacted(before, "n_pod")
-    assert payloads(after) == [b"*****", b"********"]
-    assert "n_pod: 2 strings blotted out unread" in caplog.text
+    """By patterns of one's own all are to be searched; by those of traceloop only what may hold a secret."""
+    before = ring_of(b"first", b"token=", b"harmless").snapshot()
+    after = Redactor([re.compile(b"x")], budget_s=-1).redacted(before, "n_pod")
+    assert payloads(after) == [b"*****", b"******", b"********"]
+    assert "n_pod: 3 strings blotted out unread" in caplog.text
+    after = Redactor(budget_s=-1).redacted(before, "n_other")
+    assert payloads(after) == [b"first", b"******", b"harmless"]
+    assert "n_other: 1 strings blotted out unread" in caplog.text
+
+
+SECRETS = st.one_of([st.from_regex(pattern) for pattern in (*LOWERED, *EXACT)])
+PIECES = st.one_of(
+    SECRETS,
+    st.binary(max_size=40),
+    st.sampled_from([text for pair in FOUND for text in pair]),
+    st.sampled_from(
+        [b"PASSWORD", b"token", b"_key", b": ", b"=", b"://", b"a:b@", b"eyJ", b"$6$", b"$1", b"ghp_", b"\0"]
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8), st.integers(0, 40), st.booleans())
+def test_the_quick_way_finds_what_a_search_of_each_item_finds(pieces, cut, upper):
+    """Pieces of secrets side by side in one item, split over two, and cut off at any place."""
+    joined = b"".join(pieces)[:4000]
+    joined = joined.upper() if upper else joined
+    items = [joined, joined[:cut], joined[cut:], joined[: len(joined) - cut], *(piece[:4000] for piece in pieces)]
+    items = [text for text in items if text]
+    before = ring_of(*items, chunk_size=1 << 15, ring_size=1 << 18).snapshot()
+    assert payloads(DEFAULT.redacted(before, "t")) == [DEFAULT.blotted(text) for text in items]
+    mine = Redactor([re.compile(rb"a([a-z]+)")])
+    assert payloads(mine.redacted(before, "t")) == [mine.blotted(text) for text in items]
+
+
+def test_no_default_pattern_fits_without_a_sign():
+    for patterns, signs in ((LOWERED, LOWERED_SIGNS), (EXACT, EXACT_SIGNS)):
+        for pattern in patterns:
+            _signed(pattern, signs)
+
+
+def _signed(pattern, signs):
+    @settings(max_examples=200, deadline=None)
+    @given(st.from_regex(pattern))
+    def check(text):
+        assert any(sign.search(text) for sign in signs)
+
+    check()

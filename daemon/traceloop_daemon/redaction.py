@@ -5,8 +5,11 @@ Each string and buffer of each record is searched by itself, for regular express
 as many asterisks, so that records stay as long as they were and their stamps stay true. All that is no record, as the
 rests of those that are overwritten, becomes zero: no one could read it, but it could hold what was to be blotted out.
 
+Most rings hold no secret. So for the patterns that come with traceloop the data is searched as a whole first, for what
+none of their matches can be without: the signs. Only strings and buffers with a sign are searched by themselves.
+
 Traced programs choose what is searched. So patterns that could take for ever are refused (`compiled`), and when a
-snapshot has taken `BUDGET_S`, what is left of its strings and buffers is blotted out unread.
+snapshot has taken `BUDGET_S`, what is left to be searched of its strings and buffers is blotted out unread.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -21,7 +25,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
 from traceloop_decode.open_files import OpenFiles, Process
-from traceloop_decode.places import places
+from traceloop_decode.places import Places, places
 from traceloop_decode.snapshot import Snapshot
 
 BUDGET_S: Final = 5.0
@@ -43,6 +47,19 @@ EXACT: Final = (
     re.compile(rb"eyJ[\w-]+\.[\w-]+\.[\w-]*"),  # JSON web token
     re.compile(rb"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----([^-]+)"),
     re.compile(rb"\$(?:1|2[abxy]|5|6|7|y|gy|argon2id?)\$([./0-9A-Za-z$=,+]+)"),  # crypt(5)
+)
+# Each match of the patterns above has one of these within it. Each begins with a letter, which is quickly searched for,
+# and takes no more than that letter, so that none hides another. What follows has a bounded length.
+LOWERED_SIGNS: Final = tuple(
+    re.compile(rb"%c(?=%b[\w-]{0,32}[\"']?[ \t]{0,4}[=:])" % (word[0], word[1:]))
+    for word in (b"pass(?:word|wd|phrase)", b"secret", b"token", b"key", b"credential", b"authorization", b"cookie")
+)
+EXACT_SIGNS: Final = tuple(
+    re.compile(sign)
+    for sign in (
+        *(rb":(?=//[^/\s:@\0]{0,64}:)", rb"A(?=KIA|SIA)", rb"g(?=h[pousr]_|ithub_pat_|lpat-)", rb"x(?=ox[a-z]-)"),
+        *(rb"e(?=yJ)", rb"K(?=EY-----)", rb"\$(?=(?:1|2[abxy]|5|6|7|y|gy|argon2id?)\$)"),
+    )
 )
 _log = logging.getLogger(__name__)
 
@@ -92,33 +109,25 @@ class Redactor:
     def __init__(
         self, patterns: Sequence[re.Pattern[bytes]] = (), *, defaults: bool = True, budget_s: float = BUDGET_S
     ) -> None:
-        self._lowered = LOWERED if defaults else ()
-        self._exact = (*(EXACT if defaults else ()), *patterns)
-        self._budget_s = budget_s
+        self._defaults, self._patterns, self._budget_s = defaults, tuple(patterns), budget_s
 
     def redacted(self, snapshot: Snapshot, name: str) -> Snapshot:
         """The snapshot without what the patterns find, as long as before. name: of the trace, for the log."""
-        data, kept = snapshot.data, bytearray(len(snapshot.data))
-        until_s = time.monotonic() + self._budget_s
-        unread = run = run_end = 0
-        changes: list[tuple[int, bytes]] = []
-        for begin, end, items in places(snapshot):
-            if begin != run_end:  # records mostly lie one behind the other: copied together
-                kept[run:run_end] = data[run:run_end]
-                run = begin
-            run_end = end
-            for start, stop in items:
-                item = data[start:stop]
-                if time.monotonic() > until_s:
-                    changes.append((start, item.translate(_BLOT)))
-                    unread += 1
-                elif (found := self.blotted(item)) is not item:
-                    changes.append((start, found))
-                if padding := (start - stop) % 8:  # it is what was there before
-                    changes.append((stop, bytes(padding)))
-        kept[run:run_end] = data[run:run_end]
-        for at, change in changes:
-            kept[at : at + len(change)] = change
+        data, kept, found = snapshot.data, bytearray(len(snapshot.data)), places(snapshot)
+        for begin, end in found.runs:
+            kept[begin:end] = data[begin:end]
+        for end in found.ends:
+            if padding := -end % 8:  # it is what was there before
+                kept[end : end + padding] = bytes(padding)
+        until_s, unread = time.monotonic() + self._budget_s, 0
+        suspects = _suspects(data, found) if self._defaults else set()
+        for index in range(len(found.begins)) if self._patterns else suspects:
+            begin, end = found.begins[index], found.ends[index]
+            if time.monotonic() > until_s:
+                kept[begin:end] = data[begin:end].translate(_BLOT)
+                unread += 1
+            else:
+                kept[begin:end] = self._blotted(data[begin:end], suspect=index in suspects)
         if unread:
             _log.warning("%s: %d strings blotted out unread: [redact] took %g s already", name, unread, self._budget_s)
         files = snapshot.open_files
@@ -126,9 +135,15 @@ class Redactor:
 
     def blotted(self, item: bytes) -> bytes:
         """A string or buffer with asterisks for what the patterns find; `item` itself where they find nothing."""
-        lowered = item.lower()
-        found = [match for pattern in self._lowered if pattern.search(lowered) for match in pattern.finditer(lowered)]
-        found += [match for pattern in self._exact if pattern.search(item) for match in pattern.finditer(item)]
+        return self._blotted(item, suspect=self._defaults)
+
+    def _blotted(self, item: bytes, *, suspect: bool) -> bytes:
+        # suspect: may the default patterns find something?
+        found = [match for pattern in self._patterns for match in pattern.finditer(item)]
+        if suspect:
+            lowered = item.lower()
+            found += [match for pattern in LOWERED for match in pattern.finditer(lowered)]
+            found += [match for pattern in EXACT for match in pattern.finditer(item)]
         if not found:
             return item
         changed = bytearray(item)
@@ -146,3 +161,19 @@ class Redactor:
         cwd, root = (name and self.blotted(name) for name in (process.cwd, process.root))
         fds = {fd: (self.blotted(name), flag) for fd, (name, flag) in process.fds.items()}
         return replace(process, cwd=cwd, root=root, fds=fds)
+
+
+def _suspects(data: bytes, found: Places) -> set[int]:
+    # The indices of items with a sign. Behind one the search goes on with the next item: there are no more steps than
+    # items, whatever they hold.
+    begins, ends = found.begins, found.ends
+    suspects: set[int] = set()
+    for signs, text in ((LOWERED_SIGNS, data.lower()), (EXACT_SIGNS, data)):
+        for sign in signs:
+            match = sign.search(text)
+            while match is not None:
+                after = bisect_right(begins, match.start())
+                if after and match.start() < ends[after - 1]:
+                    suspects.add(after - 1)
+                match = sign.search(text, begins[after]) if after < len(begins) else None
+    return suspects

@@ -24,7 +24,7 @@ Streaming: memory holds the calls in flight, not the trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from struct import Struct
 from typing import Final
@@ -39,12 +39,14 @@ _NO_NUMBER: Final = -1
 _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGKILL: Final = 9
 _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
-_SIGNED: Final = Struct("<q")
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
 _Items = Mapping[int, tuple[Item, ...]]
-_SUB_SHIFT, _KIND_MASK = layout.ITEM_SUB_SHIFT, layout.KIND_MASK  # looked up less far
-_MORE, _FAULT, _OUT = layout.ITEM_MORE, layout.ITEM_FAULT, layout.ITEM_OUT
-_REGISTERS: Final = tuple(Struct(f"<{count}Q") for count in range(layout.NR_ARGS_MASK + 1))
+_SUB_SHIFT, _ARG_MASK = layout.ITEM_SUB_SHIFT, layout.ITEM_ARG_MASK  # looked up less far
+_FLAGS: Final = tuple(
+    (flags & layout.KIND_MASK, *(flags & bit != 0 for bit in (layout.ITEM_MORE, layout.ITEM_FAULT, layout.ITEM_OUT)))
+    for flags in range(256)
+)
+"""An item's kind as recorded -> its kind, more, fault, out."""
 
 
 def events(snapshot: Snapshot) -> Iterator[Event]:
@@ -52,29 +54,35 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     open_calls: dict[int, Call] = {}
     fatal: dict[int, Record] = {}  # process -> the SIGNAL_SENT that ends it
     held: Call | None = None  # the last record, if it was an ENTER
-    later = snapshot.syscalls
-    native, compat = abis(snapshot.arch, later)
-    enters, exits, new = layout.TYPE_ENTER, layout.TYPE_EXIT, tuple.__new__  # Call() itself takes twice as long
+    heads = _Heads(snapshot)
+    calls = enters, exits = layout.TYPE_ENTER, layout.TYPE_EXIT
+    wide = layout.NR_WIDE
+    new = tuple.__new__  # Call() itself takes twice as long
     for record in Ring(snapshot).records():
         if isinstance(record, Lost):
             if held is not None:
-                yield Entered(held)
+                yield new(Entered, (held,))
                 held = None
             yield record
             continue
         ts_ns, cpu, pid, tid, comm, kind, nr, body = record
+        if kind in calls:
+            abi, number, name, size, unpack = heads[kind, nr]
+            if len(body) < size:
+                continue
+            words = unpack(body)
+            if number == wide:
+                number, words = words[0], words[1:]
+                name = _name(number, abi)
+            items = _items(body, size) if len(body) > size else _NO_ITEMS
         if kind == enters:
             if held is not None:
-                yield Entered(held)
-            number, _, registers, items = _parse(kind, nr, body)
-            abi = compat if nr & layout.NR_COMPAT else native
-            if later:
-                registers = _own(registers, number, abi)
-            begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
-            held = open_calls[tid] = new(Call, (*begun, None, None, None, None, False, None))
+                yield new(Entered, (held,))
+            begun = (ts_ns, cpu, pid, tid, comm, abi, number, name, words, items, None, None, None, None, False, None)
+            held = open_calls[tid] = new(Call, begun)
             continue
         if kind == exits:
-            number, result, registers, items = _parse(kind, nr, body)
+            result = words[0]
             call = open_calls.pop(tid, None)
             if call is None:
                 call = _exec_of_another_thread(open_calls, pid, tid, result)
@@ -84,21 +92,18 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 items = _merge(call.items, items) if items else call.items
                 if result == 0 and call.name in _EXEC:
                     items = {index: _executed(its) for index, its in items.items()}
-                ended = new(Call, (*call[:9], items, result, ts_ns, cpu, comm, False, None))
+                ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None))  # noqa: RUF005 - faster
             else:
-                abi = compat if nr & layout.NR_COMPAT else native
-                if later:
-                    registers = _own(registers, number, abi)
-                begun = (ts_ns, cpu, pid, tid, comm, abi, number, _name(number, abi), registers, items)
-                ended = new(Call, (*begun, result, ts_ns, cpu, comm, True, None))
+                alone = (ts_ns, cpu, pid, tid, comm, abi, number, name, words[1:], items)
+                ended = new(Call, (*alone, result, ts_ns, cpu, comm, True, None))
             if held is not None:
                 if call is held:
                     held = None
                     yield ended
                     continue
-                yield Entered(held)
+                yield new(Entered, (held,))
                 held = None
-            yield Returned(ended)
+            yield new(Returned, (ended,))
             continue
         if kind == layout.TYPE_SIGNAL_SENT:
             if len(body) >= layout.SIGNAL_SENT.size:
@@ -138,11 +143,6 @@ def _killing(sent: Record, at: Record) -> Signal:
 @cache
 def _name(number: int, abi: Abi) -> str:
     return abi.call_name(number)
-
-
-def _own(registers: tuple[int, ...], number: int, abi: Abi) -> tuple[int, ...]:
-    # Of a call that the recorder did not know, it took as many registers as a call may have.
-    return registers[: len(abi.later[number].params)] if number in abi.later else registers
 
 
 def _exec_of_another_thread(open_calls: dict[int, Call], pid: int, tid: int, result: int) -> Call | None:
@@ -191,43 +191,38 @@ def _executed(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return (*new, found._replace(sub=len(new), kind=layout.KIND_ARGV, data=b"", size=len(new), out=False))
 
 
-def _parse(kind: int, nr: int, body: bytes) -> tuple[int, int, tuple[int, ...], _Items]:
-    # Number, result (of an EXIT), registers (of an EXIT: where its entry may not exist), items by argument.
-    number, at, size = nr & layout.NR_MASK, 0, len(body)
-    if number == layout.NR_WIDE and size >= 8:
-        (number,) = _SIGNED.unpack_from(body)
-        at = 8
-    result = 0
-    if kind == layout.TYPE_EXIT and at + 8 <= size:
-        (result,) = _SIGNED.unpack_from(body, at)
-        at += 8
-    count = nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
-    if count:
-        count = min(count, (size - at) // 8)
-        registers = _REGISTERS[count].unpack_from(body, at)
-        at += 8 * count
-    else:
-        registers = ()
-    if at + layout.ITEM.size > size:
-        return number, result, registers, _NO_ITEMS
+class _Heads(dict[tuple[int, int], tuple[Abi, int, str, int, Callable[[bytes], tuple[int, ...]]]]):
+    """By a record's type and nr: its call's table, number and name; how many bytes are before its items, in what words.
+
+    These are: the number, where nr has none (NR_WIDE); of an exit the result; registers (of an exit, where its entry
+    may not exist).
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._abis = abis(snapshot.arch, snapshot.syscalls)
+
+    def __missing__(self, key: tuple[int, int]) -> tuple[Abi, int, str, int, Callable[[bytes], tuple[int, ...]]]:
+        kind, nr = key
+        abi, number = self._abis[nr & layout.NR_COMPAT != 0], nr & layout.NR_MASK
+        recorded = count = nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
+        if number in abi.later:  # not known to the recorder, which then took as many registers as a call may have
+            count = min(count, len(abi.later[number].params))
+        signed = (number == layout.NR_WIDE) + (kind == layout.TYPE_EXIT)
+        words = Struct(f"<{signed}q{count}Q{8 * (recorded - count)}x")
+        self[key] = abi, number, _name(number, abi), words.size, words.unpack_from
+        return self[key]
+
+
+def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
+    # By argument.
     items: dict[int, tuple[Item, ...]] = {}
-    while at + layout.ITEM.size <= size:
-        arg, flags, copied, length = layout.ITEM.unpack_from(body, at)
-        at += layout.ITEM.size
-        read = body[at : at + copied]
-        item = tuple.__new__(
-            Item,
-            (
-                arg >> _SUB_SHIFT,
-                flags & _KIND_MASK,
-                read,
-                length,
-                flags & _MORE != 0,
-                flags & _FAULT != 0,
-                flags & _OUT != 0,
-            ),
-        )
-        index = arg & layout.ITEM_ARG_MASK
+    unpack, item_size, unit, size = layout.ITEM.unpack_from, layout.ITEM.size, layout.POSITION_UNIT, len(body)
+    while at + item_size <= size:
+        arg, flags, copied, length = unpack(body, at)
+        at += item_size
+        kind, more, fault, out = _FLAGS[flags]
+        item = tuple.__new__(Item, (arg >> _SUB_SHIFT, kind, body[at : at + copied], length, more, fault, out))
+        index = arg & _ARG_MASK
         items[index] = (*items[index], item) if index in items else (item,)
-        at += copied + -copied % layout.POSITION_UNIT
-    return number, result, registers, items
+        at += copied + -copied % unit
+    return items

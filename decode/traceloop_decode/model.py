@@ -166,8 +166,7 @@ class TaskExit:
     group_dead: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """Here events of one CPU are missing. reason: ``overwritten``, ``rejected`` or ``dropped``.
 
     events: calls, signals and thread exits that began there; records: the same and the calls that returned there.

@@ -7,57 +7,80 @@ result, and before each item its length. Total: damaged bytes give fewer places,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from array import array
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
 
 from traceloop_decode import layout
-from traceloop_decode.ring import Ring
+from traceloop_decode.ring import Ring, stamp_key
 from traceloop_decode.snapshot import Snapshot
 
-_STAMP_MASK: Final = 0xFFFFFFFF
-_NO_ITEMS: Final[tuple[tuple[int, int], ...]] = ()
+_HEADER: Final = Struct("<I8xHH")  # tl_header without thread and time
+_COPIED: Final = Struct("<2xH4x")  # tl_item's
+_WITH_ITEMS: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
+_NOWHERE: Final = layout.RECORD_MAX_BYTES
 
 
-class Place(NamedTuple):
-    """A record at data[begin:end]; items: begin and end of each item's bytes."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Offsets in the data, ascending. A ring may have tens of thousands, so there is no object for each.
 
-    begin: int
-    end: int
-    items: tuple[tuple[int, int], ...]
+    runs: begin and end of records that lie one behind the other. begins, ends: of each item's bytes; none is empty.
+    """
 
-
-def places(snapshot: Snapshot) -> Iterator[Place]:
-    """Every record that bears its stamp: at least those that `Ring` believes, in no order."""
-    ring = Ring(snapshot)
-    data, mask, cookie = snapshot.data, snapshot.ring_size - 1, ring.headers.cookie
-    unpack, header_size = layout.HEADER.unpack_from, layout.HEADER.size
-    for start, limit in ring.chunks():
-        pos = start
-        while pos + header_size <= limit:
-            at = pos & mask
-            stamp, _, _, nr, length_type = unpack(data, at)
-            length = (length_type & layout.LENGTH_MASK) << 3
-            if stamp != (pos >> 3 ^ cookie) & _STAMP_MASK or length < header_size or pos + length > limit:
-                pos += layout.POSITION_UNIT
-                continue
-            kind = length_type >> layout.LENGTH_BITS
-            if kind in (layout.TYPE_ENTER, layout.TYPE_EXIT):
-                yield Place(at, at + length, _items(data, at, at + length, kind, nr))
-            else:
-                yield Place(at, at + length, _NO_ITEMS)
-            pos += length
+    runs: list[tuple[int, int]]
+    begins: array[int]
+    ends: array[int]
 
 
-def _items(data: bytes, begin: int, end: int, kind: int, nr: int) -> tuple[tuple[int, int], ...]:
-    # As `events` takes records apart: [number], result of an exit, registers, items.
-    words = (nr & layout.NR_MASK == layout.NR_WIDE) + (kind == layout.TYPE_EXIT)
-    words += nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
-    at = begin + layout.HEADER.size + 8 * words
-    found = []
-    while at + layout.ITEM.size <= end:
-        copied = layout.ITEM.unpack_from(data, at)[2]
-        at += layout.ITEM.size
-        if copied:
-            found.append((at, min(at + copied, end)))
-        at += copied + -copied % layout.POSITION_UNIT
-    return tuple(found)
+def places(snapshot: Snapshot) -> Places:
+    """Of every record that bears its stamp: at least those that `Ring` believes."""
+    ring, found = Ring(snapshot), Places([], array("Q"), array("Q"))
+    mask = snapshot.ring_size - 1
+    for start, limit in sorted(ring.chunks(), key=lambda chunk: chunk[0] & mask):
+        at = start & mask
+        _look_through(snapshot.data, at, at + limit - start, stamp_key(start, at, ring.headers.cookie), found)
+    return found
+
+
+def _look_through(data: bytes, at: int, until: int, key: int, found: Places) -> None:
+    # One chunk, up to `until`. Records and items begin at multiples of POSITION_UNIT.
+    unpack, copied_of, first_items = _HEADER.unpack_from, _COPIED.unpack_from, _FirstItems()
+    header_size, item_size, unit = _HEADER.size, _COPIED.size, layout.POSITION_UNIT
+    length_mask, length_bits = layout.LENGTH_MASK, layout.LENGTH_BITS
+    begins, ends, run = found.begins.append, found.ends.append, at
+    while at + header_size <= until:
+        stamp, nr, length_type = unpack(data, at)
+        length = (length_type & length_mask) << 3
+        end = at + length
+        if stamp != at >> 3 ^ key or length < header_size or end > until:
+            if run < at:
+                found.runs.append((run, at))
+            at += unit
+            run = at
+            continue
+        at += first_items[nr, length_type >> length_bits]
+        while at < end:
+            (copied,) = copied_of(data, at)
+            at += item_size
+            if copied:
+                begins(at)
+                at += copied
+                ends(min(at, end))
+                at += -at % unit
+        at = end
+    if run < at:
+        found.runs.append((run, at))
+
+
+class _FirstItems(dict[tuple[int, int], int]):
+    """By a record's nr and type: how far behind its begin its first item would be."""
+
+    def __missing__(self, key: tuple[int, int]) -> int:
+        nr, kind = key
+        # As `events` takes records apart: [number], result of an exit, registers, items.
+        words = (nr & layout.NR_MASK == layout.NR_WIDE) + (kind == layout.TYPE_EXIT)
+        words += nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
+        self[key] = layout.HEADER.size + 8 * words if kind in _WITH_ITEMS else _NOWHERE
+        return self[key]

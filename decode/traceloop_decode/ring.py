@@ -17,9 +17,11 @@ before a CPU's first chunk it was overwritten, anywhere else it was rejected her
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from heapq import merge
+from itertools import chain
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from traceloop_decode import layout
@@ -44,6 +46,12 @@ class Record(NamedTuple):
     type: int
     nr: int
     body: bytes
+
+
+_Batch = list[Record] | list[Lost] | list[Record | Lost]
+_BATCH_BYTES: Final = 4096
+_ts_ns: Final = itemgetter(0)
+_when: Final = itemgetter(0, 1)  # by CPU where times are equal
 
 
 class Cpu(NamedTuple):
@@ -173,11 +181,10 @@ class Ring:
     def records(self) -> Iterator[Record | Lost]:
         """All records in the order of time, and what is missing in its place."""
         wrote = [n for n, cpu in enumerate(self.headers.cpus) if self._chunks[n] or cpu.records or cpu.dropped]
-        if len(wrote) == 1:
-            return self._of_cpu(wrote[0])
-        return merge(*map(self._of_cpu, wrote), key=_ts_ns)
+        streams = [self._of_cpu(cpu) for cpu in wrote]
+        return chain.from_iterable(streams[0] if len(streams) == 1 else _in_time(streams))
 
-    def _of_cpu(self, cpu: int) -> Iterator[Record | Lost]:
+    def _of_cpu(self, cpu: int) -> Iterator[_Batch]:
         owner = self.headers.cpus[cpu]
         ts_ns = self._snapshot.started_ns
         seen_records = seen_events = 0
@@ -186,65 +193,96 @@ class Ring:
             missing = chunk.records - seen_records, chunk.events - seen_events
             seen_records, seen_events = chunk.records, chunk.events
             walk = _Walk(self._snapshot, self.headers.cookie, self._damage, cpu, chunk)
-            for record in walk:
-                ts_ns = record.ts_ns
+            for batch in walk:
                 if missing[0] > 0:
-                    yield Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)
+                    yield [Lost(batch[0].ts_ns, cpu, max(0, missing[1]), missing[0], reason)]
                     missing = 0, 0
-                seen_records += 1
-                seen_events += record.type not in _NO_EVENTS
-                yield record
+                ts_ns = batch[-1].ts_ns
+                seen_records += len(batch)
+                yield batch
             if missing[0] > 0:
-                yield Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)
+                yield [Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)]
+            seen_events += seen_records - chunk.records - walk.no_events
             reason, complete = "rejected", walk.whole and chunk.current
         # A CPU counts a record before it moves its pos: where the cut fell between, one seems to be missing and is not.
         if owner.records - seen_records > (1 if complete else 0):
-            yield Lost(ts_ns, cpu, max(0, owner.events - seen_events), owner.records - seen_records, reason)
+            yield [Lost(ts_ns, cpu, max(0, owner.events - seen_events), owner.records - seen_records, reason)]
         if owner.dropped:
-            yield Lost(ts_ns, cpu, owner.dropped, owner.dropped, "dropped")
+            yield [Lost(ts_ns, cpu, owner.dropped, owner.dropped, "dropped")]
 
 
 class _Walk:
-    """The good records of one chunk. Once it is through, `whole` says whether all were good."""
+    """The good records of one chunk, by `_BATCH_BYTES` of the ring: faster than one by one, and little for each CPU.
+
+    Once it is through, `whole` says whether all were good, and `no_events` how many of them are no events.
+    """
 
     def __init__(self, snapshot: Snapshot, cookie: int, damage: _Damage, cpu: int, chunk: _Chunk) -> None:
         self._snapshot, self._cookie, self._damage, self._cpu, self._chunk = snapshot, cookie, damage, cpu, chunk
-        self.whole = True
+        self.whole, self.no_events = True, 0
 
-    def __iter__(self) -> Iterator[Record]:
-        data, mask, cookie = self._snapshot.data, self._snapshot.ring_size - 1, self._cookie
-        cpu, damage = self._cpu, self._damage or None
-        header_size, unpack = layout.HEADER.size, layout.HEADER.unpack_from
-        base_ns, pid, base_tid, comm, new = -1, 0, 0, "", tuple.__new__  # Record() itself takes twice as long
-        pos, limit = self._chunk.start + layout.CHUNK.size, self._chunk.limit
-        while pos + header_size <= limit:
-            offset = pos & mask
-            stamp, tid, delta_ns, nr, length_type = unpack(data, offset)
-            length = (length_type & layout.LENGTH_MASK) << 3
-            if (
-                stamp != (pos >> 3 ^ cookie) & _STAMP_MASK
-                or length < header_size
-                or pos + length > limit
-                or (damage is not None and damage.touches(pos, length))
-            ):
-                # On to what proves itself again. Its time and thread are known behind the next base.
-                self.whole, base_ns = False, -1
-                pos += layout.POSITION_UNIT
-                continue
-            kind = length_type >> layout.LENGTH_BITS
-            if kind == layout.TYPE_BASE and length == layout.BASE.size:
-                _, base_tid, pid, _, _, base_ns, name = layout.BASE.unpack_from(data, offset)
-                comm = name.partition(b"\0")[0].decode("utf-8", "backslashreplace")
-            elif kind in _COUNTED and base_ns >= 0 and tid == base_tid:
-                body = data[offset + header_size : offset + length]
-                yield new(Record, (base_ns + delta_ns, cpu, pid, tid, comm, kind, nr, body))
-            else:
-                self.whole = False
-            pos += length
+    def __iter__(self) -> Iterator[list[Record]]:
+        data, chunk, cpu, damage = self._snapshot.data, self._chunk, self._cpu, self._damage or None
+        header_size, unpack, unit = layout.HEADER.size, layout.HEADER.unpack_from, layout.POSITION_UNIT
+        length_mask, length_bits, counted, no_events = layout.LENGTH_MASK, layout.LENGTH_BITS, _COUNTED, _NO_EVENTS
+        base_ns, pid, base_tid, comm, new = 0, 0, -1, "", tuple.__new__  # Record() itself takes twice as long
+        at = chunk.start & self._snapshot.ring_size - 1
+        key, distance = stamp_key(chunk.start, at, self._cookie), chunk.start - at
+        at, until = at + layout.CHUNK.size, chunk.limit - distance
+        while at + header_size <= until:
+            batch: list[Record] = []
+            stop = min(at + _BATCH_BYTES, until - header_size + 1)
+            while at < stop:
+                stamp, tid, delta_ns, nr, length_type = unpack(data, at)
+                length = (length_type & length_mask) << 3
+                end = at + length
+                if (
+                    stamp != at >> 3 ^ key
+                    or length < header_size
+                    or end > until
+                    or (damage is not None and damage.touches(at + distance, length))
+                ):
+                    # On to what proves itself again. Its time and thread are known behind the next base.
+                    self.whole, base_tid = False, -1
+                    at += unit
+                    continue
+                kind = length_type >> length_bits
+                if tid == base_tid and kind in counted:
+                    body = data[at + header_size : end]
+                    batch.append(new(Record, (base_ns + delta_ns, cpu, pid, tid, comm, kind, nr, body)))
+                    if kind in no_events:
+                        self.no_events += 1
+                elif kind == layout.TYPE_BASE and length == layout.BASE.size:
+                    _, base_tid, pid, _, _, base_ns, name = layout.BASE.unpack_from(data, at)
+                    comm = name.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+                else:
+                    self.whole = False
+                at = end
+            if batch:
+                yield batch
 
 
-def _ts_ns(item: Record | Lost) -> int:
-    return item.ts_ns
+def _in_time(streams: list[Iterator[_Batch]]) -> Iterator[_Batch]:
+    """The batches of several CPUs, which are given in their order, as batches in the order of time."""
+    batches = [next(stream, []) for stream in streams]
+    while any(batches):
+        until = min(_when(batch[-1]) for batch in batches if batch)
+        found: _Batch = []
+        for number, batch in enumerate(batches):
+            if batch and _when(batch[0]) <= until:
+                last = len(batch) if _when(batch[-1]) == until else bisect_right(batch, until, key=_when)
+                found += batch[:last]
+                batches[number] = batch[last:] or next(streams[number], [])
+        found.sort(key=_ts_ns)  # runs of each CPU, which it merges
+        yield found
+
+
+def stamp_key(start: int, offset: int, cookie: int) -> int:
+    """For the chunk that begins at position `start`, and at data[offset]: ``at >> 3 ^ key`` stamps what is at data[at].
+
+    Both are multiples of the chunk's size, so what tells its records apart are the bits below.
+    """
+    return (start >> 3 ^ offset >> 3 ^ cookie) & _STAMP_MASK
 
 
 class Count(NamedTuple):
