@@ -29,9 +29,11 @@ def command(address: str, trace: str | None, path: str | None, **options: Any) -
     short: decoded values. strace: what strace -f -o writes. classic: the registers as they were. jsonl: one JSON
     object an event; json: one array of them.
 
-    The options are strace's. A SET is [!]WORD[,WORD...]; words of trace: a call, /REGEX, or a class as %file, %network,
-    %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; of status: successful, failed, unfinished,
-    detached.
+    -S, -U, -n and -r are journalctl's. A TIME is one of systemd.time(7) or RFC 3339; what is lost is always shown.
+
+    The other options are strace's. A SET is [!]WORD[,WORD...]; words of trace: a call, /REGEX, or a class as %file,
+    %network, %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; of status: successful, failed,
+    unfinished, detached.
     """
     rendering = Rendering(**options)
     rendering.check()
