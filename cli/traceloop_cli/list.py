@@ -12,6 +12,7 @@ from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.excerpt import check_window, excerpt_options, last
 from traceloop_cli.follow import follow
 from traceloop_cli.options import address_option
+from traceloop_cli.pager import pager_option, print_lines
 from traceloop_cli.traces import in_window, table, trace_object
 from traceloop_decode.text.jsonl import dumps
 from traceloop_proto.recorder_pb2 import ListRequest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @excerpt_options("Recordings", "traces")
 @click.option("-f", "--follow", "following", is_flag=True, help="Then print what becomes of traces, as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="No line where there are no traces, none of missed changes.")
+@pager_option
 @address_option()
 @click.pass_obj
 def command(
@@ -41,6 +43,7 @@ def command(
     reverse: bool,
     following: bool,
     quiet: bool,
+    no_pager: bool,
 ) -> None:
     """List the traces, oldest first. This is what no COMMAND does.
 
@@ -66,5 +69,4 @@ def command(
     if output == "json":
         print(dumps([trace_object(trace) for trace in traces]))
         return
-    for line in table(reply.node, traces, time.time_ns(), legend=not no_legend, quiet=quiet):
-        print(line)
+    print_lines(table(reply.node, traces, time.time_ns(), legend=not no_legend, quiet=quiet), paged=not no_pager)
