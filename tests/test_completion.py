@@ -23,6 +23,7 @@ from test_cli import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
 
 from traceloop_cli.examples import EXAMPLES
 from traceloop_cli.main import cli
+from traceloop_proto import recorder_pb2 as pb
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -178,9 +179,8 @@ def test_the_address_that_is_on_the_line_is_asked(daemon, path):  # noqa: F811
 
 
 def test_what_others_chose_cannot_reach_the_line(daemon, path):  # noqa: F811
-    daemon.traces[0].id = "node1_default_my\x1b[2Jpod\nplain,rm"
+    daemon.traces = [pb.Trace(id="node1_default_my\x1b[2Jpod\nplain,rm"), KILLED]
     assert completed(path, "show") == [f"plain,{KILLED.id}"]
-    daemon.traces[0].id = BUSYBOX.id
 
 
 def test_verbs_are_the_same_for_click(path):  # noqa: F811

@@ -59,7 +59,7 @@ def trace(daemon, workload, tmp_path_factory):
 def seen(daemon, *words):
     """All that a terminal is given by traceloopctl."""
     ours, theirs = pty.openpty()
-    env = os.environ | {"TRACELOOP_ADDRESS": daemon.address, "TERM": "xterm-256color"}
+    env = os.environ | {"TRACELOOP_ADDRESS": daemon.address, "TERM": "xterm-256color", "SYSTEMD_PAGER": ""}
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         try:
             process = subprocess.Popen(

@@ -15,6 +15,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("traceloopctl show -Z node1_default_mypod", "which of its calls failed"),
     ),
     "list": (
+        ("traceloopctl list -S -1h -r", "what was recorded in the last hour, newest first"),
         ("traceloopctl list --no-legend", "for scripts; the second column is the id"),
         ("traceloopctl list -o json | jq -r '.[] | select(.exit_code).id'", "what failed"),
     ),
@@ -24,7 +25,8 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("traceloopctl info --file mypod.trace", "of a file: also where it was recorded"),
     ),
     "show": (
-        ("traceloopctl show node1_default_mypod | tail", "its last calls, and how it ended"),
+        ("traceloopctl show -n 20 node1_default_mypod", "its last calls, and how it ended"),
+        ("traceloopctl show -S 15:59 -U 16:00 node1_default_mypod", "what it did in that minute"),
         ("traceloopctl show -Z -e trace=%file node1_default_mypod", "files that it could not use"),
         ("traceloopctl show -yy -e %network node1_default_mypod", "connections, with their addresses"),
         ("traceloopctl show -o strace -tt -T node1_default_mypod", "as `strace -f -tt -T`"),

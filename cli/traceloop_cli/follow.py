@@ -14,20 +14,26 @@ from traceloop_decode.text.jsonl import dumps
 from traceloop_proto import recorder_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _STATE: Final = HEADINGS.index("STATE")
 _PREFIX: Final = "CHANGE_KIND_"
 _LISTED: Final = "listed"
 
 
-def follow(address: str, output: str, *, legend: bool) -> None:
-    """Prints until the daemon stops, which is an error: a table, or an object a line with the key `change`."""
+def follow(
+    address: str, output: str, picked: Callable[[Iterable[pb.Trace]], list[pb.Trace]], *, legend: bool, quiet: bool
+) -> None:
+    """Prints until the daemon stops, which is an error: a table, or an object a line with the key `change`.
+
+    picked: of the traces that there are at first, those to be listed. quiet: no word of changes that were missed.
+    """
     with recorder(address) as daemon:
         changes = iter(daemon.Watch(pb.WatchRequest()))
         next(changes, None)  # from now on all is told: nothing comes between the list and the rest
-        listed = daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces
-        printed = _objects(listed, changes) if output == "json" else _rows(listed, changes, legend=legend)
+        listed = picked(daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces)
+        table = output != "json"
+        printed = _rows(listed, changes, legend=legend, quiet=quiet) if table else _objects(listed, changes)
         for line in printed:
             print(line, flush=True)
     raise Unreachable("the daemon stopped: see `systemctl status traceloopd`")
@@ -43,11 +49,11 @@ def _objects(listed: list[pb.Trace], changes: Iterator[pb.Change]) -> Iterator[s
             yield dumps({"change": _word(change), **trace_object(change.trace)})
 
 
-def _rows(listed: list[pb.Trace], changes: Iterator[pb.Change], *, legend: bool) -> Iterator[str]:
+def _rows(listed: list[pb.Trace], changes: Iterator[pb.Change], *, legend: bool, quiet: bool) -> Iterator[str]:
     widths: list[int] = []
     yield from aligned([*([HEADINGS] if legend else []), *(row(trace, time.time_ns()) for trace in listed)], widths)
     for change in changes:
-        if change.missed:
+        if change.missed and not quiet:
             print(f"{change.missed} changes were missed: `traceloopctl list` shows what is there now", file=sys.stderr)
         if change.HasField("trace"):
             cells = list(row(change.trace, time.time_ns()))

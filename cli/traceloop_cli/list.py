@@ -4,36 +4,69 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.excerpt import check_window, excerpt_options, last
 from traceloop_cli.follow import follow
 from traceloop_cli.options import address_option
-from traceloop_cli.traces import table, trace_object
+from traceloop_cli.pager import pager_option, print_lines
+from traceloop_cli.traces import in_window, table, trace_object
 from traceloop_decode.text.jsonl import dumps
 from traceloop_proto.recorder_pb2 import ListRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from traceloop_proto import recorder_pb2 as pb
 
 
 @click.command("list")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("--no-legend", is_flag=True, help="Leave out the table's headings.")
+@excerpt_options("Recordings", "traces")
 @click.option("-f", "--follow", "following", is_flag=True, help="Then print what becomes of traces, as it happens.")
+@click.option("-q", "--quiet", is_flag=True, help="No line where there are no traces, none of missed changes.")
+@pager_option
 @address_option()
 @click.pass_obj
-def command(address: str, output: str, no_legend: bool, following: bool) -> None:  # noqa: FBT001 - click calls it by keyword
+def command(
+    address: str,
+    *,
+    output: str,
+    no_legend: bool,
+    since: int | None,
+    until: int | None,
+    newest: int | None,
+    reverse: bool,
+    following: bool,
+    quiet: bool,
+    no_pager: bool,
+) -> None:
     """List the traces, oldest first. This is what no COMMAND does.
 
-    EXIT is how the container's first process ended, LOST how many of its EVENTS the ring no longer holds. With
-    --follow, a trace's line comes again when it is frozen, archived, dropped or closed; JSON is an object a line then.
+    EXIT is how the container's first process ended, LOST how many of its EVENTS the ring no longer holds. A TIME is one
+    of systemd.time(7), or RFC 3339; a trace counts if any of its recording lies between the two.
+
+    With --follow, a trace's line comes again when it is frozen, archived, dropped or closed; JSON is an object a line
+    then.
     """
+    check_window(since, until)
+    if following and (reverse or until is not None):
+        raise click.UsageError("-r and -U do not go with --follow, which goes on.")
+
+    def picked(traces: Iterable[pb.Trace]) -> list[pb.Trace]:
+        return list(last((trace for trace in traces if in_window(trace, since, until)), newest, reverse=reverse))
+
     if following:
-        follow(address, output, legend=not no_legend)
+        follow(address, output, picked, legend=not no_legend, quiet=quiet)
         return
     with recorder(address) as daemon:
         reply = daemon.List(ListRequest(), timeout=DEADLINE_S)
+    traces = picked(reply.traces)
     if output == "json":
-        print(dumps([trace_object(trace) for trace in reply.traces]))
+        print(dumps([trace_object(trace) for trace in traces]))
         return
-    for line in table(reply.node, reply.traces, time.time_ns(), legend=not no_legend):
-        print(line)
+    print_lines(table(reply.node, traces, time.time_ns(), legend=not no_legend, quiet=quiet), paged=not no_pager)

@@ -6,20 +6,22 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import click
 
+from traceloop_cli.excerpt import check_window, excerpt_options, last
 from traceloop_cli.options import TEXT
 from traceloop_decode.events import events
 from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
-from traceloop_decode.select import CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
+from traceloop_decode.window import within
 
 FORMATS: Final = ("short", "strace", "classic", "json", "jsonl")
 _OBJECTS: Final = ("json", "jsonl")
@@ -50,6 +52,10 @@ class Rendering:
     failed: bool
     summary_only: bool
     summary: bool
+    since: int | None
+    until: int | None
+    newest: int | None
+    reverse: bool
 
     def check(self) -> None:
         """Raises click.UsageError where options do not go together, or a set names what there is not."""
@@ -63,39 +69,52 @@ class Rendering:
                 raise click.UsageError(f"{_NAMES[name]} goes with -o strace alone.")
         if self.summary_only and self.summary:
             raise click.UsageError("-c and -C exclude each other.")
+        if self.summary_only and (self.newest is not None or self.reverse):
+            raise click.UsageError("-n and -r do not go with -c, which prints no lines of events.")
         if self.summary and self.output in _OBJECTS:
             raise click.UsageError("-C goes with -o short, -o strace and -o classic alone.")
         if self.successful and self.failed:
             raise click.UsageError("-z and -Z exclude each other.")
+        check_window(self.since, self.until)
         self.selection()
 
-    def lines(self, snapshot: Snapshot) -> Iterator[str]:
+    def lines(self, snapshot: Snapshot) -> Iterable[str]:
         """What is shown of a snapshot."""
         found = events(snapshot)
         if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
         else:
             found = protocols(found)
-        if self._selects:
-            later = frozenset(call.name for call in snapshot.syscalls.values())
-            found = selected(found, self.selection(later))
+        later = frozenset(call.name for call in snapshot.syscalls.values())
+        windowed = self.since is not None or self.until is not None
+        objects = windowed and self.output in _OBJECTS  # whose calls are not cut in two
+        if self._selects or objects:
+            selection = self.selection(later)
+            found = selected(
+                found, replace(selection, statuses=selection.statuses or STATUSES) if objects else selection
+            )
+        if windowed:
+            since_ns, until_ns = (_boottime(at_ns, snapshot) for at_ns in (self.since, self.until))
+            found = within(found, since_ns, until_ns, whole=objects)
         if self.paths and not self.descriptors:
             found = unnamed(found)
         if self.summary_only:
             return summary.lines(found)
         if not self.summary:
-            return self._lines(found, snapshot)
+            return self._excerpt(found, snapshot)
         counted = summary.Summary()
-        shown = self._lines(map(counted.observe, found), snapshot)
+        shown = self._excerpt(map(counted.observe, found), snapshot)
         return itertools.chain(shown, counted.lines())  # a generator: it counts when the lines have passed
+
+    def _excerpt(self, found: Iterable[Event], snapshot: Snapshot) -> Iterable[str]:
+        shown = last(self._lines(found, snapshot), self.newest, reverse=self.reverse)
+        return jsonl.array(shown) if self.output == "json" else shown
 
     def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output == "classic":
             return classic.lines(found, snapshot)
-        if self.output == "jsonl":
+        if self.output in _OBJECTS:
             return jsonl.lines(found, snapshot)
-        if self.output == "json":
-            return jsonl.array(found, snapshot)
         string_max = _STRING_MAX[self.output] if self.string_max is None else self.string_max
         options = Options(string_max, self.verbose, min(self.escape, 2), self.constants or "abbrev")
         if self.output == "short":
@@ -132,6 +151,10 @@ class Rendering:
             local_ns = 0 if self.times >= 3 else time.localtime(taken_s).tm_gmtoff * 1_000_000_000
             clock = wall_clock(min(self.times, 3), snapshot.boot_offset_ns + local_ns)
         return relative_clock(clock if self.times else None) if self.relative else clock
+
+
+def _boottime(realtime_ns: int | None, snapshot: Snapshot) -> int | None:
+    return None if realtime_ns is None else realtime_ns - snapshot.boot_offset_ns
 
 
 _SETS: Final = {
@@ -172,6 +195,7 @@ _OPTIONS: Final = (
 
 def rendering_options(command: _Command) -> _Command:
     """All of them; the command gets their values by the names of `Rendering`."""
+    command = excerpt_options("Events", "lines")(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

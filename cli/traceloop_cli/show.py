@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from traceloop_cli.archive_files import check_source, opened, read, snapshot, trace_or_file
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.options import address_option
+from traceloop_cli.pager import pager_option, print_lines
 from traceloop_cli.rendering import Rendering, rendering_options
 from traceloop_proto.recorder_pb2 import TraceRequest
 
@@ -18,9 +18,10 @@ from traceloop_proto.recorder_pb2 import TraceRequest
 @click.command("show")
 @trace_or_file
 @rendering_options
+@pager_option
 @address_option()
 @click.pass_obj
-def command(address: str, trace: str | None, path: str | None, **options: Any) -> None:
+def command(address: str, *, trace: str | None, path: str | None, no_pager: bool, **options: Any) -> None:
     """Print what a container did.
 
     Its system calls, signals and exits, and in their place how many are no longer there. It may have ended, or still
@@ -29,9 +30,11 @@ def command(address: str, trace: str | None, path: str | None, **options: Any) -
     short: decoded values. strace: what strace -f -o writes. classic: the registers as they were. jsonl: one JSON
     object an event; json: one array of them.
 
-    The options are strace's. A SET is [!]WORD[,WORD...]; words of trace: a call, /REGEX, or a class as %file, %network,
-    %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; of status: successful, failed, unfinished,
-    detached.
+    -S, -U, -n and -r are journalctl's. A TIME is one of systemd.time(7) or RFC 3339; what is lost is always shown.
+
+    The other options are strace's. A SET is [!]WORD[,WORD...]; words of trace: a call, /REGEX, or a class as %file,
+    %network, %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; of status: successful, failed,
+    unfinished, detached.
     """
     rendering = Rendering(**options)
     rendering.check()
@@ -40,7 +43,7 @@ def command(address: str, trace: str | None, path: str | None, **options: Any) -
         name, (_, encoded) = path, opened(read(path), path)
     else:
         name, encoded = f"trace {trace}", _fetched(address, trace)
-    sys.stdout.writelines(f"{line}\n" for line in rendering.lines(snapshot(encoded, name)))
+    print_lines(rendering.lines(snapshot(encoded, name)), paged=not no_pager)
 
 
 def _fetched(address: str, trace: str | None) -> bytes:

@@ -22,10 +22,17 @@ _UNITS: Final = "BKMGTP"
 _KIB: Final = 1024
 
 
-def table(node: str, traces: Iterable[pb.Trace], now_ns: int, *, legend: bool) -> Iterator[str]:
-    """Lines of aligned columns; the node alone where it has no traces. now_ns: CLOCK_REALTIME."""
-    rows = [row(trace, now_ns) for trace in traces] or [(printable(node),)]
+def table(node: str, traces: Iterable[pb.Trace], now_ns: int, *, legend: bool, quiet: bool) -> Iterator[str]:
+    """Lines of aligned columns; the node alone where it has no traces, or not if `quiet`. now_ns: CLOCK_REALTIME."""
+    rows = [row(trace, now_ns) for trace in traces] or ([] if quiet else [(printable(node),)])
     return aligned([HEADINGS, *rows] if legend else rows, [])
+
+
+def in_window(trace: pb.Trace, since_ns: int | None, until_ns: int | None) -> bool:
+    """Whether any of its recording lies between the two (CLOCK_REALTIME, or None); what is not known counts as so."""
+    begun_late = until_ns is not None and trace.started_ns > until_ns
+    ended_early = since_ns is not None and trace.ended_ns != 0 and trace.ended_ns < since_ns
+    return not begun_late and not ended_early
 
 
 def aligned(rows: list[tuple[str, ...]], widths: list[int]) -> Iterator[str]:
