@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Undoes what `traceloopctl engine enable` did, for all engines; packages run it before they are removed. An engine that
-# runs still has in its memory what was undone, and would start no container once our programs are gone. One that takes
-# it on a reload, which stops no container, is told. Where it must be restarted, that is the administrator's to do: the
-# package stays until then.
+# Undoes what `traceloopctl engine enable` and `disable` did, for all engines; packages run it before they are removed.
+# An engine that runs still has in its memory what was undone, and would start no container once our programs are gone.
+# One that takes it on a reload, which stops no container, is told. Where it must be restarted, that is the
+# administrator's to do: the package stays until then.
 set -eu
 
 waiting=
@@ -11,7 +11,8 @@ for record in /etc/traceloop/engines/*.json; do
 	[ -e "$record" ] || continue
 	engine=${record##*/}
 	engine=${engine%.json}
-	if ! said=$(/usr/bin/traceloopctl engine disable --yes "$engine" </dev/null); then
+	engine=${engine%.off} # a mask, which `disable` made
+	if ! said=$(/usr/bin/traceloopctl engine disable --uninstall --yes "$engine" </dev/null); then
 		echo "traceloop: $engine still runs our programs. Undo that by hand, and remove $record; then try again." >&2
 		exit 1
 	fi
