@@ -6,11 +6,16 @@ HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hoo
 
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
 PYTHON := /usr/bin/python3
-PACKAGES := python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
+PACKAGES := ca-certificates python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
 	gcc libc6-dev mandoc man-db runc scdoc strace systemd
 
 # Container engines, for their tests: 130 MB, which `setup` does not ask for.
 ENGINE_PACKAGES := containerd crun docker.io podman
+
+# What builds the packages, on Debian: packaging/debian/control, and the spec.
+DEB_PACKAGES := build-essential debhelper dh-python pkgconf python3-click python3-grpcio python3-protobuf python3-pytest \
+	scdoc systemd
+RPM_PACKAGES := rpm scdoc
 
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -28,7 +33,7 @@ FUZZ_SEEDS_config := tests/fuzz/corpus_config
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
 .PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos fuzz fuzz-grpc_requests golden \
-	run test-kernels tables settings proto clean man install uninstall deb rpm test-packages
+	run test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -143,13 +148,19 @@ uninstall: ## Remove what `install` with the same variables put there
 	packaging/install.sh uninstall
 
 deb: ## Build the Debian package in build/deb
+	packaging/install-packages.sh $(DEB_PACKAGES)
 	packaging/build-deb.sh
 
 rpm: ## Build the RPM in build/rpm
+	[ ! -e /etc/debian_version ] || packaging/install-packages.sh $(RPM_PACKAGES)
 	packaging/build-rpm.sh
 
 test-packages: setup ## Install, use, upgrade and purge the packages in clean roots
 	tests/packages/run.sh
+
+test-bare: setup ## Run README.md's first commands on a Debian where nothing is installed
+	packaging/install-packages.sh debootstrap
+	tests/bare/run.sh
 
 clean: ## Remove all that was built or installed here
 	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache

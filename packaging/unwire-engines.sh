@@ -1,17 +1,51 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Undoes what `traceloopctl engine enable` did, for all engines; packages run it before they are removed. An engine that
-# runs still has in its memory what was undone, and would start no container once our programs are gone. One that takes
-# it on a reload, which stops no container, is told. Where it must be restarted, that is the administrator's to do: the
-# package stays until then.
+# Undoes what `traceloopctl engine enable` and `disable` did, for all engines; packages run it before they are removed.
+# An engine that runs still has in its memory what was undone, and would start no container once our programs are gone.
+# One that takes it on a reload, which stops no container, is told. Where it must be restarted, that is the
+# administrator's to do: the package stays until then, however often one tries. It also stays while a container runs that
+# our runtime started: without it docker says that such a one was stopped and removed, and its processes live on.
 set -eu
 
-waiting=
+# The units that are to be restarted, and the process that each was by then. A boot empties /run, and restarts them.
+waiting=/run/traceloop-unwired
+
+main_pid() {
+	systemctl show --property=MainPID --value "$1"
+}
+
+# Whether an engine's runtime is ours, or a script of dockerd's that runs it.
+is_ours() {
+	case $1 in
+	*/traceloop-runtime | */traceloop-runc | */traceloop-crun) return 0 ;;
+	/*) grep -qs traceloop-runtime "$1" ;;
+	*) return 1 ;;
+	esac
+}
+
+# The ids of containers whose engine's keeper (containerd's shim, in its container's bundle; podman's conmon) has it.
+ours_that_run() {
+	for process in /proc/[0-9]*; do
+		case $(cat "$process/comm" 2>/dev/null) in
+		containerd-shim)
+			runtime=$(sed -n 's/.*"binary_name":"\([^"]*\)".*/\1/p' "$process/cwd/options.json" 2>/dev/null) || continue
+			is_ours "$runtime" && basename "$(readlink "$process/cwd")"
+			;;
+		conmon)
+			words=$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null) || continue
+			is_ours "$(echo "$words" | grep -A1 -xe -r -e --runtime | tail -n 1)" &&
+				echo "$words" | grep -A1 -xe -c -e --cid | tail -n 1
+			;;
+		esac || true
+	done
+}
+
 for record in /etc/traceloop/engines/*.json; do
 	[ -e "$record" ] || continue
 	engine=${record##*/}
 	engine=${engine%.json}
-	if ! said=$(/usr/bin/traceloopctl engine disable --yes "$engine" </dev/null); then
+	engine=${engine%.off} # a mask, which `disable` made
+	if ! said=$(/usr/bin/traceloopctl engine disable --uninstall --yes "$engine" </dev/null); then
 		echo "traceloop: $engine still runs our programs. Undo that by hand, and remove $record; then try again." >&2
 		exit 1
 	fi
@@ -20,10 +54,27 @@ for record in /etc/traceloop/engines/*.json; do
 	[ -n "$how" ] && systemctl is-active --quiet "${how#* }" 2>/dev/null || continue
 	case $how in
 	reload*) systemctl reload "${how#* }" ;;
-	*) waiting="$waiting; systemctl $how" ;;
+	*) echo "${how#* } $(main_pid "${how#* }")" >>"$waiting" ;;
 	esac
 done
-if [ -n "$waiting" ]; then
-	echo "traceloop: first run: ${waiting#; }. Until then containers need our programs, which stay. Then try again." >&2
+
+if [ -e "$waiting" ]; then
+	still=
+	while read -r unit pid; do
+		if systemctl is-active --quiet "$unit" && [ "$(main_pid "$unit")" = "$pid" ]; then
+			still="$still; systemctl restart $unit"
+		fi
+	done <"$waiting"
+	if [ -n "$still" ]; then
+		echo "traceloop: first run: ${still#; }. Until then containers need our programs, which stay. Then try again." >&2
+		exit 1
+	fi
+	rm "$waiting"
+fi
+
+running=$(ours_that_run | tr '\n' ' ')
+if [ -n "$running" ]; then
+	echo "traceloop: these containers run by traceloop-runtime, and nothing could stop them without it: $running" >&2
+	echo "traceloop: remove them (docker rm -f), and start them anew if need be, without it. Then try again." >&2
 	exit 1
 fi

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_cli.checks import access, hooks, kernel, service, storage
+from traceloop_cli.checks import access, confinement, hooks, kernel, service, storage
 from traceloop_cli.checks.model import Level, Machine
 from traceloop_cli.engines.host import HOOK, Host
 
@@ -139,3 +139,78 @@ def test_a_unit_that_was_changed(tmp_path):
         "MemoryMax=200 MiB leaves room for 40 containers",
     ]
     assert [one.area for one in found if one.level is Level.ERROR] == ["daemon"]
+
+
+# As the kernel writes them, with auditd and without: AppArmor's wiki, "AppArmor Failures"; ausearch(8). No kernel with
+# either was at hand but in virtual machines.
+APPARMOR = (
+    'audit: type=1400 audit(1700000100.123:45): apparmor="DENIED" operation="connect" class="file" profile="crun-strict" '
+    'name="/run/traceloop/hook.sock" pid=4711 comm="traceloop-hook" requested_mask="wr" denied_mask="wr" fsuid=0 ouid=0'
+)
+SELINUX = (
+    'type=AVC msg=audit(1700000100.123:46): avc:  denied  { connectto } for  pid=4712 comm="traceloop-hook" '
+    'path="/run/traceloop/hook.sock" scontext=system_u:system_r:container_runtime_t:s0 '
+    "tcontext=system_u:system_r:init_t:s0 tclass=unix_stream_socket permissive=0"
+)
+OTHERS = (
+    'audit: type=1400 audit(1700000100.2:47): apparmor="DENIED" operation="open" profile="cups" name="/etc/x" comm="cupsd"',
+    'type=AVC msg=audit(1700000100.3:48): avc:  denied  { read } for  pid=1 comm="httpd" name="y" tclass=file permissive=0',
+    'audit: type=1400 audit(1700000100.4:49): apparmor="ALLOWED" operation="open" profile="x" comm="traceloop-hook"',
+)
+
+
+def confined(root, *, journal=(), audit=(), selinux="", apparmor=""):
+    (root / "run/systemd/system").mkdir(parents=True)
+    lines = "\n".join((*journal, *OTHERS))
+    write(root, "usr/bin/journalctl", f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n", 0o755)
+    write(root, "proc/stat", "cpu 1 2 3\nbtime 1700000000\n")
+    for path, text in {"sys/fs/selinux/enforce": selinux, "sys/module/apparmor/parameters/enabled": apparmor}.items():
+        if text:
+            write(root, path, text)
+    if audit:
+        write(root, "var/log/audit/audit.log", "\n".join((*audit, *OTHERS)) + "\n", 0o600)
+    return list(confinement.findings(machine(root)))
+
+
+def test_neither_selinux_nor_apparmor(tmp_path):
+    found = confined(tmp_path, journal=[APPARMOR], selinux="0", apparmor="N\n")
+    assert [(one.level, one.what) for one in found] == [(Level.OK, "neither SELinux nor AppArmor is enforcing")]
+
+
+def test_what_apparmor_denied(tmp_path):
+    (one,) = confined(tmp_path, journal=[APPARMOR, APPARMOR.replace("4711", "4799")], apparmor="Y\n")
+    assert one.level is Level.WARNING
+    assert one.what == (
+        "AppArmor denied connect of /run/traceloop/hook.sock to traceloop-hook, under the profile crun-strict, 2 times"
+    )
+    assert "`/run/traceloop/hook.sock wr,`" in one.remedy
+    assert "journalctl -k | grep apparmor" in one.remedy
+
+
+@pytest.mark.parametrize("log", ["journal", "audit"])
+def test_what_selinux_denied(tmp_path, log):
+    (one,) = confined(tmp_path, **{log: [SELINUX]}, selinux="1")
+    assert one.level is Level.WARNING
+    assert one.what == (
+        "SELinux denied { connectto } of /run/traceloop/hook.sock (unix_stream_socket) to traceloop-hook: "
+        "system_u:system_r:container_runtime_t:s0 may not with system_u:system_r:init_t:s0"
+    )
+    assert "ausearch -m avc" in one.remedy
+
+
+def test_what_was_denied_before_the_boot_counts_no_more(tmp_path):
+    (one,) = confined(tmp_path, audit=[SELINUX.replace("1700000100", "1699999999")], selinux="1")
+    assert one.level is Level.OK
+
+
+def test_a_guard_that_denied_nothing_says_where_to_look(tmp_path):
+    found = confined(tmp_path, selinux="1", apparmor="Y\n")
+    assert [one.level for one in found] == [Level.OK, Level.OK]
+    assert "ausearch -m avc" in found[0].what
+    assert "journalctl -k | grep apparmor" in found[1].what
+
+
+def test_denials_that_this_user_cannot_see(tmp_path):
+    confined(tmp_path, apparmor="Y\n")
+    (one,) = confinement.findings(machine(tmp_path, is_root=False))
+    assert (one.level, one.remedy) == (Level.UNKNOWN, "journalctl -k | grep apparmor")

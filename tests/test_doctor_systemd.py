@@ -143,6 +143,25 @@ def test_a_state_directory_that_is_full(lab):
     assert any(one["area"] == "self-test" and one["level"] == "ok" for one in said["findings"])
 
 
+def test_a_state_directory_that_is_read_only(lab):
+    state = "/var/lib/traceloop"
+    lab.run("systemctl", "stop", SOCKET, SERVICE)
+    lab.run("mount", "-t", "tmpfs", "-o", "mode=0750", "none", state)
+    try:
+        lab.run("chown", "traceloop:traceloop", state)
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+        lab.run("mount", "-o", "remount,ro", state)
+        ended, said = asked(lab)
+    finally:
+        lab.run("systemctl", "stop", SOCKET, SERVICE)
+        lab.run("umount", state)
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+    assert ended.returncode == 1
+    assert errors(said) == [("storage", f"{state} is on a read-only file system")]
+    (test,) = [one for one in said["findings"] if one["area"] == "self-test"]
+    assert (test["level"], test["what"].split(",")[0]) == ("warning", "recorded")  # its trace could not be removed
+
+
 def test_a_daemon_older_than_what_is_installed(lab):
     lab.run("touch", "/usr/lib/traceloop/traceloop_daemon/main.py")
     _, said = asked(lab, "--no-self-test")

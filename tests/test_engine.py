@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -287,7 +288,84 @@ def test_two_engines_share_their_files(host) -> None:
     host("enable", "crio")
     assert "stays: crio uses it too" in host("disable", "podman")
     assert set(OUR_FILES) <= host.files().keys()
+    assert wired(host) == {"podman": "no", "crio": "yes"}
     host("disable", "crio")
+    host("disable", "podman", "--uninstall")
+    assert host.files() == before
+
+
+def wired(host) -> dict[str, str]:
+    return {line.split()[0]: line.split()[2] for line in host("list").splitlines()[1:]}
+
+
+MASKS = {
+    "podman": ("etc/containers/containers.conf.d/zz-traceloop-off.conf", "engine"),
+    "crio": ("etc/crio/crio.conf.d/zz-traceloop-off.conf", "crio.runtime"),
+}
+
+
+@pytest.fixture(params=["podman", "crio"])
+def packaged(host, request) -> tuple[Made, str]:
+    """Two engines and the files of a package, which both follow. The name is one's."""
+    for name in MASKS:
+        host.program(name)
+    for name in hooksd.FILES:
+        host.write(f"{HOOKS_D}/{name}", (PACKAGED / name).read_text())
+    (host.root / "etc").mkdir()
+    return host, request.param
+
+
+def test_a_packages_files_are_masked_for_one_engine_and_stay(packaged) -> None:
+    host, name = packaged
+    before, directories = host.files(), {path for path in host.root.rglob("*") if path.is_dir()}
+    output = host("disable", name)
+    assert f"+++ b/{MASKS[name][0]}\n" in output
+    assert ("now run: systemctl restart crio\n" in output) == (name == "crio")
+    assert host.files().items() >= before.items()
+    assert wired(host) == {other: "no" if other == name else "yes" for other in MASKS}
+    (off,) = [finding for finding in host.findings() if finding.engine == name]
+    assert (off.level, off.remedy) == (Level.WARNING, f"traceloopctl engine enable {name}")
+    assert host("disable", name) == "nothing to change\n"
+
+    host("enable", name)
+    assert wired(host) == dict.fromkeys(MASKS, "yes")
+    host("disable", name)
+    host("disable", name, "--uninstall")
+    assert host.files() == before
+    assert {path for path in host.root.rglob("*") if path.is_dir()} == directories
+
+
+def test_a_mask_stands_behind_all_directories_and_is_seen_by_all_users(packaged) -> None:
+    host, name = packaged
+    path, table = MASKS[name]
+    theirs = host.write(f"{Path(path).parent}/10-mine.conf", f'[{table}]\nhooks_dir = ["/{HOOKS_D}", "/ä"]\n')
+    umask = os.umask(0o077)
+    try:
+        host("disable", name)
+    finally:
+        os.umask(umask)
+    masks = host.root / f"etc/containers/oci/traceloop-off-{name}.d"
+    value = tomllib.loads((host.root / path).read_text())
+    for part in table.split("."):
+        value = value[part]
+    assert value["hooks_dir"] == [f"/{HOOKS_D}", "/ä", f"/{masks.relative_to(host.root)}"]
+    for file in (masks, *masks.iterdir(), host.root / path):
+        assert file.stat().st_mode & 0o055 == (0o055 if file.is_dir() else 0o044)
+    for file in masks.iterdir():
+        value = json.loads(file.read_text())
+        assert (hooksd.problem(file.read_bytes()), value["when"]) == (None, {"always": False})
+        assert (host.root / value["hook"]["path"].lstrip("/")).is_file()  # or it would be passed over, and mask nothing
+    host("enable", name)
+    assert not masks.exists()
+    assert theirs.is_file()
+
+
+def test_a_mask_that_would_not_count_is_not_made(packaged) -> None:
+    host, name = packaged
+    path, table = MASKS[name]
+    host.write(f"{Path(path).parent}/zzz.conf", f'[{table}]\nhooks_dir = ["/{HOOKS_D}"]\n')
+    before = host.files()
+    assert "another file of" in host("disable", name, fails=True)
     assert host.files() == before
 
 

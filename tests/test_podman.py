@@ -172,24 +172,87 @@ def test_podman_refuses_nothing_that_our_rules_take(podman) -> None:
     assert verdicts.count((False, False)) >= 15
 
 
-def test_enabled_by_traceloopctl_and_disabled_again(podman, daemon) -> None:
-    def engine(*words: str) -> str:
-        return podman.host.run(HOOK.with_name("traceloopctl"), "engine", *words, check=False).stdout
+def engine(podman: Podman, *words: str) -> str:
+    return podman.host.run(HOOK.with_name("traceloopctl"), "engine", *words, check=False).stdout
 
+
+def test_enabled_by_traceloopctl_and_disabled_again(podman, daemon) -> None:
     files = [podman.host.path(f"{HOOKS_D}/{name}") for name in FILES]
     before = [file.read_bytes() for file in files]
-    engine("enable", "podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
+    for file in files:
+        file.unlink()
     try:
-        assert "ok      podman: " in engine("status", "podman")
+        engine(podman, "enable", "podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
+        assert "ok      podman: " in engine(podman, "status", "podman")
         podman.run("--name", f"enabled-{podman.runtime}", IMAGE, "true")
         daemon.wait_for_log(lambda line: f"frozen n_enabled-{podman.runtime} " in line)
+        engine(podman, "disable", "podman")
+        assert not any(file.exists() for file in files)
+        assert "warning podman: there is no " in engine(podman, "status", "podman")
     finally:
-        engine("disable", "podman")
-    assert not any(file.exists() for file in files)
-    assert "warning podman: there is no " in engine("status", "podman")
-    for file, content in zip(files, before, strict=True):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+        for file, content in zip(files, before, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+def test_files_of_a_package_are_masked_and_unmasked(podman, daemon) -> None:
+    """By podman's own rule: of files of one name, that in the later directory counts."""
+    etc = podman.host.path("/etc")
+    before = {path: path.read_bytes() for path in etc.glob("containers/**/*") if path.is_file()}
+    directories = set(etc.glob("containers/**/"))
+    words = ("podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
+    engine(podman, "disable", *words)
+    try:
+        assert "turns its hooks off" in engine(podman, "status", "podman")
+        podman.run("--name", f"masked-{podman.runtime}", IMAGE, "true")
+    finally:
+        engine(podman, "enable", *words)
+    assert "ok      podman: " in engine(podman, "status", "podman")
+    podman.run("--name", f"unmasked-{podman.runtime}", IMAGE, "true")
+    daemon.wait_for_log(lambda line: f"frozen n_unmasked-{podman.runtime} " in line)
+    assert f"n_masked-{podman.runtime}" not in traces(daemon)
+    engine(podman, "disable", "--uninstall", *words)
+    assert {path: path.read_bytes() for path in etc.glob("containers/**/*") if path.is_file()} == before
+    assert set(etc.glob("containers/**/")) == directories
+    assert not podman.host.path("/etc/traceloop/engines").exists()
+
+
+def test_what_masks_and_what_does_not(podman) -> None:
+    """What cli/traceloop_cli/engines/masking.py counts on, in the words of podman itself."""
+    if podman.runtime != "runc":
+        pytest.skip("its reader of hooks.d has nothing to do with the runtime")
+    ran = podman.host.path("/run/case-ran")
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; : >/run/case-ran"]}
+    places = [podman.host.path(path) for path in (HOOKS_D, "/etc/containers/oci/hooks.d", "/etc/later")]
+    conf = podman.host.path("/etc/containers/containers.conf.d/zz-case.conf")
+
+    def put(place: Path, text: str) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "case.json").write_text(text)
+
+    def runs() -> bool | None:
+        started = podman.run(IMAGE, "true", check=False).returncode == 0
+        there = ran.exists()
+        ran.unlink(missing_ok=True)
+        return there if started else None
+
+    try:
+        put(places[0], json.dumps({**VALID, "hook": hook}))
+        never = json.dumps({**VALID, "hook": hook, "when": {"always": False}})
+        put(places[1], never)
+        assert runs() is True  # by itself /etc does nothing
+        conf.write_text(f'[engine]\nhooks_dir = ["{HOOKS_D}", "/etc/later"]\n')
+        assert runs() is True  # a directory that is not there is passed over
+        put(places[2], never)
+        assert runs() is False
+        put(places[2], json.dumps({**json.loads(never), "hook": {"path": "/nonexistent"}}))
+        assert runs() is True
+        put(places[2], "")
+        assert runs() is None
+    finally:
+        conf.unlink(missing_ok=True)
+        for place in places:
+            (place / "case.json").unlink(missing_ok=True)
 
 
 def test_a_variant_for_annotated_containers(podman, daemon) -> None:

@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 from lab import Daemon, Runc
@@ -15,20 +14,8 @@ from lab.demo import Stage
 from lab.installed import install
 from lab.service import SERVICE
 from lab.systemd import Systemd
+from readme import ROOT, RUNNERS, TEXT, blocks, commands, kinds, run_by, runners_of
 from test_completion import parse
-
-ROOT = Path(__file__).parent.parent
-TEXT = (ROOT / "README.md").read_text()
-BUILDERS = {"apt": "make deb", "dnf": "make rpm"}  # tests/packages installs what they make, in roots of their own
-LAB_PROGRAMS = ("traceloopctl", "systemctl", "journalctl")
-
-
-def blocks(kind):
-    return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-
-
-def commands():
-    return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
 
 
 def shape(text):
@@ -58,7 +45,7 @@ def test_the_transcript_is_what_happens(tmp_path):
 @pytest.mark.kernel
 @pytest.mark.systemd
 def test_commands_run_where_it_is_installed():
-    lines = [line for line in commands() if line.split()[0] in LAB_PROGRAMS]
+    lines = run_by("lab")
     assert len(lines) >= 5
     with Systemd() as lab:
         install(lab)
@@ -72,17 +59,27 @@ def test_commands_run_where_it_is_installed():
             assert ended.returncode == 0 or wanting, f"{line}: {ended.stdout}{ended.stderr}"
 
 
-def test_what_is_built_has_a_target_and_the_package_its_name():
+def test_each_command_is_run_by_one_test():
+    """Whoever adds one has to see to that; each of these takes all that are its own from README."""
+    for command in commands():
+        assert len(runners_of(command)) == 1, f"which test runs `{command}`? See tests/readme.py"
+    assert all(run_by(runner) for runner in RUNNERS)
+    # The transcript is played above; the hooks are those of a container in tests/packages/of_readme.py.
+    assert kinds() == {"sh", "console", "json", ""}
+    programs = {command.split()[0] for command in commands()}
+    for block in blocks(""):
+        assert not any(
+            line.split()[:1] and line.split()[0] in programs - {"traceloopctl"} for line in block.splitlines()
+        )
+
+
+def test_targets_are_there():
     help_text = subprocess.run(
         ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout
     for line in commands():
         for target in re.findall(r"\bmake (\w+)", line):
             assert re.search(rf"make {target}\b", help_text), line
-        for program, builder in BUILDERS.items():
-            if f"{program} install" in line:
-                assert line.startswith(f"{builder} && ")
-    assert {line.split()[0] for line in commands()} <= {"make", *LAB_PROGRAMS}
 
 
 def test_links_lead_somewhere():

@@ -13,6 +13,7 @@ import click
 
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
+from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Level, Plan
 from traceloop_cli.errors import Failed
 from traceloop_decode.text.values import printable
@@ -72,22 +73,40 @@ def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) 
     Shows what it changes, keeps what was there, and says what must be restarted; it restarts nothing.
     """
     plan = wiring.plan_enable(host, ENGINES[engine], default=default)
-    if _agreed(plan, dry_run=dry_run, yes=yes):
+    mask = mask_of(ENGINES[engine])
+    unmask = wiring.plan_disable(host, mask) if mask and mask.is_there(host) else Plan([])
+    if _agreed((plan, unmask), dry_run=dry_run, yes=yes):
         wiring.enable(host, ENGINES[engine], plan, default=default)
-        _say_what_is_left(plan)
+        if mask:
+            wiring.disable(host, mask, unmask)
+        _say_what_is_left((plan, unmask))
 
 
 @command.command("disable")
 @_ENGINE
+@click.option("--uninstall", is_flag=True, help="Undo only: the hook is about to go. Packages say it.")
 @_DRY_RUN
 @_YES
 @_host_options
-def disable(*, engine: str, dry_run: bool, yes: bool, host: Host) -> None:
-    """Undo what `enable` changed, to the byte; of files that were changed since, ours alone goes."""
+def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Host) -> None:
+    """Undo what `enable` changed, to the byte; of files that were changed since, ours alone goes.
+
+    A package's files stay; for podman and CRI-O they are masked, until `enable`.
+    """
     plan = wiring.plan_disable(host, ENGINES[engine])
-    if _agreed(plan, dry_run=dry_run, yes=yes):
+    mask = mask_of(ENGINES[engine])
+    masks = Plan([])
+    if mask and uninstall:
+        masks = wiring.plan_disable(host, mask)
+    elif mask and mask.is_needed(host, plan):
+        masks = wiring.plan_enable(host, mask, default=False)
+    if _agreed((plan, masks), dry_run=dry_run, yes=yes):
         wiring.disable(host, ENGINES[engine], plan)
-        _say_what_is_left(plan)
+        if mask and uninstall:
+            wiring.disable(host, mask, masks)
+        elif mask and masks.changes:
+            wiring.enable(host, mask, masks, default=False)
+        _say_what_is_left((plan, masks))
 
 
 @command.command("status")
@@ -108,12 +127,12 @@ def status(*, engines: tuple[str, ...], host: Host) -> None:
         sys.exit(1)
 
 
-def _agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
-    # Shows the plan; whether its changes are to be made.
-    for change in plan.changes:
+def _agreed(plans: tuple[Plan, ...], *, dry_run: bool, yes: bool) -> bool:
+    # Shows the plans; whether their changes are to be made.
+    for change in (change for plan in plans for change in plan.changes):
         for line in change.diff():
             print("\t".join(map(printable, line.split("\t"))))
-    changes = any(change.makes_a_difference for change in plan.changes)
+    changes = any(map(_changes_anything, plans))
     if not changes:
         print("nothing to change")
     if dry_run:
@@ -123,8 +142,12 @@ def _agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
     return True
 
 
-def _say_what_is_left(plan: Plan) -> None:
-    if plan.restart and any(change.makes_a_difference for change in plan.changes):
-        print(f"now run: {plan.restart}")
-    for note in plan.notes:
+def _say_what_is_left(plans: tuple[Plan, ...]) -> None:
+    for restart in dict.fromkeys(plan.restart for plan in plans if plan.restart and _changes_anything(plan)):
+        print(f"now run: {restart}")
+    for note in (note for plan in plans for note in plan.notes):
         print(f"note: {note}")
+
+
+def _changes_anything(plan: Plan) -> bool:
+    return any(change.makes_a_difference for change in plan.changes)

@@ -17,9 +17,9 @@ if [ $# = 0 ]; then
 fi
 
 # In the cache a directory is whole or absent: it gets its name last.
-if ! { command -v qemu-system-x86_64 && command -v cpio && [ -d "$cache/debian" ]; } >/dev/null; then
+if ! { command -v qemu-system-x86_64 && command -v cpio && command -v aa-exec && [ -d "$cache/debian" ]; } >/dev/null; then
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 cpio >&2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 cpio apparmor >&2
 	newest=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: //p')
 	rm -rf "$cache/debian" "$cache/debian.part"
 	mkdir -p "$cache/debian.part"

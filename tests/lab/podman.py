@@ -13,7 +13,7 @@ from lab.host import Host
 
 IMAGE = "localhost/busybox:1"
 # No network, limits that this process may set itself, an image for pods that is there. Besides, podman's defaults.
-_CONFIGURATION = """
+CONFIGURATION = """
 [containers]
 cgroups = "enabled"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -51,7 +51,7 @@ class Podman:
         # Not the file in /etc, which `engine enable` reads: this one comes behind it.
         conf = self.host.path("/etc/containers/containers.conf.d/lab.conf")
         conf.parent.mkdir(parents=True)
-        conf.write_text(f'{_CONFIGURATION}runtime = "{runtime}"\n{configuration}[engine.runtimes]\ncrun = ["{crun}"]\n')
+        conf.write_text(f'{CONFIGURATION}runtime = "{runtime}"\n{configuration}[engine.runtimes]\ncrun = ["{crun}"]\n')
         self.host.path("/etc/containers/storage.conf").write_text(
             '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\n'
             f'graphroot = "{self._scratch.name}/storage"\n'

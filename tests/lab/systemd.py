@@ -101,6 +101,10 @@ class Systemd:
         script = 'mkdir -p "$(dirname "$0")" && cat >"$0" && chmod "$1" "$0"'
         self.run("sh", "-c", script, path, f"{mode:o}", stdin=text)
 
+    def path(self, path: str) -> Path:
+        """Where a file of the lab's is seen from outside of it."""
+        return Path(f"/proc/{self.pid}/root") / path.lstrip("/")
+
     def journal(self, *words: str) -> list[dict[str, Any]]:
         """The entries that journalctl finds by these words, oldest first."""
         self.run("journalctl", "--sync")

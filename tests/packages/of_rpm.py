@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -37,6 +38,18 @@ def test_it_holds_what_the_debian_package_holds():
     assert {path for path in debian - ours if not ELSEWHERE.search(path)} == set()
     assert {path for path in debian if path.startswith("/lib/systemd")} <= {path.removeprefix("/usr") for path in ours}
     assert query("--configfiles", RPM) == "/etc/traceloop/traceloop.toml\n"
+
+
+def test_it_holds_what_install_sh_lists():
+    """No file more and none less, but for what Python compiles and the licences, which rpmbuild adds."""
+    subprocess.run(["make", "--silent", "man"], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+    words = ["packaging/install.sh", "list"]
+    environment = {"PATH": os.environ["PATH"], "PREFIX": "/usr"}
+    listed = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    details = query("--queryformat", "[%{FILEMODES:perms} %{FILENAMES}\n]", RPM)
+    files = [line.split()[1] for line in details.splitlines() if not line.startswith("d")]
+    files = [path for path in files if not path.endswith(".pyc") and "/licenses/" not in path]
+    assert sorted(re.sub(r"(/man/.*)\.gz$", r"\1", path) for path in files) == sorted(listed.stdout.split())
 
 
 def test_rpmlint_finds_no_error_of_ours():

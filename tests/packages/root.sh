@@ -29,7 +29,8 @@ mkdir -p "$root.part"
 		export DEBIAN_FRONTEND=noninteractive
 		chroot "$1" apt-get update
 		chroot "$1" apt-get --yes --no-install-recommends satisfy "$2"
-		chroot "$1" apt-get --yes --no-install-recommends install bash-completion busybox-static fish runc zsh
+		chroot "$1" apt-get --yes --no-install-recommends install bash-completion busybox-static fish make runc \
+			scdoc zsh
 		chroot "$1" apt-get clean' - "$root.part" "$needed"
 } >&2
 mv "$root.part" "$root"

@@ -10,9 +10,10 @@ from typing import Self
 
 PROJECT = Path(__file__).parents[2]
 ROOT = PROJECT / "build/roots/bookworm"
+BARE = PROJECT / "build/roots/bookworm-bare"
 DEB = PROJECT / "build/deb/traceloop_0.1.0_amd64.deb"
 NEXT_DEB = PROJECT / "build/deb/traceloop_0.1.0+next_amd64.deb"
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 
 # What dpkg, systemd and man keep of all packages; the user stays, and locked, so that its number is not given again.
 OF_THE_SYSTEM = (
@@ -37,11 +38,24 @@ exec cat
 class Root:
     """A root without a systemd that runs: that of an image that is being built. It ends with the `with` block."""
 
+    def __init__(self, below: Path = ROOT) -> None:
+        self._below = below
+
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="traceloop-root-")
         self.path = Path(self._directory.name) / "root"
         self._keeper = subprocess.Popen(
-            ["unshare", "--mount", "--propagation=private", "sh", "-euc", _ENTER, self._directory.name, ROOT, PROJECT],
+            [
+                "unshare",
+                "--mount",
+                "--propagation=private",
+                "sh",
+                "-euc",
+                _ENTER,
+                self._directory.name,
+                self._below,
+                PROJECT,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -12,6 +12,7 @@ make deb
 TRACELOOP_BUILD=binary DEB_BUILD_OPTIONS=nocheck TRACELOOP_VERSION=0.1.0+next packaging/build-deb.sh >/dev/null
 make rpm
 TRACELOOP_VERSION=0.1.0+next packaging/build-rpm.sh >/dev/null
-tests/packages/root.sh build/deb/traceloop_0.1.0_amd64.deb >/dev/null
+tests/packages/engines_root.sh build/deb/traceloop_0.1.0_amd64.deb >/dev/null # and the one below it
+tests/bare/root.sh >/dev/null
 
 exec .venv/bin/pytest tests/packages/of_*.py "$@"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from traceloop_cli.checks import access, hooks, kernel, recorder, selftest, service, storage
+from traceloop_cli.checks import access, confinement, hooks, kernel, recorder, selftest, service, storage
 from traceloop_cli.checks.model import Finding, Level, Machine
 
 
@@ -20,7 +20,7 @@ def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
     for finding in service.findings(machine):
         answers &= finding.level is not Level.ERROR
         yield finding
-    for check in (access, storage, hooks):
+    for check in (access, storage, hooks, confinement):
         yield from check.findings(machine)
     if self_test and answers:
         yield from selftest.findings(machine)

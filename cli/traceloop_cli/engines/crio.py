@@ -13,6 +13,7 @@ from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Plan
 
 _FILES: Final[tuple[Path | str, ...]] = ("/usr/share/containers/crio/crio.conf", "/etc/crio/crio.conf")
+_RESTART: Final = "systemctl restart crio"
 _DROP_INS: Final = ("/usr/share/containers/crio/crio.conf.d/*", "/etc/crio/crio.conf.d/*")
 
 
@@ -20,6 +21,9 @@ class Crio(HooksDirEngine):
     """All containers of all pods but their pause containers, which the daemon leaves out."""
 
     name: ClassVar[str] = "crio"
+    drop_in: ClassVar[Path] = Path("/etc/crio/crio.conf.d/zz-traceloop-off.conf")
+    drop_in_restart: ClassVar[str] = _RESTART
+    table: ClassVar[str] = "crio.runtime"
 
     def version(self, host: Host) -> str | None:
         """As it tells it; None where it is not installed."""
@@ -33,7 +37,7 @@ class Crio(HooksDirEngine):
         """Both files. CRI-O does not watch a directory that was not there when it began."""
         plan = super().enable(host, default=default)
         watched = host.path(self.directory(host)).is_dir()
-        return plan if watched else replace(plan, restart="systemctl restart crio")
+        return plan if watched else replace(plan, restart=_RESTART)
 
     def settings(self, host: Host) -> Iterator[Any]:
         """The values of `hooks_dir` in its files, in the order in which it reads them."""

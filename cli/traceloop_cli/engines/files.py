@@ -66,7 +66,8 @@ def make_directories(path: Path) -> list[Path]:
     missing.reverse()
     try:
         for directory in missing:
-            directory.mkdir(0o755)
+            directory.mkdir()
+            directory.chmod(0o755)  # whatever the umask: engines of other users read there too
     except OSError as error:
         raise Failed(f"cannot make {error.filename}: {error.strerror}") from error
     return missing

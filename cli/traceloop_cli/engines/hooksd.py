@@ -19,6 +19,7 @@ from traceloop_cli.engines.model import Change, Finding, Level, Plan
 from traceloop_cli.errors import Failed
 
 DIRECTORY: Final = Path("/usr/share/containers/oci/hooks.d")
+MASKS: Final = Path("/etc/containers/oci")
 STAGES: Final = {"prestart": "start", "poststop": "stop"}  # of the runtime, of our hook
 FILES: Final = {f"traceloop-{stage}.json": stage for stage in STAGES}
 _KNOWN_STAGES: Final = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
@@ -29,6 +30,11 @@ class HooksDirEngine(ABC):
 
     name: ClassVar[str]
     restart: ClassVar[str] = ""
+    drop_in: ClassVar[Path]
+    """Of its configuration files the last that it reads, if nobody tries to be later: see masking.py."""
+    drop_in_restart: ClassVar[str] = ""
+    table: ClassVar[str]
+    """Where `hooks_dir` is in those files."""
 
     @abstractmethod
     def version(self, host: Host) -> str | None:
@@ -38,9 +44,24 @@ class HooksDirEngine(ABC):
     def settings(self, host: Host) -> Iterator[Any]:
         """The values of `hooks_dir` in its files, in the order in which it reads them."""
 
+    @property
+    def mask_directory(self) -> Path:
+        """Where files are that mask ours. All users' engines read it: it is not below a directory of ours."""
+        return MASKS / f"traceloop-off-{self.name}.d"
+
+    def directories(self, host: Host) -> list[Path]:
+        """Where it looks for files, the one of most weight last; without that of a mask. Raises Failed."""
+        return [path for path in directories_of(self.settings(host)) if path != self.mask_directory]
+
     def directory(self, host: Host) -> Path:
-        """Where the files are to be."""
-        return directory_of(self.settings(host))
+        """Where the files are to be: the usual place if it is looked at, else the one of most weight."""
+        found = self.directories(host)
+        return DIRECTORY if DIRECTORY in found else found[-1]
+
+    def is_masked(self, host: Host) -> bool:
+        """Whether `engine disable` turned the files off, and nothing turned them on again."""
+        last = directories_of(self.settings(host))[-1]
+        return last == self.mask_directory and all(host.read(last / name) is not None for name in FILES)
 
     def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002 - it is all containers anyway
         """Both files."""
@@ -54,22 +75,26 @@ class HooksDirEngine(ABC):
         """As ever."""
         return self.restart
 
-    def leftovers(self, host: Host) -> list[Path]:
-        """Files of ours that are there."""
-        directory = self.directory(host)
-        return [directory / name for name in FILES if host.read(directory / name) is not None]
+    def leftovers(self, host: Host) -> list[Path]:  # noqa: ARG002
+        """None that may go: files that no `enable` made are a package's. They stay, and are masked."""
+        return []
 
     def findings(self, host: Host) -> Iterator[Finding]:
         """Of the files in its directory."""
-        yield from findings(host, self.name, self.directory(host))
+        if self.is_masked(host):
+            what = f"{self.drop_in} turns its hooks off, by `traceloopctl engine disable {self.name}`"
+            enable = f"traceloopctl engine enable {self.name}"
+            yield Finding(self.name, Level.WARNING, what, "containers are not recorded", enable)
+        else:
+            yield from findings(host, self.name, self.directory(host))
 
 
-def text(host: Host, stage: str) -> bytes:
-    """One file. stage: a key of STAGES."""
+def text(host: Host, stage: str, *, always: bool = True) -> bytes:
+    """One file. stage: a key of STAGES. always: for every container; else for none."""
     value = {
         "version": "1.0.0",
         "hook": {"path": str(host.hook), "args": host.hook_words(STAGES[stage])},
-        "when": {"always": True},
+        "when": {"always": always},
         "stages": [stage],
     }
     return (json.dumps(value, indent=2) + "\n").encode()
@@ -91,20 +116,19 @@ def _keep_if_same(there: bytes | None, wanted: bytes) -> bytes:
     return wanted
 
 
-def directory_of(settings: Iterator[Any], *, default: Path = DIRECTORY) -> Path:
-    """Where to put them, of the `hooks_dir` that an engine's files say, in the order in which they are read.
+def directories_of(settings: Iterator[Any]) -> list[Path]:
+    """Of the `hooks_dir` that an engine's files say, in the order in which they are read: the last one's. Never empty.
 
-    The last of them counts. Of its directories, the usual one if it is among them, else the one of most weight. Raises
-    Failed.
+    Raises Failed.
     """
-    found: list[Path] = [default]
+    found: list[Path] = [DIRECTORY]
     for value in settings:
         if not isinstance(value, list) or not all(isinstance(one, str) and one.startswith("/") for one in value):
             raise Failed(f"hooks_dir = {value!r} is no list of directories")
         if not value:
             raise Failed("hooks_dir is empty, so this engine runs no hooks: name a directory there")
         found = [Path(one) for one in value]
-    return default if default in found else found[-1]
+    return found
 
 
 def findings(host: Host, engine: str, directory: Path) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ class Podman(HooksDirEngine):
     """All containers of root's podman; those of other users have no access to the daemon."""
 
     name: ClassVar[str] = "podman"
+    drop_in: ClassVar[Path] = Path("/etc/containers/containers.conf.d/zz-traceloop-off.conf")
+    table: ClassVar[str] = "engine"
 
     def version(self, host: Host) -> str | None:
         """As it tells it; None where it is not installed."""

@@ -96,4 +96,4 @@ def forget(host: Host, record: Record) -> None:
             files.remove(host.path(changed.backup))
     files.remove(host.path(DIRECTORY / f"{record.engine}.json"))
     own = [DIRECTORY.parent, DIRECTORY, DIRECTORY / f"{record.engine}.before"]
-    files.remove_directories([host.path(path) for path in (*record.directories, *own)])
+    files.remove_directories([host.path(path) for path in (*own, *record.directories)])

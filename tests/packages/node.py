@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node: a fresh Debian under a systemd of its own, with podman, docker and containerd as their packages set them up.
+
+What the lab's lack of privileges and networks asks for is in drop-ins. The one image is busybox.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from typing import Self
+
+from lab import make_root
+from lab.containerd import CONFIG as CONTAINERD_CONFIG
+from lab.containerd import CONFIGURATIONS
+from lab.cri import Cri
+from lab.docker import CONFIG as DOCKER_CONFIG
+from lab.image import make_image
+from lab.kernel_objects import KernelObject, held_by
+from lab.podman import CONFIGURATION as PODMAN_CONFIG
+from lab.systemd import Systemd
+from roots import ROOT
+
+ENGINES_ROOT = ROOT.with_name(f"{ROOT.name}-engines")
+# CAP_SYS_RESOURCE is missing.
+UNIT = "[Service]\nLimitNOFILE=\nLimitNPROC=\nLimitCORE=\nOOMScoreAdjust=0\nExecStartPre=\n"
+# A machine with hybrid cgroups has no controller of CPUs in version 2, and containerd sets weights for each sandbox.
+RUNC = """#!/usr/bin/python3 -IS
+import json, os, sys
+if "create" in sys.argv:
+    path = sys.argv[sys.argv.index("--bundle") + 1] + "/config.json"
+    config = json.load(open(path))
+    config["linux"].get("resources", {}).pop("cpu", None)
+    json.dump(config, open(path, "w"))
+os.execv("/run/lab/runc", ["runc", *sys.argv[1:]])
+"""
+DOCKER = {
+    "bridge": "none",
+    "iptables": False,
+    "ip6tables": False,
+    "storage-driver": "vfs",
+    "default-ulimits": {name: {"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")},
+}
+ENGINES_DATA = ("/var/lib/containers", "/var/lib/docker", "/var/lib/containerd")
+READY_S = 60
+# What dpkg and systemd change of every package that makes a user. Its line stays: Debian's policy on users.
+ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+
+
+class Node:
+    """Its engines run; nothing of traceloop is there."""
+
+    def __init__(self) -> None:
+        self.lab = Systemd(root=ENGINES_ROOT)
+        try:
+            self._set_up()
+        except BaseException:
+            self.lab.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lab.close()
+
+    def run(self, *words, **settings) -> subprocess.CompletedProcess[str]:
+        return self.lab.run(*words, **{"timeout_s": 300, **settings})
+
+    def ctl(self, *words, **settings) -> subprocess.CompletedProcess[str]:
+        return self.run("traceloopctl", *words, **settings)
+
+    def podman(self, *words, **settings) -> subprocess.CompletedProcess[str]:
+        return self.run("podman", *words, **settings)
+
+    def docker(self, *words, **settings) -> subprocess.CompletedProcess[str]:
+        return self.run("docker", *words, **settings)
+
+    def cri(self) -> Cri:
+        """A kubelet's side of containerd, once that answers."""
+        cri = Cri(self.lab.path("/run/containerd/containerd.sock"))
+        end = time.monotonic() + READY_S
+        while not cri.ready():
+            assert time.monotonic() < end, self.lab.log()
+            time.sleep(0.05)  # it says nothing when it is ready
+        return cri
+
+    def listed(self) -> dict[str, dict]:
+        """The traces, by the names that `traceloopctl list` prints."""
+        return {trace["id"]: trace for trace in json.loads(self.ctl("list", "-o", "json").stdout)}
+
+    def settings(self) -> dict[str, str]:
+        """What is in each file below /etc, as a digest; of the accounts' files, what is not ours."""
+        found = {}
+        for path in sorted(self.lab.path("/etc").rglob("*")):
+            name = "/etc/" + str(path.relative_to(self.lab.path("/etc")))
+            if path.is_symlink():
+                found[name] = f"-> {path.readlink()}"
+            elif path.is_file() and not name.startswith(("/etc/.pwd.lock", *(f"{one}-" for one in ACCOUNTS))):
+                lines = path.read_bytes().splitlines(keepends=True)
+                kept = [line for line in lines if not (name in ACCOUNTS and line.startswith(b"traceloop:"))]
+                found[name] = f"{path.stat().st_mode:o} {hashlib.sha256(b''.join(kept)).hexdigest()}"
+        return found
+
+    def bpf_objects(self) -> set[KernelObject]:
+        """Of the daemon, and of systemd that keeps them for it."""
+        return held_by(self.lab.outer_pid(int(self.lab.unit("traceloopd.service")["MainPID"]))) | held_by(self.lab.pid)
+
+    def _set_up(self) -> None:
+        for path in ENGINES_DATA:  # an overlay's layers may not lie on an overlay
+            self.run("mkdir", "-p", path)
+            self.run("mount", "-t", "tmpfs", "none", path)
+        self.lab.write("/run/lab/wrapper", RUNC, mode=0o755)
+        self.run("cp", "/usr/sbin/runc", "/run/lab/runc")
+        self.run("mount", "--bind", "/run/lab/wrapper", "/usr/sbin/runc")
+        root = make_root(self.lab.shared / "root")
+        archive = make_image(self.lab.shared / "image.tar", root)
+        self.lab.write(
+            "/etc/containers/containers.conf.d/lab.conf",
+            PODMAN_CONFIG.replace('cgroup_manager = "cgroupfs"\n', "") + 'runtime = "runc"\n',
+        )
+        self.lab.write(
+            "/etc/containers/storage.conf",
+            '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\n'
+            'graphroot = "/var/lib/containers/storage"\n',
+        )
+        self.lab.write(DOCKER_CONFIG, json.dumps(DOCKER, indent=2) + "\n")
+        self.lab.write(CONTAINERD_CONFIG, CONFIGURATIONS[2])
+        for name in ("docker", "containerd"):
+            self.lab.write(f"/etc/systemd/system/{name}.service.d/lab.conf", UNIT)
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "start", "containerd.service", "docker.service")
+        self.docker("load", "--input", archive)
+        self.run("ctr", "--namespace", "k8s.io", "images", "import", archive)
+        self.run("podman", "load", "--input", archive)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package on a node with podman, docker and containerd: pods are listed by name, and a purge leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from lab.image import BUSYBOX
+from lab.kernel_objects import held_by, wait_until_gone
+from node import Node
+from roots import DEB, NEXT_DEB, files
+
+pytestmark = pytest.mark.kernel
+
+SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
+HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
+TRACE_FROZEN = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
+OF_APT = ("/var/cache/apt/", "/var/lib/apt/")
+DOCKER_RUN = ("run", "--network", "host")
+
+
+def kept_files(node) -> set[str]:
+    return {path for path in files(node) if not path.startswith(OF_APT)}
+
+
+def install(node, deb) -> None:
+    node.run("apt-get", "install", "--yes", deb)
+
+
+def run_one_of_each(node, label: str) -> None:
+    """A container of each engine that is called by a name, to its end. Each has to succeed, recorded or not."""
+    node.podman("run", "--rm", "--name", f"{label}-podman", BUSYBOX, "true")
+    runtimes = json.loads(node.docker("info", "--format", "{{json .Runtimes}}").stdout)
+    ours = ["--runtime", "traceloop"] if "traceloop" in runtimes else []
+    node.docker(*DOCKER_RUN, "--rm", *ours, "--name", f"{label}-docker", BUSYBOX, "true")
+    cri = node.cri()
+    pod = cri.run_pod(f"{label}-pod")
+    assert pod.wait(pod.run("app", BUSYBOX, ["true"])) == 0
+    pod.remove()
+    cri.close()
+
+
+def assert_listed(node, label: str) -> None:
+    """As `traceloopctl list` prints them once they have ended."""
+    host = node.run("uname", "-n").stdout.strip()
+    ids = [f"{host}_{name}" for name in (f"{label}-podman", f"{label}-docker", f"default_{label}-pod_app")]
+    for one in ids:
+        node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", f"TRACELOOP_ID={one}")
+    listed = node.ctl("list").stdout
+    assert {*ids} <= {line.split()[1] for line in listed.splitlines()}, listed
+
+
+def assert_nothing_is_left(node, objects) -> None:
+    for unit in (SERVICE, SOCKET):
+        assert node.lab.unit(unit)["LoadState"] == "not-found"
+    assert node.run("pgrep", "-f", "traceloop", check=False).stdout == ""
+    assert node.run("find", "/run", "-name", "*traceloop*").stdout == ""
+    assert node.run("dpkg-query", "--show", "traceloop", check=False).returncode == 1
+    wait_until_gone(objects)
+    assert node.run("getent", "shadow", "traceloop").stdout.split(":")[1].startswith("!")
+
+
+def test_from_install_to_purge():
+    with Node() as node:
+        settings, there, held = node.settings(), kept_files(node), held_by(node.lab.pid)
+        run_one_of_each(node, "before")
+        install(node, DEB)
+        assert "now run: systemctl reload docker" in node.ctl("engine", "enable", "docker").stdout
+        node.run("systemctl", "reload", "docker")
+        assert "now run: systemctl restart containerd" in node.ctl("engine", "enable", "containerd").stdout
+        node.run("systemctl", "restart", "containerd")
+        run_one_of_each(node, "first")
+        assert_listed(node, "first")
+        assert not any("before" in name for name in node.listed())
+
+        wired = node.settings()
+        install(node, NEXT_DEB)
+        assert node.settings() == wired
+        run_one_of_each(node, "second")
+        assert_listed(node, "second")
+        assert any("first-podman" in name for name in node.listed())
+
+        # It stays while containerd has our file in its memory, and a container runs by our runtime.
+        node.docker(*DOCKER_RUN, "--detach", "--runtime", "traceloop", "--name", "lives", BUSYBOX)
+        node.podman("run", "--detach", "--name", "lives-on", BUSYBOX)
+        objects = node.bpf_objects() - held
+        assert objects
+        for _ in range(2):
+            refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
+            assert refused.returncode == 100
+            assert "traceloop: first run: systemctl restart containerd. Until then" in refused.stderr
+        assert node.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "traceloop").stdout == "installed"
+        run_one_of_each(node, "between")
+        node.run("systemctl", "restart", "containerd")
+        refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
+        lives = node.docker("inspect", "--format", "{{.Id}}", "lives").stdout.strip()
+        assert f"nothing could stop them without it: {lives}" in refused.stderr
+        node.docker("rm", "--force", "lives")
+
+        node.run("apt-get", "remove", "--yes", "traceloop")
+        run_one_of_each(node, "removed")
+        node.run("apt-get", "purge", "--yes", "traceloop")
+        run_one_of_each(node, "purged")
+        node.podman("rm", "--force", "--time", "0", "lives-on")
+        assert node.settings() == settings
+        assert kept_files(node) == there
+        assert_nothing_is_left(node, objects)
+
+
+def test_docker_by_default_and_podman_masked():
+    with Node() as node:
+        settings, there, held = node.settings(), kept_files(node), held_by(node.lab.pid)
+        install(node, DEB)
+        node.ctl("engine", "enable", "docker", "--default")
+        node.run("systemctl", "reload", "docker")
+        node.ctl("engine", "disable", "podman")
+        wired = {line.split()[0]: line.split()[2:] for line in node.ctl("engine", "list").stdout.splitlines()[1:]}
+        assert (wired["docker"], wired["podman"]) == (["yes"], ["no"])
+        install(node, NEXT_DEB)  # which brings the hooks.d files again
+        node.podman("run", "--rm", "--name", "masked", BUSYBOX, "true")
+        node.docker(*DOCKER_RUN, "--rm", "--name", "by-default", BUSYBOX, "true")
+        node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", "CONTAINER=by-default")
+        assert not any("masked" in name for name in node.listed())
+
+        objects = node.bpf_objects() - held
+        for _ in range(2):
+            refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
+            assert "traceloop: first run: systemctl restart docker. Until then" in refused.stderr
+        node.docker(*DOCKER_RUN, "--rm", BUSYBOX, "true")
+        node.run("systemctl", "restart", "docker")
+        node.run("apt-get", "purge", "--yes", "traceloop")
+        assert node.settings() == settings
+        assert kept_files(node) == there
+        assert_nothing_is_left(node, objects)
+        node.docker(*DOCKER_RUN, "--rm", BUSYBOX, "true")
+        node.podman("run", "--rm", BUSYBOX, "true")
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def faulty() -> Iterator[Node]:
+    """Installed, and all engines wired."""
+    with Node() as node:
+        install(node, DEB)
+        node.ctl("engine", "enable", "docker")
+        node.run("systemctl", "reload", "docker")
+        node.ctl("engine", "enable", "containerd")
+        node.run("systemctl", "restart", "containerd")
+        yield node
+
+
+STATE = "/var/lib/traceloop"
+STOP, START = f"systemctl stop {SERVICE} {SOCKET}", f"systemctl start {SOCKET} {SERVICE}"
+# It takes what hooks say, and never answers.
+STRANGER = f"""
+{STOP}
+systemd-run --quiet --unit=stranger --uid=nobody --property=RuntimeDirectory=traceloop /usr/bin/python3 -c '
+import signal, socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/traceloop/hook.sock")
+listener.listen()
+signal.pause()'
+until [ -S /run/traceloop/hook.sock ]; do sleep 0.05; done
+"""
+READ_ONLY_STATE = f"""
+{STOP}
+mount -t tmpfs -o mode=0750 none {STATE}
+chown traceloop:traceloop {STATE}
+{START}
+mount -o remount,ro {STATE}
+"""
+READ_ONLY = """
+for path in /run/traceloop /usr/libexec /etc; do
+    mount --bind $path $path
+    mount -o remount,bind,ro $path
+done
+"""
+# What makes it, what undoes it, and what the doctor finds: an area, and the beginning of a text; None: all is well.
+FAULTS = {
+    "the hook is missing": (f"mv {HOOK} /root/hook", f"mv /root/hook {HOOK}", ("hook", f"there is no {HOOK}")),
+    "the daemon is down": (STOP, START, ("unit", f"{SERVICE} is inactive")),
+    "the socket is another's": (
+        STRANGER,
+        f"systemctl stop stranger; {START}",
+        ("sockets", "/run/traceloop/hook.sock has the mode "),
+    ),
+    "the state is read-only": (
+        READ_ONLY_STATE,
+        f"{STOP}; umount {STATE}; {START}",
+        ("storage", f"{STATE} is on a read-only file system"),
+    ),
+    "all else is read-only": (READ_ONLY, "umount /run/traceloop /usr/libexec /etc", None),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_containers_start_and_the_doctor_finds_the_cause(faulty, fault):
+    make, undo, cause = FAULTS[fault]
+    try:
+        faulty.run("sh", "-euc", make)
+        run_one_of_each(faulty, "faulty")
+        said = json.loads(faulty.ctl("doctor", "-o", "json", check=False).stdout)
+    finally:
+        faulty.run("sh", "-euc", undo)
+    errors = [(one["area"], one["what"]) for one in said["findings"] if one["level"] == "error"]
+    if cause is None:
+        assert (errors, said["recording_works"]) == ([], True)
+        return
+    assert said["recording_works"] is False
+    assert any(area == cause[0] and what.startswith(cause[1]) for area, what in errors), errors
+    assert all(one["remedy"] for one in said["findings"] if one["level"] == "error")
+    run_one_of_each(faulty, f"after-{[*FAULTS].index(fault)}")
+    assert_listed(faulty, f"after-{[*FAULTS].index(fault)}")

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real AppArmor that denies the hook its socket: no container is held up, and the doctor finds out.
+
+Debian's own kernel has one, in the virtual machine of `make test-kernels`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from lab.bundle import HOOK
+
+from traceloop_cli.checks import confinement
+from traceloop_cli.checks.model import Level, Machine
+from traceloop_cli.engines.host import Host
+
+pytestmark = [pytest.mark.kernel, pytest.mark.vm]
+
+ENABLED = Path("/sys/module/apparmor/parameters/enabled")
+# An engine's profile that knows nothing of us: it may read and run all, and write nowhere below /run.
+PROFILE = "profile strict-engine { file rmix /**, file w /{dev,tmp}/**, capability, network, signal, unix, }\n"
+# Not in this machine's view of the file system: securityfs is mounted nowhere else.
+CONFINED = 'mount -t securityfs none /sys/kernel/security; apparmor_parser --replace "$1"; exec aa-exec -p strict-engine "$2" start --socket "$3"'
+
+
+def test_a_hook_that_apparmor_denies_its_socket(tmp_path):
+    if not ENABLED.exists() or ENABLED.read_text() != "Y\n" or not shutil.which("apparmor_parser"):
+        pytest.skip("needs a kernel with AppArmor, and its apparmor_parser: `make test-kernels` has both")
+    profile = tmp_path / "profile"
+    profile.write_text(PROFILE)
+    directory = Path("/run/traceloop-confined")
+    directory.mkdir()
+    path = directory / "hook.sock"
+    state = json.dumps({"ociVersion": "1.0.2", "id": "confined", "pid": 1})
+    try:
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.bind(str(path))
+            daemon.listen()
+            words = ["unshare", "--mount", "--propagation=private", "sh", "-euc", CONFINED, "sh", profile, HOOK, path]
+            hook = subprocess.run(words, input=state, capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        path.unlink(missing_ok=True)
+        directory.rmdir()
+    assert (hook.returncode, "Permission denied" in hook.stderr) == (0, True), hook.stderr
+    found = list(confinement.findings(Machine(Host(), "unix:/run/traceloop/traceloop.sock", tmp_path)))
+    (denied,) = [one for one in found if one.level is Level.WARNING]
+    assert denied.what == f"AppArmor denied connect of {path} to traceloop-hook, under the profile strict-engine"
+    assert f"`{path} " in denied.remedy
