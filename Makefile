@@ -7,7 +7,7 @@ HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hoo
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
 PYTHON := /usr/bin/python3
 PACKAGES := ca-certificates python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	gcc libc6-dev mandoc man-db runc scdoc strace systemd
+	gcc less libc6-dev mandoc man-db runc scdoc strace systemd
 
 # Container engines, for their tests: 130 MB, which `setup` does not ask for.
 ENGINE_PACKAGES := containerd crun docker.io podman
