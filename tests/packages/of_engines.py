@@ -90,13 +90,13 @@ def test_from_install_to_purge():
         for _ in range(2):
             refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
             assert refused.returncode == 100
-            assert "traceloop: first run: systemctl restart containerd. Until then" in refused.stderr
+            assert "traceloop: first run: systemctl restart containerd. Until then" in refused.stdout + refused.stderr
         assert node.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "traceloop").stdout == "installed"
         run_one_of_each(node, "between")
         node.run("systemctl", "restart", "containerd")
         refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
         lives = node.docker("inspect", "--format", "{{.Id}}", "lives").stdout.strip()
-        assert f"nothing could stop them without it: {lives}" in refused.stderr
+        assert f"nothing could stop them without it: {lives}" in refused.stdout + refused.stderr
         node.docker("rm", "--force", "lives")
 
         node.run("apt-get", "remove", "--yes", "traceloop")
@@ -121,13 +121,13 @@ def test_docker_by_default_and_podman_masked():
         install(node, NEXT_DEB)  # which brings the hooks.d files again
         node.podman("run", "--rm", "--name", "masked", BUSYBOX, "true")
         node.docker(*DOCKER_RUN, "--rm", "--name", "by-default", BUSYBOX, "true")
-        node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", "CONTAINER=by-default")
+        node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", "POD=by-default")
         assert not any("masked" in name for name in node.listed())
 
         objects = node.bpf_objects() - held
         for _ in range(2):
             refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
-            assert "traceloop: first run: systemctl restart docker. Until then" in refused.stderr
+            assert "traceloop: first run: systemctl restart docker. Until then" in refused.stdout + refused.stderr
         node.docker(*DOCKER_RUN, "--rm", BUSYBOX, "true")
         node.run("systemctl", "restart", "docker")
         node.run("apt-get", "purge", "--yes", "traceloop")
