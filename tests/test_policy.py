@@ -103,6 +103,11 @@ def test_the_size_of_a_ring(asked, size, note):
     assert bool(chosen.notes) == bool(note)
 
 
+def test_a_ring_is_never_more_than_can_be_joined():
+    chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(size=64 << 10), POD, {RING_SIZE: "1M"})
+    assert (chosen.ring_size, len(chosen.notes)) == (512 << 10, 1)
+
+
 def test_a_ring_is_never_less_than_the_nodes_size():
     chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(size=8 << 20), POD, {RING_SIZE: "2M"})
     assert (chosen.ring_size, chosen.notes) == (8 << 20, ())

@@ -133,7 +133,7 @@ class RingSettings:
     @property
     def most(self) -> int:
         """The largest ring that a container may have."""
-        return max(self.size, self.max_size)
+        return max(self.size, min(self.max_size, PARTS_MAX * self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,5 @@ class Config:
 
 def conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Keys that are right by themselves, but not with others: the key's name, and why."""
-    if config.ring.max_size > PARTS_MAX * config.ring.size:
-        yield "ring.max_size", f"is more than {PARTS_MAX} times ring.size ({size_text(config.ring.size)})"
     if config.ring.call_max < config.ring.item_max:
         yield "ring.call_max", f"is less than ring.item_max ({config.ring.item_max})"
