@@ -269,10 +269,14 @@ def _in_time(streams: list[Iterator[_Batch]]) -> Iterator[_Batch]:
         until = min(_when(batch[-1]) for batch in batches if batch)
         found: _Batch = []
         for number, batch in enumerate(batches):
-            if batch and _when(batch[0]) <= until:
-                last = len(batch) if _when(batch[-1]) == until else bisect_right(batch, until, key=_when)
+            # One that ends then goes as a whole, first: times of a damaged ring need not rise.
+            if batch and _when(batch[-1]) == until:
+                found += batch
+                batches[number] = next(streams[number], [])
+            elif batch and _when(batch[0]) <= until:
+                last = bisect_right(batch, until, key=_when)
                 found += batch[:last]
-                batches[number] = batch[last:] or next(streams[number], [])
+                batches[number] = batch[last:]
         found.sort(key=_ts_ns)  # runs of each CPU, which it merges
         yield found
 
