@@ -2,6 +2,7 @@
 """traceloopctl doctor on an installed system with a real systemd: it is content, and finds each fault that is made."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 from lab.installed import HOOK, install
@@ -11,6 +12,7 @@ from lab.systemd import Systemd
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
 
 HOOKSD = "/usr/share/containers/oci/hooks.d"
+STATE = "/var/lib/traceloop"
 USERS = "u member -\nm member traceloop\nu stranger -\n"
 
 
@@ -125,39 +127,36 @@ def test_a_hook_that_podman_cannot_read(lab):
     assert remedy == f"rm {HOOKSD}/broken.json"
 
 
-def test_a_state_directory_that_is_full(lab):
-    state = "/var/lib/traceloop"
+@contextmanager
+def other_state_directory(lab, options):
+    """The daemon runs with another file system for its traces, mounted with these options."""
     lab.run("systemctl", "stop", SOCKET, SERVICE)
-    lab.run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0750", "full", state)
+    lab.run("mount", "-t", "tmpfs", "-o", options, "none", STATE)
     try:
-        lab.run("chown", "traceloop:traceloop", state)
+        lab.run("chown", "traceloop:traceloop", STATE)
         lab.run("systemctl", "start", SOCKET, SERVICE)
-        lab.run("sh", "-c", f"cat /dev/zero >{state}/filler", check=False)
-        ended, said = asked(lab)
+        yield
     finally:
         lab.run("systemctl", "stop", SOCKET, SERVICE)
-        lab.run("umount", state)
+        lab.run("umount", STATE)
         lab.run("systemctl", "start", SOCKET, SERVICE)
+
+
+def test_a_state_directory_that_is_full(lab):
+    with other_state_directory(lab, "size=4m,mode=0750"):
+        lab.run("sh", "-c", f"cat /dev/zero >{STATE}/filler", check=False)
+        ended, said = asked(lab)
     assert ended.returncode == 1
-    assert errors(said) == [("storage", f"{state} is full: 0.0 MiB free")]
+    assert errors(said) == [("storage", f"{STATE} is full: 0.0 MiB free")]
     assert any(one["area"] == "self-test" and one["level"] == "ok" for one in said["findings"])
 
 
 def test_a_state_directory_that_is_read_only(lab):
-    state = "/var/lib/traceloop"
-    lab.run("systemctl", "stop", SOCKET, SERVICE)
-    lab.run("mount", "-t", "tmpfs", "-o", "mode=0750", "none", state)
-    try:
-        lab.run("chown", "traceloop:traceloop", state)
-        lab.run("systemctl", "start", SOCKET, SERVICE)
-        lab.run("mount", "-o", "remount,ro", state)
+    with other_state_directory(lab, "mode=0750"):
+        lab.run("mount", "-o", "remount,ro", STATE)
         ended, said = asked(lab)
-    finally:
-        lab.run("systemctl", "stop", SOCKET, SERVICE)
-        lab.run("umount", state)
-        lab.run("systemctl", "start", SOCKET, SERVICE)
     assert ended.returncode == 1
-    assert errors(said) == [("storage", f"{state} is on a read-only file system")]
+    assert errors(said) == [("storage", f"{STATE} is on a read-only file system")]
     (test,) = [one for one in said["findings"] if one["area"] == "self-test"]
     assert (test["level"], test["what"].split(",")[0]) == ("warning", "recorded")  # its trace could not be removed
 
