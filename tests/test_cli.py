@@ -62,13 +62,13 @@ KILLED = pb.Trace(
 )
 
 
-def written_ring(calls=1):
+def written_ring(calls=1, text=b"42\n"):
     ring = RingWriter(1 << 20, 1 << 14)
     ring.name(7, 7, "b\x1bc")
     for _ in range(calls):
-        text = item(1, layout.KIND_BUFFER, b"42\n")
-        ring.enter(1, 7, WRITE, 1, 7415808, 3, items=text)
-        ring.exit(1, 7, WRITE, 3)
+        written = item(1, layout.KIND_BUFFER, text)
+        ring.enter(1, 7, WRITE, 1, 7415808, len(text), items=written)
+        ring.exit(1, 7, WRITE, len(text))
     ring.enter(1, 7, EXIT_GROUP, 1)
     ring.task_exit(1, 7, 1 << 8)
     return ring.snapshot().encode()
