@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import click
 
+from traceloop_cli.colour import colour_option
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Level, Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.finding_lines import finding_lines
+from traceloop_cli.table import aligned
 from traceloop_decode.text.values import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
@@ -56,9 +59,8 @@ def list_engines(*, host: Host) -> None:
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
     rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in aligned(tuple(map(printable, row)) for row in rows):
+        print(line)
 
 
 @command.command("enable")
@@ -112,15 +114,16 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 @command.command("status")
 @click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
 @_host_options
-def status(*, engines: tuple[str, ...], host: Host) -> None:
+@colour_option
+def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
     """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
     if missing := set(engines) - set(installed(host)):
         raise Failed(f"{', '.join(sorted(missing))}: not installed here")
     found = [finding for finding in findings(host) if not engines or finding.engine in engines]
     for finding in found:
-        print(printable(f"{finding.level.value:<7} {finding.engine}: {finding.what}"))
-        if finding.why:
-            print(printable(f"        {finding.why}; to mend it: {finding.remedy}"))
+        what = f"{finding.engine}: {finding.what}"
+        for line in finding_lines(finding.level.value, what, finding.why, finding.remedy, color=color):
+            print(line)
     if not found:
         print("no container engine is installed here")
     if any(finding.level in (Level.WARNING, Level.ERROR) for finding in found):
