@@ -89,7 +89,7 @@ class Recorder(pb_grpc.RecorderServicer):
         found = [trace for trace in self.traces if trace.id.startswith(word) or trace.container_id.startswith(word)]
         if len(found) > 1:
             names = ", ".join(trace.id for trace in found)
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{word} fits {len(found)} traces: {names}")
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{word} fits {len(found)} traces; give more of the id: {names}")
         if not found:
             context.abort(grpc.StatusCode.NOT_FOUND, f"no trace {word}: `traceloopctl list` shows those there are")
         return found[0]
@@ -355,13 +355,20 @@ def test_a_damaged_trace_is_not_dumped(daemon, ctl, tmp_path):
 def test_half_a_dump_does_not_stay(daemon, ctl, tmp_path):
     full = Path("/dev/full")
     message = ctl("dump", "node1_default_mypod", "--file", str(full), "--force", status=1)
-    assert message == "cannot write /dev/full: No space left on device"
+    assert message == "cannot write /dev/full: No space left on device; name another place"
     assert full.is_char_device()
     limited = ("prlimit", "--fsize=100")
     message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "f"), status=1, prefix=limited)
-    assert message == f"cannot write {tmp_path}/f: File too large"
+    assert message == f"cannot write {tmp_path}/f: File too large; name another place"
     assert not (tmp_path / "f").exists()
-    assert "No such file" in ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "x" / "f"), status=1)
+    message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "x" / "f"), status=1)
+    assert message == f"cannot write {tmp_path}/x/f: No such file or directory; make its directory first"
+
+
+@pytest.mark.parametrize("words", [(), ("--force",)])
+def test_a_directory_is_no_place_for_a_dump(daemon, ctl, tmp_path, words):
+    message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path), *words, status=1)
+    assert message == f"cannot write {tmp_path}: Is a directory; name a file in it"
 
 
 def test_a_file_is_shown_without_a_daemon(daemon, ctl, tmp_path):
@@ -406,8 +413,10 @@ def test_what_is_wrong_with_a_file_is_one_line(ctl, tmp_path, content, reason, s
 
 @pytest.mark.parametrize("verb", ["show", "info"])
 def test_a_file_that_cannot_be_read(ctl, tmp_path, verb):
-    assert ctl(verb, "--file", "/nonexistent/f", status=1) == "cannot read /nonexistent/f: No such file or directory"
-    assert ctl(verb, "--file", str(tmp_path), status=1) == f"cannot read {tmp_path}: Is a directory"
+    hint = "`traceloopctl dump` writes such files"
+    message = ctl(verb, "--file", "/nonexistent/f", status=1)
+    assert message == f"cannot read /nonexistent/f: No such file or directory; {hint}"
+    assert ctl(verb, "--file", str(tmp_path), status=1) == f"cannot read {tmp_path}: Is a directory; name a file in it"
     assert "ID and --file exclude each other." in ctl(verb, "x", "--file", "f", status=2)
     assert "Missing argument 'ID'." in ctl(verb, status=2)
 
@@ -419,7 +428,7 @@ def test_a_file_that_cannot_be_read(ctl, tmp_path, verb):
 def test_an_unknown_id_and_an_ambiguous_prefix(daemon, ctl, verb):
     assert ctl(verb, "nosuch", status=1) == "no trace nosuch: `traceloopctl list` shows those there are"
     message = ctl(verb, "node1_default", status=1)
-    assert message == "node1_default fits 2 traces: node1_default_mypod, node1_default_other"
+    assert message == "node1_default fits 2 traces; give more of the id: node1_default_mypod, node1_default_other"
     assert daemon.traces == [BUSYBOX, KILLED]
 
 
@@ -504,6 +513,7 @@ def test_the_address_from_everywhere_and_the_last_word_wins(daemon, ctl, path):
         (["show"], "Missing argument 'ID'. See `traceloopctl show --help`."),
         (["show", "x", "-o", "xml"], "Invalid value for '-o' / '--output': 'xml' is not one of"),
         (["show", "x", "-e", "nosuch"], "-e: invalid system call 'nosuch'. See `traceloopctl show --help`."),
+        (["list", "extra"], "Got unexpected extra argument (extra). See `traceloopctl list --help`."),
         (["close"], "Missing argument 'ID...'. See `traceloopctl close --help`."),
         (["--address", "tcp:1"], "'tcp:1' is not of the form unix:PATH."),
         (["list", "--address", "unix:"], "'unix:' is not of the form unix:PATH."),

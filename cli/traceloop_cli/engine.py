@@ -51,7 +51,7 @@ def command() -> None:
 @command.command("list")
 @_host_options
 def list_engines(*, host: Host) -> None:
-    """List the engines that are installed here, and whether each is wired."""
+    """List the engines that are installed, and which are wired."""
     found = installed(host)
     worst: dict[str, Level] = {}
     for finding in findings(host):
@@ -91,9 +91,10 @@ def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) 
 @_YES
 @_host_options
 def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Host) -> None:
-    """Undo what `enable` changed, to the byte; of files that were changed since, ours alone goes.
+    """Undo what `enable` changed.
 
-    A package's files stay; for podman and CRI-O they are masked, until `enable`.
+    To the byte; of files that were changed since, ours alone goes. A package's files stay; for podman and CRI-O they
+    are masked, until `enable`.
     """
     plan = wiring.plan_disable(host, ENGINES[engine])
     mask = mask_of(ENGINES[engine])
@@ -116,9 +117,14 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 @_host_options
 @colour_option
 def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
-    """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
+    """Say what is right and what is not.
+
+    Of each engine, and what mends it. Exit code 1 where anything is not right.
+    """
     if missing := set(engines) - set(installed(host)):
-        raise Failed(f"{', '.join(sorted(missing))}: not installed here")
+        named = " and ".join(sorted(missing))
+        are = "are" if len(missing) > 1 else "is"
+        raise Failed(f"{named} {are} not installed here: `traceloopctl engine list` shows what is")
     found = [finding for finding in findings(host) if not engines or finding.engine in engines]
     for finding in found:
         what = f"{finding.engine}: {finding.what}"

@@ -88,7 +88,8 @@ def _message(error: Exception) -> str:
         return f"cannot write the output: {error.strerror}"
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx is not None else _PROGRAM
-        return f"{' '.join(error.format_message().split())} See `{path} --help`."
+        what = " ".join(error.format_message().split()).removesuffix(".")
+        return f"{what}. See `{path} --help`."
     return str(error)
 
 
