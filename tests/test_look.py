@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from test_cli import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
+from fake_daemon import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
 from test_pager import SHOW, Terminal
 
 from traceloop_cli.finding_lines import finding_lines

@@ -15,7 +15,7 @@ import termios
 import time
 
 import pytest
-from test_cli import BIN, CALL, TIMEOUT_S, ctl, daemon, path, written_ring  # noqa: F401 - fixtures
+from fake_daemon import BIN, CALL, TIMEOUT_S, ctl, daemon, path, written_ring  # noqa: F401 - fixtures
 
 SHOW = ("show", "node1_default_mypod")
 LEFT = ("SYSTEMD_PAGER", "PAGER", "SYSTEMD_LESS", "LESS", "SYSTEMD_PAGERSECURE", "SUDO_UID", "PKEXEC_UID", "NO_COLOR")
