@@ -10,9 +10,44 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from fake_daemon import BUSYBOX, KILLED, TIMEOUT_S, ctl, daemon, path
+from fake_daemon import BUSYBOX, FILE, KILLED, TIMEOUT_S, ctl, daemon, path
+
+
+def documented():
+    """What the lines look like that traceloopctl(1) explains."""
+    page = (Path(__file__).parent.parent / "docs/man/traceloopctl.1.scd").read_text()
+    section = re.search(r"^# DIAGNOSTICS$(.*?)^# ", page, re.MULTILINE | re.DOTALL)[1]
+    heads = re.findall(r"^([*_].*)\n\t", section, re.MULTILINE)
+    return [re.sub("_[A-Z]+_", ".+", re.escape(head).replace(r"\*", "")) for head in heads]
+
+
+MISSING_HERE = {"the daemon at", "cannot use", "cannot write the output", "interrupted", "trace .+ is closed"}
+"""What the tests below provoke, and test_output, test_pager and test_daemon."""
+
+
+def test_each_line_is_in_the_manual_and_each_of_the_manuals_is_real(daemon, ctl, path, tmp_path):
+    (tmp_path / "text").write_text("x" * 100)
+    (tmp_path / "half").write_bytes(FILE[:-1])
+    (tmp_path / "damaged").write_bytes(FILE + b"x")
+    (tmp_path / "newer").write_bytes(FILE[:8] + b"\3" + FILE[9:])
+    said = [
+        ctl("show", "nosuch", status=1),
+        ctl("info", "node1_default", status=1),
+        ctl("list", "--address", "unix:/nonexistent/socket", status=3),
+        ctl("show", "--file", str(tmp_path), status=1),
+        *(ctl("show", "--file", str(tmp_path / name), status=1) for name in ("text", "half", "damaged", "newer")),
+        ctl("dump", "node1_default_m", "--file", str(tmp_path / "text"), status=1),
+        ctl("dump", "node1_default_m", "--file", str(tmp_path), status=1),
+        *(ctl("list", *words, status=2) for words in (("-S", "noon"), ("-o", "xml"), ("--nope",))),
+    ]
+    lines = documented()
+    for line in said:
+        assert any(re.match(known, line) for known in lines), line
+    unseen = [known for known in lines if not any(re.match(known, line) for line in said)]
+    assert all(any(known.replace("\\", "").startswith(word) for word in MISSING_HERE) for known in unseen), unseen
 
 
 @pytest.mark.parametrize("verb", ["show", "info", "close"])
