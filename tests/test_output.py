@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
-from fake_daemon import BIN, CALL, TIMEOUT_S, daemon, path, started, written_ring
+from fake_daemon import BIN, CALL, NO_DAEMON, TIMEOUT_S, daemon, path, started, written_ring
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
@@ -18,6 +19,17 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(TIMEOUT_S) == -signal.SIGPIPE
+
+
+def test_an_interrupt_while_it_loads_is_no_traceback():
+    # Python tells what it has loaded.
+    command = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        loaded = next(line for line in process.stderr if line.endswith(" click.types\n"))
+        process.send_signal(signal.SIGINT)
+        said = loaded + process.stderr.read()
+        assert process.wait(TIMEOUT_S) == -signal.SIGINT
+    assert [line for line in said.splitlines() if not line.startswith("import time:")] == []
 
 
 def test_a_closed_stdout_is_no_error(daemon, path):
