@@ -80,7 +80,7 @@ def test_losses_are_shown_in_their_place_with_their_remedy():
     lines = shown(short, one, Lost(STARTED_NS + 5, 1, 1234, 2000, "overwritten"), one)
     assert lines[1] == (
         "00:00.000000005 cpu#1 --- 1,234 earlier events of cpu#1 were overwritten: "
-        "a larger ring keeps more (ring_size in traceloop.toml) ---"
+        "a larger ring keeps more (ring.size in traceloop.toml) ---"
     )
     (rejected,) = shown(classic, Lost(STARTED_NS, 0, 1, 1, "rejected"))
     assert "--- 1 event of cpu#0 was left out" in rejected
