@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from traceloop_cli.checks import findings, selftest
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
 from traceloop_cli.colour import colour_option, painted
 from traceloop_cli.engines.host import find_host
 from traceloop_cli.errors import Denied, Failed
+from traceloop_cli.findings import Finding, Level
 from traceloop_cli.options import address_option
 from traceloop_decode.text.jsonl import dumps
 from traceloop_decode.text.values import printable

@@ -14,8 +14,9 @@ import click
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.masking import mask_of
-from traceloop_cli.engines.model import Level, Plan
+from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Level
 from traceloop_decode.text.values import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
@@ -52,7 +53,7 @@ def list_engines(*, host: Host) -> None:
     found = installed(host)
     worst: dict[str, Level] = {}
     for finding in findings(host):
-        worst[finding.engine] = max(worst.get(finding.engine, Level.OK), finding.level, key=[*Level].index)
+        worst[finding.area] = max(worst.get(finding.area, Level.OK), finding.level, key=[*Level].index)
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
     rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
@@ -116,9 +117,9 @@ def status(*, engines: tuple[str, ...], host: Host) -> None:
     """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
     if missing := set(engines) - set(installed(host)):
         raise Failed(f"{', '.join(sorted(missing))}: not installed here")
-    found = [finding for finding in findings(host) if not engines or finding.engine in engines]
+    found = [finding for finding in findings(host) if not engines or finding.area in engines]
     for finding in found:
-        print(printable(f"{finding.level.value:<7} {finding.engine}: {finding.what}"))
+        print(printable(f"{finding.level.value:<7} {finding.area}: {finding.what}"))
         if finding.why:
             print(printable(f"        {finding.why}; to mend it: {finding.remedy}"))
     if not found:
