@@ -27,6 +27,7 @@ from typing import Final
 from traceloop_daemon.archive_names import SUFFIX, file_name
 from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
+from traceloop_daemon.journal import DISK_FULL
 from traceloop_daemon.kept import FileState, Kept, look_into, state_now
 from traceloop_daemon.retention import Limits, Space, expired
 from traceloop_daemon.waiting import Waiter, Waiting
@@ -38,6 +39,7 @@ _TEMPORARY: Final = ".new-"
 _CLOSED_IDS: Final = "closed-ids"
 _DIRECTORY_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _RETRY_S: Final = 10.0
 _LOOK_S: Final = 60.0
 _log = logging.getLogger(__name__)
@@ -302,6 +304,7 @@ class FileArchive:
             _log.error(
                 "cannot write to %s: %s: traces stay in memory, at most %d bytes of them, until it works again",
                 *(self.directory, error.strerror, self._memory_max_bytes),
+                extra={"MESSAGE_ID": DISK_FULL} if error.errno in _NO_ROOM else None,
             )
         with self._lock:
             self._late = max(self._late, len(self._waiting))
