@@ -51,6 +51,7 @@ def test_at_stop_there_is_no_pid_with_runc_and_zero_with_crun():
         (b'start\n{"id": "c1", "pid": -1}', "pid -1"),
         (b'start\n{"id": "c1", "pid": 7, "annotations": []}', None),
         (b'start\n{"id": "c1", "pid": 7, "annotations": "x"}', "annotations"),
+        (b'start\n{"id": "c1", "pid": 7, "bundle": "/overlay-containers\\u0000/c1/userdata"}', "no path"),
         (b'pause\n{"id": "c1"}', "stage 'pause'"),
         (b"x" * (MESSAGE_MAX_BYTES + 1), "more than"),
     ],

@@ -65,7 +65,7 @@ def check(data: bytes) -> None:
         return
     for file in _FILES:
         file.write_bytes(kept)
-    for at in (hook.bundle, str(bundle)):
+    for at in (hook.bundle, f"{hook.bundle}/overlay-containers/{hook.container_id}/userdata", str(bundle)):
         told = resolve(hook.container_id, hook.annotations, at, directory)
         names = told.names
         words = [text for pair in names.labels.pairs for text in pair]
