@@ -52,6 +52,27 @@ def test_as_strace_names_them(name: str, tmp_path: Path) -> None:
     assert same >= SAME[name]
 
 
+_DEEP = "d" * 200
+_GO_DEEP = f"for _ in $(seq 30); do mkdir {_DEEP} && cd -P {_DEEP} || exit; done; exec 3<. && echo && exec cat"
+
+
+@pytest.mark.kernel
+def test_the_daemon_reads_what_lies_deeper_than_proc_tells(tmp_path: Path) -> None:
+    with Cgroup() as cgroup:
+        program = cgroup.start("sh", "-c", _GO_DEEP, cwd=tmp_path)
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"\n"  # it is there
+        read = read_open_files(cgroup.path)
+        program.stdin.close()
+        program.stdout.close()
+        program.wait()
+    process = read.processes[program.pid]
+    assert process.cwd is None
+    assert 3 not in process.fds
+    assert process.fds[0][0].startswith(b"pipe:[")
+
+
 @pytest.mark.kernel
 def test_what_the_daemon_reads(tmp_path: Path) -> None:
     before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -61,8 +61,11 @@ class Node:
     registered: queue.Queue = field(default_factory=queue.Queue)
     removed: queue.Queue = field(default_factory=queue.Queue)
     refuse: bool = False
+    fault: bool = False
 
     def register(self, registration) -> None:
+        if self.fault:
+            raise ValueError("what no one thought of")
         if self.refuse:
             raise RegistrationError(f"no ring for {registration.container_id}")
         self.registered.put(registration)
@@ -160,6 +163,16 @@ def test_a_container_that_cannot_be_recorded_is_started_and_tried_again(node, co
     assert node.log.find("told no pid")
     node.refuse = False
     connection.ask("StartContainer", pb.EventRequest(pod=POD, container=RUNNING).SerializeToString())
+    assert node.registered.get_nowait().container_id == "c1"
+
+
+def test_a_fault_of_ours_is_logged_and_costs_one_container_alone(node, connection):
+    connection.establish()
+    node.fault = True
+    connection.ask("StateChange", event(6))
+    assert node.log.find("met a fault of traceloopd's")
+    node.fault = False
+    connection.ask("StateChange", event(6))
     assert node.registered.get_nowait().container_id == "c1"
 
 
