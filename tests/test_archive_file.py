@@ -96,11 +96,13 @@ def test_names_that_are_no_text_do_not_make_a_file_unreadable():
     assert (info.image, info.labels) == (r"a\ud800b", {r"k\ud800": r"v\udfff"})
 
 
-def test_a_file_of_before_there_were_labels_is_read():
+def test_a_file_of_before_there_were_labels_and_a_capture_policy_is_read():
     older = OLDER.read_bytes()
-    assert b"labels" not in older[: read_head(older).packed_at]
+    head = older[: read_head(older).packed_at]
+    assert b"labels" not in head
+    assert b"capture" not in head
     info, snapshot = unpack_file(older)
-    assert info == replace(INFO, labels={}, labels_left_out=0)
+    assert info == replace(INFO, labels={}, labels_left_out=0, capture="", ring_size_bytes=0)
     assert Snapshot.decode(snapshot).arch == "x86_64"
 
 

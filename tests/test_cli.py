@@ -49,6 +49,8 @@ BUSYBOX = pb.Trace(
     lost=34,
     size_bytes=1 << 20,
     cgroup="/mypod",
+    capture=pb.CAPTURE_NO_PAYLOAD,
+    ring_size_bytes=4 << 20,
 )
 KILLED = pb.Trace(
     id="node1_default_other",
@@ -208,8 +210,11 @@ def test_list_as_json(daemon, ctl):
         "lost": 34,
         "size_bytes": 1 << 20,
         "cgroup": "/mypod",
+        "capture": "no-payload",
+        "ring_size_bytes": 4 << 20,
     }
     assert (second["ended"], second["exit_code"], second["signal"]) == (None, None, 9)
+    assert (second["capture"], second["ring_size_bytes"]) == (None, None)  # of an older version
 
 
 def test_what_others_chose_cannot_reach_the_terminal(daemon, ctl):
@@ -277,8 +282,9 @@ def test_info_is_lines_of_keys_and_values(daemon, ctl):
     assert values["id"] == "node1_default_other"
     assert values["state"] == "recording"
     assert (values["ended"], values["exit_code"], values["signal"], values["pod"]) == ("-", "-", "9", "-")
-    assert values["labels"] == "-"
-    assert 'labels: {"app":"shop","tier":"front"}' in ctl("info", "node1_default_m").splitlines()
+    assert (values["labels"], values["capture"], values["ring_size_bytes"]) == ("-", "-", "-")
+    lines = ctl("info", "node1_default_m").splitlines()
+    assert {'labels: {"app":"shop","tier":"front"}', "capture: no-payload", "ring_size_bytes: 4194304"} <= {*lines}
 
 
 def test_close_says_so_for_each_and_show_of_a_closed_one_fails(daemon, ctl):
@@ -371,6 +377,7 @@ def test_a_file_is_shown_without_a_daemon(daemon, ctl, tmp_path):
     assert (values["state"], values["exit_code"], values["signal"]) == ("archived", "42", "-")
     assert (values["events"], values["lost"], values["size_bytes"]) == ("1234", "34", str(len(daemon.file)))
     assert values["ended"] == "2023-11-14T22:13:21.000000000Z"
+    assert (values["capture"], values["ring_size_bytes"]) == ("no-payload", "32768")
     assert (values["arch"], values["kernel"], values["version"]) == ("x86_64", "6.1.0-18-amd64", "0.1.0")
 
 

@@ -79,6 +79,7 @@ def test_opt_in(cgroup):
         trace_id = trace_of(daemon, "yes")["id"]
         wait_state(daemon, trace_id, "frozen")
         (write,) = calls(daemon, trace_id, "write")
+        assert trace_of(daemon, "yes")["capture"] == "no-payload"
         assert "data" not in write["args"][1]
         assert write["args"][1]["text"] == hex(write["args"][1]["raw"])
         assert write["ret"] == len(b"Payload\n")
@@ -107,6 +108,7 @@ def test_an_annotation_asks_for_a_larger_ring(daemon, cgroup, workload, asked, n
     with inside(cgroup, "sh", "-c", 'read x; exec "$0" 3001 /dev/null', program) as process:
         assert start(daemon, container_id, process.pid, **pod(**{"io.traceloop.ring-size": asked})) == "ok\n"
         trace = trace_of(daemon, container_id)
+        assert trace["ring_size_bytes"] == 256 << 10
         assert 256 << 10 < trace["size_bytes"] < 512 << 10
         process.stdin.write(b"go\n")
         process.stdin.close()

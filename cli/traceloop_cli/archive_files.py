@@ -11,6 +11,7 @@ import click
 
 from traceloop_cli.errors import Failed
 from traceloop_cli.options import TRACE_ID
+from traceloop_cli.traces import capture_name
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, read_head, unpack
 from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
@@ -105,6 +106,8 @@ def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
         cgroup=info.cgroup,
         labels=info.labels,
         labels_left_out=info.labels_left_out,
+        capture=capture_name(info.capture),
+        ring_size_bytes=info.ring_size_bytes,
     )
     if info.restart_count is not None:
         message.restart_count = info.restart_count

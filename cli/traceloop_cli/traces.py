@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")
 _NONE: Final = "-"
+_CAPTURE: Final = "CAPTURE_"
 _NS: Final = 1_000_000_000
 _AGES: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))  # seconds of each unit
 _AGE_UNITS: Final = 2  # one unit is shown until it counts two, so that 119 s are not a minute
@@ -81,6 +82,8 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
         "lost": trace.lost,
         "size_bytes": trace.size_bytes,
         "cgroup": trace.cgroup,
+        "capture": _capture(trace.capture),
+        "ring_size_bytes": trace.ring_size_bytes or None,
     }
 
 
@@ -93,6 +96,21 @@ def state_name(number: int) -> str:
     """A state's name by its number."""
     if number in pb.State.values():
         return pb.State.Name(number).removeprefix("STATE_").lower()
+    return str(number)
+
+
+def capture_name(word: str) -> str:
+    """The message's name of a capture policy by its word, as in archives; unspecified for one not known here."""
+    name = f"{_CAPTURE}{word.upper().replace('-', '_')}"
+    return name if name in pb.Capture.keys() else f"{_CAPTURE}UNSPECIFIED"  # noqa: SIM118 - no dict
+
+
+def _capture(number: int) -> str | None:
+    # The word of a policy; None where it is not known; a number that this version does not know as it is.
+    if number == pb.CAPTURE_UNSPECIFIED:
+        return None
+    if number in pb.Capture.values():
+        return pb.Capture.Name(number).removeprefix(_CAPTURE).lower().replace("_", "-")
     return str(number)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from traceloop_bpf.run_times import RunTime
 from traceloop_daemon.feed import Change, Happened
+from traceloop_daemon.policy import CapturePolicy
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.stats import Stats
 from traceloop_daemon.tally import BOUNDS_S, Counted
@@ -32,6 +33,12 @@ _KINDS: Final = {
     Happened.CLOSED: pb.CHANGE_KIND_CLOSED,
 }
 
+_CAPTURES: Final = {
+    CapturePolicy.ALL: pb.CAPTURE_ALL,
+    CapturePolicy.NO_PAYLOAD: pb.CAPTURE_NO_PAYLOAD,
+    CapturePolicy.PATHS: pb.CAPTURE_PATHS,
+}
+
 
 def trace_message(trace: Trace, node: str) -> pb.Trace:
     """A trace as it is now. node: this one's name, where the trace has none of its own."""
@@ -54,7 +61,11 @@ def trace_message(trace: Trace, node: str) -> pb.Trace:
         restart_count=trace.names.restart_count,
         labels=dict(trace.names.labels.pairs),
         labels_left_out=trace.names.labels.left_out,
+        ring_size_bytes=trace.ring_size_bytes,
     )
+    policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
+    if policy is not None:
+        message.capture = _CAPTURES[policy]
     if trace.status is not None and trace.status & 0x7F:
         message.signal = trace.status & 0x7F
     elif trace.status is not None:

@@ -44,6 +44,11 @@ class CapturePolicy(enum.Enum):
         """``tl_ring.withheld``: a bit for each class of memory that never gets into the ring."""
         return _WITHHELD[self]
 
+    @classmethod
+    def of(cls, withheld: int) -> CapturePolicy | None:
+        """The policy that withholds this; None: none of these does."""
+        return next((policy for policy, bits in _WITHHELD.items() if bits == withheld), None)
+
 
 _WITHHELD: Final = {
     CapturePolicy.ALL: 0,

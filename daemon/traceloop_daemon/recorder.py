@@ -156,6 +156,7 @@ class Recorder:
                     init_pid=live.init_pid,
                     recording=recording,
                     withheld=live.withheld,
+                    ring_size_bytes=recording.ring.data_size if recording is not None else 0,
                 )
                 for live, recording in recordings
             ]
@@ -209,7 +210,7 @@ class Recorder:
         # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
         try:
             same = Target(trace.cgroup, trace.names, trace.container_id, trace.init_pid)
-            self._record(same, trace.withheld, recording.ring.data_size)
+            self._record(same, trace.withheld or 0, recording.ring.data_size)
         except RegistrationError as error:
             _log.info("%s is not recorded any more: %s", trace.id, error)
         self._end(trace, "this version's rings are others")
@@ -269,7 +270,7 @@ class Recorder:
     def _amend(self, trace: Trace, names: Names, withheld: int) -> None:
         # One who saw more of the pod's annotations may know that less is to be kept.
         assert trace.recording is not None
-        names, withheld = trace.names.completed(names), trace.withheld | withheld
+        names, withheld = trace.names.completed(names), (trace.withheld or 0) | withheld
         if withheld != trace.withheld:
             trace.recording.ring.set_withheld(withheld)
         if (names, withheld) != (trace.names, trace.withheld):
@@ -425,6 +426,7 @@ class Recorder:
             init_pid=target.pid,
             recording=recording,
             withheld=withheld,
+            ring_size_bytes=recording.ring.data_size,
         )
         self._open_files[trace.id] = read_open_files(path)  # before the answer, while the container waits for it
         self._put_live(trace, recording)
@@ -440,7 +442,7 @@ class Recorder:
         return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
 
     def _put_live(self, trace: Trace, recording: Recording) -> None:
-        live = LiveTrace.of(trace, recording, trace.withheld, self._open_files[trace.id])
+        live = LiveTrace.of(trace, recording, trace.withheld or 0, self._open_files[trace.id])
         try:
             self._live.put(live)
         except OSError as error:

@@ -62,7 +62,8 @@ class Trace:
     """One container's trace. Times are CLOCK_REALTIME; 0: not yet. status: as wait(2) reports it, of its first process.
 
     init_pid: that process, in the daemon's pid namespace; 0: none.
-    recording: while the ring is its own. withheld: classes of memory that are kept out of it. count, size_bytes: final
+    recording: while the ring is its own. withheld: classes of memory that are kept out of it; None: not known, of one
+    that an older version kept. ring_size_bytes: what the ring holds at most; 0: not known. count, size_bytes: final
     once it is frozen. node: of one from the archive.
     """
 
@@ -73,7 +74,8 @@ class Trace:
     started_ns: int
     init_pid: int
     recording: Recording | None
-    withheld: int = 0
+    withheld: int | None = 0
+    ring_size_bytes: int = 0
     state: State = State.RECORDING
     ended_ns: int = 0
     status: int | None = None

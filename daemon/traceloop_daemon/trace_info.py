@@ -10,6 +10,7 @@ from traceloop_daemon.host import host
 from traceloop_daemon.kept import FileState, Kept
 from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
+from traceloop_daemon.policy import CapturePolicy
 from traceloop_daemon.registry import State, Trace
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.ring import Count, Headers
@@ -27,6 +28,7 @@ FILE_EVENTS: Final = {
 def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
     """What an archive file says of a trace, whose counts are fresh. snapshot: of its ring. Raises OSError."""
     dropped = sum(cpu.dropped for cpu in Headers.parse(snapshot.headers[0], snapshot.cpus).cpus)
+    policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
     return TraceInfo(
         trace_id=trace.id,
         node=node,
@@ -46,6 +48,8 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
         events=trace.count.events,
         overwritten=max(0, trace.count.lost_events - dropped),
         dropped=dropped,
+        capture=policy.value if policy else "",
+        ring_size_bytes=trace.ring_size_bytes,
         arch=snapshot.arch,
         kernel=host().kernel,
         boot_id=host().boot_id,
@@ -69,6 +73,8 @@ def trace_of(kept: Kept) -> Trace:
         started_ns=info.started_ns,
         init_pid=0,
         recording=None,
+        withheld=_withheld(info.capture),
+        ring_size_bytes=info.ring_size_bytes,
         state=State.FROZEN,
         ended_ns=info.ended_ns,
         status=info.status,
@@ -79,3 +85,11 @@ def trace_of(kept: Kept) -> Trace:
     if kept.state is not FileState.WAITING:
         trace.advance(FILE_EVENTS[kept.state])
     return trace
+
+
+def _withheld(capture: str) -> int | None:
+    # By a policy's word; None for one that is not there, or that only a newer version knows.
+    try:
+        return CapturePolicy(capture).withheld
+    except ValueError:
+        return None

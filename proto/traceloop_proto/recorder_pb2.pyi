@@ -4,6 +4,10 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
+CAPTURE_ALL: Capture
+CAPTURE_NO_PAYLOAD: Capture
+CAPTURE_PATHS: Capture
+CAPTURE_UNSPECIFIED: Capture
 CHANGE_KIND_ARCHIVED: ChangeKind
 CHANGE_KIND_CLOSED: ChangeKind
 CHANGE_KIND_DROPPED: ChangeKind
@@ -174,7 +178,7 @@ class StatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Trace(_message.Message):
-    __slots__ = ["cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "signal", "size_bytes", "started_ns", "state"]
+    __slots__ = ["capture", "cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "ring_size_bytes", "signal", "size_bytes", "started_ns", "state"]
     class LabelsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +186,7 @@ class Trace(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CAPTURE_FIELD_NUMBER: _ClassVar[int]
     CGROUP_FIELD_NUMBER: _ClassVar[int]
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -198,10 +203,12 @@ class Trace(_message.Message):
     POD_FIELD_NUMBER: _ClassVar[int]
     POD_UID_FIELD_NUMBER: _ClassVar[int]
     RESTART_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RING_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     STARTED_NS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    capture: Capture
     cgroup: str
     container: str
     container_id: str
@@ -218,11 +225,12 @@ class Trace(_message.Message):
     pod: str
     pod_uid: str
     restart_count: int
+    ring_size_bytes: int
     signal: int
     size_bytes: int
     started_ns: int
     state: State
-    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ..., capture: _Optional[_Union[Capture, str]] = ..., ring_size_bytes: _Optional[int] = ...) -> None: ...
 
 class TraceRequest(_message.Message):
     __slots__ = ["id"]
@@ -235,6 +243,9 @@ class WatchRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class Capture(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
 class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
