@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,11 +49,17 @@ def figures(state: str, pid: int) -> Iterator[Figure]:
     """What a process has, and what it holds in the kernel."""
     sizes = _numbers(Path(f"/proc/{pid}/smaps_rollup").read_text())  # KiB: proc_pid_smaps(5)
     yield Figure(f"{state}: PSS", sizes["Pss"] / _KIB, "MiB", detail=f"RSS {sizes['Rss'] / _KIB:.1f}")
-    held = [_numbers(path.read_text()) for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    held = list(_open_files(pid))
     rings = [one["memlock"] for one in held if one.get("value_size", 0) > _MIB]
     others = sum(one.get("memlock", 0) for one in held) - sum(rings)
     detail = f"{len(rings)} rings {sum(rings) / _MIB:.1f}, tables and programs {others / _MIB:.1f}"
     yield Figure("  in the kernel", (sum(rings) + others) / _MIB, "MiB", detail=detail)
+
+
+def _open_files(pid: int) -> Iterator[dict[str, int]]:
+    for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            yield _numbers(path.read_text())
 
 
 def _numbers(text: str) -> dict[str, int]:

@@ -16,6 +16,7 @@ from archives import INFO
 
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.errors import TraceGone
+from traceloop_daemon.journal import CANNOT_KEEP
 from traceloop_daemon.kept import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
@@ -28,11 +29,13 @@ class Log(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.ids: list[str | None] = []  # of each line
         logging.getLogger().addHandler(self)
         logging.getLogger().setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+        self.ids.append(getattr(record, "MESSAGE_ID", None))
 
 
 def mounted(directory: Path) -> FileArchive:
@@ -79,6 +82,7 @@ def full(directory: Path, log: Log) -> None:
     assert unpack((directory / "t0.trace").read_bytes())[1] == SNAPSHOT
     assert len(log.lines) == 2
     assert log.lines[1] == f"writing to {directory} again: up to 3 traces waited in memory, 0 more were dropped"
+    assert log.ids == [CANNOT_KEEP, None]
     assert archive.tend_after_s > 10
 
 
@@ -97,6 +101,7 @@ def read_only(directory: Path, log: Log) -> None:
     subprocess.run(["mount", "-o", "remount,rw", directory], check=True)
     assert archive.tend().written == ("t0",)
     assert ["Read-only file system" in line for line in log.lines] == [True, False]
+    assert log.ids == [None, None]  # it is not for want of room
 
 
 def too_large(directory: Path, log: Log) -> None:

@@ -13,7 +13,6 @@ from struct import pack
 from traceloop_decode import layout
 from traceloop_decode.snapshot import Snapshot
 
-ITEM_MAX = 256
 _PREFIX = layout.CHUNK.size + layout.BASE.size
 
 

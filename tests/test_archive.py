@@ -22,6 +22,7 @@ from archives import INFO, encoded_snapshot
 
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
+from traceloop_daemon.journal import CANNOT_KEEP
 from traceloop_daemon.kept import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
@@ -363,6 +364,7 @@ def test_one_that_cannot_be_removed_does_not_save_the_others(tmp_path, caplog):
         (tmp_path / "t0.trace").rmdir()
         assert [gone for gone, _ in archive.put(info("t3"), encoded_snapshot()).gone] == ["t0", "t2"]
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
+    assert caplog.records[0].MESSAGE_ID == CANNOT_KEEP
 
 
 def test_hundreds_of_traces_stay_within_their_bounds(tmp_path):

@@ -16,8 +16,9 @@ import pytest
 from lab.bundle import HOOK
 
 from traceloop_cli.checks import confinement
-from traceloop_cli.checks.model import Level, Machine
+from traceloop_cli.checks.model import Machine
 from traceloop_cli.engines.host import Host
+from traceloop_cli.findings import Level
 
 pytestmark = [pytest.mark.kernel, pytest.mark.vm]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from traceloop_cli.checks import access, confinement, hooks, kernel, service, storage
-from traceloop_cli.checks.model import Level, Machine
+from traceloop_cli.checks.model import Machine
 from traceloop_cli.engines.host import HOOK, Host
+from traceloop_cli.findings import Level
 
 V2 = "24 18 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = "25 18 0:23 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"

@@ -5,7 +5,7 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from lab.installed import HOOK, install
+from lab.installed import HOOK, add_users, install
 from lab.service import SERVICE, SOCKET
 from lab.systemd import Systemd
 
@@ -13,15 +13,13 @@ pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
 
 HOOKSD = "/usr/share/containers/oci/hooks.d"
 STATE = "/var/lib/traceloop"
-USERS = "u member -\nm member traceloop\nu stranger -\n"
 
 
 @pytest.fixture(scope="module")
 def lab():
     with Systemd() as lab:
         install(lab)
-        lab.write("/etc/sysusers.d/test.conf", USERS)
-        lab.run("systemd-sysusers")
+        add_users(lab)
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
         # Engines of the machine would be found here; this is about one that reads hooks.d.
         lab.run("sh", "-c", "rm -f /usr/bin/podman /usr/bin/containerd /usr/bin/ctr /usr/*bin/dockerd")

@@ -20,8 +20,8 @@ from click.testing import CliRunner
 from traceloop_cli.engine import command
 from traceloop_cli.engines import findings, hooksd
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Finding, Level
 from traceloop_cli.errors import CliError
+from traceloop_cli.findings import Finding, Level
 
 HOOK = "usr/libexec/oci/hooks.d/traceloop-hook"
 HOOKS_D = "usr/share/containers/oci/hooks.d"
@@ -96,7 +96,7 @@ def test_enabling_shows_the_change_and_makes_it(docker) -> None:
     config = json.loads((docker.root / "etc/docker/daemon.json").read_text())
     wrapper = "/usr/libexec/oci/hooks.d/traceloop-runtime"
     assert config == {**json.loads(DAEMON_JSON), "runtimes": {"traceloop": {"path": wrapper}}}
-    assert [(finding.engine, finding.level) for finding in docker.findings()] == [("docker", Level.BY_FLAG)]
+    assert [(finding.area, finding.level) for finding in docker.findings()] == [("docker", Level.BY_FLAG)]
 
 
 def test_a_dry_run_shows_the_same_and_changes_nothing(docker) -> None:
@@ -329,7 +329,7 @@ def test_a_packages_files_are_masked_for_one_engine_and_stay(packaged) -> None:
     assert ("now run: systemctl restart crio\n" in output) == (name == "crio")
     assert host.files().items() >= before.items()
     assert wired(host) == {other: "no" if other == name else "yes" for other in MASKS}
-    (off,) = [finding for finding in host.findings() if finding.engine == name]
+    (off,) = [finding for finding in host.findings() if finding.area == name]
     assert (off.level, off.remedy) == (Level.WARNING, f"traceloopctl engine enable {name}")
     assert host("disable", name) == "nothing to change\n"
 

@@ -3,109 +3,38 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
-import time
-from contextlib import closing
-from dataclasses import replace
-from difflib import SequenceMatcher
-from pathlib import Path
 from struct import pack
 from typing import Any
 
 import click
 import pytest
+from fdtrace import (
+    AT_FDCWD,
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_THREAD,
+    CLONE_VM,
+    EBADF,
+    EINPROGRESS,
+    EIO,
+    NUMBERS,
+    O_CLOEXEC,
+    O_TMPFILE,
+    ROOT,
+    Trace,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from lab import Daemon
-from recorder import Cgroup
 from ringwriter import RingWriter, item
-from strace.compare import RING_SIZE
-from strace.normal import by_thread
-from strace.programs import Program
 
-from traceloop_bpf.programs import Plan
-from traceloop_bpf.tracer import Tracer
 from traceloop_cli.rendering import Rendering, rendering_options
-from traceloop_daemon.procfs import read_open_files
 from traceloop_decode import layout
 from traceloop_decode.fd_names import Place, join
-from traceloop_decode.fds import FdTable, known
-from traceloop_decode.model import Call, DecodeError, Entered, Event, Item, Lost, Returned, TaskExit
+from traceloop_decode.fds import known
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles, Process
-from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.syscalls import X86_64, table
+from traceloop_decode.syscalls import X86_64
 from traceloop_decode.text import strace
-
-NUMBERS = {syscall.name: (number, len(syscall.params)) for number, syscall in table(compat=False).items()}
-AT_FDCWD = (1 << 64) - 100
-O_CLOEXEC, O_TMPFILE = 0o2000000, 0o20200000
-CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM = 0x400, 0x200, 0x10000, 0x100
-ROOT = Place(b"/", real=True)
-EBADF, EIO, EINPROGRESS = -9, -5, -115
-
-
-class Trace:
-    """Events of a program, with a clock; and what is known after them."""
-
-    def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False) -> None:
-        self.table, self.now_ns, self.snapshot = FdTable(start, sockets=sockets), 1000, RingWriter().snapshot()
-
-    def call(self, name: str, *given: int | bytes, result: int = 0, tid: int = 7, pid: int = 7, comm: str = "a") -> str:
-        """A whole call; its line. Bytes are what a pointer points at; those of a path are read at entry."""
-        return self.line(self.made(name, *given, result=result, tid=tid, pid=pid, comm=comm))
-
-    def made(
-        self, name: str, *given: int | bytes, result: int | None = 0, tid: int = 7, pid: int = 7, comm: str = "a"
-    ) -> Call:
-        self.now_ns += 10
-        number, count = NUMBERS[name]
-        out = name in ("accept", "getsockname", "getpeername", "getcwd")
-        registers = [0x1000 if isinstance(value, bytes) else value & (1 << 64) - 1 for value in given]
-        items = {
-            n: (Item(0, layout.KIND_BUFFER if out else layout.KIND_STRING, value, len(value), False, False, out),)  # noqa: FBT003
-            for n, value in enumerate(given)
-            if isinstance(value, bytes)
-        }
-        registers += [0] * (count - len(registers))
-        return Call(
-            *(
-                self.now_ns,
-                0,
-                pid,
-                tid,
-                comm,
-                X86_64,
-                number,
-                name,
-                tuple(registers),
-                items,
-                result,
-                self.now_ns + 5,
-                0,
-            ),
-            end_comm=comm,
-        )
-
-    def line(self, event: Event) -> str:
-        """An event's line."""
-        (line,) = strace.lines([self.table.observe(event)], self.snapshot)
-        return " ".join(line.split())
-
-    def child(self, tid: int, comm: str = "a", name: str = "fork") -> None:
-        """A new process's first event."""
-        self.now_ns += 10
-        begun = (self.now_ns, 0, tid, tid, comm, X86_64, NUMBERS[name][0], name, (), {}, 0, self.now_ns, 0, comm)
-        self.table.observe(Returned(Call(*begun, entry_lost=True)))
-
-    def open(self, path: bytes, fd: int, flags: int = 0, **thread: int) -> str:
-        return self.call("openat", AT_FDCWD, path, flags, 0, result=fd, **thread)
-
-    def fd(self, fd: int, tid: int = 7) -> str:
-        return self.table.text(tid, fd)
 
 
 def test_a_file_from_its_opening_to_its_end() -> None:
@@ -333,42 +262,6 @@ def test_a_number_is_given_again() -> None:
     assert trace.call("fsync", 3) == "7 fsync(3) = 0"
 
 
-def test_what_was_open_before() -> None:
-    fds = {0: (b"/dev/null", False), 1: (b"pipe:[12]", False), 2: (b"/log (deleted)", True)}
-    start = OpenFiles(2000, 3000, {7: Process(b"/home", b"/", fds), 8: Process(b"/home", b"/", fds)})
-    trace = Trace(start)
-    assert trace.call("fsync", 1) == "7 fsync(1) = 0"
-    trace.now_ns = 2500
-    trace.call("fsync", 1, tid=8, pid=8)  # it was active
-    trace.now_ns = 4000
-    assert trace.call("fsync", 1) == "7 fsync(1<pipe:[12]>) = 0"
-    assert trace.fd(2) == "</log>(deleted)"
-    assert trace.open(b"../f", 3) == '7 openat(AT_FDCWD</home>, "../f", O_RDONLY) = 3</f>'
-    trace.call("execve", b"/x", 0, 0)
-    assert (trace.fd(0), trace.fd(2)) == ("</dev/null>", "")
-    assert trace.call("fsync", 1, tid=8, pid=8) == "8 fsync(1) = 0"
-
-
-def test_a_snapshot_carries_what_was_open() -> None:
-    start = OpenFiles(1, 2, {7: Process(b"/\xff", None, {0: (b"/a", True)})})
-    plain = RingWriter().snapshot()
-    assert Snapshot.decode(replace(plain, open_files=start).encode()).open_files == start
-    assert Snapshot.decode(plain.encode()).open_files is None
-
-
-@given(
-    st.recursive(
-        st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner)
-    )
-)
-def test_what_was_open_is_read_or_refused(fields: object) -> None:
-    for wrong in (fields, {"from_ns": 0, "until_ns": 0, "processes": {"1": {"fds": fields}}}):
-        try:
-            assert isinstance(OpenFiles.of_fields(wrong), OpenFiles)
-        except DecodeError:
-            continue
-
-
 CALLS = st.tuples(
     st.sampled_from(sorted(NUMBERS)),
     st.lists(st.integers(0, 6) | st.integers(0, (1 << 64) - 1), max_size=6),
@@ -393,57 +286,6 @@ def test_any_events_at_all(drawn: list[Any]) -> None:
     assert len(list(known(found, start, sockets=True))) == len(found)
 
 
-BRACKETS = re.compile(r"(?<=[0-9D])<([^>]*)>(?:\\(deleted\\))?")
-# workload -> descriptors of which we say the same as strace, of those that it names; may only rise
-SAME = {"files_fcntl": 70, "files_io": 101, "files_names": 51, "files_open": 72, "files_watch": 30}
-
-
-@pytest.mark.kernel
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-@pytest.mark.parametrize("name", SAME)
-def test_as_strace_names_them(name: str, tmp_path: Path) -> None:
-    program = Program(name, tmp_path)
-    theirs = by_thread(program.under_strace("-y"), os.getpid())
-    with closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer:
-        ours = by_thread(program.recorded(tracer, descriptors=True), os.getpid())
-    named = same = 0
-    for thread, lines in theirs.items():
-        bare = [[BRACKETS.sub("", line) for line in one] for one in (lines, ours[thread])]
-        for at, there, count in SequenceMatcher(None, *bare, autojunk=False).get_matching_blocks():
-            for left, right in zip(lines[at : at + count], ours[thread][there : there + count], strict=True):
-                said = [match[0] for match in BRACKETS.finditer(left)]
-                named += len(said)
-                same += len(said) if left == right else 0
-                for match in BRACKETS.finditer(right):
-                    # strace has what symbolic links lead to; the trace has what was asked for
-                    assert match[0] in said or f"<{os.path.realpath(match[1])}>" in said, (left, right)
-    print(f"{name}: {same} of {named} descriptors named as strace does, none otherwise")
-    assert same >= SAME[name]
-
-
-@pytest.mark.kernel
-def test_what_the_daemon_reads(tmp_path: Path) -> None:
-    before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    log = tmp_path / "log"
-    with Cgroup() as cgroup, log.open("w") as kept:
-        program = cgroup.start("cat", cwd=tmp_path, stderr=kept, stdin=subprocess.PIPE)
-        assert program.stdin is not None
-        assert program.stdout is not None
-        program.stdin.write(b"x")
-        program.stdin.flush()
-        assert program.stdout.read(1) == b"x"  # it runs
-        read = read_open_files(cgroup.path)
-        program.stdin.close()
-        program.stdout.close()
-        program.wait()
-        assert not read_open_files(cgroup.path).processes
-    process = read.processes[program.pid]
-    assert (process.cwd, process.root) == (os.fsencode(tmp_path), b"/")
-    assert process.fds[0][0].startswith(b"pipe:[")
-    assert process.fds[2] == (os.fsencode(log), False)
-    assert before_ns < read.from_ns <= read.until_ns
-
-
 def test_show_knows_what_it_leaves_out() -> None:
     ring = RingWriter(1 << 20, 1 << 14)
     ring.name(7, 7, "a")
@@ -464,23 +306,3 @@ def test_show_knows_what_it_leaves_out() -> None:
 
     assert shown("-y") == ["7 close(3</f>) = 0"]
     assert shown() == ["7 close(3) = 0"]
-
-
-@pytest.mark.kernel
-def test_what_was_open_travels_with_the_trace(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with Daemon() as daemon, Cgroup() as cgroup, log.open("w") as kept:
-        script = "echo; read x; echo $x >&2; cat /etc/hosts"
-        with cgroup.start("sh", "-c", script, stderr=kept, cwd=tmp_path) as program:
-            assert program.stdin is not None
-            assert program.stdout is not None
-            assert program.stdout.readline() == b"\n"
-            daemon.ctl("add", "--cgroup", str(cgroup.path), "--name", "mine")
-            (trace,) = json.loads(daemon.ctl("list", "-o", "json").stdout)
-            program.communicate(b"hello\n")
-        daemon.wait_for_log(lambda line: f"frozen {trace['id']} " in line)
-        lines = daemon.ctl("show", trace["id"], "-o", "strace", "-y", "-e", "write,openat,close").stdout.splitlines()
-    shown = [" ".join(line.split()[1:]) for line in lines]
-    assert f'write(1<{log}>, "hello\\n", 6) = 6' in shown  # the shell has moved its 2 there
-    assert f'openat(AT_FDCWD<{tmp_path}>, "/etc/hosts", O_RDONLY) = 3</etc/hosts>' in shown  # by the child of the shell
-    assert "close(3</etc/hosts>) = 0" in shown

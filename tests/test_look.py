@@ -8,6 +8,7 @@ from fake_daemon import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
 from test_pager import SHOW, Terminal
 
 from traceloop_cli.finding_lines import finding_lines
+from traceloop_cli.findings import Finding, Level
 from traceloop_cli.highlight import highlighted
 from traceloop_cli.table import HEADINGS, Table, cells
 from traceloop_cli.terminal import folded
@@ -115,16 +116,17 @@ def test_what_failed_and_how_it_ended_has_colour(line, coloured):
 
 def test_findings_are_folded_to_a_terminal_and_to_nothing_else(monkeypatch):
     what, why, remedy = "a " * 60 + "end", "because " * 20, "install -d /" + "x" * 100
-    whole = list(finding_lines("warning", what, why, remedy, color=False))
-    assert whole == [f"warning  {what}", f"         {why}", f"         to mend it: {remedy}"]
+    finding = Finding("unit", Level.WARNING, what, why, remedy)
+    whole = list(finding_lines(finding, color=False))
+    assert whole == [f"warning  unit: {what}", f"         {why}", f"         to mend it: {remedy}"]
     monkeypatch.setattr("traceloop_cli.finding_lines.columns", lambda: 60)
-    lines = list(finding_lines("warning", what, why, remedy, color=True))
-    assert lines[0].startswith(f"{YELLOW}warning{END}  a a")
+    lines = list(finding_lines(finding, color=True))
+    assert lines[0].startswith(f"{YELLOW}warning{END}  unit: a a")
     assert all(line.startswith("         ") for line in lines[1:])
     long = [line for line in lines[1:] if len(line) > 60]
     assert [line.strip() for line in long] == ["/" + "x" * 100]  # what is to be copied is not cut
     assert " ".join(" ".join(lines).split()) == " ".join(
-        f"{YELLOW}warning{END} {what} {why} to mend it: {remedy}".split()
+        f"{YELLOW}warning{END} unit: {what} {why} to mend it: {remedy}".split()
     )
 
 

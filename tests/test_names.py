@@ -110,14 +110,17 @@ def test_crio_tells_restarts():
     assert resolve(LONG, first, "").restart_count == 0
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "two", "\u0665", "9" * 30, "4294967296"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1.5", "two", "\u0665", "9" * 30, "4294967296", "0" * 12 + "9" * 30, "0" * 5000]
+)
 def test_a_restart_count_that_is_none(text):
     names = resolve(LONG, CRI | {"io.kubernetes.container.restartCount": text}, "")
     assert names.restart_count is None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"attempt": 1}', '{"name": "x", "attempt": "1"}', '{"name":"x","attempt":-1}']
+    "text",
+    ["", "[]", "{", '{"attempt": 1}', '{"name": "x", "attempt": "1"}', '{"name":"x","attempt":-1}', "[" * 100_000],
 )
 def test_metadata_of_crio_that_is_none(text):
     names = resolve(LONG, CRIO | {"io.kubernetes.cri-o.Metadata": text}, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NRI without an engine: framing, names, and a plugin whose runtime comes, goes, and says what makes no sense."""
+"""NRI without an engine: a plugin whose runtime comes, goes, and says what makes no sense."""
 
 from __future__ import annotations
 
@@ -11,170 +11,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from nri_runtime import PLUGIN, SILENCE_MAX_S, Connection, Runtime
+from nri_runtime import SILENCE_MAX_S, Connection, Runtime
 
-from traceloop_daemon.errors import NriError, RegistrationError
+from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.nri import NriPlugin
-from traceloop_daemon.nri_containers import of_container, of_sandbox
-from traceloop_daemon.nri_session import Session
-from traceloop_daemon.nri_wire import MESSAGE_MAX_BYTES, REQUEST, RESPONSE, RUNTIME, Message, Reader, encode
 from traceloop_proto import nri_pb2 as pb
 
 POD = pb.PodSandbox(id="p1", name="web", namespace="shop", uid="u-1", pid=70)
 RUNNING = pb.Container(id="c1", pod_sandbox_id="p1", name="nginx", state=pb.CONTAINER_RUNNING, pid=71)
-
-messages = st.builds(
-    Message,
-    st.sampled_from([PLUGIN, RUNTIME]),
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([REQUEST, RESPONSE, 3]),
-    st.binary(max_size=300),
-)
-
-
-# -- framing
-
-
-@given(st.lists(messages, max_size=5), st.integers(1, 40))
-def test_messages_arrive_as_they_were_sent_whatever_the_pieces(sent, size):
-    data = b"".join(map(encode, sent))
-    reader = Reader()
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    assert [message for piece in pieces for message in reader.feed(piece)] == sent
-
-
-@given(messages, messages, st.integers(1, 40))
-def test_frames_of_two_connections_interleave_within_messages(one, other, size):
-    one, other = (Message(at, m.stream, m.kind, m.payload) for at, m in ((PLUGIN, one), (RUNTIME, other)))
-    streams = [encode(message)[8:] for message in (one, other)]
-    data = b""
-    for at in range(0, max(map(len, streams)), size):
-        for connection, stream in zip((PLUGIN, RUNTIME), streams, strict=True):
-            part = stream[at : at + size]
-            data += struct.pack(">II", connection, len(part)) + part
-    assert sorted(Reader().feed(data), key=lambda message: message.connection) == [one, other]
-
-
-def test_a_frame_of_a_connection_that_no_one_opened_is_left_out():
-    message = Message(PLUGIN, 1, REQUEST, b"x")
-    assert Reader().feed(encode(Message(7, 1, REQUEST, b"y")) + encode(message)) == [message]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        struct.pack(">II", PLUGIN, MESSAGE_MAX_BYTES + 11),
-        struct.pack(">II", 9, 2**32 - 1),
-        struct.pack(">II", PLUGIN, 10) + struct.pack(">IIBB", MESSAGE_MAX_BYTES + 1, 1, 1, 0),
-    ],
-)
-def test_lengths_beyond_the_limits_are_refused_before_what_they_tell_of_comes(data):
-    with pytest.raises(NriError, match="are allowed"):
-        Reader().feed(data)
-
-
-class Ignoring:
-    def synchronize(self, runtime, *_) -> None:
-        assert runtime.isprintable()
-
-    def event(self, _, pod, container) -> None:
-        with suppress(RegistrationError):
-            of_sandbox(pod)
-        with suppress(RegistrationError):
-            of_container(pod, container)
-
-
-# protobuf 4.21 takes what comes before a stray end of a group, and warns of it.
-takes_half = pytest.mark.filterwarnings("ignore:Unexpected end-group tag:RuntimeWarning")
-METHODS = ["Configure", "Synchronize", "StateChange", "StartContainer", "RunPodSandbox", "CreateContainer", "", "é"]
-
-
-@takes_half
-@given(st.lists(st.one_of(st.binary(max_size=200), messages.map(encode)), max_size=6))
-def test_any_bytes_are_answered_or_refused(pieces):
-    session = Session(Ignoring())
-    session.begin()
-    try:
-        for piece in pieces:
-            for answer in session.receive(piece):
-                assert Reader().feed(answer)
-    except NriError as error:
-        assert "\n" not in str(error)
-
-
-@takes_half
-@given(st.sampled_from(METHODS), st.binary(max_size=200))
-def test_every_request_is_answered_with_success_whatever_it_holds(method, payload):
-    """Else the container would not be started."""
-    request = pb.Request(method=method, payload=payload).SerializeToString()
-    (answer,) = Session(Ignoring()).receive(encode(Message(PLUGIN, 5, REQUEST, request)))
-    (message,) = Reader().feed(answer)
-    assert (message.connection, message.stream, message.kind) == (PLUGIN, 5, RESPONSE)
-    assert not pb.Response.FromString(message.payload).HasField("status")
-
-
-# -- names
-
-
-def test_names_come_from_the_pod_not_from_annotations():
-    pod = pb.PodSandbox(id="p", name="web", namespace="shop", uid="u-1")
-    pod.annotations["io.traceloop.record"] = "true"
-    container = pb.Container(id="c", name="nginx", pid=7)
-    container.labels["io.kubernetes.pod.name"] = "forged"
-    container.annotations["io.kubernetes.cri.sandbox-name"] = "forged"
-    container.annotations["io.kubernetes.container.restartCount"] = "4"
-    told = of_container(pod, container)
-    names = told.names
-    assert (names.pod, names.namespace, names.pod_uid, names.container) == ("web", "shop", "u-1", "nginx")
-    assert (names.restart_count, names.sandbox, told.pid) == (4, False, 7)
-    assert told.annotations["io.traceloop.record"] == "true"
-
-
-def test_labels_are_the_pods_and_the_containers():
-    pod = pb.PodSandbox(
-        id="p", name="web", pid=7, labels={"app": "shop", "tier": "front", "io.kubernetes.pod.uid": "u"}
-    )
-    container = pb.Container(id="c", name="nginx", pid=7, labels={"tier": "own"})
-    assert of_container(pod, container).names.labels.pairs == (("app", "shop"), ("tier", "own"))
-    assert of_sandbox(pod).names.labels.pairs == (("app", "shop"), ("tier", "front"))
-
-
-def test_a_sandbox_is_told_from_its_pods_containers():
-    told = of_sandbox(POD)
-    assert (told.names.sandbox, told.names.pod, told.container_id, told.pid) == (True, "web", "p1", 70)
-
-
-@pytest.mark.parametrize(
-    ("container", "reason"),
-    [
-        (pb.Container(id="c"), "told no pid"),
-        (pb.Container(pid=7), "the id ''"),
-        (pb.Container(id="a\nb", pid=7), r"the id 'a\\nb'"),
-        (pb.Container(id="é" * 500, pid=7), "the id"),
-    ],
-)
-def test_what_cannot_be_registered_gets_one_line(container, reason):
-    with pytest.raises(RegistrationError, match=reason) as error:
-        of_container(POD, container)
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) < 200
-
-
-def test_a_container_without_a_pod_is_called_by_its_name_or_id():
-    assert of_container(pb.PodSandbox(), pb.Container(id="a" * 64, pid=1)).names.container == "a" * 12
-    assert of_container(pb.PodSandbox(), pb.Container(id="c", name="n", pid=1)).names.container == "n"
-
-
-# -- the plugin
 
 
 class Log(logging.Handler):
@@ -210,8 +61,11 @@ class Node:
     registered: queue.Queue = field(default_factory=queue.Queue)
     removed: queue.Queue = field(default_factory=queue.Queue)
     refuse: bool = False
+    fault: bool = False
 
     def register(self, registration) -> None:
+        if self.fault:
+            raise ValueError("what no one thought of")
         if self.refuse:
             raise RegistrationError(f"no ring for {registration.container_id}")
         self.registered.put(registration)
@@ -309,6 +163,16 @@ def test_a_container_that_cannot_be_recorded_is_started_and_tried_again(node, co
     assert node.log.find("told no pid")
     node.refuse = False
     connection.ask("StartContainer", pb.EventRequest(pod=POD, container=RUNNING).SerializeToString())
+    assert node.registered.get_nowait().container_id == "c1"
+
+
+def test_a_fault_of_ours_is_logged_and_costs_one_container_alone(node, connection):
+    connection.establish()
+    node.fault = True
+    connection.ask("StateChange", event(6))
+    assert node.log.find("met a fault of traceloopd's")
+    node.fault = False
+    connection.ask("StateChange", event(6))
     assert node.registered.get_nowait().container_id == "c1"
 
 

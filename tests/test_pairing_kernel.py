@@ -23,7 +23,7 @@ from traceloop_decode.model import Call, Entered, Event, Sender, Signal, TaskExi
 pytestmark = pytest.mark.kernel
 
 FUTEX_WAIT_PRIVATE = 128
-ERESTARTSYS, ERESTARTNOHAND = 512, 514  # include/linux/errno.h: never seen by programs
+ERESTARTSYS = 512  # include/linux/errno.h: never seen by programs
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 """What the daemon makes of a hook's message: parsing, cgroups, settings. No kernel needed."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon import cgroupfs
+from traceloop_daemon import cgroupfs, procfs
 from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
 from traceloop_daemon.names import Names
 from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
@@ -48,6 +51,7 @@ def test_at_stop_there_is_no_pid_with_runc_and_zero_with_crun():
         (b'start\n{"id": "c1", "pid": -1}', "pid -1"),
         (b'start\n{"id": "c1", "pid": 7, "annotations": []}', None),
         (b'start\n{"id": "c1", "pid": 7, "annotations": "x"}', "annotations"),
+        (b'start\n{"id": "c1", "pid": 7, "bundle": "/overlay-containers\\u0000/c1/userdata"}', "no path"),
         (b'pause\n{"id": "c1"}', "stage 'pause'"),
         (b"x" * (MESSAGE_MAX_BYTES + 1), "more than"),
     ],
@@ -147,6 +151,23 @@ def test_what_vanishes_while_it_is_looked_at_is_left_out(tmp_path):
     assert list(ids) == []
     assert len(seen) == 1
     assert list(cgroupfs.descendants(tmp_path)) == []
+
+
+def test_no_depth_is_too_deep(tmp_path):
+    """A container that may make cgroups nests them as deep as it likes."""
+    fds = [os.open(tmp_path, os.O_RDONLY)]
+    try:
+        for _ in range(sys.getrecursionlimit() + 100):
+            os.mkdir("a", dir_fd=fds[-1])
+            fd = os.open("a", os.O_RDONLY, dir_fd=fds[-1])
+            os.close(fds.pop())
+            fds.append(fd)
+        found = list(cgroupfs.descendants(tmp_path))
+        assert len(found) == len(set(found)) > sys.getrecursionlimit()
+        assert procfs.read_open_files(tmp_path).processes == {}
+    finally:
+        os.close(fds.pop())
+        subprocess.run(["rm", "-r", tmp_path / "a"], check=True)  # pytest's own way recurses
 
 
 def trace(trace_id, container_id=""):

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from lab.installed import install
+from lab.installed import add_users, install
 from lab.service import SERVICE, TRACE_FROZEN, Service
 from lab.systemd import Systemd
 from test_metrics import parsed
@@ -83,7 +83,6 @@ def test_programs_are_not_timed_in_the_sandbox_and_the_remedy_is_named(service):
     assert refused.stderr.count("\n") == 1
     assert "`sysctl kernel.bpf_stats_enabled=1`" in refused.stderr
     # Members of the group may ask for numbers, and not for this.
-    service.lab.write("/etc/sysusers.d/test.conf", "u member -\nm member traceloop\n")
-    service.lab.run("systemd-sysusers")
+    add_users(service.lab)
     assert service.ctl("stats", user="member").stdout
     assert service.ctl("stats", "--programs", user="member", check=False).returncode == 4

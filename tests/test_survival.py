@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from lab.installed import install
 from lab.kernel_objects import held_by, wait_until_gone
-from lab.service import SERVICE, SOCKET, TRACE_FROZEN, Service
+from lab.service import SERVICE, SOCKET, TRACE_FROZEN, running
 from lab.systemd import Systemd
 
 from traceloop_bpf.loader import PROGRAMS, SHARED
@@ -29,9 +29,7 @@ def lab():
 
 @pytest.fixture
 def service(lab):
-    if lab.unit(SERVICE)["ActiveState"] != "active":
-        lab.run("systemctl", "start", SOCKET, SERVICE)
-    return Service(lab)
+    return running(lab)
 
 
 def say(process, word):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from lab import hooks, make_bundle, make_root, pod_annotations
-from lab.installed import HOOK, install
+from lab.installed import HOOK, add_users, install
 from lab.kernel_objects import held_by, wait_until_gone
-from lab.service import RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, Service
+from lab.service import RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, Service, running
 from lab.systemd import Systemd
 
 from traceloop_bpf.loader import PROGRAMS, SHARED
@@ -18,24 +18,20 @@ pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
 
 EXPOSURE_MAX = 1.5
 HOOK_REFUSED, CANNOT_START = "7e59dbea684e46149d324ade05abf368", "0e2b5ff7a577462f8cb095bde9df61a4"
-USERS = "u member -\nm member traceloop\nu stranger -\n"
 
 
 @pytest.fixture(scope="module")
 def lab():
     with Systemd() as lab:
         install(lab)
-        lab.write("/etc/sysusers.d/test.conf", USERS)
-        lab.run("systemd-sysusers")
+        add_users(lab)
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
         yield lab
 
 
 @pytest.fixture
 def service(lab):
-    if lab.unit(SERVICE)["ActiveState"] != "active":
-        lab.run("systemctl", "start", SOCKET, SERVICE)
-    return Service(lab)
+    return running(lab)
 
 
 def test_the_units_are_well_formed(lab):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from traceloop_cli.checks import findings, selftest
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
 from traceloop_cli.colour import colour_option
 from traceloop_cli.engines.host import find_host
 from traceloop_cli.errors import Denied, Failed
 from traceloop_cli.finding_lines import finding_lines
+from traceloop_cli.findings import Finding, Level
 from traceloop_cli.options import address_option
 from traceloop_decode.text.jsonl import dumps
 
@@ -45,8 +46,7 @@ def command(address: str, *, output: str, self_test: bool, hook: Path | None, st
     for finding in findings(machine, self_test=self_test):
         found.append(finding)
         if output == "text":
-            what = f"{finding.area}: {finding.what}"
-            for line in finding_lines(finding.level.value, what, finding.why, finding.remedy, color=color):
+            for line in finding_lines(finding, color=color):
                 print(line, flush=True)
     problem = _problem(found)
     if output == "json":

@@ -15,9 +15,10 @@ from traceloop_cli.colour import colour_option
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.masking import mask_of
-from traceloop_cli.engines.model import Level, Plan
+from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
 from traceloop_cli.finding_lines import finding_lines
+from traceloop_cli.findings import Level
 from traceloop_cli.table import aligned
 from traceloop_decode.text.values import printable
 
@@ -55,7 +56,7 @@ def list_engines(*, host: Host) -> None:
     found = installed(host)
     worst: dict[str, Level] = {}
     for finding in findings(host):
-        worst[finding.engine] = max(worst.get(finding.engine, Level.OK), finding.level, key=[*Level].index)
+        worst[finding.area] = max(worst.get(finding.area, Level.OK), finding.level, key=[*Level].index)
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
     rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
@@ -125,10 +126,9 @@ def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
         named = " and ".join(sorted(missing))
         are = "are" if len(missing) > 1 else "is"
         raise Failed(f"{named} {are} not installed here: `traceloopctl engine list` shows what is")
-    found = [finding for finding in findings(host) if not engines or finding.engine in engines]
+    found = [finding for finding in findings(host) if not engines or finding.area in engines]
     for finding in found:
-        what = f"{finding.engine}: {finding.what}"
-        for line in finding_lines(finding.level.value, what, finding.why, finding.remedy, color=color):
+        for line in finding_lines(finding, color=color):
             print(line)
     if not found:
         print("no container engine is installed here")

@@ -7,21 +7,28 @@ from collections.abc import Iterator
 from typing import Final
 
 from traceloop_cli.colour import painted
+from traceloop_cli.findings import Finding, Level
 from traceloop_cli.terminal import columns, folded
 from traceloop_decode.text.values import printable
 
 _INDENT: Final = 9  # behind the longest level
-_COLOURS: Final = {"ok": "green", "by flag": "green", "unknown": "cyan", "warning": "yellow", "error": "red"}
+_COLOURS: Final = {
+    Level.OK: "green",
+    Level.BY_FLAG: "green",
+    Level.UNKNOWN: "cyan",
+    Level.WARNING: "yellow",
+    Level.ERROR: "red",
+}
 
 
-def finding_lines(level: str, what: str, why: str, remedy: str, *, color: bool) -> Iterator[str]:
-    """The lines of one finding. level: its word. why, remedy: may be empty."""
+def finding_lines(finding: Finding, *, color: bool) -> Iterator[str]:
+    """The lines of one."""
     width, below = columns(), " " * _INDENT
-    folds = f"{below}  "
-    first, *others = folded(printable(what), width, level.ljust(_INDENT), folds)
-    yield (painted(level, _COLOURS[level]) if color else level) + first[len(level) :]
+    folds, level = f"{below}  ", finding.level.value
+    first, *others = folded(printable(f"{finding.area}: {finding.what}"), width, level.ljust(_INDENT), folds)
+    yield (painted(level, _COLOURS[finding.level]) if color else level) + first[len(level) :]
     yield from others
-    if why:
-        yield from folded(printable(why), width, below, folds)
-    if remedy:
-        yield from folded(f"to mend it: {printable(remedy)}", width, below, folds)
+    if finding.why:
+        yield from folded(printable(finding.why), width, below, folds)
+    if finding.remedy:
+        yield from folded(f"to mend it: {printable(finding.remedy)}", width, below, folds)

@@ -27,6 +27,7 @@ from typing import Final
 from traceloop_daemon.archive_names import SUFFIX, file_name
 from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
+from traceloop_daemon.journal import CANNOT_KEEP
 from traceloop_daemon.kept import FileState, Kept, look_into, state_now
 from traceloop_daemon.retention import Limits, Space, expired
 from traceloop_daemon.waiting import Waiter, Waiting
@@ -302,6 +303,7 @@ class FileArchive:
             _log.error(
                 "cannot write to %s: %s: traces stay in memory, at most %d bytes of them, until it works again",
                 *(self.directory, error.strerror, self._memory_max_bytes),
+                extra={"MESSAGE_ID": CANNOT_KEEP},
             )
         with self._lock:
             self._late = max(self._late, len(self._waiting))

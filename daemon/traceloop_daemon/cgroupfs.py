@@ -10,8 +10,11 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from traceloop_daemon.errors import ConfigError, RegistrationError
+
+_OUT_OF_REACH: Final = (errno.ENOENT, errno.ENAMETOOLONG)
 
 
 def find_mount(proc: Path = Path("/proc")) -> Path:
@@ -66,19 +69,32 @@ def cgroup_id(path: Path) -> int:
         raise RegistrationError(f"no cgroup {path}: {error.strerror}") from error
 
 
-def descendants(path: Path) -> Iterator[int]:
-    """The ids of all cgroups below one; those that vanish meanwhile, it too, are left out."""
-    try:
-        with os.scandir(path) as entries:
-            below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return
-    for child in below:
+def below(path: Path) -> Iterator[str]:
+    """The directories below one, each before those that lie in it; those that vanish meanwhile are left out.
+
+    A container may nest its cgroups without end: this does not recurse, and ends where a path would be too long.
+    """
+    left = [str(path)]  # no Path: of a deep one that takes longer than all else here
+    while left:
         try:
-            yield os.stat(child).st_ino
-        except FileNotFoundError:
+            with os.scandir(left.pop()) as entries:
+                found = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
             continue
-        yield from descendants(child)
+        yield from found
+        left += found
+
+
+def descendants(path: Path) -> Iterator[int]:
+    """The ids of all cgroups below one, as `below` finds them; it may vanish too."""
+    for directory in below(path):
+        try:
+            yield os.stat(directory).st_ino
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
 
 
 def open_events(path: Path) -> int:

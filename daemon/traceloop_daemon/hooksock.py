@@ -27,6 +27,7 @@ _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 1024
 _READ_BYTES: Final = 1 << 16
 _SILENCE_MAX_S: Final = 10.0
+_PAUSE_S: Final = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +51,8 @@ class HookSocket:
         self._loop, self._handle, self._path, self._tally = loop, handle, path, tally
         self._connections: set[_Connection] = set()
         self._listeners: list[socket.socket] = []
+        self._paused: set[socket.socket] = set()  # listeners that are left alone for a moment
+        self._complained = False
         self._own, self._keep = not fds, keep
         for listener in [socket.socket(fileno=os.dup(fd)) for fd in fds] or [_listen(path)]:
             self._watch(listener)
@@ -71,7 +74,7 @@ class HookSocket:
             former = self._listeners.pop()
             while self._accept(former):  # those who came before it was removed
                 pass
-            self._loop.unwatch(former.fileno())
+            self._unwatch(former)
             former.close()
         self._watch(listener)
         return [str(self._path)]
@@ -81,7 +84,7 @@ class HookSocket:
         for connection in list(self._connections):
             self._end(connection)
         for listener in self._listeners:
-            self._loop.unwatch(listener.fileno())
+            self._unwatch(listener)
             listener.close()
         if self._own:
             self._path.unlink(missing_ok=True)
@@ -89,7 +92,27 @@ class HookSocket:
     def _watch(self, listener: socket.socket) -> None:
         listener.setblocking(False)  # noqa: FBT003
         self._listeners.append(listener)
-        self._loop.watch(listener.fileno(), READABLE, lambda: self._accept(listener))
+        self._resume(listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        self._paused.discard(listener)
+        if listener in self._listeners:
+            self._loop.watch(listener.fileno(), READABLE, lambda: self._accept(listener))
+
+    def _unwatch(self, listener: socket.socket) -> None:
+        if listener in self._paused:
+            self._paused.discard(listener)
+        else:
+            self._loop.unwatch(listener.fileno())
+
+    def _pause(self, listener: socket.socket, error: OSError) -> None:
+        # Out of descriptors. It stays readable: without a pause the loop would do nothing but come back to it.
+        self._loop.unwatch(listener.fileno())
+        self._paused.add(listener)
+        self._loop.call_later(_PAUSE_S, lambda: self._resume(listener))
+        if not self._complained:  # once, until one is heard again
+            self._complained = True
+            _log.error("hooks cannot be heard: %s; it is tried again and again", error)
 
     def _accept(self, listener: socket.socket) -> bool:
         # Whether someone came.
@@ -97,9 +120,11 @@ class HookSocket:
             peer, _ = listener.accept()
         except BlockingIOError:
             return False
-        except OSError as error:  # out of descriptors: the hook will tell its user that no one answered
-            _log.warning("a hook could not be heard: %s", error)
+        except OSError as error:  # the hook will tell its user that no one answered
+            if listener not in self._paused:
+                self._pause(listener, error)
             return False
+        self._complained = False
         peer.setblocking(False)  # noqa: FBT003
         _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         connection = _Connection(peer)
@@ -127,6 +152,9 @@ class HookSocket:
             self._handle(bytes(connection.message))
         except RegistrationError as error:
             self._answer(connection, str(error))
+        except Exception as error:  # noqa: BLE001 - what one container brings must not end the recording of all others
+            _log.exception("a hook's message met a fault of traceloopd's: please report it")
+            self._answer(connection, f"this met a fault of traceloopd's: {type(error).__name__}; see its log")
         else:
             self._answer(connection, None)
 

@@ -6,8 +6,8 @@ A record gets its fields by ``extra``, and ``fields`` makes those of a trace::
     _log.info("frozen %s", trace.id, extra=fields(TRACE_FROZEN, trace))
 
 The ids below are explained to users in ``systemd/traceloop.catalog``. Names that annotations bring are untrusted: a
-message stays one line of printable ASCII, and a field goes as bytes with their length (systemd.journal-fields(7),
-"Journal Native Protocol"), so that nothing in it begins another field or entry.
+message stays one line of printable ASCII, as does each of a traceback's, and a field goes as bytes with their length
+(systemd.journal-fields(7), "Journal Native Protocol"), so that nothing in it begins another field or entry.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Final
 
 from traceloop_daemon.registry import State, Trace
@@ -28,7 +29,7 @@ RECORDING_RESUMED: Final = "e263539a2cf444c9bf38745b3366f0d9"
 TRACE_FROZEN: Final = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
 TRACE_LOST: Final = "74a61db61a254b7fa4c23fc926dadd49"
 TRACE_DROPPED: Final = "0338eb6cb0e746fea6a802223b06267e"
-DISK_FULL: Final = "287961a911d247c18c4e88bc1677ef8a"
+CANNOT_KEEP: Final = "287961a911d247c18c4e88bc1677ef8a"
 HOOK_REFUSED: Final = "7e59dbea684e46149d324ade05abf368"
 CANNOT_START: Final = "0e2b5ff7a577462f8cb095bde9df61a4"
 
@@ -38,6 +39,7 @@ FIELDS: Final = (
 )
 """What `extra` may hold; of anything else in it the journal gets nothing."""
 
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _FIELD_MAX_BYTES: Final = 4096
 _LINE_MAX: Final = 4096
 _PRIORITIES: Final = {  # syslog(3)
@@ -93,6 +95,9 @@ class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         line = printable(super().formatMessage(record))
         return line if len(line) <= _LINE_MAX else line[:_LINE_MAX] + "..."
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
+        return "\n".join(map(printable, super().formatException(ei).split("\n")))
 
 
 class _JournalHandler(logging.Handler):

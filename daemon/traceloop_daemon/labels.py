@@ -44,7 +44,7 @@ class Labels:
 
     @classmethod
     def of_fields(cls, pairs: Iterable[tuple[str, str]], left_out: int) -> Labels:
-        """What dataclasses.asdict made of one, also if it went through JSON. Raises TypeError, ValueError."""
+        """From the values of its fields, which may have gone through JSON. Raises TypeError, ValueError."""
         return cls.of(dict(pairs), left_out)
 
     def __bool__(self) -> bool:

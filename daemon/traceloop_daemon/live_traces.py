@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,11 +83,10 @@ class LiveTraces:
 
     def put(self, trace: LiveTrace) -> None:
         """Writes a trace's file. Raises OSError."""
-        fields = asdict(trace) | {"open_files": trace.open_files.fields() if trace.open_files else None}
         path = self._path(trace.recorder, trace.slot)
         temporary = path.with_suffix(_TEMPORARY)
         # Not synced: it need not outlive the kernel.
-        temporary.write_text(json.dumps(fields))
+        temporary.write_bytes(json.dumps(trace, default=_fields).encode())
         temporary.replace(path)
 
     def delete(self, recorder: int, slot: int) -> None:
@@ -107,6 +106,12 @@ class LiveTraces:
 
     def _path(self, recorder: int, slot: int) -> Path:
         return self._directory / f"{recorder}-{slot}{_SUFFIX}"
+
+
+def _fields(value: OpenFiles | LiveTrace | Names | Labels) -> dict[str, Any]:
+    if isinstance(value, OpenFiles):
+        return value.fields()
+    return {name: getattr(value, name) for name in value.__slots__}  # `asdict` copies all: a hook waits meanwhile
 
 
 def _trace(fields: dict[str, Any]) -> LiveTrace:

@@ -25,6 +25,7 @@ _SHORT_ID: Final = 12
 _LONG_ID: Final = re.compile(r"[0-9a-f]{64}")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9.:@+-]+")
 _COUNT_MAX: Final = 1 << 31
+_DIGITS_MAX: Final = 10
 
 # (pod, namespace, pod uid, container, container type, image)
 _KUBERNETES: Final = (
@@ -167,12 +168,12 @@ def short_id(container_id: str) -> str:
 def _restart_count(labels: Mapping[str, str]) -> int | None:
     for label in _RESTARTS:
         text = labels.get(label, "")
-        if text.isascii() and text.isdecimal() and int(text[:_SHORT_ID]) < _COUNT_MAX:
+        if len(text) <= _DIGITS_MAX and text.isascii() and text.isdecimal() and int(text) < _COUNT_MAX:
             return int(text)
     if _CRIO_METADATA in labels:
         try:
             metadata = json.loads(labels[_CRIO_METADATA])
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         attempt = metadata.get("attempt", 0) if isinstance(metadata, dict) and metadata.get("name") else None
         return attempt if type(attempt) is int and 0 <= attempt < _COUNT_MAX else None

@@ -152,5 +152,7 @@ class NriPlugin:
             self._register(told())
         except RegistrationError as error:
             _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
+        except Exception:  # noqa: BLE001 - what one container brings must not end the recording of all others
+            _log.exception("what NRI told of a container met a fault of traceloopd's: please report it")
         else:
             self._known.add(container_id)

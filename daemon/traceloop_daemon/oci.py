@@ -50,11 +50,14 @@ def parse(message: bytes) -> HookMessage:
     annotations = state.get("annotations") or {}
     if not isinstance(annotations, dict):
         raise RegistrationError(f"the {stage} hook got annotations that are no object for container {container_id}")
+    bundle = _text(state.get("bundle", ""))
+    if "\0" in bundle:
+        raise RegistrationError(f"the {stage} hook got a bundle that is no path for container {container_id}")
     return HookMessage(
         stage=stage,
         container_id=container_id,
         pid=pid,
-        bundle=_text(state.get("bundle", "")),
+        bundle=bundle,
         annotations={_text(key): _text(value) for key, value in annotations.items()},
     )
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /proc tells of a cgroup's processes: what they have open when their recording has begun, and which is the first.
 
-It is bounded, as hooks wait for it. What cannot be read is left out: the process is gone, or has closed it meanwhile.
+It is bounded, as hooks wait for it. What cannot be read is left out: the process is gone, or has closed it meanwhile,
+or the path is longer than /proc tells.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from traceloop_daemon.cgroupfs import below
 from traceloop_decode.open_files import OpenFiles, Process
 
 PROCESSES_MAX: Final = 64
@@ -51,10 +54,10 @@ def _began(stat: Path) -> int | None:
 
 
 def _pids(cgroup: Path) -> Iterator[int]:
-    for directory, _, _ in os.walk(cgroup):
+    for directory in (str(cgroup), *below(cgroup)):
         try:
-            with Path(directory, "cgroup.procs").open("rb") as procs:
-                yield from [int(line) for line in procs]
+            with open(f"{directory}/cgroup.procs", "rb", buffering=0) as procs:  # noqa: PTH123 - a hook waits
+                yield from [int(line) for line in procs.read().split()]
         except OSError:  # it vanished, or is a threaded one, which shows no processes (EOPNOTSUPP)
             continue
 
@@ -91,4 +94,8 @@ def _link(path: str) -> bytes | None:
     try:
         return os.readlink(os.fsencode(path))  # noqa: PTH115 - its bytes, whatever they are
     except _GONE:
+        return None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # what a program has open may lie deeper than the kernel can tell
+            raise
         return None

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from traceloop_daemon.bundles import bundle_of
+from traceloop_daemon.cgroupfs import below
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.names import Names, resolve
 from traceloop_daemon.procfs import first_process
@@ -67,7 +68,7 @@ class Targets:
         if not unit or "/" in unit:
             raise RegistrationError(f"{unit!r} is no name of a systemd unit")
         unit = unit if "." in unit else f"{unit}.service"
-        found = [path for path in self._directories() if path.name in (unit, f"_{unit}")]
+        found = [path for path in map(Path, below(self._mount)) if path.name in (unit, f"_{unit}")]
         # A container may have a systemd of its own, and so has each user.
         systems = [path for path in found if all(above.endswith(".slice") for above in self._above(path))]
         path = self._only(systems or found, f"unit {unit}", "start it, or see `systemctl status`")
@@ -76,7 +77,7 @@ class Targets:
     def container(self, word: str, name: str) -> Target:
         """By the id of a container that runs, or an engine's id's beginning. Raises RegistrationError."""
         by_id: dict[str, list[Path]] = {}
-        for path in self._directories():
+        for path in map(Path, below(self._mount)):
             match = _CONTAINER.fullmatch(path.name)
             if match and _names(word, match["id"]):
                 by_id.setdefault(match["id"], []).append(path)
@@ -109,10 +110,6 @@ class Targets:
 
     def _above(self, path: Path) -> Iterator[str]:
         return (above.name for above in PurePosixPath(self._inside(path)).parents if above.name)
-
-    def _directories(self) -> Iterator[Path]:
-        for at, names, _ in os.walk(self._mount):
-            yield from (Path(at, name) for name in names)
 
 
 def _names(word: str, container_id: str) -> bool:

@@ -6,7 +6,7 @@
 On stdin come commands, a line each; on stdout goes one JSON object a line.
 
 - `run`: containers start from now on, RATE a second. `pause`: no more; ``{"paused": true}`` when all have ended.
-- `busy`: one begins that makes BUSY_RATE calls a second; its answer is a container's, with ``calls`` null.
+- `busy`: one begins that makes BURST calls in each PERIOD_NS, 125,000 a second; its answer is a container's, with ``calls`` null.
   `calls`: how many it has made, ``{"calls": n}``. `end`: it ends after a prime number of calls.
 
 A container that has ended is told as ``{"id": …, "calls": a prime, "sleeps": …, "status": …, "hook": what the hook said,
@@ -33,7 +33,7 @@ from struct import Struct
 from typing import Any
 
 CGROUPS = Path("/sys/fs/cgroup")
-RATE, BUSY_RATE = 10, 125_000
+RATE = 10
 BURST, PERIOD_NS = 1250, 10_000_000
 PRIMES = (2, 101, 499, 997, 1999, 4999, 9973)
 MORE_THAN_A_RING = 49_999

@@ -39,10 +39,12 @@ _KEYS: Final = (
     *(f"io.kubernetes.cri.{key}" for key in ("sandbox-name", "sandbox-namespace", "sandbox-uid", "container-name")),
     *(f"io.kubernetes.cri.{key}" for key in ("container-type", "image-name")),
     *(f"io.kubernetes.{key}" for key in ("pod.name", "pod.namespace", "container.name", "cri-o.ContainerType")),
+    *("io.kubernetes.container.restartCount", "io.kubernetes.cri-o.Metadata", "io.kubernetes.docker.type", "Labels"),
 )
 _WORDS: Final = (
     *(ID, ID[:12], "", "true", "false", "sandbox", "container", "paths", "all", "a", "/", "..", "/x/userdata"),
     *("\x1b[31m", "\0", "é", "\ud800", "\u202e", "x" * 300, "%s", "a\nb"),
+    *("0" * 12 + "9" * 30, "0" * 5000, "[" * 3000, '{"name": "x", "attempt": 1}'),
 )
 
 directory = Path(__file__).parents[2] / "build" / "fuzz" / "hook_message.files"
@@ -63,12 +65,13 @@ def check(data: bytes) -> None:
         return
     for file in _FILES:
         file.write_bytes(kept)
-    for at in (hook.bundle, str(bundle)):
+    for at in (hook.bundle, f"{hook.bundle}/overlay-containers/{hook.container_id}/userdata", str(bundle)):
         told = resolve(hook.container_id, hook.annotations, at, directory)
         names = told.names
         words = [text for pair in names.labels.pairs for text in pair]
         for name in (names.container, names.pod, names.namespace, names.pod_uid, names.image, *words):
             name.encode()
+        assert names.restart_count is None or 0 <= names.restart_count < 1 << 31
         trace_id = names.trace_id("node")
         assert trace_id.isascii()
         _printable(trace_id)

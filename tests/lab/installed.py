@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from lab.systemd import PROJECT, Systemd
 
+# Who may ask the daemon, and who may not.
+USERS = "u member -\nm member traceloop\nu stranger -\n"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
 
 
@@ -15,3 +17,9 @@ def install(lab: Systemd) -> None:
     lab.run("systemd-tmpfiles", "--create", "traceloop.conf")
     lab.run("journalctl", "--update-catalog")
     lab.run("systemctl", "daemon-reload")
+
+
+def add_users(lab: Systemd) -> None:
+    """USERS, where it is installed."""
+    lab.write("/etc/sysusers.d/test.conf", USERS)
+    lab.run("systemd-sysusers")

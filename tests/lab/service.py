@@ -73,3 +73,10 @@ class Service:
         while not fits(value := self.property(name)):
             assert time.monotonic() < end, f"{name}={value}"
             time.sleep(0.05)
+
+
+def running(lab: Systemd) -> Service:
+    """The service, started again where a test has stopped it."""
+    if lab.unit(SERVICE)["ActiveState"] != "active":
+        lab.run("systemctl", "start", SOCKET, SERVICE)
+    return Service(lab)

@@ -15,7 +15,6 @@ from roots import DEB, NEXT_DEB, PROJECT, ROOT, Root, files
 
 SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
-HOOKS_DIR = "/usr/share/containers/oci/hooks.d"
 FIRST_LINES = {
     HOOK: "#!/usr/bin/python3 -IS",
     "/usr/libexec/oci/hooks.d/traceloop-add-hooks": "#!/usr/bin/python3 -IS",

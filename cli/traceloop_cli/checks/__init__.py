@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from traceloop_cli.checks import access, confinement, hooks, kernel, recorder, selftest, service, storage
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
+from traceloop_cli.findings import Finding, Level
 
 
 def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:

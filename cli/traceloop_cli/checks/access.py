@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.checks.model import CONTROL, GROUP, QUERIES, Finding, Level, Machine
+from traceloop_cli.checks.model import CONTROL, GROUP, QUERIES, Machine
+from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "sockets"
 _PRIVATE: Final = 0o077

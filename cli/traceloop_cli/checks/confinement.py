@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "confinement"
 _AUDIT_LOG: Final = Path("/var/log/audit/audit.log")  # auditd's; without it, the kernel's log has them

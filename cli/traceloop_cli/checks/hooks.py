@@ -3,25 +3,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from traceloop_cli import engines
-from traceloop_cli.checks.model import Finding, Level, Machine
-from traceloop_cli.engines.model import Level as EngineLevel
+from traceloop_cli.checks.model import Machine
+from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "hook"
 _UNRECORDED: Final = "containers start all the same, and are not recorded"
 _REINSTALL: Final = "apt-get install --reinstall traceloop, dnf reinstall traceloop, or make install"
 _FLAGS: Final = "-IS"
-_LEVELS: Final = {
-    EngineLevel.OK: Level.OK,
-    EngineLevel.BY_FLAG: Level.OK,
-    EngineLevel.WARNING: Level.WARNING,
-    EngineLevel.ERROR: Level.ERROR,
-}
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
@@ -30,8 +25,8 @@ def findings(machine: Machine) -> Iterator[Finding]:
     found = False
     for finding in engines.findings(machine.host):
         found = True
-        area = f"engine {finding.engine}"
-        yield Finding(area, _LEVELS[finding.level], finding.what, finding.why, finding.remedy)
+        level = Level.OK if finding.level is Level.BY_FLAG else finding.level
+        yield dataclasses.replace(finding, area=f"engine {finding.area}", level=level)
     if not found:
         yield Finding("engine", Level.OK, "no container engine is installed here")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
+from traceloop_cli.findings import Finding, Level
 
 FLOOR: Final = (5, 15)
 BTF: Final = "/sys/kernel/btf/vmlinux"

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the doctor's checks look at, and what they find."""
+"""What the doctor's checks look at: this machine, and the names of what is ours on it."""
 
 from __future__ import annotations
 
-import enum
 import os
 import platform
 from dataclasses import dataclass, field
@@ -19,26 +18,6 @@ GROUP: Final = "traceloop"
 QUERIES: Final = "traceloop.sock"
 CONTROL: Final = "control.sock"
 HOOKS: Final = "hook.sock"
-
-
-class Level(enum.Enum):
-    """How bad it is. UNKNOWN: this user could not look. WARNING: something is lost or slower. ERROR: no recording."""
-
-    OK = "ok"
-    UNKNOWN = "unknown"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """what is so, why it matters, and the command that mends it; the latter two are empty where nothing is wrong."""
-
-    area: str
-    level: Level
-    what: str
-    why: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-from traceloop_cli.checks.model import Finding, Level, Machine
+from traceloop_cli.checks.model import Machine
+from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "recorder"
 _TIMEOUT_S: Final = 120

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Finding, Level, Machine
+from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Machine
 from traceloop_cli.client import recorder, socket_path
 from traceloop_cli.errors import CliError, Denied, Failed
+from traceloop_cli.findings import Finding, Level
 from traceloop_proto.recorder_pb2 import ListRequest
 
 _AREA: Final = "daemon"

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from traceloop_cli.checks.model import GROUP, Finding, Level, Machine
+from traceloop_cli.checks.model import GROUP, Machine
+from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "storage"
 _MIB: Final = 1 << 20

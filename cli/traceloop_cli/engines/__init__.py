@@ -15,9 +15,10 @@ from traceloop_cli.engines.crio import Crio
 from traceloop_cli.engines.docker import Docker
 from traceloop_cli.engines.flagged import Flagged
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Engine, Finding, Level
+from traceloop_cli.engines.model import Engine
 from traceloop_cli.engines.podman import Podman
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 ENGINES: Final[dict[str, Engine]] = {
     engine.name: engine

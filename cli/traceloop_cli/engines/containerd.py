@@ -24,9 +24,10 @@ from typing import Any, Final
 
 from traceloop_cli.engines import tomltext
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Change, Finding, Level, Plan
+from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.engines.running import started_before
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 _CONFIG: Final = Path("/etc/containerd/config.toml")
 _SPEC: Final = "traceloop-{}.json"  # of a runtime, beside the configuration

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.jsontext import remove_member, set_member
-from traceloop_cli.engines.model import Change, Finding, Level, Plan
+from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 RUNTIME: Final = "traceloop"
 _CONFIG: Final = Path("/etc/docker/daemon.json")

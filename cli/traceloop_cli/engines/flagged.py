@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Finding, Level, Plan
+from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 
 class Flagged:

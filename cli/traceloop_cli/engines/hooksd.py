@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Change, Finding, Level, Plan
+from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding, Level
 
 DIRECTORY: Final = Path("/usr/share/containers/oci/hooks.d")
 MASKS: Final = Path("/etc/containers/oci")

@@ -23,8 +23,9 @@ from pathlib import Path
 from traceloop_cli.engines import hooksd, record
 from traceloop_cli.engines.hooksd import HooksDirEngine
 from traceloop_cli.engines.host import Host
-from traceloop_cli.engines.model import Change, Engine, Finding, Plan
+from traceloop_cli.engines.model import Change, Engine, Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.findings import Finding
 
 
 class Mask:

@@ -1,36 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engines of a host have in common: how each is wired, and what is found of it."""
+"""What the engines of a host have in common: how each is wired."""
 
 from __future__ import annotations
 
 import difflib
-import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from traceloop_cli.engines.host import Host
-
-
-class Level(enum.Enum):
-    """How bad it is. ERROR: containers fail, or will. WARNING: some are not recorded. BY_FLAG: some need a flag."""
-
-    OK = "ok"
-    BY_FLAG = "by flag"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """what is so, why it matters, and the command or edit that mends it; the latter two may be empty."""
-
-    engine: str
-    level: Level
-    what: str
-    why: str = ""
-    remedy: str = ""
+from traceloop_cli.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 TABLE = """
-# children. strace gives clone's arguments in its own order, by its flags: see printers.process.
+# children. strace gives clone's arguments in its own order, by its flags: see printers.process_children.
 clone               clone_stack clone_flags_exit out:clone_parent clone_tls clone_child
 clone3              in:clone_args[size]>in:id_list@64[u64@72]>out:fd_number@8 size
 execve              in:path in:argv in:vars[32]

@@ -15,8 +15,8 @@ _SIGNAL_MASK: Final = 0x7F
 
 # Lost.reason -> what happened, and what helps.
 _LOSSES: Final = {
-    "overwritten": "{were} overwritten: a larger ring keeps more (ring_size in traceloop.toml)",
-    "rejected": "{were} left out, as not to be trusted: a larger ring makes this rarer (ring_size in traceloop.toml)",
+    "overwritten": "{were} overwritten: a larger ring keeps more (ring.size in traceloop.toml)",
+    "rejected": "{were} left out, as not to be trusted: a larger ring makes this rarer (ring.size in traceloop.toml)",
     "dropped": "{were} not recorded, as another record was being written there: this is rare, and has no remedy",
 }
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program's calls made by hand, and what is known of its descriptors after each."""
+
+from __future__ import annotations
+
+from ringwriter import RingWriter
+
+from traceloop_decode import layout
+from traceloop_decode.fd_names import Place
+from traceloop_decode.fds import FdTable
+from traceloop_decode.model import Call, Event, Item, Returned
+from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.syscalls import X86_64, table
+from traceloop_decode.text import strace
+
+NUMBERS = {syscall.name: (number, len(syscall.params)) for number, syscall in table(compat=False).items()}
+AT_FDCWD = (1 << 64) - 100
+O_CLOEXEC, O_TMPFILE = 0o2000000, 0o20200000
+CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM = 0x400, 0x200, 0x10000, 0x100
+ROOT = Place(b"/", real=True)
+EBADF, EIO, EINPROGRESS = -9, -5, -115
+
+
+class Trace:
+    """Events of a program, with a clock; and what is known after them."""
+
+    def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False) -> None:
+        self.table, self.now_ns, self.snapshot = FdTable(start, sockets=sockets), 1000, RingWriter().snapshot()
+
+    def call(self, name: str, *given: int | bytes, result: int = 0, tid: int = 7, pid: int = 7, comm: str = "a") -> str:
+        """A whole call; its line. Bytes are what a pointer points at; those of a path are read at entry."""
+        return self.line(self.made(name, *given, result=result, tid=tid, pid=pid, comm=comm))
+
+    def made(
+        self, name: str, *given: int | bytes, result: int | None = 0, tid: int = 7, pid: int = 7, comm: str = "a"
+    ) -> Call:
+        self.now_ns += 10
+        number, count = NUMBERS[name]
+        out = name in ("accept", "getsockname", "getpeername", "getcwd")
+        registers = [0x1000 if isinstance(value, bytes) else value & (1 << 64) - 1 for value in given]
+        items = {
+            n: (Item(0, layout.KIND_BUFFER if out else layout.KIND_STRING, value, len(value), False, False, out),)  # noqa: FBT003
+            for n, value in enumerate(given)
+            if isinstance(value, bytes)
+        }
+        registers += [0] * (count - len(registers))
+        return Call(
+            *(
+                self.now_ns,
+                0,
+                pid,
+                tid,
+                comm,
+                X86_64,
+                number,
+                name,
+                tuple(registers),
+                items,
+                result,
+                self.now_ns + 5,
+                0,
+            ),
+            end_comm=comm,
+        )
+
+    def line(self, event: Event) -> str:
+        """An event's line."""
+        (line,) = strace.lines([self.table.observe(event)], self.snapshot)
+        return " ".join(line.split())
+
+    def child(self, tid: int, comm: str = "a", name: str = "fork") -> None:
+        """A new process's first event."""
+        self.now_ns += 10
+        begun = (self.now_ns, 0, tid, tid, comm, X86_64, NUMBERS[name][0], name, (), {}, 0, self.now_ns, 0, comm)
+        self.table.observe(Returned(Call(*begun, entry_lost=True)))
+
+    def open(self, path: bytes, fd: int, flags: int = 0, **thread: int) -> str:
+        return self.call("openat", AT_FDCWD, path, flags, 0, result=fd, **thread)
+
+    def fd(self, fd: int, tid: int = 7) -> str:
+        return self.table.text(tid, fd)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""traceloop-runtime's two scripts, where they are, and the hooks that they add."""
+
+from __future__ import annotations
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "hook/traceloop_hook/traceloop-runtime"
+HOOK = SOURCE.with_name("traceloop-hook")
+ADDER = SOURCE.with_name("traceloop-add-hooks")
+
+
+def _load():
+    loader = SourceFileLoader("traceloop_add_hooks", str(ADDER))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+adder = _load()
+
+
+def our_hooks(hook: Path = HOOK, *extra: str) -> dict[str, list[dict[str, object]]]:
+    return {
+        stage: [{"path": str(hook), "args": ["traceloop-hook", word, *extra]}]
+        for stage, word in {"prestart": "start", "poststop": "stop"}.items()
+    }
