@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 
 import pytest
@@ -56,10 +57,11 @@ def trace(daemon, workload, tmp_path_factory):
     return trace_of(daemon, "escapes")["id"]
 
 
-def seen(daemon, *words):
-    """All that a terminal is given by traceloopctl."""
+def seen(daemon, *words, **env):
+    """All that a terminal is given by traceloopctl, which has no colours of its own unless `env` says otherwise."""
     ours, theirs = pty.openpty()
-    env = os.environ | {"TRACELOOP_ADDRESS": daemon.address, "TERM": "xterm-256color", "SYSTEMD_PAGER": ""}
+    plain = {"TERM": "xterm-256color", "SYSTEMD_PAGER": "", "NO_COLOR": "1"}
+    env = os.environ | {"TRACELOOP_ADDRESS": daemon.address} | plain | env
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         try:
             process = subprocess.Popen(
@@ -88,6 +90,14 @@ def assert_plain(output):
 @pytest.mark.parametrize("options", SHOW, ids=ascii)
 def test_show(daemon, trace, options):
     assert_plain(seen(daemon, "show", trace, *options))
+
+
+@pytest.mark.parametrize("options", [[], ["-y"], ["-o", "strace", "-T"], ["-o", "classic"], ["-o", "jsonl"]], ids=ascii)
+def test_colour_adds_its_codes_and_nothing_else(daemon, trace, options):
+    plain = seen(daemon, "show", trace, *options)
+    coloured = seen(daemon, "show", trace, *options, NO_COLOR="")
+    assert re.sub(rb"\x1b\[(0|1|31|33)m", b"", coloured) == plain
+    assert (coloured != plain) == (options[1:] not in (["classic"], ["jsonl"]))  # which have no errors by name
 
 
 def test_what_was_written_was_recorded(daemon, trace):
