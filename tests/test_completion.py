@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import ShellComplete
-from test_cli import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
+from fake_daemon import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
 
 from traceloop_cli.examples import EXAMPLES
 from traceloop_cli.main import cli

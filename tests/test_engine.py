@@ -198,6 +198,12 @@ def test_without_the_hook_nothing_is_enabled(docker) -> None:
     assert docker.files() == before
 
 
+def test_the_status_of_engines_that_are_not_there(host) -> None:
+    hint = "`traceloopctl engine list` shows what is"
+    assert host("status", "crio", fails=True) == f"crio is not installed here: {hint}"
+    assert host("status", "crio", "docker", fails=True) == f"crio and docker are not installed here: {hint}"
+
+
 def test_an_engine_that_is_not_there(host) -> None:
     for name in ("podman", "crio", "containerd", "docker", "nerdctl", "ctr"):
         assert f"{name} is not installed here" in host("enable", name, fails=True)

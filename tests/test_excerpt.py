@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import click
 import pytest
-from test_cli import BUSYBOX, KILLED, ctl, daemon, path  # noqa: F401 - fixtures
+from fake_daemon import BUSYBOX, KILLED, ctl, daemon, path  # noqa: F401 - fixtures
 from test_show_options import recorded, rendering, shown_by
 
 from traceloop_cli.excerpt import last

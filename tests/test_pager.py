@@ -15,7 +15,7 @@ import termios
 import time
 
 import pytest
-from test_cli import BIN, CALL, TIMEOUT_S, ctl, daemon, path, written_ring  # noqa: F401 - fixtures
+from fake_daemon import BIN, CALL, TIMEOUT_S, ctl, daemon, path, written_ring  # noqa: F401 - fixtures
 
 SHOW = ("show", "node1_default_mypod")
 LEFT = ("SYSTEMD_PAGER", "PAGER", "SYSTEMD_LESS", "LESS", "SYSTEMD_PAGERSECURE", "SUDO_UID", "PKEXEC_UID", "NO_COLOR")
@@ -44,21 +44,40 @@ class Terminal:
         self.process.wait()
         os.close(self._file)
 
+    def settings(self):
+        """How the terminal treats what is typed."""
+        return termios.tcgetattr(self._file)
+
     def type(self, text):
         os.write(self._file, text.encode())
 
     def wait_for(self, text):
         end = time.monotonic() + TIMEOUT_S
         while text not in self.shown:
-            assert select.select([self._file], [], [], max(0, end - time.monotonic()))[0], f"{text!r}: {self.shown!r}"
+            self._await(end - time.monotonic(), repr(text))
             self._read()
+
+    def type_until(self, text, done):
+        """Types it, again if need be: less hears of no ^C in the moment before it waits for keys, and of no key after."""
+        end = time.monotonic() + TIMEOUT_S
+        while not done():
+            assert time.monotonic() < end, repr(self.shown)
+            self.type(text)
+            while not done() and select.select([self._file], [], [], 1)[0] and self._read():
+                pass
+
+    def has_ended(self):
+        return self.process.poll() is not None
 
     def end(self, status=0):
         """All that was shown until it ended, without what moves the cursor."""
         while self._read():
-            pass
+            self._await(TIMEOUT_S, "its end")
         assert self.process.wait(TIMEOUT_S) == status, self.shown
         return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>])", "", self.shown).replace("\r", "")
+
+    def _await(self, for_s, what):
+        assert select.select([self._file], [], [], max(0, for_s))[0], f"{what}: {self.shown!r}"
 
     def _read(self):
         try:
@@ -109,19 +128,19 @@ def test_it_shows_what_a_pipe_gets(daemon, path, ctl, script, words):  # noqa: F
 @pytest.mark.parametrize(
     ("env", "shown"),
     [
-        ({}, "less FRSXMK "),
+        ({}, "less FRXMK "),
         ({"LESS": "R"}, "less R "),
-        ({"LESS": "R", "SYSTEMD_LESS": "F"}, "less F "),
+        ({"LESS": "R", "SYSTEMD_LESS": "F"}, "less F -R "),
         ({"PAGER": "mine -x 'a b'"}, "mine -x a b"),
-        ({"PAGER": "mine", "SYSTEMD_PAGER": "less"}, "less FRSXMK "),
-        ({"PAGER": "nosuch"}, "less FRSXMK "),
-        ({"PAGER": "mine 'open"}, "less FRSXMK "),
+        ({"PAGER": "mine", "SYSTEMD_PAGER": "less"}, "less FRXMK "),
+        ({"PAGER": "nosuch"}, "less FRXMK "),
+        ({"PAGER": "mine 'open"}, "less FRXMK "),
         ({"PAGER": ""}, None),
         ({"PAGER": "mine", "SYSTEMD_PAGER": ""}, None),
         ({"PAGER": " cat "}, None),
         ({"TERM": "dumb"}, None),
-        ({"PAGER": "mine", "SUDO_UID": "1000"}, "less FRSXMK 1"),
-        ({"SYSTEMD_PAGERSECURE": "1"}, "less FRSXMK 1"),
+        ({"PAGER": "mine", "SUDO_UID": "1000"}, "less FRXMK 1"),
+        ({"SYSTEMD_PAGERSECURE": "1"}, "less FRXMK 1"),
         ({"PAGER": "mine", "SUDO_UID": "1000", "SYSTEMD_PAGERSECURE": "0"}, "mine "),
     ],
 )
@@ -155,12 +174,48 @@ def test_nothing_to_show_needs_none(daemon, path, script):  # noqa: F811
 
 
 @pytest.mark.skipif(not shutil.which("less"), reason="needs less")
-def test_less_is_left_at_any_time(daemon, path):  # noqa: F811
+@pytest.mark.parametrize("typed", ["q", "\x03"])
+@pytest.mark.parametrize("how", [(), ("-r",)])
+def test_less_is_left_in_the_middle_and_the_terminal_is_as_before(daemon, path, typed, how):  # noqa: F811
     daemon.snapshot = written_ring(5000)
-    with Terminal(path, *SHOW) as terminal:
-        terminal.wait_for("lines 1-")  # M: where one is
-        terminal.type("q")
+    with Terminal(path, *SHOW, *how) as terminal:
+        before = terminal.settings()
+        terminal.wait_for("lines 1-")
+        terminal.type(" ")
+        terminal.wait_for("lines 24-")
+        assert terminal.settings() != before  # less reads keys one by one
+        terminal.type_until(typed, terminal.has_ended)
+        shown = terminal.end()
+        assert "Traceback" not in shown
+        assert "traceloopctl: " not in shown
+        assert terminal.settings() == before
+
+
+@pytest.mark.skipif(not shutil.which("less"), reason="needs less")
+def test_less_goes_on_after_an_interrupt_if_it_is_to(daemon, path):  # noqa: F811
+    daemon.snapshot = written_ring(5000)
+    with Terminal(path, *SHOW, LESS="RM") as terminal:
+        terminal.wait_for("lines 1-")
+        terminal.type("\x03")
+        terminal.type_until(" ", lambda: "lines 24-" in terminal.shown)
+        terminal.type_until("q", terminal.has_ended)
         assert "Traceback" not in terminal.end()
+
+
+def test_an_interrupt_without_a_pager_is_one_line(daemon, path):  # noqa: F811
+    daemon.snapshot = written_ring(5000)  # more than a terminal holds that nobody reads
+    with Terminal(path, *SHOW, "--no-pager") as terminal:
+        terminal.wait_for(CALL)
+        terminal.type("\x03")
+        assert terminal.end(status=130).splitlines()[-1].endswith("traceloopctl: interrupted")
+
+
+@pytest.mark.skipif(not shutil.which("less"), reason="needs less")
+def test_long_lines_are_folded_not_cut(daemon, path):  # noqa: F811
+    daemon.snapshot = written_ring(text=b"0123456789" * 20)
+    with Terminal(path, *SHOW) as terminal:
+        shown = terminal.end().replace(" \b", "")
+    assert f'write(fd=1, buf="{"0123456789" * 20}", count=200) = 200' in shown
 
 
 @pytest.mark.skipif(not shutil.which("less"), reason="needs less")

@@ -19,10 +19,10 @@ from traceloop_proto.recorder_pb2 import AddRequest
 @address_option()
 @click.pass_obj
 def command(address: str, container: str | None, unit: str | None, cgroup: str | None, name: str | None) -> None:
-    """Record what no hook registers: a container that runs already, a systemd unit, or any cgroup.
+    """Record what no hook registers.
 
-    With all below it, from now on until it ends; a unit that is started again has to be added again. Prints the new
-    trace's id.
+    A container that runs already, a systemd unit, or any cgroup, with all below it, from now on until it ends; a unit
+    that is started again has to be added again. Prints the new trace's id.
     """
     if sum(bool(given) for given in (container, unit, cgroup)) != 1:
         raise click.UsageError("Exactly one of --container, --unit and --cgroup is needed.")

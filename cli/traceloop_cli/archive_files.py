@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from traceloop_cli.errors import Failed
+from traceloop_cli.file_errors import cannot_read
 from traceloop_cli.options import TRACE_ID
 from traceloop_cli.traces import capture_name
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, read_head, unpack
@@ -52,7 +53,7 @@ def read(path: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
     except OSError as error:
-        raise Failed(f"cannot read {path}: {error.strerror}") from error
+        raise cannot_read(path, error) from error
 
 
 def opened(file: bytes, name: str) -> tuple[TraceInfo, bytes]:

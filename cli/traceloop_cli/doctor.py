@@ -11,21 +11,19 @@ import click
 
 from traceloop_cli.checks import findings, selftest
 from traceloop_cli.checks.model import Machine
-from traceloop_cli.colour import colour_option, painted
+from traceloop_cli.colour import colour_option
 from traceloop_cli.engines.host import find_host
 from traceloop_cli.errors import Denied, Failed
+from traceloop_cli.finding_lines import finding_lines
 from traceloop_cli.findings import Finding, Level
 from traceloop_cli.options import address_option
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _STATE_DIR: Final = Path("/var/lib/traceloop")
 _FILE: Final = click.Path(path_type=Path, readable=False)
-_COLOURS: Final = {Level.OK: "green", Level.UNKNOWN: "cyan", Level.WARNING: "yellow", Level.ERROR: "red"}
-_INDENT: Final = 9
 
 
 @click.command("doctor")
@@ -36,7 +34,7 @@ _INDENT: Final = 9
 @colour_option
 @address_option()
 @click.pass_obj
-def command(address: str, *, output: str, self_test: bool, hook: Path | None, state_dir: Path, color: str) -> None:
+def command(address: str, *, output: str, self_test: bool, hook: Path | None, state_dir: Path, color: bool) -> None:
     """Say whether recording works here, and what is in the way.
 
     Looks at the kernel, the recorder, the daemon, its sockets and storage, the hook and the engines; then records a
@@ -48,7 +46,8 @@ def command(address: str, *, output: str, self_test: bool, hook: Path | None, st
     for finding in findings(machine, self_test=self_test):
         found.append(finding)
         if output == "text":
-            for line in _lines(finding, color):
+            what = f"{finding.area}: {finding.what}"
+            for line in finding_lines(finding.level.value, what, finding.why, finding.remedy, color=color):
                 print(line, flush=True)
     problem = _problem(found)
     if output == "json":
@@ -58,15 +57,6 @@ def command(address: str, *, output: str, self_test: bool, hook: Path | None, st
         raise problem
     if output == "text":
         print("recording works")
-
-
-def _lines(finding: Finding, color: str) -> Iterator[str]:
-    level = painted(finding.level.value.ljust(_INDENT), _COLOURS[finding.level], color)
-    yield f"{level}{printable(f'{finding.area}: {finding.what}')}"
-    if finding.why:
-        yield f"{'':{_INDENT}}{printable(finding.why)}"
-    if finding.remedy:
-        yield f"{'':{_INDENT}}to mend it: {printable(finding.remedy)}"
 
 
 def _problem(found: Iterable[Finding]) -> Failed | Denied | None:

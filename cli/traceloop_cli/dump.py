@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -12,6 +13,7 @@ import click
 from traceloop_cli.archive_files import STANDARD, opened
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.errors import Failed
+from traceloop_cli.file_errors import cannot_write
 from traceloop_cli.options import TRACE_ID, address_option
 from traceloop_decode.archive_file import NONE, pack, read_head
 from traceloop_proto.recorder_pb2 import TraceRequest
@@ -34,6 +36,8 @@ def command(address: str, trace: str, path: str, force: bool) -> None:  # noqa: 
     """
     if path == STANDARD and sys.stdout.isatty():
         raise click.UsageError("An archive file is not for a terminal: redirect the output, or name a file.")
+    if os.path.isdir(path):  # noqa: PTH112 - as it is given
+        raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     if path != STANDARD and not force and os.path.lexists(path):
         raise Failed(f"{path} is there already: give --force to write over it")
     with recorder(address) as daemon:
@@ -55,7 +59,7 @@ def _write(path: str, file: bytes, *, force: bool) -> None:
     except FileExistsError as error:
         raise Failed(f"{path} is there already: give --force to write over it") from error
     except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error
     try:
         with os.fdopen(fd, "wb") as out:
             out.write(file)
@@ -63,4 +67,4 @@ def _write(path: str, file: bytes, *, force: bool) -> None:
         if not force:  # it is ours, and half a file
             with suppress(OSError):
                 os.unlink(path)  # noqa: PTH108
-        raise Failed(f"cannot write {path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error

@@ -11,12 +11,15 @@ from typing import Any, Final
 
 import click
 
+from traceloop_cli.colour import colour_option
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
+from traceloop_cli.finding_lines import finding_lines
 from traceloop_cli.findings import Level
+from traceloop_cli.table import aligned
 from traceloop_decode.text.values import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
@@ -49,7 +52,7 @@ def command() -> None:
 @command.command("list")
 @_host_options
 def list_engines(*, host: Host) -> None:
-    """List the engines that are installed here, and whether each is wired."""
+    """List the engines that are installed, and which are wired."""
     found = installed(host)
     worst: dict[str, Level] = {}
     for finding in findings(host):
@@ -57,9 +60,8 @@ def list_engines(*, host: Host) -> None:
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
     rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in aligned(tuple(map(printable, row)) for row in rows):
+        print(line)
 
 
 @command.command("enable")
@@ -90,9 +92,10 @@ def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) 
 @_YES
 @_host_options
 def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Host) -> None:
-    """Undo what `enable` changed, to the byte; of files that were changed since, ours alone goes.
+    """Undo what `enable` changed.
 
-    A package's files stay; for podman and CRI-O they are masked, until `enable`.
+    To the byte; of files that were changed since, ours alone goes. A package's files stay; for podman and CRI-O they
+    are masked, until `enable`.
     """
     plan = wiring.plan_disable(host, ENGINES[engine])
     mask = mask_of(ENGINES[engine])
@@ -113,15 +116,21 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 @command.command("status")
 @click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
 @_host_options
-def status(*, engines: tuple[str, ...], host: Host) -> None:
-    """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
+@colour_option
+def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
+    """Say what is right and what is not.
+
+    Of each engine, and what mends it. Exit code 1 where anything is not right.
+    """
     if missing := set(engines) - set(installed(host)):
-        raise Failed(f"{', '.join(sorted(missing))}: not installed here")
+        named = " and ".join(sorted(missing))
+        are = "are" if len(missing) > 1 else "is"
+        raise Failed(f"{named} {are} not installed here: `traceloopctl engine list` shows what is")
     found = [finding for finding in findings(host) if not engines or finding.area in engines]
     for finding in found:
-        print(printable(f"{finding.level.value:<7} {finding.area}: {finding.what}"))
-        if finding.why:
-            print(printable(f"        {finding.why}; to mend it: {finding.remedy}"))
+        what = f"{finding.area}: {finding.what}"
+        for line in finding_lines(finding.level.value, what, finding.why, finding.remedy, color=color):
+            print(line)
     if not found:
         print("no container engine is installed here")
     if any(finding.level in (Level.WARNING, Level.ERROR) for finding in found):

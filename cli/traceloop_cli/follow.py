@@ -9,31 +9,37 @@ from typing import TYPE_CHECKING, Final
 
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.errors import Unreachable
-from traceloop_cli.traces import HEADINGS, aligned, row, trace_object
+from traceloop_cli.table import STATE, Table, cells
+from traceloop_cli.traces import trace_object
 from traceloop_decode.text.jsonl import dumps
 from traceloop_proto import recorder_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_STATE: Final = HEADINGS.index("STATE")
 _PREFIX: Final = "CHANGE_KIND_"
 _LISTED: Final = "listed"
 
 
 def follow(
-    address: str, output: str, picked: Callable[[Iterable[pb.Trace]], list[pb.Trace]], *, legend: bool, quiet: bool
+    address: str,
+    table: Table | None,
+    picked: Callable[[Iterable[pb.Trace]], list[pb.Trace]],
+    *,
+    legend: Sequence[tuple[str, ...]],
+    quiet: bool,
 ) -> None:
     """Prints until the daemon stops, which is an error: a table, or an object a line with the key `change`.
 
-    picked: of the traces that there are at first, those to be listed. quiet: no word of changes that were missed.
+    picked: of the traces that there are at first, those to be listed. legend: rows above. quiet: no word of changes
+    that were missed.
     """
     with recorder(address) as daemon:
         changes = iter(daemon.Watch(pb.WatchRequest()))
         next(changes, None)  # from now on all is told: nothing comes between the list and the rest
         listed = picked(daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces)
-        table = output != "json"
-        printed = _rows(listed, changes, legend=legend, quiet=quiet) if table else _objects(listed, changes)
+        first = [*legend, *(cells(trace, time.time_ns()) for trace in listed)]
+        printed = _rows(table, first, changes, quiet=quiet) if table else _objects(listed, changes)
         for line in printed:
             print(line, flush=True)
     raise Unreachable("the daemon stopped: see `systemctl status traceloopd`")
@@ -49,17 +55,18 @@ def _objects(listed: list[pb.Trace], changes: Iterator[pb.Change]) -> Iterator[s
             yield dumps({"change": _word(change), **trace_object(change.trace)})
 
 
-def _rows(listed: list[pb.Trace], changes: Iterator[pb.Change], *, legend: bool, quiet: bool) -> Iterator[str]:
-    widths: list[int] = []
-    yield from aligned([*([HEADINGS] if legend else []), *(row(trace, time.time_ns()) for trace in listed)], widths)
+def _rows(
+    table: Table, first: Sequence[tuple[str, ...]], changes: Iterator[pb.Change], *, quiet: bool
+) -> Iterator[str]:
+    yield from table.lines(first)
     for change in changes:
         if change.missed and not quiet:
             print(f"{change.missed} changes were missed: `traceloopctl list` shows what is there now", file=sys.stderr)
         if change.HasField("trace"):
-            cells = list(row(change.trace, time.time_ns()))
+            row = list(cells(change.trace, time.time_ns()))
             if change.kind == pb.CHANGE_KIND_DROPPED:
-                cells[_STATE] = _word(change)
-            yield from aligned([tuple(cells)], widths)
+                row[STATE] = _word(change)
+            yield from table.lines([tuple(row)])
 
 
 def _word(change: pb.Change) -> str:

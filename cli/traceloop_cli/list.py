@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.colour import colour_option
 from traceloop_cli.excerpt import check_window, excerpt_options, last
 from traceloop_cli.follow import follow
 from traceloop_cli.options import address_option
 from traceloop_cli.pager import pager_option, print_lines
-from traceloop_cli.traces import in_window, table, trace_object
+from traceloop_cli.table import HEADINGS, Table, cells
+from traceloop_cli.terminal import columns
+from traceloop_cli.traces import in_window, trace_object
 from traceloop_decode.text.jsonl import dumps
+from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest
 
 if TYPE_CHECKING:
@@ -26,9 +30,11 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("--no-legend", is_flag=True, help="Leave out the table's headings.")
+@click.option("--no-trunc", is_flag=True, help="Cut no names, on a narrow terminal too.")
 @excerpt_options("Recordings", "traces")
 @click.option("-f", "--follow", "following", is_flag=True, help="Then print what becomes of traces, as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="No line where there are no traces, none of missed changes.")
+@colour_option
 @pager_option
 @address_option()
 @click.pass_obj
@@ -37,12 +43,14 @@ def command(
     *,
     output: str,
     no_legend: bool,
+    no_trunc: bool,
     since: int | None,
     until: int | None,
     newest: int | None,
     reverse: bool,
     following: bool,
     quiet: bool,
+    color: bool,
     no_pager: bool,
 ) -> None:
     """List the traces, oldest first. This is what no COMMAND does.
@@ -60,8 +68,9 @@ def command(
     def picked(traces: Iterable[pb.Trace]) -> list[pb.Trace]:
         return list(last((trace for trace in traces if in_window(trace, since, until)), newest, reverse=reverse))
 
+    table, legend = Table(None if no_trunc else columns(), color=color), [] if no_legend else [HEADINGS]
     if following:
-        follow(address, output, picked, legend=not no_legend, quiet=quiet)
+        follow(address, None if output == "json" else table, picked, legend=legend, quiet=quiet)
         return
     with recorder(address) as daemon:
         reply = daemon.List(ListRequest(), timeout=DEADLINE_S)
@@ -69,4 +78,5 @@ def command(
     if output == "json":
         print(dumps([trace_object(trace) for trace in traces]))
         return
-    print_lines(table(reply.node, traces, time.time_ns(), legend=not no_legend, quiet=quiet), paged=not no_pager)
+    rows = [cells(trace, time.time_ns()) for trace in traces] or ([] if quiet else [(printable(reply.node),)])
+    print_lines(table.lines([*legend, *rows]), paged=not no_pager)

@@ -67,6 +67,7 @@ add_examples(cli)
 
 def main() -> None:
     """Run the command line of this process, and end it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough ends this quietly
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else gRPC writes to stderr too
     if sys.stdout is None:  # closed by who started this
@@ -88,7 +89,8 @@ def _message(error: Exception) -> str:
         return f"cannot write the output: {error.strerror}"
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx is not None else _PROGRAM
-        return f"{' '.join(error.format_message().split())} See `{path} --help`."
+        what = " ".join(error.format_message().split()).removesuffix(".")
+        return f"{what}. See `{path} --help`."
     return str(error)
 
 

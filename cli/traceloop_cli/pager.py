@@ -2,7 +2,9 @@
 """Lines for a person to page through, as journalctl(1) has it; the environment has the same words for it::
 
     SYSTEMD_PAGER, PAGER    the first that is set counts; empty or cat: none. Else less, else more
-    SYSTEMD_LESS, LESS      less's options: FRSXMK where neither is set. F: it ends at once if all fits the screen
+    SYSTEMD_LESS, LESS      less's options: FRXMK where neither is set, which are journalctl's without S: long lines are
+                            folded, for what S hides is a call's result. F: it ends at once if all fits the screen. R,
+                            which lets colours through, is added where it is missing
     SYSTEMD_PAGERSECURE     whether less is kept from running commands and writing files, and others than less are not
                             run at all; where it is not set: if this was started by sudo or pkexec
 
@@ -24,7 +26,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-_LESS: Final = "FRSXMK"
+_LESS: Final = "FRXMK"
 _OFF: Final = ("", "cat")
 _BY_ANOTHER: Final = ("SUDO_UID", "PKEXEC_UID")
 _YES: Final = ("1", "yes", "true", "on", "y", "t")  # as systemd reads it
@@ -69,24 +71,26 @@ def _secure() -> bool:
 def _paged(words: list[str], lines: Iterable[str]) -> bool:
     # Runs a pager to its end; False if it cannot be run.
     options = os.environ.get("SYSTEMD_LESS", os.environ.get("LESS", _LESS))
+    if "r" not in options.lower():
+        options = f"{options} -R"
     env = os.environ | {"LESS": options} | ({"LESSSECURE": "1"} if _secure() else {})
     sys.stdout.flush()
+    # ^C is for the pager, which is told as well: if it ends by that, the next line finds nobody to read it. If it does
+    # not, its reader is to have the rest. An exception could come at any time, also when all is done.
+    interrupt = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, env=env, text=True, encoding="ascii", bufsize=1)
     except OSError:
+        signal.signal(signal.SIGINT, interrupt)
         return False
     assert process.stdin is not None
     pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # else this ends before the pager has tidied up the terminal
-    interrupt = signal.getsignal(signal.SIGINT)
-    # A pager that is left, or ^C, which it was told as well: the reader has seen enough.
     try:
-        with suppress(BrokenPipeError, KeyboardInterrupt):
+        with suppress(BrokenPipeError):  # a pager that is left: the reader has seen enough
             process.stdin.writelines(f"{line}\n" for line in lines)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         with suppress(BrokenPipeError):
             process.stdin.close()
         process.wait()
-        signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGPIPE, pipe)
-    return True
+    return True  # and ^C stays without effect: who presses it twice means the pager both times

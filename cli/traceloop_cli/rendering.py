@@ -78,6 +78,11 @@ class Rendering:
         check_window(self.since, self.until)
         self.selection()
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the lines are text, not JSON."""
+        return self.output not in _OBJECTS
+
     def lines(self, snapshot: Snapshot) -> Iterable[str]:
         """What is shown of a snapshot."""
         found = events(snapshot)

@@ -9,6 +9,8 @@ import click
 
 from traceloop_cli.archive_files import check_source, opened, read, snapshot, trace_or_file
 from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.colour import colour_option
+from traceloop_cli.highlight import highlighted
 from traceloop_cli.options import address_option
 from traceloop_cli.pager import pager_option, print_lines
 from traceloop_cli.rendering import Rendering, rendering_options
@@ -18,10 +20,11 @@ from traceloop_proto.recorder_pb2 import TraceRequest
 @click.command("show")
 @trace_or_file
 @rendering_options
+@colour_option
 @pager_option
 @address_option()
 @click.pass_obj
-def command(address: str, *, trace: str | None, path: str | None, no_pager: bool, **options: Any) -> None:
+def command(address: str, *, trace: str | None, path: str | None, color: bool, no_pager: bool, **options: Any) -> None:
     """Print what a container did.
 
     Its system calls, signals and exits, and in their place how many are no longer there. It may have ended, or still
@@ -43,7 +46,8 @@ def command(address: str, *, trace: str | None, path: str | None, no_pager: bool
         name, (_, encoded) = path, opened(read(path), path)
     else:
         name, encoded = f"trace {trace}", _fetched(address, trace)
-    print_lines(rendering.lines(snapshot(encoded, name)), paged=not no_pager)
+    lines = rendering.lines(snapshot(encoded, name))
+    print_lines(highlighted(lines) if color and rendering.is_for_people else lines, paged=not no_pager)
 
 
 def _fetched(address: str, trace: str | None) -> bytes:

@@ -94,7 +94,8 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     if sum(hooks.counts):
         mean_ms = hooks.sum_s / sum(hooks.counts) * _MS
         half, most = _quantile(hooks, 0.5), _quantile(hooks, 0.99)
-        yield "  waited", f"mean {mean_ms:.1f} ms, half {half}, 99 % {most}, longest {hooks.longest_s * _MS:.1f} ms"
+        yield "  waited", f"mean {mean_ms:.1f} ms, longest {hooks.longest_s * _MS:.1f} ms"
+        yield "  of them", f"half {half}, 99 % {most}"
     yield "archive", f"{stats.archive_traces} traces, {size(stats.archive_bytes)}"
     yield "  waiting in memory", f"{stats.archive_waiting}, {size(stats.archive_waiting_bytes)}"
     yield "  went to make room", str(stats.traces_dropped)

@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traces for people and programs: a table, objects, and the values in them."""
+"""Traces for people and programs: as objects, and the values in them as text."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.text.values import printable
 from traceloop_proto import recorder_pb2 as pb
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")
-_NONE: Final = "-"
 _CAPTURE: Final = "CAPTURE_"
 _NS: Final = 1_000_000_000
 _AGES: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))  # seconds of each unit
@@ -23,40 +17,11 @@ _UNITS: Final = "BKMGTP"
 _KIB: Final = 1024
 
 
-def table(node: str, traces: Iterable[pb.Trace], now_ns: int, *, legend: bool, quiet: bool) -> Iterator[str]:
-    """Lines of aligned columns; the node alone where it has no traces, or not if `quiet`. now_ns: CLOCK_REALTIME."""
-    rows = [row(trace, now_ns) for trace in traces] or ([] if quiet else [(printable(node),)])
-    return aligned([HEADINGS, *rows] if legend else rows, [])
-
-
 def in_window(trace: pb.Trace, since_ns: int | None, until_ns: int | None) -> bool:
     """Whether any of its recording lies between the two (CLOCK_REALTIME, or None); what is not known counts as so."""
     begun_late = until_ns is not None and trace.started_ns > until_ns
     ended_early = since_ns is not None and trace.ended_ns != 0 and trace.ended_ns < since_ns
     return not begun_late and not ended_early
-
-
-def aligned(rows: list[tuple[str, ...]], widths: list[int]) -> Iterator[str]:
-    """Lines of columns that are at least of these widths, which grow with what is in them."""
-    widths += [0] * (max(map(len, rows), default=0) - len(widths))
-    for cells in rows:
-        widths[: len(cells)] = map(max, widths, map(len, cells))
-    for cells in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
-
-
-def row(trace: pb.Trace, now_ns: int) -> tuple[str, ...]:
-    """A trace's cells below HEADINGS."""
-    return (
-        printable(trace.node),
-        printable(trace.id),
-        state(trace),
-        _exit(trace),
-        age(now_ns - trace.started_ns) if trace.started_ns else _NONE,
-        str(trace.events),
-        str(trace.lost),
-        size(trace.size_bytes),
-    )
 
 
 def trace_object(trace: pb.Trace) -> dict[str, Any]:
@@ -114,10 +79,11 @@ def _capture(number: int) -> str | None:
     return str(number)
 
 
-def _exit(trace: pb.Trace) -> str:
+def ending(trace: pb.Trace) -> str:
+    """How its first process ended: ``1``, ``SIGKILL``; empty where that is not known."""
     if trace.HasField("signal"):
         return SIGNAL.get(trace.signal, str(trace.signal))
-    return str(trace.exit_code) if trace.HasField("exit_code") else _NONE
+    return str(trace.exit_code) if trace.HasField("exit_code") else ""
 
 
 def rfc3339(time_ns: int) -> str | None:

@@ -163,7 +163,7 @@ class Registry:
         if found:
             named = ", ".join(trace.id for trace in found[:_CANDIDATES_MAX])
             more = f" and {len(found) - _CANDIDATES_MAX} more" if len(found) > _CANDIDATES_MAX else ""
-            raise AmbiguousTrace(f"{word} fits {len(found)} traces: {named}{more}")
+            raise AmbiguousTrace(f"{word} fits {len(found)} traces; give more of the id: {named}{more}")
         if word in self._closed:
             raise NoSuchTrace(f"trace {word} is closed")
         raise NoSuchTrace(f"no trace {word}: `traceloopctl list` shows those there are")
