@@ -266,8 +266,8 @@ def test_ctr_run(node, request) -> None:
         f'#!/bin/sh\nexec {WRAPPER} --traceloop-socket={node.daemon.hook_socket} "$@"\n'
     )
     node.containerd.host.path("/run/wrapper").chmod(0o755)
-    words = ["run", "--rm", "--runc-binary", "/run/wrapper", BUSYBOX, name, "sh", "-c", "echo out; exit 3"]
-    ended = node.containerd.ctr(*words, check=False)
+    words = ["--runc-binary", "/run/wrapper", BUSYBOX, name, "sh", "-c", "echo out; exit 3"]
+    ended = node.containerd.ctr_run(*words, check=False)
     assert (ended.returncode, ended.stdout) == (3, "out\n")
     assert node.frozen(f"n_{name}")["exit_code"] == 3
 
