@@ -115,7 +115,7 @@ proto: build/protoc/installed ## Make the code of proto/ again
 	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto \
 		proto/traceloop_proto/recorder.proto
 	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto \
-		proto/traceloop_proto/nri.proto
+		proto/traceloop_proto/nri.proto proto/traceloop_proto/cri.proto
 
 build/protoc/installed: | packages
 	$(PYTHON) -m venv build/protoc

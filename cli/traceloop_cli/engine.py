@@ -48,14 +48,19 @@ def command() -> None:
 @command.command("list")
 @_host_options
 def list_engines(*, host: Host) -> None:
-    """List the engines that are installed here, and whether each is wired."""
+    """List the engines that are installed here, whether each is wired, and whether it is still to be told of that."""
     found = installed(host)
     worst: dict[str, Level] = {}
+    due: dict[str, str] = {}
     for finding in findings(host):
-        worst[finding.engine] = max(worst.get(finding.engine, Level.OK), finding.level, key=[*Level].index)
+        if finding.is_due:
+            due[finding.engine] = f", {finding.remedy.split()[1]} due"
+        elif finding.level is not Level.UNKNOWN:
+            worst[finding.engine] = max(worst.get(finding.engine, Level.OK), finding.level, key=[*Level].index)
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
-    rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
+    for name, version in found.items():
+        rows.append((name, version, words[worst.get(name, Level.WARNING)] + due.get(name, "")))
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     for row in rows:
         print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -111,12 +116,17 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 
 @command.command("status")
 @click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
+@click.option("--restarts", is_flag=True, help="Print only what must still be run for engines to read their files.")
 @_host_options
-def status(*, engines: tuple[str, ...], host: Host) -> None:
+def status(*, engines: tuple[str, ...], restarts: bool, host: Host) -> None:
     """Say of each engine what is right, what is not, and what mends it. Exit code 1 where anything is not."""
     if missing := set(engines) - set(installed(host)):
         raise Failed(f"{', '.join(sorted(missing))}: not installed here")
     found = [finding for finding in findings(host) if not engines or finding.engine in engines]
+    if restarts:
+        for remedy in dict.fromkeys(finding.remedy for finding in found if finding.is_due):
+            print(remedy)
+        return
     for finding in found:
         print(printable(f"{finding.level.value:<7} {finding.engine}: {finding.what}"))
         if finding.why:

@@ -18,6 +18,7 @@ _REINSTALL: Final = "apt-get install --reinstall traceloop, dnf reinstall tracel
 _FLAGS: Final = "-IS"
 _LEVELS: Final = {
     EngineLevel.OK: Level.OK,
+    EngineLevel.UNKNOWN: Level.UNKNOWN,
     EngineLevel.BY_FLAG: Level.OK,
     EngineLevel.WARNING: Level.WARNING,
     EngineLevel.ERROR: Level.ERROR,

@@ -14,9 +14,13 @@ from traceloop_cli.engines.host import Host
 
 
 class Level(enum.Enum):
-    """How bad it is. ERROR: containers fail, or will. WARNING: some are not recorded. BY_FLAG: some need a flag."""
+    """How bad it is. ERROR: containers fail, or will. WARNING: some are not recorded. BY_FLAG: some need a flag.
+
+    UNKNOWN: this user could not look.
+    """
 
     OK = "ok"
+    UNKNOWN = "unknown"
     BY_FLAG = "by flag"
     WARNING = "warning"
     ERROR = "error"
@@ -24,13 +28,17 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """what is so, why it matters, and the command or edit that mends it; the latter two may be empty."""
+    """what is so, why it matters, and the command or edit that mends it; the latter two may be empty.
+
+    is_due: the engine runs with what it read before its files were changed, and the remedy has it read them.
+    """
 
     engine: str
     level: Level
     what: str
     why: str = ""
     remedy: str = ""
+    is_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
