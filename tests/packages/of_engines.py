@@ -129,7 +129,13 @@ def test_docker_by_default_and_podman_masked():
         node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", f"TRACELOOP_ID={host}_by-default")
         assert not any("masked" in name for name in node.listed())
 
+        # Undone by hand and not restarted: no file tells of it any more, so dockerd is asked.
         objects = node.bpf_objects() - held
+        assert "now run: systemctl restart docker" in node.ctl("engine", "disable", "docker").stdout
+        said = json.loads(node.ctl("doctor", "--no-self-test", "-o", "json", check=False).stdout)
+        assert ("engine docker", "systemctl restart docker") in {
+            (one["area"], one["remedy"]) for one in said["findings"]
+        }
         for _ in range(2):
             refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
             assert "traceloop: first run: systemctl restart docker. Until then" in refused.stdout + refused.stderr
