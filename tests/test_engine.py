@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from click.testing import CliRunner
 
 from traceloop_cli.engine import command
 from traceloop_cli.engines import dockerd, findings, hooksd
+from traceloop_cli.engines.cri import base_runtime_specs
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Finding, Level
 from traceloop_cli.errors import CliError, Failed
@@ -518,3 +520,29 @@ def test_a_dockerd_that_is_not_there(tmp_path) -> None:
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(tmp_path / "x.sock"))
     assert dockerd.ask(Host(tmp_path), ["unix:///x.sock"]) is None
+
+
+def test_a_containerd_that_is_not_there(tmp_path) -> None:
+    assert base_runtime_specs(tmp_path / "x.sock") is None
+
+
+@pytest.fixture
+def nobody(tmp_path) -> Iterator[Path]:
+    """The path of a socket that is root's alone, for a test that is run by another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be someone else")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "x.sock"))
+        listener.listen()
+        os.seteuid(65534)
+        try:
+            yield tmp_path / "x.sock"
+        finally:
+            os.seteuid(0)
+
+
+def test_others_than_root_may_not_ask(nobody) -> None:
+    with pytest.raises(PermissionError):
+        dockerd.ask(Host(nobody.parent), ["unix:///x.sock"])
+    with pytest.raises(PermissionError):
+        base_runtime_specs(nobody)

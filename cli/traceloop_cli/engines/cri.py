@@ -23,7 +23,7 @@ def base_runtime_specs(socket: Path) -> dict[str, str] | None:
 
     Raises PermissionError, and Failed for a strange answer.
     """
-    if socket.exists() and not os.access(socket, os.W_OK):
+    if socket.exists() and not os.access(socket, os.W_OK, effective_ids=True):
         raise PermissionError(socket)
     with grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS) as channel:
         ask = channel.unary_unary(
