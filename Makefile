@@ -4,10 +4,11 @@
 BIN := .venv/bin
 HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hooks
 
-# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record; systemd: they boot it.
+# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record;
+# systemd: they boot it; dbus: others than root reach it by that.
 PYTHON := /usr/bin/python3
 PACKAGES := ca-certificates python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	gcc less libc6-dev mandoc man-db runc scdoc strace systemd
+	dbus gcc less libc6-dev mandoc man-db runc scdoc strace systemd
 
 # Container engines, for their tests: 130 MB, which `setup` does not ask for.
 ENGINE_PACKAGES := containerd crun docker.io podman
@@ -115,7 +116,7 @@ proto: build/protoc/installed ## Make the code of proto/ again
 	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto \
 		proto/traceloop_proto/recorder.proto
 	build/protoc/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto \
-		proto/traceloop_proto/nri.proto
+		proto/traceloop_proto/nri.proto proto/traceloop_proto/cri.proto
 
 build/protoc/installed: | packages
 	$(PYTHON) -m venv build/protoc

@@ -121,9 +121,7 @@ def _ctr(daemon: Daemon) -> Iterator[Callable[[bool], float]]:
         script.write_text(f'#!/bin/sh\nexec {_WRAPPER} --traceloop-socket={daemon.hook_socket} "$@"\n')
         script.chmod(0o755)
         binaries = {True: ["--runc-binary", "/run/wrapper"], False: ["--runc-binary", "runc"]}
-        yield lambda hooked: _timed(
-            lambda: containerd.ctr("run", "--rm", *binaries[hooked], BUSYBOX, "traceloop-bench", "true")
-        )
+        yield lambda hooked: _timed(lambda: containerd.ctr_run(*binaries[hooked], BUSYBOX, "traceloop-bench", "true"))
 
 
 @contextmanager

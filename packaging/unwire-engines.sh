@@ -58,19 +58,31 @@ for record in /etc/traceloop/engines/*.json; do
 	esac
 done
 
+# What `disable` undid before, and an engine that runs has not read. It knows of a reload when it was told just now too.
+still=
+due=$(/usr/bin/traceloopctl engine status --restarts </dev/null) || echo "traceloop: cannot ask engines that run" >&2
+while read -r command; do
+	case $command in
+	"systemctl reload "*) $command ;;
+	?*) still="$still; $command" ;;
+	esac
+done <<END
+$due
+END
+
 if [ -e "$waiting" ]; then
-	still=
 	while read -r unit pid; do
+		case $still in *"systemctl restart $unit"*) continue ;; esac
 		if systemctl is-active --quiet "$unit" && [ "$(main_pid "$unit")" = "$pid" ]; then
 			still="$still; systemctl restart $unit"
 		fi
 	done <"$waiting"
-	if [ -n "$still" ]; then
-		echo "traceloop: first run: ${still#; }. Until then containers need our programs, which stay. Then try again." >&2
-		exit 1
-	fi
-	rm "$waiting"
 fi
+if [ -n "$still" ]; then
+	echo "traceloop: first run: ${still#; }. Until then containers need our programs, which stay. Then try again." >&2
+	exit 1
+fi
+rm -f "$waiting"
 
 running=$(ours_that_run | tr '\n' ' ')
 if [ -n "$running" ]; then

@@ -23,8 +23,9 @@ from traceloop_cli.findings import Level
 pytestmark = [pytest.mark.kernel, pytest.mark.vm]
 
 ENABLED = Path("/sys/module/apparmor/parameters/enabled")
-# An engine's profile that knows nothing of us: it may read and run all, and write nowhere below /run.
-PROFILE = "profile strict-engine { file rmix /**, file w /{dev,tmp}/**, capability, network, signal, unix, }\n"
+# An engine's profile that knows nothing of us: it may read, write and run all, and use the network, but no Unix socket.
+# Kernels as Debian's decide of those where they are made, never where they connect, whatever the profile says of files.
+PROFILE = "profile strict-engine { file, capability, signal, network inet, network inet6, network netlink, }\n"
 # Not in this machine's view of the file system: securityfs is mounted nowhere else.
 CONFINED = 'mount -t securityfs none /sys/kernel/security; apparmor_parser --replace "$1"; exec aa-exec -p strict-engine "$2" start --socket "$3"'
 
@@ -50,5 +51,5 @@ def test_a_hook_that_apparmor_denies_its_socket(tmp_path):
     assert (hook.returncode, "Permission denied" in hook.stderr) == (0, True), hook.stderr
     found = list(confinement.findings(Machine(Host(), "unix:/run/traceloop/traceloop.sock", tmp_path)))
     (denied,) = [one for one in found if one.level is Level.WARNING]
-    assert denied.what == f"AppArmor denied connect of {path} to traceloop-hook, under the profile strict-engine"
-    assert f"`{path} " in denied.remedy
+    assert denied.what == "AppArmor denied create of a unix socket to traceloop-hook, under the profile strict-engine"
+    assert "add `network unix stream,` to that profile" in denied.remedy

@@ -42,6 +42,14 @@ class Node:
         options = ["--hook", HOOK, "--socket", self.daemon.hook_socket]
         return self.engine("enable", "containerd", *(words or options))
 
+    def wired(self) -> str:
+        """What `engine list` says of containerd."""
+        (line,) = [one for one in self.engine("list").stdout.splitlines() if one.startswith("containerd ")]
+        return line.split(maxsplit=2)[2]
+
+    def due(self) -> str:
+        return self.engine("status", "containerd", "--restarts").stdout
+
     def traces(self) -> dict[str, dict]:
         return {trace["id"]: trace for trace in json.loads(self.daemon.ctl("list", "-o", "json").stdout)}
 
@@ -156,12 +164,17 @@ def test_status_knows_when_it_must_be_restarted(node) -> None:
     node.enable()
     status = node.engine("status", "containerd")
     assert (status.returncode, "was started before" in status.stdout) == (1, True)
+    assert (node.wired(), node.due()) == ("yes, restart due", "systemctl restart containerd\n")
     node.containerd.restart()
     status = node.engine("status", "containerd")
     assert (status.returncode, status.stdout.count("\n"), status.stdout[:3]) == (0, 1, "ok ")
     assert node.enable().stdout.startswith("nothing to change\n")
     node.engine("disable", "containerd")
     assert "no hook of ours" in node.engine("status", "containerd").stdout
+    # No file says so any more: it is asked.
+    assert (node.wired(), node.due()) == ("no, restart due", "systemctl restart containerd\n")
+    node.containerd.restart()
+    assert (node.wired(), node.due()) == ("no", "")
 
 
 FAULTS = {
@@ -266,8 +279,8 @@ def test_ctr_run(node, request) -> None:
         f'#!/bin/sh\nexec {WRAPPER} --traceloop-socket={node.daemon.hook_socket} "$@"\n'
     )
     node.containerd.host.path("/run/wrapper").chmod(0o755)
-    words = ["run", "--rm", "--runc-binary", "/run/wrapper", BUSYBOX, name, "sh", "-c", "echo out; exit 3"]
-    ended = node.containerd.ctr(*words, check=False)
+    words = ["--runc-binary", "/run/wrapper", BUSYBOX, name, "sh", "-c", "echo out; exit 3"]
+    ended = node.containerd.ctr_run(*words, check=False)
     assert (ended.returncode, ended.stdout) == (3, "out\n")
     assert node.frozen(f"n_{name}")["exit_code"] == 3
 

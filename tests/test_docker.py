@@ -30,6 +30,14 @@ class Node:
     def engine(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         return self.docker.host.run(CTL, "engine", *words)
 
+    def wired(self) -> str:
+        """What `engine list` says of docker."""
+        (line,) = [one for one in self.engine("list").stdout.splitlines() if one.startswith("docker ")]
+        return line.split(maxsplit=2)[2]
+
+    def due(self) -> str:
+        return self.engine("status", "docker", "--restarts").stdout
+
     def frozen(self, trace_id: str) -> dict:
         self.daemon.wait_for_log(lambda line: f"frozen {trace_id} " in line)
         traces = json.loads(self.daemon.ctl("list", "-o", "json").stdout)
@@ -101,6 +109,29 @@ def test_a_named_runtime_for_those_who_ask(node) -> None:
     assert "now run: systemctl reload docker" in node.engine("disable", "docker").stdout
     node.docker.reload()
     assert node.docker.run("--runtime", "traceloop", BUSYBOX, "true", check=False).returncode == 125
+
+
+def test_what_dockerd_is_still_to_be_told_is_due_until_it_was(node) -> None:
+    options = ["--hook", HOOK, "--socket", node.daemon.hook_socket]
+    assert (node.wired(), node.due()) == ("no", "")
+    node.engine("enable", "docker", *options)
+    assert (node.wired(), node.due()) == ("by flag, reload due", "systemctl reload docker\n")
+    node.docker.reload()
+    assert (node.wired(), node.due()) == ("by flag", "")
+    node.engine("enable", "docker", "--default", *options)
+    assert node.wired() == "yes, reload due"
+    node.docker.reload()
+    assert (node.wired(), node.due()) == ("yes", "")
+    node.engine("disable", "docker")
+    assert (node.wired(), node.due()) == ("no, restart due", "systemctl restart docker\n")
+    status = node.docker.host.run(CTL, "engine", "status", "docker", check=False)
+    assert status.returncode == 1
+    assert f"dockerd still runs all containers by {HOOK.with_name('traceloop-runtime')}\n" in status.stdout
+    doctor = node.docker.host.run(CTL, "doctor", "--no-self-test", "-o", "json", check=False).stdout
+    of_docker = [one for one in json.loads(doctor)["findings"] if one["area"] == "engine docker"]
+    assert "systemctl restart docker" in [one["remedy"] for one in of_docker]
+    node.docker.restart()
+    assert (node.wired(), node.due()) == ("no", "")
 
 
 def test_labels_choose_as_annotations_do(wired) -> None:

@@ -8,14 +8,21 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from engine_host import HOOK, Made, host
 
+from traceloop_cli.engines import dockerd
+from traceloop_cli.engines.cri import base_runtime_specs
+from traceloop_cli.engines.host import Host
+from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Level
 
 # -- any engine: docker stands for those that have a file of their own to be changed
@@ -268,3 +275,61 @@ def test_a_hook_that_someone_wired_by_hand_is_not_run_twice(containerd) -> None:
     made = json.loads((containerd.root / "etc/containerd/traceloop-runc.json").read_text())
     assert [hook["path"] for hook in made["hooks"]["prestart"]] == ["/bin/other", "/bin/sh"]
     assert (containerd.root / "etc/containerd/theirs.json").read_text() == json.dumps(theirs)
+
+
+# -- a dockerd that is to be asked
+
+
+def listening(path: Path, answer: bytes) -> socket.socket:
+    """Takes one connection in a thread, and answers so."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 500 no\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n{}", b"ssh-2\r\n\r\n"])
+def test_an_answer_that_is_not_dockerds_is_said_to_be_none(tmp_path, answer) -> None:
+    with listening(tmp_path / "x.sock", answer), pytest.raises(Failed, match="does not say which runtimes"):
+        dockerd.ask(Host(tmp_path), ["tcp://localhost:1", "unix:///x.sock"])
+
+
+def test_a_dockerd_that_is_not_there(tmp_path) -> None:
+    assert dockerd.ask(Host(tmp_path), None) is None
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(tmp_path / "x.sock"))
+    assert dockerd.ask(Host(tmp_path), ["unix:///x.sock"]) is None
+
+
+def test_a_containerd_that_is_not_there(tmp_path) -> None:
+    assert base_runtime_specs(tmp_path / "x.sock") is None
+
+
+@pytest.fixture
+def nobody(tmp_path) -> Iterator[Path]:
+    """The path of a socket that is root's alone, for a test that is run by another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be someone else")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "x.sock"))
+        listener.listen()
+        os.seteuid(65534)
+        try:
+            yield tmp_path / "x.sock"
+        finally:
+            os.seteuid(0)
+
+
+def test_others_than_root_may_not_ask(nobody) -> None:
+    with pytest.raises(PermissionError):
+        dockerd.ask(Host(nobody.parent), ["unix:///x.sock"])
+    with pytest.raises(PermissionError):
+        base_runtime_specs(nobody)

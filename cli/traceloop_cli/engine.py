@@ -52,14 +52,19 @@ def command() -> None:
 @command.command("list")
 @_host_options
 def list_engines(*, host: Host) -> None:
-    """List the engines that are installed, and which are wired."""
+    """List the engines that are installed, whether each is wired, and whether it is still to be told of that."""
     found = installed(host)
     worst: dict[str, Level] = {}
+    due: dict[str, str] = {}
     for finding in findings(host):
-        worst[finding.area] = max(worst.get(finding.area, Level.OK), finding.level, key=[*Level].index)
+        if finding.is_due:
+            due[finding.area] = f", {finding.remedy.split()[1]} due"
+        elif finding.level is not Level.UNKNOWN:
+            worst[finding.area] = max(worst.get(finding.area, Level.OK), finding.level, key=[*Level].index)
     rows = [("ENGINE", "VERSION", "WIRED")]
     words = {Level.OK: "yes", Level.BY_FLAG: "by flag", Level.WARNING: "no", Level.ERROR: "broken"}
-    rows += [(name, version, words[worst.get(name, Level.WARNING)]) for name, version in found.items()]
+    for name, version in found.items():
+        rows.append((name, version, words[worst.get(name, Level.WARNING)] + due.get(name, "")))
     for line in aligned(tuple(map(printable, row)) for row in rows):
         print(line)
 
@@ -115,9 +120,10 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 
 @command.command("status")
 @click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
+@click.option("--restarts", is_flag=True, help="Print only what must still be run for engines to read their files.")
 @_host_options
 @colour_option
-def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
+def status(*, engines: tuple[str, ...], restarts: bool, host: Host, color: bool) -> None:
     """Say what is right and what is not.
 
     Of each engine, and what mends it. Exit code 1 where anything is not right.
@@ -127,6 +133,10 @@ def status(*, engines: tuple[str, ...], host: Host, color: bool) -> None:
         are = "are" if len(missing) > 1 else "is"
         raise Failed(f"{named} {are} not installed here: `traceloopctl engine list` shows what is")
     found = [finding for finding in findings(host) if not engines or finding.area in engines]
+    if restarts:
+        for remedy in dict.fromkeys(finding.remedy for finding in found if finding.is_due):
+            print(remedy)
+        return
     for finding in found:
         for line in finding_lines(finding, color=color):
             print(line)

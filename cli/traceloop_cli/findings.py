@@ -25,7 +25,8 @@ class Level(enum.Enum):
 class Finding:
     """what is so, why it matters, and the command or edit that mends it; the latter two may be empty.
 
-    area: what it is about, such as an engine.
+    area: what it is about, such as an engine. is_due: the engine runs with what it read before its files were changed,
+    and the remedy has it read them.
     """
 
     area: str
@@ -33,3 +34,4 @@ class Finding:
     what: str
     why: str = ""
     remedy: str = ""
+    is_due: bool = False

@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from lab.bundle import cgroup_name
 from lab.busybox import make_root
+from lab.cgroups import remove_cgroups
 from lab.cri import Cri
 from lab.host import Host
 from lab.image import BUSYBOX, make_image
@@ -37,13 +39,15 @@ _READY_S = 60
 class Containerd:
     """containerd of this machine, or of another version that lies unpacked below `programs`.
 
-    configuration: of config.toml at first. Not started yet.
+    configuration: of config.toml at first. Not started yet. cgroup: the name, at the top of each hierarchy, of what its
+    containers' are below; no other lab has it.
     """
 
     def __init__(
         self, configuration: str = _CONFIGURATION_2, *, programs: Path | None = None, pure_v2: bool = False
     ) -> None:
         self._scratch = TemporaryDirectory(prefix="traceloop-containerd-")
+        self.cgroup = cgroup_name(Path(self._scratch.name))
         self.host = Host(pure_v2=pure_v2)
         for name in PROGRAMS if programs else ():
             self.host.run("mount", "--bind", programs / "usr/bin" / name, f"/usr/bin/{name}")
@@ -60,16 +64,14 @@ class Containerd:
         self.stop()
         with self.host:
             pass
-        for parent in [*Path("/sys/fs/cgroup").glob("**/traceloop-test-*"), *Path("/sys/fs/cgroup").glob("**/k8s.io")]:
-            for directory in sorted(parent.glob("**/"), reverse=True):
-                directory.rmdir()
+        remove_cgroups(self.cgroup)
         self._scratch.cleanup()
 
     def start(self) -> None:
         """Until the CRI plugin answers."""
         with self.log_path.open("ab") as log:
             self._process = self.host.start("/usr/bin/containerd", output=log)
-        self.cri = Cri(self.host.path("/run/containerd/containerd.sock"))
+        self.cri = Cri(self.host.path("/run/containerd/containerd.sock"), cgroup=self.cgroup)
         deadline_s = time.monotonic() + _READY_S
         while not self.cri.ready():
             assert self._process.poll() is None, self.log_path.read_text()
@@ -92,3 +94,7 @@ class Containerd:
 
     def ctr(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.host.run("ctr", *words, check=check)
+
+    def ctr_run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`ctr run` with these words, one at a time; the container goes when it ends."""
+        return self.ctr("run", "--rm", "--cgroup", f"/{self.cgroup}/ctr", *words, check=check)

@@ -24,10 +24,11 @@ Fields = dict[int, Any]
 
 
 class Cri:
-    """A client of the socket at `path`."""
+    """A client of the socket at `path`. cgroup: the one at the top of each hierarchy that pods' are below."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, cgroup: str = "traceloop-test") -> None:
         self._channel = grpc.insecure_channel(f"unix:{path}")
+        self._cgroup = cgroup
 
     def close(self) -> None:
         self._channel.close()
@@ -43,6 +44,12 @@ class Cri:
         except grpc.RpcError:
             return False
         return True
+
+    def exit_code(self, container_id: str) -> int | None:
+        """None while it runs."""
+        (status,) = self.call("ContainerStatus", {1: container_id})[1]
+        fields = decode(status)
+        return int(fields.get(7, [0])[0]) if fields.get(3, [0])[0] == _EXITED else None
 
     def run_pod(
         self,
@@ -60,7 +67,7 @@ class Cri:
             1: {1: name, 2: uid, 3: namespace, 4: 0},
             6: _pairs(labels),
             7: _pairs(annotations),
-            8: {1: f"/traceloop-test-{name}", 2: options},
+            8: {1: f"/{self._cgroup}/{name}", 2: options},
         }
         (pod_id,) = self.call("RunPodSandbox", {1: config, 2: handler})[1]
         return Pod(self, pod_id.decode(), config)
@@ -95,10 +102,8 @@ class Pod:
         """A container's exit code, once it has ended. The CRI has no other way to learn of it than to ask."""
         deadline_s = time.monotonic() + _DEADLINE_S
         while True:
-            (status,) = self._cri.call("ContainerStatus", {1: container_id})[1]
-            fields = decode(status)
-            if fields.get(3, [0])[0] == _EXITED:
-                return int(fields.get(7, [0])[0])
+            if (code := self._cri.exit_code(container_id)) is not None:
+                return code
             assert time.monotonic() < deadline_s, f"container {container_id} does not end"
             time.sleep(0.02)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from lab.bundle import cgroup_name
 from lab.busybox import make_root
+from lab.cgroups import remove_cgroups
 from lab.host import Host
 from lab.image import make_image
 
@@ -22,10 +24,14 @@ _LIMITS = ("--default-ulimit", "nofile=1024:1024")
 
 
 class Docker:
-    """Not started yet. data_root: where its data are; with its bundles beside, seen from outside too."""
+    """Not started yet. data_root: where its data are; with its bundles beside, seen from outside too.
+
+    Its containers' cgroups are below one that no other lab has.
+    """
 
     def __init__(self) -> None:
         self._scratch = TemporaryDirectory(prefix="traceloop-docker-")
+        self._cgroup = cgroup_name(Path(self._scratch.name))
         self.host = Host()
         self.host.path("/etc/docker").mkdir(exist_ok=True)
         self.data_root = Path(self._scratch.name) / "data"
@@ -40,14 +46,13 @@ class Docker:
         self.stop()
         with self.host:
             pass
-        for parent in Path("/sys/fs/cgroup").glob("**/docker"):
-            for directory in sorted(parent.glob("**/"), reverse=True):
-                directory.rmdir()
+        remove_cgroups(self._cgroup)
         self._scratch.cleanup()
 
     def start(self) -> None:
         with self.log_path.open("ab") as log:
-            words = [*_FLAGS, *_LIMITS, f"--data-root={self.data_root}", f"--exec-root={self.data_root}.run"]
+            own = [f"--cgroup-parent=/{self._cgroup}", f"--data-root={self.data_root}"]
+            words = [*_FLAGS, *_LIMITS, *own, f"--exec-root={self.data_root}.run"]
             self._process = self.host.start("dockerd", *words, output=log)
         deadline_s = time.monotonic() + _READY_S
         while self("version", check=False).returncode:

@@ -133,5 +133,6 @@ class Node:
         self.run("systemctl", "daemon-reload")
         self.run("systemctl", "start", "containerd.service", "docker.service")
         self.docker("load", "--input", archive)
-        self.run("ctr", "--namespace", "k8s.io", "images", "import", archive)
+        for namespace in ("k8s.io", "default"):
+            self.run("ctr", "--namespace", namespace, "images", "import", archive)
         self.run("podman", "load", "--input", archive)

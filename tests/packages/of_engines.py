@@ -15,7 +15,7 @@ from roots import DEB, NEXT_DEB, files
 pytestmark = pytest.mark.kernel
 
 SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
-HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
+HOOK, RUNTIME = "/usr/libexec/oci/hooks.d/traceloop-hook", "/usr/libexec/oci/hooks.d/traceloop-runtime"
 TRACE_FROZEN = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
 OF_OTHERS = ("/var/cache/apt/", "/var/lib/apt/", "/var/tmp/systemd-private-")
 DOCKER_RUN = ("run", "--network", "host")
@@ -36,6 +36,11 @@ def settings_of_docker(node) -> str:
 def run_one_of_each(node, label: str) -> None:
     """A container of each engine that is called by a name, to its end. Each has to succeed, recorded or not."""
     node.podman("run", "--rm", "--name", f"{label}-podman", BUSYBOX, "true")
+    node.podman("pod", "create", "--name", f"{label}-shop")
+    node.podman("run", "--rm", "--pod", f"{label}-shop", "--name", f"{label}-till", BUSYBOX, "true")
+    node.podman("pod", "rm", "--force", "--time", "0", f"{label}-shop")
+    flag = ["--runc-binary", RUNTIME] if node.lab.path(RUNTIME).exists() else []
+    node.run("ctr", "run", "--rm", *flag, BUSYBOX, f"{label}-ctr", "true")
     # By name, where it is there: docker 20.10 lists it until its restart, after it is gone.
     ours = ["--runtime", "traceloop"] if "traceloop" in json.loads(settings_of_docker(node)).get("runtimes", {}) else []
     node.docker(*DOCKER_RUN, "--rm", *ours, "--name", f"{label}-docker", BUSYBOX, "true")
@@ -49,7 +54,14 @@ def run_one_of_each(node, label: str) -> None:
 def assert_listed(node, label: str) -> None:
     """As `traceloopctl list` prints them once they have ended."""
     host = node.run("uname", "-n").stdout.strip()
-    ids = [f"{host}_{name}" for name in (f"{label}-podman", f"{label}-docker", f"default_{label}-pod_app")]
+    names = (
+        f"{label}-podman",
+        f"{label}-shop_{label}-till",
+        f"{label}-docker",
+        f"{label}-ctr",
+        f"default_{label}-pod_app",
+    )
+    ids = [f"{host}_{name}" for name in names]
     for one in ids:
         node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", f"TRACELOOP_ID={one}")
     listed = node.ctl("list").stdout
@@ -129,7 +141,13 @@ def test_docker_by_default_and_podman_masked():
         node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", f"TRACELOOP_ID={host}_by-default")
         assert not any("masked" in name for name in node.listed())
 
+        # Undone by hand and not restarted: no file tells of it any more, so dockerd is asked.
         objects = node.bpf_objects() - held
+        assert "now run: systemctl restart docker" in node.ctl("engine", "disable", "docker").stdout
+        said = json.loads(node.ctl("doctor", "--no-self-test", "-o", "json", check=False).stdout)
+        assert ("engine docker", "systemctl restart docker") in {
+            (one["area"], one["remedy"]) for one in said["findings"]
+        }
         for _ in range(2):
             refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
             assert "traceloop: first run: systemctl restart docker. Until then" in refused.stdout + refused.stderr

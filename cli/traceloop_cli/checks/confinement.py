@@ -104,6 +104,9 @@ def _described(line: str) -> tuple[str, str]:
     if _APPARMOR.mark.search(line):
         profile = said.get("profile", "?")
         rule = f"{thing} {said.get('denied_mask', 'rw')}," if thing.startswith("/") else said.get("operation", "?")
+        if "family" in said:  # without the mediation of Unix sockets that Ubuntu adds, all is decided here
+            thing = f"a {said['family']} socket"
+            rule = f"network {said['family']} {said.get('sock_type', '')}".rstrip() + ","
         what = f"{said.get('operation', '?')} of {thing} to {said.get('comm', '?')}, under the profile {profile}"
         return what, f"add `{rule}` to that profile (below /etc/apparmor.d), then systemctl reload apparmor"
     rights = re.search(r"denied\s+(\{[^}]*\})", line)

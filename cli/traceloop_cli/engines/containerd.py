@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traceloop_cli.engines import tomltext
+from traceloop_cli.engines.cri import base_runtime_specs
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.engines.running import started_before
@@ -30,6 +31,7 @@ from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Finding, Level
 
 _CONFIG: Final = Path("/etc/containerd/config.toml")
+_SOCKET: Final = "/run/containerd/containerd.sock"
 _SPEC: Final = "traceloop-{}.json"  # of a runtime, beside the configuration
 _KEY: Final = "base_runtime_spec"
 _PLUGINS: Final = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}  # by the configuration's version
@@ -108,9 +110,32 @@ class Containerd:
                 yield Finding(self.name, Level.WARNING, what, "its containers are not recorded", enable)
             else:
                 yield from self._judge(host, name, Path(spec), data)
-        if host.root == Path("/") and started_before(self.name, [*self._files(host), *self._specs(config)]):
+        if host.root == Path("/"):
+            yield from self._running(host, config)
+
+    def _running(self, host: Host, config: dict[str, Any]) -> Iterator[Finding]:
+        # It is asked what it began with: a file that is gone has no time any more.
+        wanted = {name: str(runtime.get(_KEY) or "") for name, runtime in _runtimes(config).items()}
+        try:
+            running = base_runtime_specs(host.path((config.get("grpc") or {}).get("address") or _SOCKET))
+        except PermissionError:
+            what, why = "root alone may ask containerd what it began with", "it may not have read its configuration yet"
+            yield Finding(self.name, Level.UNKNOWN, what, why, "run this as root")
+            return
+        if running is None:
+            files = [*self._files(host), *map(Path, filter(None, wanted.values()))]
+        else:
+            files = [Path(spec) for spec in wanted.values() if _is_our_spec(spec)]
+        differ = [
+            name
+            for name, spec in wanted.items()
+            if running is not None and (has := running.get(name, "")) != spec and any(map(_is_our_spec, (has, spec)))
+        ]
+        if differ or started_before(self.name, files):
             what = "containerd was started before its configuration was changed"
-            yield Finding(self.name, Level.WARNING, what, "it reads that when it starts", self.restart)
+            if differ:
+                what += f", and does not know of it: runtime {', '.join(differ)}"
+            yield Finding(self.name, Level.WARNING, what, "it reads that when it starts", self.restart, is_due=True)
 
     def _judge(self, host: Host, name: str, spec: Path, data: bytes) -> Iterator[Finding]:
         enable = "traceloopctl engine enable containerd"
@@ -215,9 +240,6 @@ class Containerd:
                 return directory / "traceloop.toml"
         return _CONFIG
 
-    def _specs(self, config: dict[str, Any]) -> list[Path]:
-        return [Path(runtime[_KEY]) for runtime in _runtimes(config).values() if runtime.get(_KEY)]
-
 
 def _version(config: dict[str, Any]) -> int:
     version = config.get("version", 2 if not config.get("plugins") else 1)
@@ -226,6 +248,10 @@ def _version(config: dict[str, Any]) -> int:
             f"{_CONFIG} is of version {version}: `containerd config migrate` makes one of a version that is known"
         )
     return int(version)
+
+
+def _is_our_spec(spec: str) -> bool:
+    return Path(spec).match(str(_CONFIG.with_name(_SPEC.format("*"))))
 
 
 def _section(config: dict[str, Any], plugin: str) -> dict[str, Any]:

@@ -12,15 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_cli.engines import dockerd
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.jsontext import remove_member, set_member
 from traceloop_cli.engines.model import Change, Plan
+from traceloop_cli.engines.running import runs
 from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Finding, Level
 
 RUNTIME: Final = "traceloop"
 _CONFIG: Final = Path("/etc/docker/daemon.json")
 _DEFAULT: Final = "default-runtime"
+_NO_RELOAD: Final = "no reload: dockerd may crash when its default runtime goes"
 _FLAGS: Final = ("--default-runtime", "--add-runtime")
 _FLAG_FILES: Final = (
     "/etc/default/docker",
@@ -36,6 +39,7 @@ class Docker:
 
     name: Final = "docker"
     restart: Final = "systemctl reload docker"
+    hard_restart: Final = "systemctl restart docker"
 
     def version(self, host: Host) -> str | None:
         """As it tells it; None where it is not installed."""
@@ -80,7 +84,7 @@ class Docker:
         """dockerd 20.10 crashes on a reload when the runtime that is its default goes, and keeps it if it stays."""
         for change in plan.changes:
             if _parse(change.before).get(_DEFAULT) == RUNTIME:
-                return "systemctl restart docker  (no reload: dockerd may crash when its default runtime goes)"
+                return f"{self.hard_restart}  ({_NO_RELOAD})"
         return self.restart
 
     def leftovers(self, host: Host) -> list[Path]:
@@ -88,9 +92,14 @@ class Docker:
         return [_CONFIG] if RUNTIME in (_parse(host.read(_CONFIG)).get("runtimes") or {}) else []
 
     def findings(self, host: Host) -> Iterator[Finding]:
-        """Of our runtime in daemon.json."""
-        enable = f"traceloopctl engine enable {self.name}"
+        """Of our runtime in daemon.json, and in the memory of a dockerd that runs."""
         config = _parse(host.read(_CONFIG))
+        yield from self._configured(host, config)
+        if host.root == Path("/"):
+            yield from self._running(host, config)
+
+    def _configured(self, host: Host, config: dict[str, Any]) -> Iterator[Finding]:
+        enable = f"traceloopctl engine enable {self.name}"
         runtime = (config.get("runtimes") or {}).get(RUNTIME)
         if runtime is None:
             what = f"{_CONFIG} has no runtime {RUNTIME}"
@@ -105,6 +114,29 @@ class Docker:
         whose = "all containers" if everything else f"containers started with --runtime {RUNTIME}"
         level = Level.OK if everything else Level.BY_FLAG
         yield Finding(self.name, level, f"{_CONFIG} has {path} for {whose}")
+
+    def _running(self, host: Host, config: dict[str, Any]) -> Iterator[Finding]:
+        try:
+            running = dockerd.ask(host, config.get("hosts"))
+        except PermissionError:
+            what = "root alone may ask dockerd which runtimes it has"
+            yield Finding(self.name, Level.UNKNOWN, what, f"it may not have read {_CONFIG} yet", "run this as root")
+            return
+        if running is None:
+            if runs("dockerd"):
+                what, why = "dockerd runs, and cannot be asked", f"it may not have read {_CONFIG} yet"
+                yield Finding(self.name, Level.UNKNOWN, what, why, f"docker info, and {self.restart} if need be")
+            return
+        has, wanted = running.runtimes.get(RUNTIME), (config.get("runtimes") or {}).get(RUNTIME)
+        is_default, to_be_default = running.default == RUNTIME, config.get(_DEFAULT) == RUNTIME
+        if is_default and not to_be_default:
+            what = f"dockerd still runs all containers by {has['path'] if has else RUNTIME}"
+            why = f"{_CONFIG} no longer says so, and it was not restarted; {_NO_RELOAD}"
+            yield Finding(self.name, Level.WARNING, what, why, self.hard_restart, is_due=True)
+        elif is_default != to_be_default or _words(has) != _words(wanted):
+            what = f"dockerd has not read what {_CONFIG} says of the runtime {RUNTIME}"
+            why = "it was changed since, and not reloaded"
+            yield Finding(self.name, Level.WARNING, what, why, self.restart, is_due=True)
 
     def _runtime(self, host: Host, config: dict[str, Any], *, default: bool) -> dict[str, Any]:
         words = [f"--traceloop-socket={host.socket}"] if host.socket else []
@@ -137,6 +169,10 @@ def _real(config: dict[str, Any]) -> str | None:
         if paths and isinstance(runtime, dict) and runtime.get("path") == paths[0]:
             return str(name)
     return None
+
+
+def _words(runtime: Any) -> list[str]:
+    return [str(runtime.get("path")), *(runtime.get("runtimeArgs") or [])] if isinstance(runtime, dict) else []
 
 
 def _parse(data: bytes | None) -> dict[str, Any]:

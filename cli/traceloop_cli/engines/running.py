@@ -12,6 +12,11 @@ from typing import Final
 _START: Final = 19  # of the fields behind the name in /proc/PID/stat: proc(5), starttime
 
 
+def runs(name: str) -> bool:
+    """Whether there is a process of this name, with the same files in view."""
+    return any(True for _ in _began(name))
+
+
 def started_before(name: str, files: Iterable[Path]) -> bool:
     """Whether a process of this name, with the same files in view, is older than the last change of one of them."""
     changed_s = max((path.stat().st_ctime for path in files if path.exists()), default=0.0)
