@@ -126,15 +126,18 @@ build/protoc/installed: | packages
 man: $(MANUAL) ## Make the manual pages
 
 # scdoc's date is the source's, so that what is built twice is the same.
-build/man/%: docs/man/%.scd
+build/man/%: docs/man/%.scd packaging/tidy-manual.awk
 	@mkdir -p $(@D)
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)} scdoc <$< >$@.part
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)} scdoc <$< >$@.scdoc
+	awk -f packaging/tidy-manual.awk $@.scdoc >$@.part
 	mv $@.part $@
+	rm $@.scdoc
 
-build/man/traceloop.toml.5: build/man/traceloop.toml.5.scd
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings.py)} \
-		scdoc <$< >$@.part
+build/man/traceloop.toml.5: build/man/traceloop.toml.5.scd packaging/tidy-manual.awk
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings.py)} scdoc <$< >$@.scdoc
+	awk -f packaging/tidy-manual.awk $@.scdoc >$@.part
 	mv $@.part $@
+	rm $@.scdoc
 
 build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings.py packaging/settings_manual.py
 	@mkdir -p $(@D)

@@ -11,8 +11,9 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
 
@@ -36,12 +37,22 @@ import hook
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-DAEMON_PARTS: Final = ("hook", "engines", "nri", "registration", "daemon", "archive", "crowd")
-PARTS: Final = (*RECORDER_PARTS, "decoding", "redaction", *DAEMON_PARTS)
+APART: Final[dict[str, tuple[str, Callable[[int], Iterator[Figure | str]]]]] = {  # heading, and what takes rounds
+    "decoding": ("Decoding: 16 MiB of mixed calls to text, on CPU 1", decoding.measure),
+    "redaction": ("The search for secrets in a snapshot", redaction.measure),
+    "hook": ("A container with and without hooks: runc run of busybox's true, from begin to end", hook.measure),
+    "engines": ("A container's start under each engine, with and without the hook", engines.measure),
+    "nri": ("A container's start under containerd, with and without the daemon as its NRI plugin", nri.measure),
+    "registration": (
+        "A registration, from the hook's connection to the daemon's answer",
+        lambda _rounds: registration.measure(),
+    ),
+    "daemon": ("The daemon's memory", lambda _rounds: daemon_memory.measure()),
+    "archive": ("The archive, on the file system of the temporary directory", archive.measure),
+    "crowd": ("A full node, under systemd", lambda _rounds: crowd.measure()),
+}
+PARTS: Final = (*RECORDER_PARTS, *APART)
 _ROUNDS_MIN: Final = 7
 
 
@@ -67,33 +78,10 @@ def main() -> int:
 def _measure(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:
     if not set(parts).isdisjoint(RECORDER_PARTS):
         yield from _measure_recorder(parts, rounds)
-    if "decoding" in parts:
-        yield "Decoding: 16 MiB of mixed calls to text, on CPU 1"
-        yield from decoding.measure(rounds)
-    if "redaction" in parts:
-        yield "The search for secrets in a snapshot"
-        yield from redaction.measure(rounds)
-    if "hook" in parts:
-        yield "A container with and without hooks: runc run of busybox's true, from begin to end"
-        yield from hook.measure(rounds)
-    if "engines" in parts:
-        yield "A container's start under each engine, with and without the hook"
-        yield from engines.measure(rounds)
-    if "nri" in parts:
-        yield "A container's start under containerd, with and without the daemon as its NRI plugin"
-        yield from nri.measure(rounds)
-    if "registration" in parts:
-        yield "A registration, from the hook's connection to the daemon's answer"
-        yield from registration.measure()
-    if "daemon" in parts:
-        yield "The daemon's memory"
-        yield from daemon_memory.measure()
-    if "archive" in parts:
-        yield "The archive, on the file system of the temporary directory"
-        yield from archive.measure(rounds)
-    if "crowd" in parts:
-        yield "A full node, under systemd"
-        yield from crowd.measure()
+    for part, (heading, measure) in APART.items():
+        if part in parts:
+            yield heading
+            yield from measure(rounds)
 
 
 def _measure_recorder(parts: Sequence[str], rounds: int) -> Iterator[Figure | str]:

@@ -59,8 +59,17 @@ optional() {
 	[ ! -e "$3" ] || "$@"
 }
 
-# Files name each other by the paths of a distribution's package; here they become those of this installation. A file
-# gets its name when it is whole.
+# Files name each other by the paths of a distribution's package, or of the sources; here they become those of this
+# installation.
+rewritten() {
+	sed -e "s|/usr/libexec/oci/hooks\.d|$HOOKDIR|g" \
+		-e "s|/usr/bin/traceloop|$BINDIR/traceloop|g" -e "s|/usr/sbin/traceloop|$SBINDIR/traceloop|g" \
+		-e "s|/usr/lib/traceloop|$PACKAGEDIR|g" -e "s|/etc/traceloop|$SYSCONFDIR/traceloop|g" \
+		-e "s|/usr/share/doc/traceloop|$DOCDIR|g" -e 's|docs/\([a-z-]*\.md\)|\1|g' \
+		-e "1s|^#!/usr/bin/python3|#!$PYTHON|" "$1"
+}
+
+# A file gets its name when it is whole.
 put() {
 	target=$DESTDIR$3
 	if [ "$3" = "$SYSCONFDIR/traceloop/traceloop.toml" ] && [ -e "$target" ]; then
@@ -70,12 +79,7 @@ put() {
 	mkdir -p "${target%/*}"
 	case $2 in
 	*.py | *.h | *.c) cp "$2" "$target.part" ;;
-	*)
-		sed -e "s|/usr/libexec/oci/hooks\.d|$HOOKDIR|g" \
-			-e "s|/usr/bin/traceloop|$BINDIR/traceloop|g" -e "s|/usr/sbin/traceloop|$SBINDIR/traceloop|g" \
-			-e "s|/usr/lib/traceloop|$PACKAGEDIR|g" -e "s|/etc/traceloop|$SYSCONFDIR/traceloop|g" \
-			-e "1s|^#!/usr/bin/python3|#!$PYTHON|" "$2" >"$target.part"
-		;;
+	*) rewritten "$2" >"$target.part" ;;
 	esac
 	chmod "$1" "$target.part"
 	mv "$target.part" "$target"
@@ -99,7 +103,7 @@ uninstall)
 	fi
 	each_file list | tac | while read -r target; do
 		case $target in
-		*/traceloop.toml) if cmp -s packaging/traceloop.toml "$target"; then rm "$target"; fi ;; # an edited one stays
+		*/traceloop.toml) if rewritten packaging/traceloop.toml | cmp -s - "$target"; then rm "$target"; fi ;; # an edited one stays
 		*) rm -f "$target" ;;
 		esac
 	done

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -303,6 +304,33 @@ def test_a_stderr_that_is_full_hung_or_broken(tmp_path: Path) -> None:
     os.close(reader)
     assert run(writer) < START_UP_S
     os.close(writer)
+
+
+@pytest.mark.kernel
+def test_the_systems_log_hears_what_the_daemons_cannot_have(serve, tmp_path: Path) -> None:
+    # /dev of its own, where the log is the test's.
+    enter = 'mount -t tmpfs tmpfs /dev; ln -s "$0" /dev/log; exec "$@"'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(tmp_path / "log"))
+        log.settimeout(0)
+
+        def run(path: str) -> bytes:
+            words = ["unshare", "-m", "--propagation", "private", "sh", "-euc", enter, tmp_path / "log"]
+            words += [HOOK, "start", "--socket", path]
+            return subprocess.run(words, input=STATE, stderr=subprocess.PIPE, timeout=30, check=True).stderr
+
+        said = run(str(tmp_path / "absent.sock"))
+        assert b"cannot connect" in said
+        assert log.recv(4096) == b"<28>" + said.rstrip(b"\n")
+        assert b"refused" in run(serve(Recorder(b"error: no\n")))
+        with pytest.raises(BlockingIOError):
+            log.recv(4096)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
+            filler.settimeout(0)
+            with suppress(BlockingIOError):
+                while True:
+                    filler.sendto(b"x", str(tmp_path / "log"))
+        assert b"cannot connect" in run(str(tmp_path / "absent.sock"))  # a log that is full holds nothing up
 
 
 def test_an_alarm_that_the_runtime_blocked_and_ignored() -> None:

@@ -76,6 +76,19 @@ def test_no_file_names_a_path_of_another_installation(prefix):
         assert json.loads(path.read_text())["hook"]["path"] == str(prefix / HOOK)
 
 
+def test_pages_are_where_others_say(prefix):
+    pages = prefix / "share/doc/traceloop"
+    config = (prefix / "etc/traceloop/traceloop.toml").read_text()
+    named = re.findall(rf"{prefix}/share/doc/traceloop/[a-z]+\.md", config)
+    assert len(named) >= 4
+    assert all(Path(page).is_file() for page in named)
+    links = re.findall(r"\]\(([a-z-]+\.md)", (pages / "README.md").read_text())
+    assert {"engines.md", "security.md", "troubleshooting.md"} <= set(links)
+    for page in pages.glob("*.md"):
+        for name in re.findall(r"\]\(([a-z-]+\.md)", page.read_text()):
+            assert (pages / name).is_file(), f"{page.name}: {name}"
+
+
 def test_the_hook_is_ready_to_run(prefix):
     hook = prefix / HOOK
     assert hook.stat().st_mode & 0o7777 == 0o755
@@ -90,7 +103,8 @@ def test_an_edited_configuration_is_kept_and_all_else_goes(prefix):
     make(prefix, "uninstall")
     assert [path for path in prefix.rglob("*") if not path.is_dir()] == [config]
     make(prefix, "install")
-    config.write_bytes((ROOT / "packaging/traceloop.toml").read_bytes())
+    config.unlink()
+    make(prefix, "install")
     make(prefix, "uninstall")
     assert [path for path in prefix.rglob("*") if not path.is_dir()] == []
 

@@ -26,7 +26,7 @@ _AGAIN_MAX_S: Final = 10.0
 _READ_BYTES: Final = 1 << 18
 _RUNNING: Final = (pb.CONTAINER_RUNNING, pb.CONTAINER_PAUSED)
 _KINDS: Final = (PermissionError, OSError, NriError)  # of failures; the first that fits
-_ACCESS: Final = "the daemon's user may not use it: docs/nri.md says how to let it"
+_ACCESS: Final = "the daemon's user may not use it: /usr/share/doc/traceloop/nri.md says how to let it"
 _log = logging.getLogger(__name__)
 
 

@@ -176,7 +176,7 @@ class ArchiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
-    """What is kept of the memory that system calls point at; see docs/security.md.
+    """What is kept of the memory that system calls point at; see /usr/share/doc/traceloop/security.md.
 
     What is left out never gets into the ring. The annotation io.traceloop.capture chooses for one container.
     """
@@ -191,7 +191,7 @@ class CaptureSettings:
 
 @dataclass(frozen=True, slots=True)
 class RedactSettings:
-    """Secrets, which are blotted out when a trace is archived or shown; see docs/security.md."""
+    """Secrets, which are blotted out when a trace is archived or shown; see /usr/share/doc/traceloop/security.md."""
 
     enabled: bool = key(True, _flag, "Whether anything is.")
     defaults: bool = key(True, _flag, "Whether the patterns that come with traceloop are looked for.")
@@ -204,7 +204,7 @@ class RedactSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """The daemon's numbers about itself, for node_exporter's textfile collector; see docs/metrics.md."""
+    """The daemon's numbers, for node_exporter's textfile collector; see /usr/share/doc/traceloop/metrics.md."""
 
     textfile: Path | None = key("", _textfile, 'A file that is written again and again, NAME.prom; "": none.')
     interval: int = key("15s", _span(1), "How often.")
@@ -212,7 +212,7 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True)
 class NriSettings:
-    """containerd's Node Resource Interface: a second way to learn of its containers; see docs/nri.md."""
+    """containerd's Node Resource Interface, to learn of its containers; see /usr/share/doc/traceloop/nri.md."""
 
     enabled: bool = key(False, _flag, "Whether the daemon connects to it.")
     socket: Path = key("/var/run/nri/nri.sock", _path, "Where it is.")

@@ -20,18 +20,8 @@ rm -rf "$root.part"
 mkdir -p "$root.part"
 {
 	debootstrap --variant=minbase --include=ca-certificates,dbus,man-db,systemd-sysv "$suite" "$root.part" "$mirror"
-	# shellcheck disable=SC2016 # the inner shell's
-	unshare --mount --propagation private sh -euc '
-		mount -t proc proc "$1/proc"
-		mount -t tmpfs dev "$1/dev"
-		mknod -m 666 "$1/dev/null" c 1 3
-		mknod -m 666 "$1/dev/urandom" c 1 9
-		export DEBIAN_FRONTEND=noninteractive
-		chroot "$1" apt-get update
-		chroot "$1" apt-get --yes --no-install-recommends satisfy "$2"
-		chroot "$1" apt-get --yes --no-install-recommends install bash-completion busybox-static fish make runc \
-			scdoc zsh
-		chroot "$1" apt-get clean' - "$root.part" "$needed"
+	tests/packages/apt_in.sh "$root.part" satisfy "$needed"
+	tests/packages/apt_in.sh "$root.part" install bash-completion busybox-static fish make runc scdoc zsh
 } >&2
 mv "$root.part" "$root"
 echo "$root"

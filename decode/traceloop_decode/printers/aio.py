@@ -9,9 +9,9 @@ from typing import Final
 from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.files_vectors import vector
+from traceloop_decode.printers.kit import fixed, hexadecimal, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import fixed, hexadecimal, register
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from traceloop_decode.printers.bpf_programs import program
+from traceloop_decode.printers.kit import MASK32, hexadecimal, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import MASK32, hexadecimal, register
 from traceloop_decode.printers.view import StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS, Xlat
 

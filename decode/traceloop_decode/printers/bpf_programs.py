@@ -11,8 +11,8 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.model import Item
+from traceloop_decode.printers.kit import hexadecimal, styled
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import hexadecimal, styled
 from traceloop_decode.printers.view import View
 from traceloop_decode.printers.xlat import XLATS
 

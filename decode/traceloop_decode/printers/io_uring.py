@@ -6,9 +6,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.printers.kit import fixed, hexadecimal, listed, register
 from traceloop_decode.printers.memory import elements
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import fixed, hexadecimal, listed, register
 from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS

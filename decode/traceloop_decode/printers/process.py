@@ -6,8 +6,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import (
+from traceloop_decode.printers.kit import (
     MASK32,
     boxed,
     fixed,
@@ -19,6 +18,7 @@ from traceloop_decode.printers.process_kit import (
     register,
     styled,
 )
+from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 

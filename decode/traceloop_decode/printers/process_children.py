@@ -6,8 +6,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.printers.kit import boxed, fixed, hexadecimal, listed, number, register, styled
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import boxed, fixed, hexadecimal, listed, number, register, styled
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL

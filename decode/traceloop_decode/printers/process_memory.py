@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from traceloop_decode.errnos import ERRNO
-from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import (
+from traceloop_decode.printers.kit import (
     MASK32,
     boxed,
     fixed,
@@ -22,6 +21,7 @@ from traceloop_decode.printers.process_kit import (
     register,
     styled,
 )
+from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS, xlat
 

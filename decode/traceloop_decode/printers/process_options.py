@@ -7,9 +7,9 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.bpf_programs import classic_filter
+from traceloop_decode.printers.kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, signed32, signed64
-from traceloop_decode.printers.process_kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
 from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL

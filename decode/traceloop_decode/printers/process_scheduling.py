@@ -6,8 +6,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.printers.kit import MASK32, recorded, styled
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import MASK32, recorded, styled
 from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.printers.xlat import XLATS
 

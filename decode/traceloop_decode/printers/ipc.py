@@ -8,8 +8,8 @@ from typing import Final
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers import memory
+from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, register, styled
 from traceloop_decode.printers.numbers import address, mode, signed32
-from traceloop_decode.printers.process_kit import MASK32, decimal_one, fixed, hexadecimal, register, styled
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.words import Word

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, of, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.process_kit import MASK32, decimal_one, fixed, hexadecimal, of, register
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.printers.xlat import XLATS
 

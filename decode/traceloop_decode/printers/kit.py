@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the printers of processes are put together from: structs of one shape, boxed values, words for registers."""
+"""What printers are put together from: structs of one shape, boxed values, words for registers."""
 
 from __future__ import annotations
 
