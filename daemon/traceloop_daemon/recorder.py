@@ -127,10 +127,9 @@ class Recorder:
                 assert trace.recording is not None
                 self._refresh(trace)
                 taken = self._snapshot(trace.id, trace.recording)
-                # The ends are not looked out for any more.
-                live = frozenset(one.id for one in self._registry if one.state is State.RECORDING)
+                unsettled = self._unsettled()
             snapshot = self._redacted(taken, trace)
-            self._settle(self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), live))
+            self._settle(self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), unsettled))
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
@@ -166,8 +165,8 @@ class Recorder:
             self._registry.load(kept, self._archive.closed_ids())
             for trace, (live, _) in zip(traces, recordings, strict=True):
                 self._take_over(trace, live)
-            live_ids = self._ends.ids()
-        self._settle(self._archive.tend(live_ids))
+            unsettled = self._unsettled()
+        self._settle(self._archive.tend(unsettled))
 
     def _take_over(self, trace: Trace, live: LiveTrace) -> None:
         if live.open_files is not None and trace.recording is not None:
@@ -495,6 +494,11 @@ class Recorder:
         if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
             trace.advance(FILE_EVENTS[state])
 
+    def _unsettled(self) -> frozenset[str]:
+        # The ids of traces whose rings hold what no file does. What is kept of them is of when a daemon stopped, and
+        # may be the oldest there is: it does not go for that, as the trace would go with it.
+        return frozenset(trace.id for trace in self._registry if trace.recording is not None)
+
     # -- the keeper's thread
 
     def _keep_all(self) -> None:
@@ -512,8 +516,8 @@ class Recorder:
 
     def _tend(self) -> None:
         with self._lock:
-            live = self._ends.ids()
-        self._settle(self._archive.tend(live))
+            unsettled = self._unsettled()
+        self._settle(self._archive.tend(unsettled))
 
     def _keep(self, trace: Trace) -> None:
         recording = trace.recording
@@ -527,8 +531,8 @@ class Recorder:
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._lock:
-                live = self._ends.ids()
-            changes = self._archive.put(info, snapshot.encode(), live)
+                unsettled = self._unsettled() - {trace.id}
+            changes = self._archive.put(info, snapshot.encode(), unsettled)
         with self._lock:
             self._release(trace)
             closed = trace.state is State.CLOSED  # meanwhile

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One daemon's recorder after another over the same rings: what ended in between, and what was only half done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
+
+from traceloop_bpf.programs import Plan
+from traceloop_bpf.tracer import Recording, Tracer
+from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.feed import Feed
+from traceloop_daemon.live_traces import LiveTraces
+from traceloop_daemon.loop import Loop
+from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.registry import State, Trace
+from traceloop_daemon.retention import Limits
+from traceloop_daemon.settings import Config
+from traceloop_daemon.tally import Tally
+from traceloop_daemon.targets import Targets
+
+pytestmark = pytest.mark.kernel
+
+
+class Node:
+    """A recorder in the kernel, an archive and a runtime directory, which daemons come and go over."""
+
+    def __init__(self, tracer: Tracer, directory: Path, limits: Limits) -> None:
+        self.tracer, self._directory, self._limits = tracer, directory, limits
+        self._recordings: dict[int, Recording] = {}
+
+    @contextmanager
+    def daemon(self) -> Iterator[Recorder]:
+        """From its start to its stop, after which another follows. Its loop does not turn: nothing ends by itself."""
+        mount = cgroup2_mount()
+        assert mount is not None
+        with ExitStack() as stack:
+            loop = Loop()
+            stack.callback(loop.close)
+            archive = FileArchive(self._directory / "state", self._limits)
+            stack.callback(archive.close)
+            live = LiveTraces(self._directory / "live")
+            recorder = Recorder(
+                *(loop, self.tracer, archive, Config(), mount),
+                live=live,
+                outlived=True,
+                redactor=None,
+                tally=Tally(),
+                feed=Feed(),
+            )
+            stack.callback(recorder.close)
+            recorder.take_over([(trace, self._recordings.get(trace.slot)) for trace in live.read()])
+            yield recorder
+            self._recordings = {
+                trace.recording.slot.number: trace.recording for trace in recorder.list() if trace.recording
+            }
+
+    def add(self, recorder: Recorder, cgroup: Path) -> Trace:
+        mount = cgroup2_mount()
+        assert mount is not None
+        return recorder.add(Targets(mount).cgroup(str(cgroup), ""))
+
+    def give_back(self) -> None:
+        for recording in self._recordings.values():
+            self.tracer.stop(recording)
+            self.tracer.give_back(recording)
+
+
+@pytest.fixture(scope="module")
+def own_tracer() -> Iterator[Tracer]:
+    tracer = Tracer.load(Plan(ring_size=64 << 10, pool_size=2))
+    yield tracer
+    tracer.close()
+
+
+@pytest.fixture
+def node(own_tracer: Tracer, tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    nodes = []
+
+    def make(limits: Limits | None = None) -> Node:
+        nodes.append(Node(own_tracer, tmp_path, limits or Limits()))
+        return nodes[-1]
+
+    yield make
+    for one in nodes:
+        one.give_back()
+
+
+def states(recorder: Recorder) -> dict[str, State]:
+    return {trace.id: trace.state for trace in recorder.list()}
+
+
+def kept(recorder: Recorder) -> None:
+    """Until the keeper has done all that it was told before."""
+    done = threading.Event()
+    recorder._work.put(done.set)
+    assert done.wait(TIMEOUT_S)
+
+
+def test_what_is_about_to_be_kept_does_not_go_for_what_was_kept_of_it_before(node) -> None:
+    """A trace that a daemon kept when it stopped, and that ended since, is the newest, not the oldest."""
+    one = node(Limits(max_traces=1))
+    with Cgroup() as first, Cgroup() as second:
+        with one.daemon() as recorder:
+            older = one.add(recorder, first.path).id
+        with one.daemon() as recorder:
+            newer = one.add(recorder, second.path).id
+            held = threading.Event()
+            recorder._work.put(held.wait)  # the keeper is busy when both end
+            for trace_id in (newer, older):
+                recorder._end(recorder.get(trace_id), "the test says so")
+            held.set()
+            kept(recorder)
+            assert states(recorder) == {older: State.ARCHIVED}
+            assert recorder.snapshot(older)
