@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
 
+from traceloop_bpf.loader import CGROUPS
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon.archive import FileArchive
@@ -25,6 +26,8 @@ from traceloop_daemon.tally import Tally
 from traceloop_daemon.targets import Targets
 
 pytestmark = pytest.mark.kernel
+
+NOBODYS_SLOT = 4000
 
 
 class Node:
@@ -118,3 +121,34 @@ def test_what_is_about_to_be_kept_does_not_go_for_what_was_kept_of_it_before(nod
             kept(recorder)
             assert states(recorder) == {older: State.ARCHIVED}
             assert recorder.snapshot(older)
+
+
+def test_another_cgroup_of_the_same_path_is_another_container(node) -> None:
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as recorder:
+            former = one.add(recorder, cgroup.path).id
+        cgroup.path.rmdir()
+        cgroup.path.mkdir()
+        with one.daemon() as recorder:
+            assert not one.tracer.is_recorded(cgroup.path.stat().st_ino)
+            again = one.add(recorder, cgroup.path).id
+            kept(recorder)
+            assert states(recorder) == {former: State.ARCHIVED, again: State.RECORDING}
+
+
+def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daemon(node, caplog) -> None:
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as recorder:
+            trace_id = one.add(recorder, cgroup.path).id
+        table = one.tracer._cgroups
+        with pytest.raises(OSError, match="bpf: update"):
+            table.add(range(1 << 40, (1 << 40) + 2 * CGROUPS), NOBODYS_SLOT)
+        try:
+            (cgroup.path / "child").mkdir()
+            with one.daemon() as recorder:
+                assert states(recorder) == {trace_id: State.RECORDING}
+            assert "recorded only in part" in caplog.text
+        finally:
+            table.sweep(NOBODYS_SLOT)

@@ -17,6 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -192,14 +193,20 @@ class Recorder:
         except RegistrationError:
             inside = False
         try:
-            ids = [cgroupfs.cgroup_id(path), *cgroupfs.descendants(path)]
-            watch = Watch.open(path, trace.init_pid if inside else 0)
+            # The kernel forgets cgroups that are removed: one that it does not know is another of the same path.
+            same = self._tracer.is_recorded(cgroupfs.cgroup_id(path))
+            watch = Watch.open(path, trace.init_pid if inside else 0) if same else None
         except RegistrationError:
+            watch = None
+        if watch is None:
             headers = recording.ring.headers()
             ago_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - headers.exit_ns if headers.exited else 0
             self._end(trace, "it ended while there was no daemon", ago_ns)
             return
-        self._tracer.extend(recording, ids)
+        try:
+            self._tracer.extend(recording, cgroupfs.descendants(path))
+        except OSError as error:
+            _log.error("%s is recorded only in part: not all cgroups below %s: %s", trace.id, trace.cgroup, error)
         self._tally.add(Counted.ADOPTED)
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._ends.begin(trace, watch)
@@ -407,14 +414,15 @@ class Recorder:
             raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
         watch = Watch.open(path, target.pid)
         try:
-            recording = self._tracer.record([top], target.pid, withheld, ring_size)
+            # Those below come after it: what is made from then on, the kernel enters itself.
+            cgroups = chain([top], cgroupfs.descendants(path))
+            recording = self._tracer.record(cgroups, target.pid, withheld, ring_size)
         except (OSError, PoolError) as error:
             watch.close()
             raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
         if recording.ring.data_size < ring_size:
             less = recording.ring.data_size
             _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)
-        self._tracer.extend(recording, cgroupfs.descendants(path))  # those made from now on, the kernel enters itself
         trace = Trace(
             id=self._registry.new_id(target.names.trace_id(self.node)),
             names=target.names,
