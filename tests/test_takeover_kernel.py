@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
@@ -14,7 +15,7 @@ from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
 from traceloop_bpf.loader import CGROUPS
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
-from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.feed import Feed
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
@@ -24,6 +25,7 @@ from traceloop_daemon.retention import Limits
 from traceloop_daemon.settings import Config
 from traceloop_daemon.tally import Tally
 from traceloop_daemon.targets import Targets
+from traceloop_decode.archive_file import TraceInfo
 
 pytestmark = pytest.mark.kernel
 
@@ -152,3 +154,27 @@ def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daem
             assert "recorded only in part" in caplog.text
         finally:
             table.sweep(NOBODYS_SLOT)
+
+
+def test_a_fault_of_the_keepers_costs_no_other_trace(node, caplog, monkeypatch) -> None:
+    one = node()
+    with Cgroup() as first, Cgroup() as second, one.daemon() as recorder:
+        met, other = (one.add(recorder, cgroup.path).id for cgroup in (first, second))
+        put = recorder._archive.put
+
+        def faulty(info: TraceInfo, *rest: Any) -> Changes:
+            if info.trace_id == met:
+                raise ValueError("what no one thought of")
+            return put(info, *rest)
+
+        monkeypatch.setattr(recorder._archive, "put", faulty)
+        for trace_id in (met, other):
+            recorder._end(recorder.get(trace_id), "the test says so")
+        kept(recorder)
+        assert states(recorder) == {met: State.FROZEN, other: State.ARCHIVED}
+        assert "please report it" in caplog.text
+        assert recorder.snapshot(met)  # it is there still, and the next daemon tries again
+    monkeypatch.undo()
+    with one.daemon() as recorder:
+        kept(recorder)
+        assert states(recorder) == {met: State.ARCHIVED, other: State.ARCHIVED}

@@ -520,7 +520,10 @@ class Recorder:
             if work is None:
                 self._tend()
                 return
-            work()
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - else none that follows would be kept; this one stays in its ring
+                _log.exception("a trace could not be kept for a fault of traceloopd's: please report it")
 
     def _tend(self) -> None:
         with self._lock:
