@@ -17,15 +17,18 @@ from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.feed import Feed
+from traceloop_daemon.labels import Labels
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
+from traceloop_daemon.names import Names
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.retention import Limits
 from traceloop_daemon.settings import Config
 from traceloop_daemon.tally import Tally
-from traceloop_daemon.targets import Targets
-from traceloop_decode.archive_file import TraceInfo
+from traceloop_daemon.targets import Target, Targets
+from traceloop_decode.archive_file import TraceInfo, unpack
 
 pytestmark = pytest.mark.kernel
 
@@ -54,7 +57,7 @@ class Node:
                 *(loop, self.tracer, archive, Config(), mount),
                 live=live,
                 outlived=True,
-                redactor=None,
+                redactor=Redactor(),
                 tally=Tally(),
                 feed=Feed(),
             )
@@ -178,3 +181,18 @@ def test_a_fault_of_the_keepers_costs_no_other_trace(node, caplog, monkeypatch) 
     with one.daemon() as recorder:
         kept(recorder)
         assert states(recorder) == {met: State.ARCHIVED, other: State.ARCHIVED}
+
+
+def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> None:
+    one = node()
+    labels = Labels.of({"app.db-password": "hunter2", "route": "http://me:hunter2@db/x", "tier": "web"})
+    wanted = Labels.of({"app.db-password": "*******", "route": "http://me:*******@db/x", "tier": "web"})
+    with Cgroup() as cgroup, one.daemon() as recorder:
+        trace = recorder.add(Target(f"/{cgroup.path.name}", Names("web", labels=labels)))
+        assert recorder.get(trace.id).names.labels == wanted
+        assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "live").iterdir())
+        recorder._end(trace, "the test says so")
+        kept(recorder)
+        assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "state").iterdir())
+        info, _ = unpack(recorder.dump(trace.id))
+        assert info.labels == dict(wanted.pairs)

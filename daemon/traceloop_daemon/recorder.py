@@ -275,7 +275,7 @@ class Recorder:
     def _amend(self, trace: Trace, names: Names, withheld: int) -> None:
         # One who saw more of the pod's annotations may know that less is to be kept.
         assert trace.recording is not None
-        names, withheld = trace.names.completed(names), trace.withheld | withheld
+        names, withheld = trace.names.completed(self._told(names)), trace.withheld | withheld
         if withheld != trace.withheld:
             trace.recording.ring.set_withheld(withheld)
         if (names, withheld) != (trace.names, trace.withheld):
@@ -425,7 +425,7 @@ class Recorder:
             _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)
         trace = Trace(
             id=self._registry.new_id(target.names.trace_id(self.node)),
-            names=target.names,
+            names=self._told(target.names),
             container_id=container_id,
             cgroup=cgroup,
             started_ns=time.time_ns(),
@@ -496,6 +496,10 @@ class Recorder:
 
     def _redacted(self, snapshot: Snapshot, trace: Trace) -> Snapshot:
         return self._redactor.redacted(snapshot, trace.id) if self._redactor is not None else snapshot
+
+    def _told(self, names: Names) -> Names:
+        # What may be told of a container: users put secrets into labels too.
+        return replace(names, labels=self._redactor.labels(names.labels)) if self._redactor is not None else names
 
     def _note(self, trace: Trace, state: FileState | None) -> None:
         # A live trace may have a file, of when a daemon stopped; a frozen one's is to come.
