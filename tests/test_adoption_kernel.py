@@ -192,3 +192,20 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
     with pytest.raises(AdoptionError, match="bytes"):
         Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds
+
+
+def test_what_is_refused_after_half_an_exchange_is_let_go_once(pocket: Pocket) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
+    tracer.pool.wait_idle()
+    die(tracer)
+    (its,), _ = kept.sort(pocket.hand_over())
+    about = replace(tracer.about, geometry=PLAN.about().geometry)
+    (generation,) = its.generations.values()
+    os.close(generation["about"])
+    generation["about"] = about.memfd()
+    its.generations[0] = {"about": about.memfd()}  # a former one, which the daemon that died had not let go of yet
+    with pytest.raises(AdoptionError, match="bytes"):
+        Tracer.adopt(its, [], PLAN, pocket)
+    assert not pocket.fds
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

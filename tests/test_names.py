@@ -267,3 +267,10 @@ def test_half_a_surrogate_pair_in_an_engines_file_is_spelled_out(tmp_path):
 def test_an_engines_file_of_endless_depth_tells_no_name(tmp_path):
     (tmp_path / "containers.json").write_text("[" * 100_000)
     assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "c1"
+
+
+def test_an_images_name_of_endless_depth_is_none(tmp_path):
+    entry = {"id": "c1", "names": ["web"], "metadata": "[" * 100_000}
+    (tmp_path / "containers.json").write_text(json.dumps([entry]))
+    names = resolve("c1", {}, str(tmp_path / "c1" / "userdata"))
+    assert (names.container, names.image) == ("web", "")

@@ -80,9 +80,8 @@ class Programs:
         programs.about = About.read(kept.generations[generation][_ABOUT])
         programs._set_turn(2 * generation)
         programs._generation, programs._fds = generation, kept.generations[generation]
-        for number, fds in kept.generations.items():
-            if number != generation:  # the daemon died while it exchanged them
-                programs._let_go(number, fds)
+        for number in kept.generations.keys() - {generation}:  # the daemon died while it exchanged them
+            programs._let_go(number, kept.generations.pop(number))
         return programs
 
     def exchange(self, plan: Plan, wait_for_programs: Callable[[], None]) -> None:

@@ -59,10 +59,6 @@ class Ends:
         self._loop, self._lock, self._ended = loop, lock, ended
         self._watches: dict[str, Watch] = {}
 
-    def ids(self) -> frozenset[str]:
-        """The ids of the traces that are watched."""
-        return frozenset(self._watches)
-
     def begin(self, trace: Trace, watch: Watch) -> None:
         """Watches for a trace's end; the watch is this one's to close."""
         self._watches[trace.id] = watch

@@ -95,7 +95,7 @@ def _first_name(entry: Mapping[str, Any]) -> str:
 def _image(entry: Mapping[str, Any]) -> str:
     try:
         metadata = json.loads(str(entry.get("metadata")))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(metadata.get("image-name") or "") if isinstance(metadata, dict) else ""
 

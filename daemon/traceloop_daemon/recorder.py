@@ -17,6 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -127,10 +128,9 @@ class Recorder:
                 assert trace.recording is not None
                 self._refresh(trace)
                 taken = self._snapshot(trace.id, trace.recording)
-                # The ends are not looked out for any more.
-                live = frozenset(one.id for one in self._registry if one.state is State.RECORDING)
+                unsettled = self._unsettled()
             snapshot = self._redacted(taken, trace)
-            self._settle(self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), live))
+            self._settle(self._archive.put(info_of(trace, snapshot, self.node), snapshot.encode(), unsettled))
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
@@ -167,8 +167,8 @@ class Recorder:
             self._registry.load(kept, self._archive.closed_ids())
             for trace, (live, _) in zip(traces, recordings, strict=True):
                 self._take_over(trace, live)
-            live_ids = self._ends.ids()
-        self._settle(self._archive.tend(live_ids))
+            unsettled = self._unsettled()
+        self._settle(self._archive.tend(unsettled))
 
     def _take_over(self, trace: Trace, live: LiveTrace) -> None:
         if live.open_files is not None and trace.recording is not None:
@@ -194,14 +194,20 @@ class Recorder:
         except RegistrationError:
             inside = False
         try:
-            ids = [cgroupfs.cgroup_id(path), *cgroupfs.descendants(path)]
-            watch = Watch.open(path, trace.init_pid if inside else 0)
+            # The kernel forgets cgroups that are removed: one that it does not know is another of the same path.
+            same = self._tracer.is_recorded(cgroupfs.cgroup_id(path))
+            watch = Watch.open(path, trace.init_pid if inside else 0) if same else None
         except RegistrationError:
+            watch = None
+        if watch is None:
             headers = recording.ring.headers()
             ago_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - headers.exit_ns if headers.exited else 0
             self._end(trace, "it ended while there was no daemon", ago_ns)
             return
-        self._tracer.extend(recording, ids)
+        try:
+            self._tracer.extend(recording, cgroupfs.descendants(path))
+        except OSError as error:
+            _log.error("%s is recorded only in part: not all cgroups below %s: %s", trace.id, trace.cgroup, error)
         self._tally.add(Counted.ADOPTED)
         _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
         self._ends.begin(trace, watch)
@@ -270,7 +276,7 @@ class Recorder:
     def _amend(self, trace: Trace, names: Names, withheld: int) -> None:
         # One who saw more of the pod's annotations may know that less is to be kept.
         assert trace.recording is not None
-        names, withheld = trace.names.completed(names), (trace.withheld or 0) | withheld
+        names, withheld = trace.names.completed(self._told(names)), (trace.withheld or 0) | withheld
         if withheld != trace.withheld:
             trace.recording.ring.set_withheld(withheld)
         if (names, withheld) != (trace.names, trace.withheld):
@@ -409,17 +415,18 @@ class Recorder:
             raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
         watch = Watch.open(path, target.pid)
         try:
-            recording = self._tracer.record([top], target.pid, withheld, ring_size)
+            # Those below come after it: what is made from then on, the kernel enters itself.
+            cgroups = chain([top], cgroupfs.descendants(path))
+            recording = self._tracer.record(cgroups, target.pid, withheld, ring_size)
         except (OSError, PoolError) as error:
             watch.close()
             raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
         if recording.ring.data_size < ring_size:
             less = recording.ring.data_size
             _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)
-        self._tracer.extend(recording, cgroupfs.descendants(path))  # those made from now on, the kernel enters itself
         trace = Trace(
             id=self._registry.new_id(target.names.trace_id(self.node)),
-            names=target.names,
+            names=self._told(target.names),
             container_id=container_id,
             cgroup=cgroup,
             started_ns=time.time_ns(),
@@ -492,10 +499,19 @@ class Recorder:
     def _redacted(self, snapshot: Snapshot, trace: Trace) -> Snapshot:
         return self._redactor.redacted(snapshot, trace.id) if self._redactor is not None else snapshot
 
+    def _told(self, names: Names) -> Names:
+        # What may be told of a container: users put secrets into labels too.
+        return replace(names, labels=self._redactor.labels(names.labels)) if self._redactor is not None else names
+
     def _note(self, trace: Trace, state: FileState | None) -> None:
         # A live trace may have a file, of when a daemon stopped; a frozen one's is to come.
         if state in FILE_EVENTS and trace.state not in (State.RECORDING, State.FROZEN, State.CLOSED):
             trace.advance(FILE_EVENTS[state])
+
+    def _unsettled(self) -> frozenset[str]:
+        # The ids of traces whose rings hold what no file does. What is kept of them is of when a daemon stopped, and
+        # may be the oldest there is: it does not go for that, as the trace would go with it.
+        return frozenset(trace.id for trace in self._registry if trace.recording is not None)
 
     # -- the keeper's thread
 
@@ -510,12 +526,15 @@ class Recorder:
             if work is None:
                 self._tend()
                 return
-            work()
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - else none that follows would be kept; this one stays in its ring
+                _log.exception("a trace could not be kept for a fault of traceloopd's: please report it")
 
     def _tend(self) -> None:
         with self._lock:
-            live = self._ends.ids()
-        self._settle(self._archive.tend(live))
+            unsettled = self._unsettled()
+        self._settle(self._archive.tend(unsettled))
 
     def _keep(self, trace: Trace) -> None:
         recording = trace.recording
@@ -529,8 +548,8 @@ class Recorder:
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._lock:
-                live = self._ends.ids()
-            changes = self._archive.put(info, snapshot.encode(), live)
+                unsettled = self._unsettled() - {trace.id}
+            changes = self._archive.put(info, snapshot.encode(), unsettled)
         with self._lock:
             self._release(trace)
             closed = trace.state is State.CLOSED  # meanwhile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blots out secrets in a snapshot, before it leaves the daemon for the archive or for who asks.
+"""Blots out secrets in a snapshot, and in labels, before they leave the daemon for the archive or for who asks.
 
 Each string and buffer of each record is searched by itself, for regular expressions over bytes; what they find becomes
 as many asterisks, so that records stay as long as they were and their stamps stay true. All that is no record, as the
@@ -24,6 +24,7 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
+from traceloop_daemon.labels import Labels
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.places import Places, places
 from traceloop_decode.snapshot import Snapshot
@@ -136,6 +137,15 @@ class Redactor:
     def blotted(self, item: bytes) -> bytes:
         """A string or buffer with asterisks for what the patterns find; `item` itself where they find nothing."""
         return self._blotted(item, suspect=self._defaults)
+
+    def labels(self, labels: Labels) -> Labels:
+        """Labels with asterisks in their values, each searched behind its name: ``name=value``."""
+        pairs = tuple((name, self._value(name, value)) for name, value in labels.pairs)
+        return replace(labels, pairs=pairs)
+
+    def _value(self, name: str, value: str) -> str:
+        before = f"{name}=".encode()
+        return self.blotted(before + value.encode())[len(before) :].decode("utf-8", "backslashreplace")
 
     def _blotted(self, item: bytes, *, suspect: bool) -> bytes:
         # suspect: may the default patterns find something?

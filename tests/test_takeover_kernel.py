@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One daemon's recorder after another over the same rings: what ended in between, and what was only half done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
+
+from traceloop_bpf.loader import CGROUPS
+from traceloop_bpf.programs import Plan
+from traceloop_bpf.tracer import Recording, Tracer
+from traceloop_daemon.archive import Changes, FileArchive
+from traceloop_daemon.feed import Feed
+from traceloop_daemon.labels import Labels
+from traceloop_daemon.live_traces import LiveTraces
+from traceloop_daemon.loop import Loop
+from traceloop_daemon.names import Names
+from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.registry import State, Trace
+from traceloop_daemon.retention import Limits
+from traceloop_daemon.settings import Config
+from traceloop_daemon.tally import Tally
+from traceloop_daemon.targets import Target, Targets
+from traceloop_decode.archive_file import TraceInfo, unpack
+
+pytestmark = pytest.mark.kernel
+
+NOBODYS_SLOT = 4000
+
+
+class Node:
+    """A recorder in the kernel, an archive and a runtime directory, which daemons come and go over."""
+
+    def __init__(self, tracer: Tracer, directory: Path, limits: Limits) -> None:
+        self.tracer, self._directory, self._limits = tracer, directory, limits
+        self._recordings: dict[int, Recording] = {}
+
+    @contextmanager
+    def daemon(self) -> Iterator[Recorder]:
+        """From its start to its stop, after which another follows. Its loop does not turn: nothing ends by itself."""
+        mount = cgroup2_mount()
+        assert mount is not None
+        with ExitStack() as stack:
+            loop = Loop()
+            stack.callback(loop.close)
+            archive = FileArchive(self._directory / "state", self._limits)
+            stack.callback(archive.close)
+            live = LiveTraces(self._directory / "live")
+            recorder = Recorder(
+                *(loop, self.tracer, archive, Config(), mount),
+                live=live,
+                outlived=True,
+                redactor=Redactor(),
+                tally=Tally(),
+                feed=Feed(),
+            )
+            stack.callback(recorder.close)
+            recorder.take_over([(trace, self._recordings.get(trace.slot)) for trace in live.read()])
+            yield recorder
+            self._recordings = {
+                trace.recording.slot.number: trace.recording for trace in recorder.list() if trace.recording
+            }
+
+    def add(self, recorder: Recorder, cgroup: Path) -> Trace:
+        mount = cgroup2_mount()
+        assert mount is not None
+        return recorder.add(Targets(mount).cgroup(str(cgroup), ""))
+
+    def give_back(self) -> None:
+        for recording in self._recordings.values():
+            self.tracer.stop(recording)
+            self.tracer.give_back(recording)
+
+
+@pytest.fixture(scope="module")
+def own_tracer() -> Iterator[Tracer]:
+    tracer = Tracer.load(Plan(ring_size=64 << 10, pool_size=2))
+    yield tracer
+    tracer.close()
+
+
+@pytest.fixture
+def node(own_tracer: Tracer, tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    nodes = []
+
+    def make(limits: Limits | None = None) -> Node:
+        nodes.append(Node(own_tracer, tmp_path, limits or Limits()))
+        return nodes[-1]
+
+    yield make
+    for one in nodes:
+        one.give_back()
+
+
+def states(recorder: Recorder) -> dict[str, State]:
+    return {trace.id: trace.state for trace in recorder.list()}
+
+
+def kept(recorder: Recorder) -> None:
+    """Until the keeper has done all that it was told before."""
+    done = threading.Event()
+    recorder._work.put(done.set)
+    assert done.wait(TIMEOUT_S)
+
+
+def test_what_is_about_to_be_kept_does_not_go_for_what_was_kept_of_it_before(node) -> None:
+    """A trace that a daemon kept when it stopped, and that ended since, is the newest, not the oldest."""
+    one = node(Limits(max_traces=1))
+    with Cgroup() as first, Cgroup() as second:
+        with one.daemon() as recorder:
+            older = one.add(recorder, first.path).id
+        with one.daemon() as recorder:
+            newer = one.add(recorder, second.path).id
+            held = threading.Event()
+            recorder._work.put(held.wait)  # the keeper is busy when both end
+            for trace_id in (newer, older):
+                recorder._end(recorder.get(trace_id), "the test says so")
+            held.set()
+            kept(recorder)
+            assert states(recorder) == {older: State.ARCHIVED}
+            assert recorder.snapshot(older)
+
+
+def test_another_cgroup_of_the_same_path_is_another_container(node) -> None:
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as recorder:
+            former = one.add(recorder, cgroup.path).id
+        cgroup.path.rmdir()
+        cgroup.path.mkdir()
+        with one.daemon() as recorder:
+            assert not one.tracer.is_recorded(cgroup.path.stat().st_ino)
+            again = one.add(recorder, cgroup.path).id
+            kept(recorder)
+            assert states(recorder) == {former: State.ARCHIVED, again: State.RECORDING}
+
+
+def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daemon(node, caplog) -> None:
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as recorder:
+            trace_id = one.add(recorder, cgroup.path).id
+        table = one.tracer._cgroups
+        with pytest.raises(OSError, match="bpf: update"):
+            table.add(range(1 << 40, (1 << 40) + 2 * CGROUPS), NOBODYS_SLOT)
+        try:
+            (cgroup.path / "child").mkdir()
+            with one.daemon() as recorder:
+                assert states(recorder) == {trace_id: State.RECORDING}
+            assert "recorded only in part" in caplog.text
+        finally:
+            table.sweep(NOBODYS_SLOT)
+
+
+def test_a_fault_of_the_keepers_costs_no_other_trace(node, caplog, monkeypatch) -> None:
+    one = node()
+    with Cgroup() as first, Cgroup() as second, one.daemon() as recorder:
+        met, other = (one.add(recorder, cgroup.path).id for cgroup in (first, second))
+        put = recorder._archive.put
+
+        def faulty(info: TraceInfo, *rest: Any) -> Changes:
+            if info.trace_id == met:
+                raise ValueError("what no one thought of")
+            return put(info, *rest)
+
+        monkeypatch.setattr(recorder._archive, "put", faulty)
+        for trace_id in (met, other):
+            recorder._end(recorder.get(trace_id), "the test says so")
+        kept(recorder)
+        assert states(recorder) == {met: State.FROZEN, other: State.ARCHIVED}
+        assert "please report it" in caplog.text
+        assert recorder.snapshot(met)  # it is there still, and the next daemon tries again
+    monkeypatch.undo()
+    with one.daemon() as recorder:
+        kept(recorder)
+        assert states(recorder) == {met: State.ARCHIVED, other: State.ARCHIVED}
+
+
+def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> None:
+    one = node()
+    labels = Labels.of({"app.db-password": "hunter2", "route": "http://me:hunter2@db/x", "tier": "web"})
+    wanted = Labels.of({"app.db-password": "*******", "route": "http://me:*******@db/x", "tier": "web"})
+    with Cgroup() as cgroup, one.daemon() as recorder:
+        trace = recorder.add(Target(f"/{cgroup.path.name}", Names("web", labels=labels)))
+        assert recorder.get(trace.id).names.labels == wanted
+        assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "live").iterdir())
+        recorder._end(trace, "the test says so")
+        kept(recorder)
+        assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "state").iterdir())
+        info, _ = unpack(recorder.dump(trace.id))
+        assert info.labels == dict(wanted.pairs)
