@@ -16,7 +16,7 @@ from archives import INFO
 
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.errors import TraceGone
-from traceloop_daemon.kept import FileState
+from traceloop_daemon.kept_files import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
 

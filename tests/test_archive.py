@@ -22,7 +22,7 @@ from archives import INFO, encoded_snapshot
 
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
-from traceloop_daemon.kept import FileState
+from traceloop_daemon.kept_files import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
 

@@ -5,7 +5,7 @@ import pytest
 from archives import encoded_snapshot
 
 from traceloop_cli.traces import capture_name, trace_object
-from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.messages import trace_message
 from traceloop_daemon.names import Names
 from traceloop_daemon.policy import CapturePolicy

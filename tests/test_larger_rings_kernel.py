@@ -11,7 +11,7 @@ import pytest
 from recorder import Cgroup, Container, Workloads
 from test_adoption_kernel import PLAN, Pocket, adopted, die, lseeks
 
-from traceloop_bpf import kept
+from traceloop_bpf import kept_fds
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
@@ -124,8 +124,8 @@ def test_one_that_is_not_whole_is_lost_and_let_go(pocket: Pocket, workload: Work
         key = (recording.slot.number, recording.ring.cookie)
         lost = [slot.number for slot in recording.slot][which]
         die(tracer, recording)
-        pocket.drop([kept.ring_name(0, lost)])
-        (its,), _ = kept.sort(pocket.hand_over())
+        pocket.drop([kept_fds.ring_name(0, lost)])
+        (its,), _ = kept_fds.sort(pocket.hand_over())
         next_tracer, claimed = Tracer.adopt(its, [key], PLAN, pocket)
         try:
             assert not claimed

@@ -11,7 +11,7 @@ cgroups that a program entered for it meanwhile are swept; only then does it get
 A larger ring is several of the stock, joined: the programs find the others by the first one's header. So the first
 goes before the others, and none of them serves anybody else while it can be found.
 
-Each ring is with the keeper (`kept`) before a program can find it, and until none can any more. So a daemon that
+Each ring is with the keeper (`kept_fds`) before a program can find it, and until none can any more. So a daemon that
 follows one that died knows all rings that are in use.
 """
 
@@ -27,7 +27,7 @@ from typing import Final
 from traceloop_bpf import bpfcalls
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
-from traceloop_bpf.kept import Keeper, ring_name
+from traceloop_bpf.kept_fds import Keeper, ring_name
 from traceloop_bpf.loader import SLOTS
 from traceloop_bpf.ring import Ring
 

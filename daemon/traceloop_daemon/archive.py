@@ -27,7 +27,7 @@ from typing import Final
 from traceloop_daemon.archive_names import SUFFIX, file_name
 from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
-from traceloop_daemon.kept import FileState, Kept, look_into, state_now
+from traceloop_daemon.kept_files import FileState, Kept, look_into, state_now
 from traceloop_daemon.retention import Limits, Space, expired
 from traceloop_daemon.waiting import Waiter, Waiting
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, pack, unpack

@@ -7,7 +7,7 @@ from sys import intern
 from typing import Final
 
 from traceloop_daemon.host import host
-from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
 from traceloop_daemon.policy import CapturePolicy
