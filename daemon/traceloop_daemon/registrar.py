@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.errors import AlreadyRecorded, RegistrationError
-from traceloop_daemon.names import Names, resolve
+from traceloop_daemon.names import Told, resolve
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import Choice, choose
 from traceloop_daemon.recordings import Recordings
@@ -41,7 +41,7 @@ class Registrar:
         with self._recordings.lock:
             if hook.stage == "start":
                 told = resolve(hook.container_id, hook.annotations, hook.bundle)
-                self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations))
+                self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations, told.by_label))
             else:
                 self._stop(hook)
 
@@ -51,7 +51,7 @@ class Registrar:
         Raises RegistrationError.
         """
         with self._recordings.lock:
-            choice = self._choose(self._config.record, told.names, told.annotations)
+            choice = self._choose(self._config.record, told)
             known = self._recordings.registry.recording_of(told.container_id)
             if choice.refused:
                 self._refuse(told, choice.refused, known)
@@ -80,7 +80,7 @@ class Registrar:
     def add(self, target: Target) -> Trace:
         """Records a cgroup without a hook. Raises RegistrationError."""
         # Whoever asks for this very one has chosen it; but not over the head of who made the container.
-        choice = self._choose(RecordSettings(sandboxes=True), target.names, target.annotations)
+        choice = self._choose(RecordSettings(sandboxes=True), target)
         if choice.refused:
             raise RegistrationError(f"container {target.container_id} is not recorded: {choice.refused}")
         for note in choice.notes:
@@ -90,8 +90,9 @@ class Registrar:
         self._tally.add(Counted.STARTED_BY_ADD)
         return trace
 
-    def _choose(self, record: RecordSettings, names: Names, annotations: Mapping[str, str]) -> Choice:
-        return choose(record, self._config.capture, self._config.ring, names, annotations)
+    def _choose(self, record: RecordSettings, told: Registration | Target | Told) -> Choice:
+        capture, ring = self._config.capture, self._config.ring
+        return choose(record, capture, ring, told.names, told.annotations, by_label=told.by_label)
 
     def _refuse(self, told: Registration, refused: str, known: Trace | None) -> None:
         if known is None and told.container_id in self._unrecorded:
@@ -123,4 +124,4 @@ class Registrar:
             return True
         # One that was not to be recorded, before this daemon started.
         told = resolve(hook.container_id, hook.annotations, hook.bundle)
-        return bool(self._choose(self._config.record, told.names, told.annotations).refused)
+        return bool(self._choose(self._config.record, told).refused)
