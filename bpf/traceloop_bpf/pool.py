@@ -134,9 +134,14 @@ class RingPool:
                 count //= 2
             first, *others = (self._ready.popleft() for _ in range(count))
             self._out += count
+        slot = Slot(first.number, first.ring, tuple(others))
         if others:
-            first.ring.join(first.number, {other.number: other.ring for other in others})
-        return Slot(first.number, first.ring, tuple(others))
+            try:
+                first.ring.join(first.number, {other.number: other.ring for other in others})
+            except OSError as error:  # no room to map them
+                self.give_back(slot)  # not into the stock: some of them may say that they are joined
+                raise PoolError(f"{count} rings could not be joined: {error}") from error
+        return slot
 
     def give_back(self, slot: Slot) -> None:
         """The slot's ring is not needed any more. Its cgroups should be removed already."""
