@@ -94,8 +94,12 @@ def read_only(directory: Path, log: Log) -> None:
         assert archive.state("before") is FileState.WHOLE
     else:
         raise AssertionError
+    put(archive, "t1")
+    archive.delete("t1")
+    assert archive.state("t1") is FileState.MISSING
     subprocess.run(["mount", "-o", "remount,rw", directory], check=True)
     assert archive.tend().written == ("t0",)
+    assert archive.closed_ids() == ("t1",)
     assert ["Read-only file system" in line for line in log.lines] == [True, False]
 
 

@@ -221,13 +221,21 @@ class FileArchive:
     def delete(self, trace_id: str) -> None:
         """Removes a trace, if it is kept, and remembers its id. Raises OSError: it is still there."""
         with self._writing:
-            self._path(trace_id).unlink(missing_ok=True)
+            self._remove(self._path(trace_id))
             with self._lock:
                 self._kept.pop(trace_id, None)
                 self._waiting.remove(trace_id)
                 self._closed.add(trace_id)
                 with suppress(OSError):  # `tend` tries again, and says so
                     self._closed.flush()
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            if os.path.lexists(path):  # a read-only file system says the same of a file that never was
+                raise
 
     def _make_room(self, live: Collection[str], gone: list[tuple[str, str]], failures: list[OSError]) -> None:
         self.directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)  # someone may have removed it

@@ -136,7 +136,11 @@ class Recorder:
         """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace, OSError."""
         with self._lock:
             trace = self._registry.find(word)
-        self._archive.delete(trace.id)  # at first: if it cannot be removed, nothing has happened
+        try:
+            self._archive.delete(trace.id)  # at first: if it cannot be removed, nothing has happened
+        except OSError as error:
+            text = f"trace {trace.id} is not closed: its file cannot be removed: {error.strerror}: {error.filename}"
+            raise OSError(f"{text}; mend that, and close it again") from error
         with self._lock:
             if trace.state is State.CLOSED:
                 raise NoSuchTrace(f"trace {trace.id} is closed")

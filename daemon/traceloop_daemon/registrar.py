@@ -107,7 +107,7 @@ class Registrar:
             try:
                 self._close(known.id)
             except OSError as error:
-                raise RegistrationError(f"{known.id} is recorded on: its file cannot be removed: {error}") from error
+                raise RegistrationError(f"{known.id} is recorded on: {error}") from error
 
     def _stop(self, hook: HookMessage) -> None:
         trace = self._recordings.registry.recording_of(hook.container_id)
