@@ -17,7 +17,7 @@ from archives import INFO
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.errors import TraceGone
 from traceloop_daemon.journal import CANNOT_KEEP
-from traceloop_daemon.kept import FileState
+from traceloop_daemon.kept_files import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
 
@@ -98,10 +98,14 @@ def read_only(directory: Path, log: Log) -> None:
         assert archive.state("before") is FileState.WHOLE
     else:
         raise AssertionError
+    put(archive, "t1")
+    archive.delete("t1")
+    assert archive.state("t1") is FileState.MISSING
     subprocess.run(["mount", "-o", "remount,rw", directory], check=True)
     assert archive.tend().written == ("t0",)
+    assert archive.closed_ids() == ("t1",)
     assert ["Read-only file system" in line for line in log.lines] == [True, False]
-    assert log.ids == [None, None]  # it is not for want of room
+    assert log.ids == [CANNOT_KEEP, None]
 
 
 def too_large(directory: Path, log: Log) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from recorder import Cgroup, Container, Workloads, raw, returned
 
-from traceloop_bpf import kept
+from traceloop_bpf import kept_fds
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer
 from traceloop_decode.events import events
@@ -55,7 +55,7 @@ def pocket() -> Iterator[Pocket]:
 @contextmanager
 def adopted(pocket: Pocket, *recordings: Recording) -> Iterator[tuple[Tracer, list[Recording]]]:
     """What the next daemon makes of it."""
-    (its,), unknown = kept.sort(pocket.hand_over())
+    (its,), unknown = kept_fds.sort(pocket.hand_over())
     assert not unknown
     keys = [(recording.slot.number, recording.ring.cookie) for recording in recordings]
     tracer, claimed = Tracer.adopt(its, keys, PLAN, pocket)
@@ -115,7 +115,8 @@ def test_what_nobody_asks_for_is_given_back(pocket: Pocket) -> None:
             assert next_tracer.is_recorded(cgroup.id)
             assert not next_tracer.is_recorded(other.id)
             assert (
-                kept.ring_name(0, forgotten.slot.number) not in pocket.fds or forgotten.slot.number != same.slot.number
+                kept_fds.ring_name(0, forgotten.slot.number) not in pocket.fds
+                or forgotten.slot.number != same.slot.number
             )
             rings = [name for name in pocket.fds if ".ring." in name]
             assert len(rings) == 1 + PLAN.pool_size
@@ -128,7 +129,7 @@ def test_what_is_not_whole_is_refused_and_let_go(pocket: Pocket, lost: str) -> N
     tracer.pool.wait_idle()
     die(tracer)
     pocket.drop([lost])
-    (its,), _ = kept.sort(pocket.hand_over())
+    (its,), _ = kept_fds.sort(pocket.hand_over())
     with pytest.raises(AdoptionError, match="recorder 0"):
         Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds
@@ -184,7 +185,7 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
     tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
     tracer.pool.wait_idle()
     die(tracer)
-    (its,), _ = kept.sort(pocket.hand_over())
+    (its,), _ = kept_fds.sort(pocket.hand_over())
     about = replace(tracer.about, geometry=PLAN.about().geometry)
     (generation,) = its.generations.values()
     os.close(generation["about"])

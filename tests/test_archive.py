@@ -23,7 +23,7 @@ from archives import INFO, encoded_snapshot
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
 from traceloop_daemon.journal import CANNOT_KEEP
-from traceloop_daemon.kept import FileState
+from traceloop_daemon.kept_files import FileState
 from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
 
@@ -87,6 +87,28 @@ def test_the_next_daemon_finds_all_oldest_first(recent):
             (one, FileState.WHOLE) for one in reversed(infos)
         ]
         recent._lock_fd = os.dup(following._lock_fd)  # for the fixture to close
+
+
+def test_a_clock_stepped_by_days_takes_what_is_too_old_and_nothing_else(tmp_path):
+    day_ns, now_ns = 86_400 * NS, [INFO.ended_ns]
+    with closing(FileArchive(tmp_path, Limits(max_age_s=14 * 86_400), now_ns=lambda: now_ns[0])) as archive:
+
+        def ended(trace_id):
+            return archive.put(info(trace_id, now_ns[0]), encoded_snapshot(), live=["live"]).gone
+
+        archive.put(info("live", 0), encoded_snapshot(), live=["live"])
+        assert ended("before") == ()
+        now_ns[0] -= 3 * day_ns
+        assert ended("behind") == ()
+        now_ns[0] += 6 * day_ns
+        assert ended("ahead") == ()
+        now_ns[0] = INFO.ended_ns + 1
+        assert archive.tend(["live"]).gone == ()
+        now_ns[0] = INFO.ended_ns + 12 * day_ns
+        assert archive.tend(["live"]).gone == (("behind", "max_age, 1209600 s"),)
+        now_ns[0] = INFO.ended_ns + 400 * day_ns
+        assert [trace_id for trace_id, _ in archive.tend(["live"]).gone] == ["before", "ahead"]
+        assert archive.states() == {"live": FileState.WHOLE}
 
 
 @pytest.mark.parametrize("trace_id", ["../../x", ".", "é" * 5000, "a\nb", "x" * 250])

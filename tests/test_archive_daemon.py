@@ -224,6 +224,28 @@ def test_what_waits_is_written_without_another_container(state_dir):
         assert archived(daemon, trace_id)["state"] == "archived"
 
 
+def test_on_a_read_only_disk_what_is_in_memory_is_closed_and_what_is_in_a_file_is_not(state_dir):
+    with on_small_disk(state_dir) as (daemon, seen):
+        remount = ("nsenter", "-t", str(daemon.process.pid), "-m", "mount", "-o")
+        kept = record(daemon, "kept", "true")
+        archived(daemon, kept)
+        subprocess.run([*remount, "remount,ro", state_dir], check=True)
+        waits = record(daemon, "waits", "true")
+        daemon.wait_for_log(lambda line: "Read-only file system: traces stay in memory" in line)
+        with Cgroup() as cgroup:
+            live = daemon.ctl("add", "--cgroup", str(cgroup.path), "--name", "live").stdout.strip()
+            assert daemon.ctl("close", live).stdout == "closed\n"
+        assert daemon.ctl("close", waits).stdout == "closed\n"
+        said = fails(daemon, "close", kept)
+        assert f"trace {kept} is not closed: its file cannot be removed: Read-only file system: {state_dir}/" in said
+        assert [trace["state"] for trace in listed(daemon).values()] == ["archived"]
+        assert not list(daemon.runtime_dir.glob("waiting/*"))
+        subprocess.run([*remount, "remount,rw", state_dir], check=True)
+        assert daemon.ctl("close", kept).stdout == "closed\n"
+        assert not listed(daemon)
+        assert not list(seen.glob("*.trace"))
+
+
 def test_a_state_directory_that_cannot_be_had_is_said_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     command = [BIN / "traceloopd", "--runtime-dir", tmp_path / "run", "--state-dir", tmp_path / "file" / "x"]

@@ -5,10 +5,10 @@ import pytest
 from archives import encoded_snapshot
 
 from traceloop_cli.traces import capture_name, trace_object
-from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.capture_policy import CapturePolicy
+from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.messages import trace_message
 from traceloop_daemon.names import Names
-from traceloop_daemon.policy import CapturePolicy
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.trace_info import info_of, trace_of
 from traceloop_decode import layout

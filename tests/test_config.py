@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceloop_daemon import reference
+from traceloop_daemon.capture_policy import CapturePolicy
 from traceloop_daemon.config import load
 from traceloop_daemon.errors import ConfigError
-from traceloop_daemon.policy import CapturePolicy, RecordMode
-from traceloop_daemon.settings import Config
+from traceloop_daemon.settings import Config, RecordMode
 from traceloop_daemon.tomllines import lines_of
 
 ROOT = Path(__file__).parent.parent

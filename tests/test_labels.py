@@ -8,7 +8,7 @@ from archives import INFO, encoded_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.labels import LABELS_MAX, LABELS_MAX_BYTES, Labels
 from traceloop_daemon.messages import trace_message
 from traceloop_daemon.names import Names

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from recorder import Cgroup, Container, Workloads
 from test_adoption_kernel import PLAN, Pocket, adopted, die, lseeks
 
-from traceloop_bpf import kept
+from traceloop_bpf import kept_fds
+from traceloop_bpf.pool import PoolError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
@@ -81,6 +83,28 @@ def test_nothing_of_it_stays(units: Tracer, workload: Workloads) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_rings_that_cannot_be_joined_are_given_back(units: Tracer, workload: Workloads) -> None:
+    """No mapping is to be had: this process may not have more memory than it has."""
+    units.pool.wait_idle()
+    before, limits = units.pool.usage(), resource.getrlimit(resource.RLIMIT_AS)
+    with Cgroup() as cgroup:
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 20, limits[1]))
+        try:
+            with pytest.raises(PoolError, match=r"2 rings could not be joined: .*Cannot allocate memory"):
+                units.record([cgroup.id], ring_size=2 * UNIT)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+        assert not units.is_recorded(cgroup.id)
+    with Container(units):  # a stock that could not be filled meanwhile is filled once someone asks
+        pass
+    units.pool.wait_idle()
+    assert units.pool.usage() == before
+    with Container(units, ring_size=2 * UNIT) as container:
+        assert container.events() == []
+        run_calls(workload, container)
+        assert container.recording.ring.count().events == CALLS + 2
+
+
 def test_the_next_daemon_goes_on_with_it(pocket: Pocket, workload: Workloads) -> None:
     size = 8 * PLAN.ring_size
     with Cgroup() as cgroup:
@@ -124,8 +148,8 @@ def test_one_that_is_not_whole_is_lost_and_let_go(pocket: Pocket, workload: Work
         key = (recording.slot.number, recording.ring.cookie)
         lost = [slot.number for slot in recording.slot][which]
         die(tracer, recording)
-        pocket.drop([kept.ring_name(0, lost)])
-        (its,), _ = kept.sort(pocket.hand_over())
+        pocket.drop([kept_fds.ring_name(0, lost)])
+        (its,), _ = kept_fds.sort(pocket.hand_over())
         next_tracer, claimed = Tracer.adopt(its, [key], PLAN, pocket)
         try:
             assert not claimed

@@ -3,9 +3,10 @@
 
 import pytest
 
+from traceloop_daemon.capture_policy import CapturePolicy
 from traceloop_daemon.names import Names
-from traceloop_daemon.policy import CAPTURE, RECORD, RING_SIZE, CapturePolicy, Choice, RecordMode, choose
-from traceloop_daemon.settings import CaptureSettings, RecordSettings, RingSettings
+from traceloop_daemon.policy import CAPTURE, RECORD, RING_SIZE, Choice, choose
+from traceloop_daemon.settings import CaptureSettings, RecordMode, RecordSettings, RingSettings
 from traceloop_decode import layout
 
 POD = Names("web", "pod", "prod", "u", "docker.io/library/nginx:1.25")
@@ -111,3 +112,16 @@ def test_a_ring_is_never_more_than_can_be_joined():
 def test_a_ring_is_never_less_than_the_nodes_size():
     chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(size=8 << 20), POD, {RING_SIZE: "2M"})
     assert (chosen.ring_size, chosen.notes) == (8 << 20, ())
+
+
+def test_a_label_is_called_a_label():
+    asked = {RECORD: "no", CAPTURE: "everything", RING_SIZE: "huge"}
+    settings = RecordSettings(), CaptureSettings(), RingSettings()
+    by_annotation = choose(*settings, POD, asked)
+    by_label = choose(*settings, POD, asked, by_label={RECORD, RING_SIZE})
+    assert by_label.refused == "its label io.traceloop.record is 'no'"
+    assert by_annotation.refused == "its annotation io.traceloop.record is 'no'"
+    assert [note.partition(" is ")[0] for note in by_label.notes] == [
+        f"its annotation {CAPTURE}",
+        f"its label {RING_SIZE}",
+    ]

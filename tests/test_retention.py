@@ -42,6 +42,17 @@ def test_what_is_too_old_goes_even_the_newest():
     assert gone(kept[:1]) == [("old", "max_age")]
 
 
+def test_one_that_ended_in_the_future_saves_none_that_is_too_old():
+    """It ended while the clock was a year ahead, and was kept before those that ended since."""
+    kept = [
+        Occupant("ahead", NOW_NS + 365 * DAY_NS, 1),
+        Occupant("old", NOW_NS - 15 * DAY_NS, 1),
+        Occupant("now", NOW_NS, 1),
+    ]
+    assert gone(kept) == [("old", "max_age")]
+    assert gone(kept, Limits(max_traces=1)) == [("ahead", "max_traces"), ("old", "max_age")]
+
+
 def test_the_oldest_go_until_the_number_fits():
     assert gone(occupants(5), Limits(max_traces=3)) == [("t0", "max_traces"), ("t1", "max_traces")]
 

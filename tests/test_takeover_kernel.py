@@ -71,7 +71,7 @@ class Node:
     def add(self, recorder: Recorder, cgroup: Path) -> Trace:
         mount = cgroup2_mount()
         assert mount is not None
-        return recorder.add(Targets(mount).cgroup(str(cgroup), ""))
+        return recorder.registrar.add(Targets(mount).cgroup(str(cgroup), ""))
 
     def give_back(self) -> None:
         for recording in self._recordings.values():
@@ -104,9 +104,9 @@ def states(recorder: Recorder) -> dict[str, State]:
 
 
 def kept(recorder: Recorder) -> None:
-    """Until the keeper has done all that it was told before."""
+    """Until the archiver has done all that it was told before."""
     done = threading.Event()
-    recorder._work.put(done.set)
+    recorder._archiver._work.put(done.set)
     assert done.wait(TIMEOUT_S)
 
 
@@ -119,9 +119,9 @@ def test_what_is_about_to_be_kept_does_not_go_for_what_was_kept_of_it_before(nod
         with one.daemon() as recorder:
             newer = one.add(recorder, second.path).id
             held = threading.Event()
-            recorder._work.put(held.wait)  # the keeper is busy when both end
+            recorder._archiver._work.put(held.wait)  # the archiver is busy when both end
             for trace_id in (newer, older):
-                recorder._end(recorder.get(trace_id), "the test says so")
+                recorder._recordings.end(recorder.get(trace_id), "the test says so")
             held.set()
             kept(recorder)
             assert states(recorder) == {older: State.ARCHIVED}
@@ -159,7 +159,7 @@ def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daem
             table.sweep(NOBODYS_SLOT)
 
 
-def test_a_fault_of_the_keepers_costs_no_other_trace(node, caplog, monkeypatch) -> None:
+def test_a_fault_of_the_archivers_costs_no_other_trace(node, caplog, monkeypatch) -> None:
     one = node()
     with Cgroup() as first, Cgroup() as second, one.daemon() as recorder:
         met, other = (one.add(recorder, cgroup.path).id for cgroup in (first, second))
@@ -172,7 +172,7 @@ def test_a_fault_of_the_keepers_costs_no_other_trace(node, caplog, monkeypatch) 
 
         monkeypatch.setattr(recorder._archive, "put", faulty)
         for trace_id in (met, other):
-            recorder._end(recorder.get(trace_id), "the test says so")
+            recorder._recordings.end(recorder.get(trace_id), "the test says so")
         kept(recorder)
         assert states(recorder) == {met: State.FROZEN, other: State.ARCHIVED}
         assert "please report it" in caplog.text
@@ -188,10 +188,10 @@ def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> N
     labels = Labels.of({"app.db-password": "hunter2", "route": "http://me:hunter2@db/x", "tier": "web"})
     wanted = Labels.of({"app.db-password": "*******", "route": "http://me:*******@db/x", "tier": "web"})
     with Cgroup() as cgroup, one.daemon() as recorder:
-        trace = recorder.add(Target(f"/{cgroup.path.name}", Names("web", labels=labels)))
+        trace = recorder.registrar.add(Target(f"/{cgroup.path.name}", Names("web", labels=labels)))
         assert recorder.get(trace.id).names.labels == wanted
         assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "live").iterdir())
-        recorder._end(trace, "the test says so")
+        recorder._recordings.end(trace, "the test says so")
         kept(recorder)
         assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "state").iterdir())
         info, _ = unpack(recorder.dump(trace.id))

@@ -11,7 +11,7 @@ cgroups that a program entered for it meanwhile are swept; only then does it get
 A larger ring is several of the stock, joined: the programs find the others by the first one's header. So the first
 goes before the others, and none of them serves anybody else while it can be found.
 
-Each ring is with the keeper (`kept`) before a program can find it, and until none can any more. So a daemon that
+Each ring is with the keeper (`kept_fds`) before a program can find it, and until none can any more. So a daemon that
 follows one that died knows all rings that are in use.
 """
 
@@ -27,7 +27,7 @@ from typing import Final
 from traceloop_bpf import bpfcalls
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
-from traceloop_bpf.kept import Keeper, ring_name
+from traceloop_bpf.kept_fds import Keeper, ring_name
 from traceloop_bpf.loader import SLOTS
 from traceloop_bpf.ring import Ring
 
@@ -134,9 +134,14 @@ class RingPool:
                 count //= 2
             first, *others = (self._ready.popleft() for _ in range(count))
             self._out += count
+        slot = Slot(first.number, first.ring, tuple(others))
         if others:
-            first.ring.join(first.number, {other.number: other.ring for other in others})
-        return Slot(first.number, first.ring, tuple(others))
+            try:
+                first.ring.join(first.number, {other.number: other.ring for other in others})
+            except OSError as error:  # no room to map them
+                self.give_back(slot)  # not into the stock: some of them may say that they are joined
+                raise PoolError(f"{count} rings could not be joined: {error}") from error
+        return slot
 
     def give_back(self, slot: Slot) -> None:
         """The slot's ring is not needed any more. Its cgroups should be removed already."""

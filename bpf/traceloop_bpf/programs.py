@@ -14,7 +14,7 @@ from typing import Final
 from traceloop_bpf import bpfcalls
 from traceloop_bpf.geometry import Geometry, possible_cpus
 from traceloop_bpf.identity import layout_digest, program_digest
-from traceloop_bpf.kept import About, Keeper, KeptRecorder, generation_name, map_name
+from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, generation_name, map_name
 from traceloop_bpf.loader import CGROUPS, OWN, PROGRAMS, SHARED, SLOTS, load
 from traceloop_decode import layout
 from traceloop_decode.capture import calls_table

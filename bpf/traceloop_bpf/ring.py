@@ -45,8 +45,12 @@ class Ring:
     def create(cls, geometry: Geometry) -> Ring:
         """A new one. Raises OSError."""
         ring = cls(geometry, bpfcalls.create_array(geometry.value_size, "tl_ring"), _random_cookie())
-        with _mapped(ring.fd, geometry.headers_size) as memory:
-            layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+        try:
+            with _mapped(ring.fd, geometry.headers_size) as memory:
+                layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+        except OSError:
+            ring.close()
+            raise
         return ring
 
     @classmethod
@@ -64,7 +68,10 @@ class Ring:
         self.fd = -1
 
     def join(self, slot: int, rest: Mapping[int, Ring]) -> None:
-        """Spreads the data over other rings too, before any is used. slot: its own. All together are a power of two."""
+        """Spreads the data over other rings too, before any is used. slot: its own. All together are a power of two.
+
+        Raises OSError; whether they are joined then is open, and none of them may be used.
+        """
         for other in rest.values():
             with _mapped(other.fd, layout.RING.size) as memory:
                 _PARTS.pack_into(memory, _PARTS_AT, 0)

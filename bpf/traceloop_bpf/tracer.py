@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder as the daemon sees it: recordings of cgroups, begun, extended, read, stopped and given back.
 
-It outlives the daemon where there is a keeper (`kept`): the next daemon adopts it, finds its recordings again by slot
-and cookie, and exchanges the programs if its own are others. Where the layout of rings or maps is another, it loads a
-recorder of its own beside the old one.
+It outlives the daemon where there is a keeper (`kept_fds`): the next daemon adopts it, finds its recordings again by
+slot and cookie, and exchanges the programs if its own are others. Where the layout of rings or maps is another, it
+loads a recorder of its own beside the old one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
-from traceloop_bpf.kept import About, Keeper, KeptRecorder, NoKeeper, ring_name
+from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, NoKeeper, ring_name
 from traceloop_bpf.pool import RingPool, Slot, assemble
 from traceloop_bpf.programs import Plan, Programs
 from traceloop_bpf.ring import Ring

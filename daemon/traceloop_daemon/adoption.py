@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from traceloop_bpf.kept import Keeper, sort
+from traceloop_bpf.kept_fds import Keeper, sort
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer

@@ -28,7 +28,7 @@ from traceloop_daemon.archive_names import SUFFIX, file_name
 from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
 from traceloop_daemon.journal import CANNOT_KEEP
-from traceloop_daemon.kept import FileState, Kept, look_into, state_now
+from traceloop_daemon.kept_files import FileState, Kept, look_into, state_now
 from traceloop_daemon.retention import Limits, Space, expired
 from traceloop_daemon.waiting import Waiter, Waiting
 from traceloop_decode.archive_file import TraceInfo, TruncatedError, pack, unpack
@@ -222,13 +222,21 @@ class FileArchive:
     def delete(self, trace_id: str) -> None:
         """Removes a trace, if it is kept, and remembers its id. Raises OSError: it is still there."""
         with self._writing:
-            self._path(trace_id).unlink(missing_ok=True)
+            self._remove(self._path(trace_id))
             with self._lock:
                 self._kept.pop(trace_id, None)
                 self._waiting.remove(trace_id)
                 self._closed.add(trace_id)
                 with suppress(OSError):  # `tend` tries again, and says so
                     self._closed.flush()
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            if os.path.lexists(path):  # a read-only file system says the same of a file that never was
+                raise
 
     def _make_room(self, live: Collection[str], gone: list[tuple[str, str]], failures: list[OSError]) -> None:
         self.directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)  # someone may have removed it

@@ -111,7 +111,7 @@ class Feed:
         with self._lock:
             if not self._listeners:
                 return
-            change = Change(happened, replace(trace, recording=None))
+            change = Change(happened, replace(trace, recording=None, open_files=None))
             for listener in self._listeners:
                 listener.put(change)
 

@@ -50,7 +50,7 @@ class LiveTrace:
     open_files: OpenFiles | None = None
 
     @classmethod
-    def of(cls, trace: Trace, recording: Recording, withheld: int, open_files: OpenFiles) -> LiveTrace:
+    def of(cls, trace: Trace, recording: Recording) -> LiveTrace:
         """Of a trace whose recording has begun."""
         return cls(
             id=trace.id,
@@ -63,8 +63,8 @@ class LiveTrace:
             recorder=recording.tracer.number,
             slot=recording.slot.number,
             cookie=recording.ring.cookie,
-            withheld=withheld,
-            open_files=open_files,
+            withheld=trace.withheld or 0,
+            open_files=trace.open_files,
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_bpf import later_calls
-from traceloop_bpf.kept import Keeper, NoKeeper
+from traceloop_bpf.kept_fds import Keeper, NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_daemon import journal
@@ -128,13 +128,13 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         gatherer = Gatherer(recorder, archive, found.tracers, tally)
         service = Service(RecorderService(recorder, Targets(mount), gatherer, tally, feed), runtime_dir)
         stack.callback(service.close)
-        keep = partial(_keep_hooks, keeper) if manager.is_there else None
+        keep, registrar = partial(_keep_hooks, keeper) if manager.is_there else None, recorder.registrar
         hooks = HookSocket(
-            loop, runtime_dir / HOOKS, recorder.handle, tally, fds=manager.fds.get(_HOOKS_FD, ()), keep=keep
+            loop, runtime_dir / HOOKS, registrar.handle, tally, fds=manager.fds.get(_HOOKS_FD, ()), keep=keep
         )
         stack.callback(hooks.close)
         if config.nri.enabled:
-            nri = NriPlugin(loop, config.nri.socket, register=recorder.register, removed=recorder.removed)
+            nri = NriPlugin(loop, config.nri.socket, register=registrar.register, removed=registrar.removed)
             stack.callback(nri.close)
         Mender(loop, (hooks, service))
         ring_kib, kept = tracer.geometry.ring_size >> 10, archive.usage().traces

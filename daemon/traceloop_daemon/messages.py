@@ -7,8 +7,8 @@ import os
 from typing import Final
 
 from traceloop_bpf.run_times import RunTime
+from traceloop_daemon.capture_policy import CapturePolicy
 from traceloop_daemon.feed import Change, Happened
-from traceloop_daemon.policy import CapturePolicy
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.stats import Stats
 from traceloop_daemon.tally import BOUNDS_S, Counted

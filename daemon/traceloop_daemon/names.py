@@ -3,7 +3,7 @@
 
 The first source that knows wins. Annotations are those that engines give to OCI runtimes: containerd's CRI plugin
 (pkg/cri/annotations), CRI-O (pkg/annotations), nerdctl (pkg/labels), kubelet (pkg/kubelet/kuberuntime/labels.go).
-podman and docker give no names to runtimes; theirs are read from their own files (`enginefiles`).
+podman and docker give no names to runtimes; theirs are read from their own files (`engine_files`).
 """
 
 from __future__ import annotations
@@ -102,10 +102,11 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """annotations: those of a container, and what its labels say to us in their place."""
+    """annotations: those of a container, and what its labels say to us in their place. by_label: which are labels."""
 
     names: Names
     annotations: Mapping[str, str]
+    by_label: frozenset[str] = frozenset()
 
 
 def resolve(
@@ -122,15 +123,17 @@ def resolve(
     entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
         container_id, bundle, docker_root
     )
+    by_label: frozenset[str] = frozenset()
     if entry is not None:
-        annotations = {name: text for name, text in entry.labels.items() if name.startswith(OURS)} | dict(annotations)
+        by_label = frozenset(name for name in entry.labels if name.startswith(OURS) and name not in annotations)
+        annotations = {name: entry.labels[name] for name in by_label} | dict(annotations)
     own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""
     if entry is None:
         return Told(Names(container=own or short_id(container_id)), annotations)
     labels = Labels.of(entry.labels)
     by_labels = of_kubernetes(entry.labels) if _DOCKERSHIM_TYPE in entry.labels else None
     if by_labels is not None:
-        return Told(replace(by_labels, image=entry.image, labels=labels), annotations)
+        return Told(replace(by_labels, image=entry.image, labels=labels), annotations, by_label)
     names = Names(
         container=own or entry.name or short_id(container_id),
         pod=entry.pod,
@@ -140,7 +143,7 @@ def resolve(
         restart_count=entry.restart_count,
         labels=labels,
     )
-    return Told(names, annotations)
+    return Told(names, annotations, by_label)
 
 
 def of_kubernetes(labels: Mapping[str, str]) -> Names | None:

@@ -6,56 +6,21 @@ Annotations are words that others wrote. One that cannot be understood counts as
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from traceloop_daemon.capture_policy import CapturePolicy
+from traceloop_daemon.names import Names
+from traceloop_daemon.settings import CaptureSettings, RecordMode, RecordSettings, RingSettings
 from traceloop_daemon.units import size_bytes, size_text
-from traceloop_decode import layout
-
-if TYPE_CHECKING:
-    from traceloop_daemon.names import Names
-    from traceloop_daemon.settings import CaptureSettings, RecordSettings, RingSettings
 
 RECORD: Final = "io.traceloop.record"
 CAPTURE: Final = "io.traceloop.capture"
 RING_SIZE: Final = "io.traceloop.ring-size"
-_SHOWN_MAX: Final = 40
-
-
-class RecordMode(enum.Enum):
-    """Which containers are recorded when no other rule says no."""
-
-    ALL = "all"
-    OPT_IN = "opt-in"
-
-
-class CapturePolicy(enum.Enum):
-    """What is kept of memory, from most to least."""
-
-    ALL = "all"
-    NO_PAYLOAD = "no-payload"
-    PATHS = "paths"
-
-    @property
-    def withheld(self) -> int:
-        """``tl_ring.withheld``: a bit for each class of memory that never gets into the ring."""
-        return _WITHHELD[self]
-
-    @classmethod
-    def of(cls, withheld: int) -> CapturePolicy | None:
-        """The policy that withholds this; None: none of these does."""
-        return next((policy for policy, bits in _WITHHELD.items() if bits == withheld), None)
-
-
-_WITHHELD: Final = {
-    CapturePolicy.ALL: 0,
-    CapturePolicy.NO_PAYLOAD: layout.CLASS_PAYLOAD,
-    CapturePolicy.PATHS: layout.CLASS_ANY & ~layout.CLASS_PATH,
-}
 _ORDER: Final = tuple(CapturePolicy)
+_SHOWN_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +42,32 @@ def choose(
     ring: RingSettings,
     names: Names,
     annotations: Mapping[str, str],
+    *,
+    by_label: Collection[str] = (),
 ) -> Choice:
-    """What the settings say of a container of these names and annotations."""
-    policy, notes = _capture(capture, annotations.get(CAPTURE))
-    ring_size, more_notes = _ring_size(ring, annotations.get(RING_SIZE))
-    return Choice(_refusal(record, names, annotations.get(RECORD)), policy, ring_size, notes + more_notes)
+    """What the settings say of a container of these names and annotations. by_label: which of these are labels."""
+
+    def asked(key: str) -> _Asked | None:
+        return _Asked(key in by_label, key, annotations[key]) if key in annotations else None
+
+    policy, notes = _capture(capture, asked(CAPTURE))
+    ring_size, more_notes = _ring_size(ring, asked(RING_SIZE))
+    return Choice(_refusal(record, names, asked(RECORD)), policy, ring_size, notes + more_notes)
 
 
-def _refusal(record: RecordSettings, names: Names, wanted: str | None) -> str:
-    if wanted not in (None, "true"):
-        return f"its annotation {RECORD} is {_shown(wanted)}"
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    is_label: bool
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"its {'label' if self.is_label else 'annotation'} {self.key}"
+
+
+def _refusal(record: RecordSettings, names: Names, asked: _Asked | None) -> str:
+    if asked is not None and asked.value != "true":
+        return f"{asked} is {_shown(asked.value)}"
     if names.sandbox and not record.sandboxes:
         return "it is the sandbox of a pod, and record.sandboxes is false"
     for what, value, only, but in (
@@ -97,7 +78,7 @@ def _refusal(record: RecordSettings, names: Names, wanted: str | None) -> str:
             return f"its {what} {_shown(value)} is not in record.{what}s"
         if _fits(value, but):
             return f"its {what} {_shown(value)} is in record.exclude_{what}s"
-    if record.mode is RecordMode.OPT_IN and wanted != "true":
+    if record.mode is RecordMode.OPT_IN and asked is None:
         return f'record.mode is "opt-in", and it has no annotation {RECORD} = "true"'
     return ""
 
@@ -106,37 +87,33 @@ def _fits(value: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(value, glob) for glob in globs)
 
 
-def _capture(settings: CaptureSettings, wanted: str | None) -> tuple[CapturePolicy, tuple[str, ...]]:
-    if wanted is None:
+def _capture(settings: CaptureSettings, asked: _Asked | None) -> tuple[CapturePolicy, tuple[str, ...]]:
+    if asked is None:
         return settings.policy, ()
     try:
-        policy = CapturePolicy(wanted)
+        policy = CapturePolicy(asked.value)
     except ValueError:
         least = _ORDER[-1]
-        return least, (f'its annotation {CAPTURE} is {_shown(wanted)}, not a policy: "{least.value}" holds',)
+        return least, (f'{asked} is {_shown(asked.value)}, not a policy: "{least.value}" holds',)
     if _ORDER.index(policy) >= _ORDER.index(settings.policy) or settings.allow_raise:
         return policy, ()
     kept = settings.policy.value
-    return settings.policy, (f'its annotation {CAPTURE} asks for "{wanted}", more than allowed: "{kept}" holds',)
+    return settings.policy, (f'{asked} asks for "{asked.value}", more than allowed: "{kept}" holds',)
 
 
-def _ring_size(settings: RingSettings, wanted: str | None) -> tuple[int, tuple[str, ...]]:
-    if wanted is None:
+def _ring_size(settings: RingSettings, asked: _Asked | None) -> tuple[int, tuple[str, ...]]:
+    if asked is None:
         return settings.size, ()
     try:
-        size = size_bytes(wanted)
+        size = size_bytes(asked.value)
     except ValueError:
         kept = size_text(settings.size)
-        return settings.size, (
-            f'its annotation {RING_SIZE} is {_shown(wanted)}, not a size such as "4M": {kept} holds',
-        )
+        return settings.size, (f'{asked} is {_shown(asked.value)}, not a size such as "4M": {kept} holds',)
     if size <= settings.most:
         return max(size, settings.size), ()
     kept = size_text(settings.most)
-    return settings.most, (
-        f"its annotation {RING_SIZE} asks for {_shown(wanted)}, more than ring.max_size: {kept} holds",
-    )
+    return settings.most, (f"{asked} asks for {_shown(asked.value)}, more than ring.max_size: {kept} holds",)
 
 
-def _shown(text: str | None) -> str:
-    return ascii(text or "")[:_SHOWN_MAX]
+def _shown(text: str) -> str:
+    return ascii(text)[:_SHOWN_MAX]

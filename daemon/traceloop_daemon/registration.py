@@ -11,9 +11,10 @@ from traceloop_daemon.names import Names
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """pid: its first process, in the daemon's pid namespace. annotations: those that the policy asks for."""
+    """pid: its first process, in the daemon's pid namespace. annotations, by_label: as `names.Told` has them."""
 
     container_id: str
     pid: int
     names: Names
     annotations: Mapping[str, str]
+    by_label: frozenset[str] = frozenset()

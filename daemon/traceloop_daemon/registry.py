@@ -26,6 +26,7 @@ from typing import Final
 from traceloop_bpf.tracer import Recording
 from traceloop_daemon.errors import AmbiguousTrace, NoSuchTrace
 from traceloop_daemon.names import Names
+from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.ring import Count
 
 
@@ -62,9 +63,10 @@ class Trace:
     """One container's trace. Times are CLOCK_REALTIME; 0: not yet. status: as wait(2) reports it, of its first process.
 
     init_pid: that process, in the daemon's pid namespace; 0: none.
-    recording: while the ring is its own. withheld: classes of memory that are kept out of it; None: not known, of one
-    that an older version kept. ring_size_bytes: what the ring holds at most; 0: not known. count, size_bytes: final
-    once it is frozen. node: of one from the archive.
+    recording: while the ring is its own. open_files: what its processes had open when it began, as long.
+    withheld: classes of memory that are kept out of the ring; None: not known, of one that an older version kept.
+    ring_size_bytes: what the ring holds at most; 0: not known. count, size_bytes: final once it is frozen.
+    node: of one from the archive.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Trace:
     started_ns: int
     init_pid: int
     recording: Recording | None
+    open_files: OpenFiles | None = None
     withheld: int | None = 0
     ring_size_bytes: int = 0
     state: State = State.RECORDING
@@ -86,6 +89,14 @@ class Trace:
     def advance(self, event: str) -> None:
         """Moves to the state that the table gives; KeyError for a move that it does not have."""
         self.state = _TRANSITIONS[self.state, event]
+
+    def refresh(self) -> None:
+        """Brings what its ring says up to now: counts, size, how its first process ended."""
+        if self.recording is not None:
+            ring = self.recording.ring
+            headers, self.count = ring.headers_and_count()
+            self.size_bytes = ring.size_bytes
+            self.status = headers.exit_code if headers.exited else None
 
 
 class Registry:

@@ -81,7 +81,7 @@ def expired(
         elif free_bytes < keep_free_bytes and not newest:
             reason = f"keep_free, {keep_free_bytes} bytes"
         else:
-            return  # those behind it are younger
+            continue  # not the end: where the clock was stepped, one behind it may be older
         count -= 1
         use_bytes -= one.size_bytes
         free_bytes += one.size_bytes

@@ -100,7 +100,7 @@ class RecorderService(pb_grpc.RecorderServicer):
 
     def Add(self, request: pb.AddRequest, context: grpc.ServicerContext) -> pb.Trace:  # noqa: N802
         with _statuses(context):
-            return self._message(self._recorder.add(self._target(request, context)))
+            return self._message(self._recorder.registrar.add(self._target(request, context)))
 
     def Watch(self, _request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.Change]:  # noqa: N802
         with _statuses(context):

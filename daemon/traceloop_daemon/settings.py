@@ -8,6 +8,7 @@ A table of the TOML file is a dataclass here, and a key one line of it: ``name: 
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 import socket
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from traceloop_daemon.policy import CapturePolicy, RecordMode
+from traceloop_daemon.capture_policy import CapturePolicy
 from traceloop_daemon.redaction import compiled
 from traceloop_daemon.retention import Limits
 from traceloop_daemon.units import Share, size_bytes, size_or_share, size_text, span_s
@@ -26,6 +27,13 @@ Convert = Callable[[object], Any]
 _SOCKET_MAX: Final = 107  # unix(7)
 _RING_MIN: Final = 64 << 10
 _RING_MAX: Final = 1 << 30
+
+
+class RecordMode(enum.Enum):
+    """Which containers are recorded when no other rule says no."""
+
+    ALL = "all"
+    OPT_IN = "opt-in"
 
 
 def key(default: object, convert: Convert, text: str) -> Any:

@@ -39,13 +39,17 @@ _SHOWN_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A cgroup to record. cgroup: its path as in /proc/PID/cgroup. pid: its first process, 0: none that is known."""
+    """A cgroup to record. cgroup: its path as in /proc/PID/cgroup. pid: its first process, 0: none that is known.
+
+    annotations, by_label: as `names.Told` has them.
+    """
 
     cgroup: str
     names: Names
     container_id: str = ""
     pid: int = 0
     annotations: Mapping[str, str] = field(default_factory=dict)
+    by_label: frozenset[str] = frozenset()
 
 
 class Targets:
@@ -95,7 +99,7 @@ class Targets:
         docker_root = self._root / "var/lib/docker"
         told = resolve(container_id, bundle.annotations, bundle.path, docker_root)
         names = replace(told.names, container=name) if name else told.names
-        return Target(self._inside(path), names, container_id, pid, told.annotations)
+        return Target(self._inside(path), names, container_id, pid, told.annotations, told.by_label)
 
     def _only(self, found: list[Path], what: str, hint: str) -> Path:
         if not found:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from sys import intern
 from typing import Final
 
+from traceloop_daemon.capture_policy import CapturePolicy
 from traceloop_daemon.host import host
-from traceloop_daemon.kept import FileState, Kept
+from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
-from traceloop_daemon.policy import CapturePolicy
 from traceloop_daemon.registry import State, Trace
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.ring import Count, Headers

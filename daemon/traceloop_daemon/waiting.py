@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.archive_names import SUFFIX, file_name
-from traceloop_daemon.kept import FileState, Kept, look_into
+from traceloop_daemon.kept_files import FileState, Kept, look_into
 
 _TEMPORARY: Final = ".new"
 _DIRECTORY_MODE: Final = 0o700

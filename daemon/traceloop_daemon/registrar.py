@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what hooks, engines and users say of a container to its recording, unless the settings say no."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from traceloop_daemon import cgroupfs
+from traceloop_daemon.errors import AlreadyRecorded, RegistrationError
+from traceloop_daemon.names import Told, resolve
+from traceloop_daemon.oci import HookMessage, parse
+from traceloop_daemon.policy import Choice, choose
+from traceloop_daemon.recordings import Recordings
+from traceloop_daemon.registration import Registration
+from traceloop_daemon.registry import Trace
+from traceloop_daemon.settings import Config, RecordSettings
+from traceloop_daemon.tally import Counted, Tally
+from traceloop_daemon.targets import Target
+
+_UNRECORDED_MAX: Final = 10_000
+_log = logging.getLogger(__name__)
+
+
+class Registrar:
+    """Who may be recorded is recorded. `add` may be called in any thread, the rest in the loop's."""
+
+    def __init__(
+        self, recordings: Recordings, config: Config, tally: Tally, node: str, close: Callable[[str], object]
+    ) -> None:
+        """close: forgets the trace of an id. Raises OSError."""
+        self._recordings, self._config, self._tally = recordings, config, tally
+        self._node, self._close = node, close
+        self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
+
+    def handle(self, message: bytes) -> None:
+        """A hook's message. Raises RegistrationError with the line that its sender and the log get."""
+        hook = parse(message)
+        with self._recordings.lock:
+            if hook.stage == "start":
+                told = resolve(hook.container_id, hook.annotations, hook.bundle)
+                self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations, told.by_label))
+            else:
+                self._stop(hook)
+
+    def register(self, told: Registration) -> None:
+        """Records a container, unless the settings say no. Names of one that is recorded are added to.
+
+        Raises RegistrationError.
+        """
+        with self._recordings.lock:
+            choice = self._choose(self._config.record, told)
+            known = self._recordings.registry.recording_of(told.container_id)
+            if choice.refused:
+                self._refuse(told, choice.refused, known)
+                return
+            for note in choice.notes:
+                _log.warning("container %s: %s", told.container_id, note)
+            cgroup = cgroupfs.cgroup_of(told.pid)
+            if known is None:
+                target = Target(cgroup, told.names, told.container_id, told.pid)
+                self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+                self._tally.add(Counted.STARTED_BY_HOOK)
+            elif (known.init_pid, known.cgroup) == (told.pid, cgroup):
+                # By hook and by NRI, or the answer was lost with a daemon that died.
+                _log.info("recording %s: it was registered again", known.id)
+                self._recordings.amend(known, told.names, choice.capture.withheld)
+            else:
+                raise AlreadyRecorded(f"container {told.container_id} is being recorded as {known.id}: started twice")
+
+    def removed(self, container_id: str) -> None:
+        """The engine removes a container, whether it was recorded or not."""
+        with self._recordings.lock:
+            trace = self._recordings.registry.recording_of(container_id)
+            if trace is not None:
+                self._recordings.end(trace, "the engine removes it")
+
+    def add(self, target: Target) -> Trace:
+        """Records a cgroup without a hook. Raises RegistrationError."""
+        # Whoever asks for this very one has chosen it; but not over the head of who made the container.
+        choice = self._choose(RecordSettings(sandboxes=True), target)
+        if choice.refused:
+            raise RegistrationError(f"container {target.container_id} is not recorded: {choice.refused}")
+        for note in choice.notes:
+            _log.warning("%s: %s", target.container_id or target.cgroup, note)
+        with self._recordings.lock:
+            trace = self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+        self._tally.add(Counted.STARTED_BY_ADD)
+        return trace
+
+    def _choose(self, record: RecordSettings, told: Registration | Target | Told) -> Choice:
+        capture, ring = self._config.capture, self._config.ring
+        return choose(record, capture, ring, told.names, told.annotations, by_label=told.by_label)
+
+    def _refuse(self, told: Registration, refused: str, known: Trace | None) -> None:
+        if known is None and told.container_id in self._unrecorded:
+            return
+        self._tally.add(Counted.EXCLUDED)
+        self._unrecorded[told.container_id] = None
+        if len(self._unrecorded) > _UNRECORDED_MAX:
+            self._unrecorded.popitem(last=False)
+        named = told.names.trace_id(self._node)
+        _log.info("container %s (%s) is not recorded: %s", told.container_id, named, refused)
+        if known is not None:  # by one who did not see the annotation that says no
+            try:
+                self._close(known.id)
+            except OSError as error:
+                raise RegistrationError(f"{known.id} is recorded on: {error}") from error
+
+    def _stop(self, hook: HookMessage) -> None:
+        trace = self._recordings.registry.recording_of(hook.container_id)
+        if trace is not None:
+            self._recordings.end(trace, "the runtime deletes it")
+        elif not self._is_known(hook):
+            raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
+
+    def _is_known(self, hook: HookMessage) -> bool:
+        if self._recordings.registry.knows(hook.container_id):
+            return True
+        if hook.container_id in self._unrecorded:
+            del self._unrecorded[hook.container_id]
+            return True
+        # One that was not to be recorded, before this daemon started.
+        told = resolve(hook.container_id, hook.annotations, hook.bundle)
+        return bool(self._choose(self._config.record, told).refused)
