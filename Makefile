@@ -5,10 +5,10 @@ BIN := .venv/bin
 HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hooks
 
 # bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record;
-# systemd: they boot it; dbus: others than root reach it by that.
+# systemd: they boot it; dbus: others than root reach it by that; procps: kill as a program.
 PYTHON := /usr/bin/python3
 PACKAGES := ca-certificates python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
-	dbus gcc less libc6-dev mandoc man-db runc scdoc strace systemd
+	dbus gcc less libc6-dev mandoc man-db procps runc scdoc strace systemd
 
 # Container engines, for their tests: 130 MB, which `setup` does not ask for.
 ENGINE_PACKAGES := containerd crun docker.io podman

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs commands in a clone of what is committed here, on a Debian in which nothing is installed but what README.md asks
-# for. It has this machine's kernel, cgroups and network; files, processes and mounts are its own, and go at the end.
+# for. It has this machine's kernel, process ids (as the recorder sees them), cgroups and network; files and mounts are
+# its own, and go at the end.
 #
 #   tests/bare/run.sh [COMMAND...]      default: what README.md says under "Try it", and `make lint`
 #
@@ -24,7 +25,7 @@ fi
 layer=$(mktemp -d)
 trap 'rmdir "$layer"' EXIT
 # shellcheck disable=SC2016 # the inner shell's
-unshare --mount --pid --fork --kill-child --propagation private sh -euc '
+unshare --mount --propagation private sh -euc '
 	layer=$1 below=$2 project=$3
 	shift 3
 	mount -t tmpfs layer "$layer"
