@@ -200,7 +200,7 @@ def test_what_is_refused_after_half_an_exchange_is_let_go_once(pocket: Pocket) -
     tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
     tracer.pool.wait_idle()
     die(tracer)
-    (its,), _ = kept.sort(pocket.hand_over())
+    (its,), _ = kept_fds.sort(pocket.hand_over())
     about = replace(tracer.about, geometry=PLAN.about().geometry)
     (generation,) = its.generations.values()
     os.close(generation["about"])

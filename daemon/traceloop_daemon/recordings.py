@@ -65,8 +65,8 @@ class Recordings:
     def unsettled(self) -> frozenset[str]:
         """The ids of the traces whose rings hold what no file does: those being recorded, and those to be kept next.
 
-        What is kept of them is of when a daemon stopped, and may be the oldest there is: it does not go for that, as the
-        trace would go with it.
+        What is kept of them is of when a daemon stopped, and may be the oldest there is: it does not go for that, as
+        the trace would go with it.
         """
         return frozenset(trace.id for trace in self.registry if trace.recording is not None)
 
