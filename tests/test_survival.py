@@ -2,12 +2,13 @@
 """The daemon dies, is stopped and replaced, under a real systemd: what was recorded, and what happened meanwhile."""
 
 import re
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from lab.installed import install
 from lab.kernel_objects import held_by, wait_until_gone
-from lab.service import SERVICE, SOCKET, TRACE_FROZEN, running
+from lab.service import RECORDING_PAUSED, RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, running
 from lab.systemd import Systemd
 
 from traceloop_bpf.loader import PROGRAMS, SHARED
@@ -191,6 +192,40 @@ def test_stop_keeps_what_is_being_recorded_and_empties_the_kernel(service):
         assert (found["state"], found["ended"], found["exit_code"]) == ("archived", None, None)
         say(process, "after")
         assert words_written(service, trace) == ["before"]
+
+
+FULL_RINGS = 8
+FILL = """
+echo $$ >"/sys/fs/cgroup/test-$1/cgroup.procs"
+exec dd if=/dev/zero of=/dev/null bs=1 count=10000 status=none
+"""
+
+
+def test_hooks_are_answered_while_the_daemon_stops(service):
+    """Until all is archived by this daemon, then by the next one, for which they wait in the socket."""
+    lab, names = service.lab, [f"full-{number}" for number in range(FULL_RINGS)]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(service.container(name))
+            lab.run("sh", "-euc", FILL, "sh", name)
+        before = service.property("MainPID")
+        lab.run("systemctl", "restart", "--no-block", SERVICE)
+        stopping = True
+        while stopping:  # the last of them comes when another daemon is starting
+            names.append(f"meanwhile-{len(names)}")
+            stopping = service.property("MainPID") == before
+            # On a busy machine the next daemon may take longer than a hook waits; what it wrote is read all the same.
+            stack.enter_context(service.container(names[-1], hook_says=r"0 (traceloop-hook: gave up after 2 s .*)?"))
+        service.wait_for_property("ActiveState", lambda state: state == "active")
+        for name in names:
+            lab.wait_for_journal(f"MESSAGE_ID={RECORDING_STARTED}", f"CONTAINER_ID={name}")
+        assert {trace_of(service, name)["state"] for name in names} == {"recording"}
+        paused = lab.journal(f"MESSAGE_ID={RECORDING_PAUSED}", f"_PID={before}")
+        assert {entry["CONTAINER_ID"] for entry in paused} >= set(names[:FULL_RINGS])
+        begun = lab.journal(f"MESSAGE_ID={RECORDING_STARTED}")
+        by_daemon = Counter(entry["_PID"] == before for entry in begun if entry["CONTAINER_ID"] in names[FULL_RINGS:])
+        assert by_daemon.total() == len(names) - FULL_RINGS
+        print(f"while it stopped, {by_daemon[True]} began; {by_daemon[False]} waited for the next daemon")
 
 
 STATE_DIR = "/var/lib/traceloop"

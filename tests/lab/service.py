@@ -16,6 +16,7 @@ from lab.systemd import Systemd
 
 SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
 RECORDING_STARTED, TRACE_FROZEN = "66ac31ccda27455ebf1a506a433f8f47", "a9c94cfb8f2f4f35803fcf88a53ae5e9"
+RECORDING_PAUSED = "414791e14b1f4c77a354a21ccfcfeb92"
 # A process in a cgroup of its own, whose hook is done before it goes on.
 CONTAINER = """
 mkdir -p "/sys/fs/cgroup/$1"
