@@ -230,6 +230,26 @@ def bounded_there_too(directory: Path, log: Log) -> None:
     assert archive.closed_ids() == ("t1", "t2")
 
 
+def interfered(directory: Path, log: Log) -> None:
+    """Somebody removes what waits, or puts something in its place: the others are written."""
+    state_dir, waiting_dir = directory / "state", directory / "waiting"
+    state_dir.mkdir()
+    archive = mounted_for_good(state_dir, waiting_dir)
+    for number in range(3):
+        put(archive, f"t{number}")
+    archive.close()
+    archive = FileArchive(state_dir, LIMITS, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
+    archive.scan()
+    (state_dir / "filler").unlink()
+    (waiting_dir / "t0.trace").unlink()
+    (state_dir / "t1.trace").mkdir()
+    assert archive.tend().written == ("t2",)
+    assert states(archive) == ["missing", "waiting", "whole"]
+    assert f"lost t0: someone removed {waiting_dir}/t0.trace" in log.lines
+    (state_dir / "t1.trace").rmdir()
+    assert archive.tend().written == ("t1",)
+
+
 def nowhere_to_wait(directory: Path, log: Log) -> None:
     state_dir, waiting_dir = directory / "state", directory / "waiting"
     state_dir.mkdir()

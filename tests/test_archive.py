@@ -407,7 +407,7 @@ def test_hundreds_of_traces_stay_within_their_bounds(tmp_path):
     "case",
     [
         *("full", "read_only", "too_large", "removed", "bounded", "never_again"),
-        *("survives", "bounded_there_too", "nowhere_to_wait"),
+        *("survives", "bounded_there_too", "interfered", "nowhere_to_wait"),
     ],
 )
 def test_traces_wait_in_memory_until_they_can_be_written(tmp_path, case):

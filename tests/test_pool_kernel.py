@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from recorder import TIMEOUT_S, Cgroup, Container
 
+from traceloop_bpf import pool
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.ring import Count
 
@@ -48,6 +50,34 @@ def test_a_slot_used_again_has_an_empty_ring(tracer: Tracer) -> None:
         process.communicate(b"go\n", timeout=TIMEOUT_S)
         assert other.recording.ring.count() == Count(0, 0, 0, 0)
         assert other.events() == []
+
+
+def test_a_ring_that_cannot_be_taken_out_costs_no_other(
+    tracer: Tracer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    delete, failed = pool.bpfcalls.delete, []
+
+    def faulty(fd: int, key: bytes) -> None:
+        if fd == tracer.pool._fd and not failed:
+            failed.append(key)
+            raise OSError(errno.ENOMEM, "as the kernel may say")
+        delete(fd, key)
+
+    with Container(tracer) as one, Container(tracer) as other:
+        left = one.recording.slot
+        tracer.pool.wait_idle()
+        monkeypatch.setattr(pool.bpfcalls, "delete", faulty)
+        one.give_back()
+        tracer.pool.wait_idle()
+        other.give_back()
+        tracer.pool.wait_idle()
+        monkeypatch.undo()
+    assert failed == [left.number.to_bytes(4, "little")]
+    assert f"slot {left.number} stays" in caplog.text
+    assert tracer.pool.usage().in_use == 0
+    tracer.pool._used.append(left)  # for the tracer to close
+    with Container(tracer) as again:
+        again.run("true")
 
 
 def test_nothing_grows(tracer: Tracer) -> None:

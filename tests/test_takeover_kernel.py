@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +17,7 @@ from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
 from traceloop_bpf.loader import CGROUPS
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
+from traceloop_daemon import recordings
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.feed import Feed
 from traceloop_daemon.labels import Labels
@@ -29,6 +32,7 @@ from traceloop_daemon.settings import Config
 from traceloop_daemon.tally import Tally
 from traceloop_daemon.targets import Target, Targets
 from traceloop_decode.archive_file import TraceInfo, unpack
+from traceloop_decode.open_files import OpenFiles
 
 pytestmark = pytest.mark.kernel
 
@@ -196,3 +200,16 @@ def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> N
         assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "state").iterdir())
         info, _ = unpack(recorder.dump(trace.id))
         assert info.labels == dict(wanted.pairs)
+
+
+def test_a_recording_begins_though_no_descriptors_are_left_to_look_at_files(node, caplog, monkeypatch) -> None:
+    def fails(cgroup: Path) -> OpenFiles:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(recordings, "read_open_files", fails)
+    one = node()
+    with Cgroup() as cgroup, one.daemon() as recorder:
+        trace = one.add(recorder, cgroup.path)
+        assert states(recorder) == {trace.id: State.RECORDING}
+        assert "Too many open files" in caplog.text
+        assert recorder.snapshot(trace.id)

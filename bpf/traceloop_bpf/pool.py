@@ -17,6 +17,7 @@ follows one that died knows all rings that are in use.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,7 @@ from traceloop_bpf.ring import Ring
 
 _KEY: Final = Struct("<I")
 _LULL_S: Final = 0.005
+_log = logging.getLogger(__name__)
 
 
 class PoolError(Exception):
@@ -201,7 +203,7 @@ class RingPool:
                 missing = self._missing()
                 used = self._used[0] if self._used and not (missing and self._is_waited_for()) else None
             if used is not None:
-                self._clear(used)
+                self._clear_or_leave(used)
             elif missing:
                 self._refill(missing)
 
@@ -211,6 +213,15 @@ class RingPool:
 
     def _is_waited_for(self) -> bool:
         return len(self._ready) < max(1, self._wanted)
+
+    def _clear_or_leave(self, slot: Slot) -> None:
+        try:
+            self._clear(slot)
+        except OSError as error:  # programs may find it still, so nobody gets it again
+            _log.error("the ring in slot %d stays in the kernel until traceloopd is restarted: %s", slot.number, error)
+            with self._changed:
+                self._used.popleft()
+                self._changed.notify_all()
 
     def _clear(self, slot: Slot) -> None:
         self._cgroups.sweep(slot.number)

@@ -40,6 +40,7 @@ _CLOSED_IDS: Final = "closed-ids"
 _DIRECTORY_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
 _RETRY_S: Final = 10.0
+_OF_ONE_ALONE: Final = (errno.EFBIG, errno.EISDIR)  # what may keep one trace from being written, and no other
 _LOOK_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
@@ -261,7 +262,12 @@ class FileArchive:
                 self._write(waiter)
             except OSError as error:
                 failures.append(error)
-                if error.errno != errno.EFBIG:  # which concerns this one alone
+                if waiter.is_gone():
+                    _log.error("lost %s: someone removed %s", waiter.trace_id, waiter.path)
+                    with self._lock:
+                        self._waiting.remove(waiter.trace_id)
+                        self._kept[waiter.trace_id] = replace(self._kept[waiter.trace_id], state=FileState.WHOLE)
+                elif error.errno not in _OF_ONE_ALONE:
                     return
             else:
                 written.append(waiter.trace_id)

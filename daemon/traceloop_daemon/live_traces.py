@@ -100,7 +100,7 @@ class LiveTraces:
                 if path.suffix == _SUFFIX:
                     yield _trace(json.loads(path.read_bytes()))
                     continue
-            except (OSError, ValueError, TypeError, KeyError, DecodeError) as error:
+            except (OSError, ValueError, TypeError, KeyError, AttributeError, DecodeError) as error:
                 _log.error("%s, of a trace that was being recorded, is no use: %r", path, error)
             path.unlink(missing_ok=True)
 

@@ -31,6 +31,7 @@ from traceloop_daemon.redaction import Redactor
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_daemon.tally import Recorded, Volume
 from traceloop_daemon.targets import Target
+from traceloop_decode.open_files import OpenFiles
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Recordings:
             started_ns=time.time_ns(),
             init_pid=target.pid,
             recording=recording,
-            open_files=read_open_files(path),  # before the answer, while the container waits for it
+            open_files=_open_files(path),  # before the answer, while the container waits for it
             withheld=withheld,
             ring_size_bytes=recording.ring.data_size,
         )
@@ -204,3 +205,11 @@ class Recordings:
             self._live.put(LiveTrace.of(trace, recording))
         except OSError as error:
             _log.error("%s ends with this daemon: it cannot be left to the next one: %s", trace.id, error)
+
+
+def _open_files(cgroup: Path) -> OpenFiles | None:
+    try:
+        return read_open_files(cgroup)
+    except OSError as error:  # such as no descriptors left: what descriptors stand for is less than a recording
+        _log.warning("what the processes in %s have open is not known: %s", cgroup, error.strerror)
+        return None

@@ -45,6 +45,10 @@ class Waiter:
             return self.path.read_bytes()
         return contents
 
+    def is_gone(self) -> bool:
+        """Whether its contents were in its file alone, which somebody removed."""
+        return self.contents is None and self.path is not None and not self.path.exists()
+
 
 class Waiting:
     """Those that wait, oldest first. Its owner serialises the access, but for what a Waiter does."""
