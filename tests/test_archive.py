@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -70,6 +72,31 @@ def test_what_is_put_is_a_whole_file_that_only_its_group_may_read(recent):
     assert recent.get(INFO.trace_id) == encoded_snapshot()
     assert recent.read(INFO.trace_id) == file.read_bytes()
     assert recent.states() == {INFO.trace_id: FileState.WHOLE}
+
+
+_PUT = """
+import sys
+from pathlib import Path
+from archives import INFO, encoded_snapshot
+from traceloop_daemon.archive import FileArchive
+archive = FileArchive(Path(sys.argv[1]), now_ns=lambda: INFO.ended_ns)
+assert archive.put(INFO, encoded_snapshot()).written
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_the_file_is_on_the_disk_before_its_name_is_and_that_before_it_counts(tmp_path):
+    path = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "daemon", ROOT / "decode", ROOT / "bpf")))
+    watched = ["strace", "-f", "-y", "-o", tmp_path / "calls", "-e", "trace=fsync,fdatasync,/rename"]
+    subprocess.run(
+        [*watched, sys.executable, "-c", _PUT, tmp_path / "state"], check=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    calls = re.findall(r"(\w+)\((.*)\) += 0", (tmp_path / "calls").read_text())
+    ours = [(name, words) for name, words in calls if f"{tmp_path}/state" in words]
+    assert [name.removesuffix("at") for name, _ in ours] == ["fsync", "rename", "fsync"]
+    assert "/state/.new-" in ours[0][1]
+    assert f'/state/{INFO.trace_id}.trace"' in ours[1][1]
+    assert ours[2][1].endswith(f"<{tmp_path}/state>")
 
 
 def test_a_directory_is_made_for_the_group_alone(tmp_path):
