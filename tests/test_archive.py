@@ -383,6 +383,18 @@ def test_readers_and_closers_never_see_half_a_file(recent):
     assert not list(recent.directory.glob(".new-*"))
 
 
+def test_a_file_that_is_replaced_by_a_shorter_one_is_not_taken_for_cut_off(recent, monkeypatch):
+    recent.put(INFO, encoded_snapshot(20))
+    look = recent._sizes
+
+    def late():
+        assert recent.put(INFO, os.urandom(1)).written
+        return look()
+
+    monkeypatch.setattr(recent, "_sizes", late)
+    assert recent.states() == {INFO.trace_id: FileState.WHOLE}
+
+
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 

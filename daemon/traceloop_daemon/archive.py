@@ -39,6 +39,7 @@ _TEMPORARY: Final = ".new-"
 _CLOSED_IDS: Final = "closed-ids"
 _DIRECTORY_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
+_WRONG: Final = (FileState.MISSING, FileState.TRUNCATED, FileState.DAMAGED)
 _RETRY_S: Final = 10.0
 _OF_ONE_ALONE: Final = (errno.EFBIG, errno.EISDIR)  # what may keep one trace from being written, and no other
 _LOOK_S: Final = 60.0
@@ -137,18 +138,24 @@ class FileArchive:
         with self._lock:  # before the look: what is written after it is not missing
             kept = list(self._kept.values())
         sizes = self._sizes()
-        return {one.trace_id: state_now(one, sizes.get(file_name(one.trace_id))) for one in kept}
+        states = {one.trace_id: state_now(one, sizes.get(file_name(one.trace_id))) for one in kept}
+        # What is wrong may be another file by now than the one that was asked for.
+        return {trace_id: self.state(trace_id) if state in _WRONG else state for trace_id, state in states.items()}
 
     def state(self, trace_id: str) -> FileState:
         """What has become of one."""
-        with self._lock:
-            kept = self._kept.get(trace_id)
-        if kept is None:
-            return FileState.MISSING
-        try:
-            return state_now(kept, self._path(trace_id).stat().st_size)
-        except OSError:
-            return state_now(kept, None)
+        while True:
+            with self._lock:
+                kept = self._kept.get(trace_id)
+            if kept is None:
+                return FileState.MISSING
+            try:
+                state = state_now(kept, self._path(trace_id).stat().st_size)
+            except OSError:
+                state = state_now(kept, None)
+            with self._lock:
+                if self._kept.get(trace_id) is kept:  # else it was put anew meanwhile
+                    return state
 
     def get(self, trace_id: str) -> bytes:
         """The encoded Snapshot. Raises TraceGone, TraceDamaged, OSError."""
