@@ -237,7 +237,7 @@ def test_a_specification_that_is_gone_is_an_error_that_is_found(wired) -> None:
     wired.containerd.host.path(SPEC).unlink()
     status = wired.engine("status", "containerd")
     assert status.returncode == 1
-    assert f"error   containerd: runtime runc: {SPEC} is not there" in status.stdout
+    assert f"error containerd: runtime runc: {SPEC} is not there" in " ".join(status.stdout.split())
     assert wired.enable().returncode == 0
     assert wired.engine("status", "containerd").stdout.startswith("ok ") or "was started before" in status.stdout
 
