@@ -183,7 +183,7 @@ def test_enabled_by_traceloopctl_and_disabled_again(podman, daemon) -> None:
         file.unlink()
     try:
         engine(podman, "enable", "podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
-        assert "ok      podman: " in engine(podman, "status", "podman")
+        assert "ok podman: " in " ".join(engine(podman, "status", "podman").split())
         podman.run("--name", f"enabled-{podman.runtime}", IMAGE, "true")
         daemon.wait_for_log(lambda line: f"frozen n_enabled-{podman.runtime} " in line)
         engine(podman, "disable", "podman")
@@ -207,7 +207,7 @@ def test_files_of_a_package_are_masked_and_unmasked(podman, daemon) -> None:
         podman.run("--name", f"masked-{podman.runtime}", IMAGE, "true")
     finally:
         engine(podman, "enable", *words)
-    assert "ok      podman: " in engine(podman, "status", "podman")
+    assert "ok podman: " in " ".join(engine(podman, "status", "podman").split())
     podman.run("--name", f"unmasked-{podman.runtime}", IMAGE, "true")
     daemon.wait_for_log(lambda line: f"frozen n_unmasked-{podman.runtime} " in line)
     assert f"n_masked-{podman.runtime}" not in traces(daemon)
