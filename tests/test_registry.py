@@ -25,7 +25,7 @@ def test_no_more_than_twenty_candidates_are_named_and_the_others_counted(count: 
     with pytest.raises(AmbiguousTrace) as caught:
         registry(count).find("node1_w")
     named = ", ".join(f"node1_web-{number:03}" for number in range(shown))
-    assert str(caught.value) == f"node1_w fits {count} traces: {named}{more}"
+    assert str(caught.value) == f"node1_w fits {count} traces; give more of the id: {named}{more}"
 
 
 def test_one_that_fits_alone_is_found_among_any_number() -> None:
