@@ -26,7 +26,7 @@ from traceloop_decode.text import strace
 TIMEOUT_S = 60
 WORKLOADS = Path(__file__).parent / "workloads"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-_FIXED = ("setarch", "-R")
+_FIXED = ("env", "--default-signal", "setarch", "-R")
 
 
 class Program:
