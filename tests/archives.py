@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from ringwriter import RingWriter, item
@@ -36,6 +37,11 @@ INFO = TraceInfo(
     boot_offset_ns=1_699_999_000_000_000_000,
     version="0.1.0",
 )
+
+
+def info(trace_id: str, ended_ns: int | None = None) -> TraceInfo:
+    """INFO of another trace."""
+    return replace(INFO, trace_id=trace_id, ended_ns=INFO.ended_ns if ended_ns is None else ended_ns)
 
 
 @cache

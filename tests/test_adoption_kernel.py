@@ -181,7 +181,8 @@ def test_a_daemon_that_died_while_it_exchanged_programs(pocket: Pocket, workload
     assert not pocket.fds
 
 
-def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
+def of_another_size(pocket: Pocket) -> tuple[kept_fds.KeptRecorder, kept_fds.About]:
+    """A recorder that is left, whose rings are larger than it says itself; and what it says."""
     tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
     tracer.pool.wait_idle()
     die(tracer)
@@ -190,6 +191,11 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
     (generation,) = its.generations.values()
     os.close(generation["about"])
     generation["about"] = about.memfd()
+    return its, about
+
+
+def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
+    its, _ = of_another_size(pocket)
     with pytest.raises(AdoptionError, match="bytes"):
         Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds
@@ -197,14 +203,7 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
 
 def test_what_is_refused_after_half_an_exchange_is_let_go_once(pocket: Pocket) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
-    tracer.pool.wait_idle()
-    die(tracer)
-    (its,), _ = kept_fds.sort(pocket.hand_over())
-    about = replace(tracer.about, geometry=PLAN.about().geometry)
-    (generation,) = its.generations.values()
-    os.close(generation["about"])
-    generation["about"] = about.memfd()
+    its, about = of_another_size(pocket)
     its.generations[0] = {"about": about.memfd()}  # a former one, which the daemon that died had not let go of yet
     with pytest.raises(AdoptionError, match="bytes"):
         Tracer.adopt(its, [], PLAN, pocket)

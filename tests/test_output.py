@@ -11,6 +11,8 @@ from pathlib import Path
 
 from fake_daemon import BIN, CALL, NO_DAEMON, TIMEOUT_S, daemon, path, started, written_ring
 
+UNREACHABLE = 3
+
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
     daemon.snapshot = written_ring(5000)  # far more than a pipe holds
@@ -23,13 +25,24 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
 
 def test_an_interrupt_while_it_loads_is_no_traceback():
     # Python tells what it has loaded.
-    command = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
+    loads = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
+    command = ["env", "--default-signal=INT", *loads]  # which the background of a shell has ignored
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         loaded = next(line for line in process.stderr if line.endswith(" click.types\n"))
         process.send_signal(signal.SIGINT)
         said = loaded + process.stderr.read()
         assert process.wait(TIMEOUT_S) == -signal.SIGINT
     assert [line for line in said.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_an_interrupt_that_is_ignored_stays_so():
+    """In the background of a shell without job control ^C is for others."""
+    loads = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
+    with subprocess.Popen(["env", "--ignore-signal=INT", *loads], stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.endswith((" click.types\n", " traceloop_cli.main\n")):
+                process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == UNREACHABLE
 
 
 def test_a_closed_stdout_is_no_error(daemon, path):

@@ -29,7 +29,7 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name not in LEFT}
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", BIN, *words],  # else ^C reaches nobody
+            ["env", "--default-signal", "setsid", "--ctty", "--wait", BIN, *words],  # else ^C reaches nobody
             stdin=theirs, stdout=theirs, stderr=theirs,
             env=kept | {"TRACELOOP_ADDRESS": f"unix:{path}", "TERM": "xterm", "NO_COLOR": "1"} | env,
         )  # fmt: skip
@@ -153,8 +153,8 @@ def test_which_one_it_is(daemon, path, script, env, shown):  # noqa: F811
 
 
 def test_none_of_them_is_no_error(daemon, path, tmp_path):  # noqa: F811
-    setsid = shutil.which("setsid")
-    (tmp_path / "setsid").symlink_to(setsid)
+    for program in ("env", "setsid"):
+        (tmp_path / program).symlink_to(shutil.which(program))
     with Terminal(path, "list", PATH=str(tmp_path)) as terminal:
         assert terminal.end().startswith("NODE ")
 

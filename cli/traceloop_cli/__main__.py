@@ -6,7 +6,8 @@ import signal
 
 def main() -> None:
     """Run traceloopctl. Loading it takes most of a second, in which ^C ends it without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in the background of a shell
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from traceloop_cli.main import main as run  # noqa: PLC0415
 
     run()

@@ -67,7 +67,8 @@ add_examples(cli)
 
 def main() -> None:
     """Run the command line of this process, and end it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of `__main__`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough ends this quietly
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else gRPC writes to stderr too
     if sys.stdout is None:  # closed by who started this

@@ -50,11 +50,12 @@ _log = logging.getLogger(__name__)
 class Changes:
     """What came of writing: the ids of traces that are in files now, and of those that went, each with the reason.
 
-    size_bytes: of the file that was put, written or not.
+    lost: of those that waited in a file, which somebody removed. size_bytes: of the file that was put, written or not.
     """
 
     written: tuple[str, ...] = ()
     gone: tuple[tuple[str, str], ...] = ()
+    lost: tuple[str, ...] = ()
     size_bytes: int = 0
 
 
@@ -204,11 +205,12 @@ class FileArchive:
         """Writes what waits, and lets go what must: to be called at start, and every `tend_after_s` without a `put`."""
         written: list[str] = []
         gone: list[tuple[str, str]] = []
+        lost: list[str] = []
         with self._writing:
             failures: list[OSError] = []
             try:
                 self._make_room(live, gone, failures)
-                self._write_waiting(written, failures)
+                self._write_waiting(written, lost, failures)
                 with self._lock:
                     self._closed.flush()
             except OSError as error:
@@ -220,7 +222,7 @@ class FileArchive:
                     self._waiting.save()
             else:
                 self._works_again()
-        return Changes(tuple(written), tuple(gone))
+        return Changes(tuple(written), tuple(gone), tuple(lost))
 
     @property
     def tend_after_s(self) -> float:
@@ -261,20 +263,22 @@ class FileArchive:
             else:
                 gone.append((trace_id, reason))
 
-    def _write_waiting(self, written: list[str], failures: list[OSError]) -> None:
+    def _write_waiting(self, written: list[str], lost: list[str], failures: list[OSError]) -> None:
         with self._lock:
             waiting = list(self._waiting)
         for waiter in waiting:
             try:
                 self._write(waiter)
             except OSError as error:
-                failures.append(error)
                 if waiter.is_gone():
                     _log.error("lost %s: someone removed %s", waiter.trace_id, waiter.path)
+                    lost.append(waiter.trace_id)
                     with self._lock:
                         self._waiting.remove(waiter.trace_id)
-                        self._kept[waiter.trace_id] = replace(self._kept[waiter.trace_id], state=FileState.WHOLE)
-                elif error.errno not in _OF_ONE_ALONE:
+                        del self._kept[waiter.trace_id]
+                    continue
+                failures.append(error)
+                if error.errno not in _OF_ONE_ALONE:
                     return
             else:
                 written.append(waiter.trace_id)

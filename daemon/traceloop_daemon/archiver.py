@@ -97,7 +97,6 @@ class Archiver:
             snapshot = self._snapshots.redacted(self._snapshots.take(trace), trace)
             info = info_of(trace, snapshot, self._node)
         except OSError as error:
-            self._tally.add(Counted.LOST)
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._recordings.lock:
@@ -108,8 +107,7 @@ class Archiver:
             closed = trace.state is State.CLOSED  # meanwhile
             trace.size_bytes = changes.size_bytes if changes else 0
             if not changes and not closed:
-                trace.advance("lose")
-                self._feed.tell(Happened.LOST, trace)
+                self._lose(trace)
         if closed:
             self._delete_closed(trace)
         if changes:
@@ -147,8 +145,17 @@ class Archiver:
                 if trace is not None and trace.state is State.FROZEN:
                     trace.advance("archive")
                     self._feed.tell(Happened.ARCHIVED, trace)
+            for trace_id in changes.lost:
+                trace = self._recordings.registry.get(trace_id)
+                if trace is not None:
+                    self._lose(trace)
             for trace_id, reason in changes.gone:
                 self._drop(trace_id, reason)
+
+    def _lose(self, trace: Trace) -> None:
+        trace.advance("lose")
+        self._feed.tell(Happened.LOST, trace)
+        self._tally.add(Counted.LOST)
 
     def _drop(self, trace_id: str, reason: str) -> None:
         trace = self._recordings.registry.get(trace_id)
