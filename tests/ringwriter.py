@@ -57,6 +57,7 @@ class RingWriter:
     ) -> None:
         self.ring_size, self.chunk_size, self.cookie = ring_size, chunk_size, cookie
         self.head, self.renames, self.now_ns = 0, 0, 1_000_000
+        self.left_out = self.forgotten = self.io_urings = 0
         self.data = bytearray(ring_size)
         self.cpus = [Cpu() for _ in range(cpus)]
         self.names: dict[int, tuple[int, str]] = {}
@@ -137,7 +138,9 @@ class RingWriter:
 
     def headers(self) -> bytes:
         """struct tl_ring and the struct tl_cpu, as they are now."""
-        ring = layout.RING.pack(self.head, self.cookie, self.renames, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+        counts = 0, self.left_out, self.forgotten, self.io_urings, 0
+        rest = layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0
+        ring = layout.RING.pack(self.head, self.cookie, self.renames, 1, *counts, *rest)
         return ring + b"".join(cpu.pack() for cpu in self.cpus)
 
     def snapshot(self, before: bytes | None = None) -> Snapshot:

@@ -15,7 +15,7 @@ from traceloop_bpf import bpfcalls
 from traceloop_bpf.geometry import Geometry, possible_cpus
 from traceloop_bpf.identity import layout_digest, program_digest
 from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, generation_name, map_name
-from traceloop_bpf.loader import CGROUPS, OWN, PROGRAMS, SHARED, SLOTS, load
+from traceloop_bpf.loader import BELOW, OWN, PROGRAMS, SHARED, SLOTS, load
 from traceloop_decode import layout
 from traceloop_decode.capture import calls_table
 
@@ -40,7 +40,7 @@ class Plan:
     def about(self) -> About:
         """What the programs by this plan are, on this machine and in this version."""
         geometry = Geometry.fit(self.ring_size, self.item_max, self.call_max, possible_cpus())
-        digest = layout_digest(geometry, {"slots": SLOTS, "cgroups": CGROUPS, "record": layout.RECORD_VERSION})
+        digest = layout_digest(geometry, {"slots": SLOTS, "below": BELOW, "record": layout.RECORD_VERSION})
         table, variants = calls_table(self.item_max, self.call_max)
         rules = table + repr(sorted(variants.items())).encode()
         return About(digest, program_digest(digest, rules, self.defines), geometry)

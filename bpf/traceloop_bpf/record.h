@@ -8,7 +8,7 @@
  *
  * A container has one ring, the single element of a BPF array map that user space can mmap:
  *
- *     struct tl_ring | one struct tl_cpu per CPU | scratch | data[ring size] | slack
+ *     struct tl_ring | one struct tl_cpu per CPU | scratch | struct tl_retry[] | data[ring size] | slack
  *
  * A larger ring is several such: the data of the others continue that of the first, which alone has a head.
  *
@@ -197,13 +197,18 @@ struct tl_call { /* one system call; all zero: no arguments known, all six regis
 #define TL_CALLS 512 /* per table; the compat table's begin at TL_CALLS, the variants' behind both */
 #define TL_VARIANTS 1024
 
-/* Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. */
+/*
+ * Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. Nobody's container can keep others from being entered: its
+ * own cgroup is in a table that user space alone fills, and of those below it a container has no more than a share.
+ */
+#define TL_BELOW_SHARE 2048
 #define TL_FRONT_BITS 12
 #define TL_FRONT_MASK 0xfffULL
 #define TL_FRONT_LOOK_BEHIND (~TL_FRONT_MASK)
 
 #define TL_LATE 4
 #define TL_SCRATCH_SIZE 512 /* per CPU, the recorder's own */
+#define TL_RETRIES 256      /* a ring's places for calls in flight whose arguments are to be read again; a power of two */
 #define TL_PARTS_MAX 8
 
 struct tl_late {
@@ -229,13 +234,25 @@ struct tl_cpu { /* one CPU's part in a ring; written by that CPU alone */
 	__u64 pad[4];
 };
 
+struct tl_retry { /* a call in flight */
+	__u64 task;   /* struct task_struct *; 0: the place is free */
+	__u32 nr;
+	__u32 failed; /* bit per argument to read again at its exit */
+};
+
 struct tl_ring {
 	__u64 head;
 	__u32 cookie;
 	__u32 renames; /* bumped when a thread of the container changes its name */
 	__u32 zero;
 	__u32 parts; /* rings that this one's data are spread over, a power of two; 0: it is itself a part of another */
-	__u64 pad[5];
+	__u32 below;     /* cgroups below the container's own that programs entered and that are still there */
+	__u32 left_out;  /* those that they could not enter: TL_BELOW_SHARE were there, or the table was full */
+	__u32 forgotten; /* calls whose arguments were to be read again at their exit, for which there was no place */
+	__u32 io_urings; /* instances of io_uring that it set up, or at least one that it was given */
+	__u32 left_out_before; /* as left_out, of cgroups that were there when recording began: by user space */
+	__u32 pad;
+	__u64 pads[2];
 
 	__u32 version; /* from here on written by user space before use, and seldom by programs */
 	__u32 init_pid;

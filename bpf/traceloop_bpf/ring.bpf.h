@@ -70,6 +70,7 @@ struct ring {
 	struct tl_ring head;
 	struct tl_cpu cpu[TL_CPUS];
 	struct scratch scratch[TL_CPUS];
+	struct tl_retry retries[TL_RETRIES];
 	u8 data[TL_RING_SIZE + TL_SLACK];
 };
 
@@ -93,6 +94,64 @@ TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
 
 /* The ring that has the data at a position of a larger one, whose `parts` are more than one; 0: there is none. */
 TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos);
+
+/*
+ * Where a task's call is remembered until its exit: at one of two places that its address tells. So one container's
+ * calls take no place of another's, and each that finds none is counted.
+ */
+TL_INLINE struct tl_retry *retry_at(struct ring *ring, u64 task, u64 second)
+{
+	u64 n = ((task * 0x9e3779b97f4a7c15ULL >> 40) ^ second) & (TL_RETRIES - 1);
+	TL_OPAQUE(n);
+	return &ring->retries[n & (TL_RETRIES - 1)];
+}
+
+TL_INLINE struct tl_retry *find_retry(struct ring *ring, u64 task)
+{
+	struct tl_retry *retry = retry_at(ring, task, 0);
+	if (retry->task == task)
+		return retry;
+	retry = retry_at(ring, task, 1);
+	return retry->task == task ? retry : 0;
+}
+
+TL_INLINE struct tl_retry *claim_retry(struct ring *ring, u64 task)
+{
+	struct tl_retry *retry = retry_at(ring, task, 0);
+	if (!__sync_val_compare_and_swap(&retry->task, 0, task))
+		return retry;
+	retry = retry_at(ring, task, 1);
+	return __sync_val_compare_and_swap(&retry->task, 0, task) ? 0 : retry;
+}
+
+TL_INLINE void remember(struct ring *ring, u64 task, u32 nr, u32 failed)
+{
+	struct tl_retry *retry = find_retry(ring, task); /* of a call whose exit came elsewhere */
+	if (!retry) {
+		retry = claim_retry(ring, task);
+		if (!retry) {
+			__sync_fetch_and_add(&ring->head.forgotten, 1);
+			return;
+		}
+		__sync_fetch_and_add(&ring->head.retries, 1);
+	}
+	retry->nr = nr;
+	retry->failed = failed;
+}
+
+/* The arguments of the current task's call that could not be read at its entry; they are not remembered any more. */
+TL_INLINE u32 recall(struct ring *ring, u64 task, u32 nr)
+{
+	if (!ring->head.retries)
+		return 0;
+	struct tl_retry *retry = find_retry(ring, task);
+	if (!retry)
+		return 0;
+	u32 failed = retry->nr == nr ? retry->failed : 0;
+	TL_PUBLISH(retry->task, 0);
+	__sync_fetch_and_add(&ring->head.retries, -1);
+	return failed;
+}
 
 /* A CPU's way from one record to the next. */
 struct writer {

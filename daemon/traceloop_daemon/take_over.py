@@ -90,9 +90,12 @@ def _resume(trace: Trace, recording: Recording, recordings: Recordings, tally: T
         recordings.end(trace, "it ended while there was no daemon", ago_ns)
         return
     try:
-        recording.tracer.extend(recording, cgroupfs.descendants(path))
+        left_out = recording.tracer.extend(recording, cgroupfs.descendants(path))
     except OSError as error:
         _log.error("%s is recorded only in part: not all cgroups below %s: %s", trace.id, trace.cgroup, error)
+    else:
+        if left_out:
+            _log.warning("%s is recorded only in part: without %d cgroups below its own", trace.id, left_out)
     tally.add(Counted.ADOPTED)
     _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
     recordings.resume(trace, watch)

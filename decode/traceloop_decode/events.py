@@ -13,7 +13,9 @@ Theory of operation. A thread is in at most one call, so the open calls are a ta
     TASK_EXIT   any                       TaskExit; an open call never returned
 
 An exit fits by its number. Two fit although their numbers differ: rt_sigreturn, whose exit has none (-1), and execve,
-which may change the table. An execve in a thread that is not its process's leader returns in the leader's thread.
+which may change the table. Any other also fits where nothing has been lost since the call began: a tracer has changed
+the number in the registers in mid-call, and the kernel goes on with what was called. An execve in a thread that is not
+its process's leader returns in the leader's thread.
 
 A signal that ends a process without a core dump is recorded when it is sent; what is delivered then is a SIGKILL that
 knows nothing, at every thread. The first is the event, in the place of the second at the thread that it was sent to;
@@ -58,8 +60,11 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     calls = enters, exits = layout.TYPE_ENTER, layout.TYPE_EXIT
     wide = layout.NR_WIDE
     new = tuple.__new__  # Call() itself takes twice as long
-    for record in Ring(snapshot).records():
+    ring, ts_ns = Ring(snapshot), 0
+    lost_ns = ring.overwritten_until_ns()  # nothing is missing behind this
+    for record in ring.records():
         if isinstance(record, Lost):
+            lost_ns = max(lost_ns, ts_ns)
             if held is not None:
                 yield new(Entered, (held,))
                 held = None
@@ -86,7 +91,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             call = open_calls.pop(tid, None)
             if call is None:
                 call = _exec_of_another_thread(open_calls, pid, tid, result)
-            elif number != call.number and not _fits(call, number, result):
+            elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
             if call is not None:
                 items = _merge(call.items, items) if items else call.items

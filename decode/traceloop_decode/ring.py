@@ -17,6 +17,7 @@ before a CPU's first chunk it was overwritten, anywhere else it was rejected her
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -70,10 +71,17 @@ class Cpu(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """struct tl_ring and the struct tl_cpu behind it."""
+    """struct tl_ring and the struct tl_cpu behind it.
+
+    left_out: cgroups below the container's own that are not recorded, whenever they were made. forgotten: calls whose
+    arguments were not read again. io_urings: instances that it set up.
+    """
 
     head: int
     cookie: int
+    left_out: int
+    forgotten: int
+    io_urings: int
     init_pid: int
     exited: bool
     exit_ns: int
@@ -83,10 +91,12 @@ class Headers:
     @classmethod
     def parse(cls, headers: bytes, cpus: int) -> Headers:
         """From bytes as the kernel laid them out; `headers` has at least layout.headers_size(cpus) bytes."""
-        head, cookie, _renames, _parts, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
-            layout.RING.unpack_from(headers)
+        head, cookie, _renames, _parts, _below, left_out, forgotten, io_urings, before, *rest = layout.RING.unpack_from(
+            headers
         )
-        return cls(head, cookie, init_pid, bool(exited), exit_ns, exit_code, tuple(_cpus(headers, cpus)))
+        _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = rest
+        how = init_pid, bool(exited), exit_ns, exit_code
+        return cls(head, cookie, left_out + before, forgotten, io_urings, *how, tuple(_cpus(headers, cpus)))
 
 
 def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:
@@ -177,6 +187,18 @@ class Ring:
     def chunks(self) -> Iterator[tuple[int, int]]:
         """The positions of each chunk's begin, and of the end of what can be believed in it."""
         return ((chunk.start, chunk.limit) for chunks in self._chunks.values() for chunk in chunks)
+
+    def overwritten_until_ns(self) -> float:
+        """Since when no CPU's records are overwritten; infinity where nothing tells of it."""
+        until_ns: float = 0
+        for number, cpu in enumerate(self.headers.cpus):
+            chunks = self._chunks[number]
+            if cpu.dropped or (cpu.records and not chunks):
+                return math.inf
+            if chunks and chunks[0].records:
+                at = (chunks[0].start + layout.CHUNK.size) % self._snapshot.ring_size
+                until_ns = max(until_ns, layout.BASE.unpack_from(self._snapshot.data, at)[5])
+        return until_ns
 
     def records(self) -> Iterator[Record | Lost]:
         """All records in the order of time, and what is missing in its place."""
