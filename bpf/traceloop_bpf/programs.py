@@ -131,6 +131,17 @@ class Programs:
         for fd in fds.values():
             os.close(fd)
 
+    def trouble(self) -> str:
+        """What someone did to the maps or links, so that nothing can be registered or recorded; empty: nothing."""
+        for name, fd in self.maps.items():
+            if bpfcalls.about(fd).get("frozen", "0") != "0":
+                return f"the map {name} was frozen"
+        for function, tracepoint in PROGRAMS.items():
+            about = bpfcalls.about(self._fds[f"link.{function}"])
+            if (about.get("link_type"), about.get("tp_name")) != ("raw_tracepoint", tracepoint):
+                return f"{function} was detached from the tracepoint {tracepoint}"
+        return ""
+
     def fds(self) -> dict[str, int]:
         """All descriptors, by the names that the keeper knows."""
         return {

@@ -57,7 +57,7 @@ class Tracer:
         rest: Iterable[Slot] = (),
     ) -> None:
         """taken, rest: the rings of an adopted one, those of its recordings and the others."""
-        self._programs, self._keeper = programs, keeper
+        self._programs, self._keeper, self._abandoned = programs, keeper, False
         self._cgroups = CgroupTable(*(programs.maps[name] for name in ("cgroups", "below", "cgroup_front")))
         self.pool = RingPool(
             programs.maps["rings"],
@@ -154,8 +154,28 @@ class Tracer:
         """Records more cgroups below the container's own into its ring; how many are left out. Raises OSError."""
         return self._cgroups.add_below(cgroup_ids, recording.slot.number)
 
+    def trouble(self) -> str:
+        """What someone did to it in the kernel, so that it is of no use; empty: nothing. Not during `exchange`."""
+        try:
+            return self._programs.trouble()
+        except OSError as error:
+            return f"a descriptor of it was closed: {error}"
+
+    def abandon(self) -> None:
+        """Takes the programs out of the kernel, which change no map for it. The rings of recordings stay to be read.
+
+        Afterwards only `stop`, `give_back` and `close` may be called.
+        """
+        self._abandoned = True
+        self._keeper.drop(self._programs.fds())
+        self.pool.abandon()
+        self._cgroups.close()
+        self._programs.close()
+
     def stop(self, recording: Recording) -> None:
         """Ends the recording of its cgroups, children that the kernel entered too; the ring stays to be read."""
+        if self._abandoned:
+            return
         self._cgroups.remove(self._cgroups.ids(recording.slot.number))
 
     def is_recorded(self, cgroup_id: int) -> bool:
@@ -171,7 +191,8 @@ class Tracer:
 
         What no keeper has leaves the kernel.
         """
-        self._close()
+        if not self._abandoned:
+            self._close()
 
     def remove(self) -> None:
         """Closes it, once all its recordings are given back, and has the keeper let go too."""

@@ -97,6 +97,9 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         dropped=recorded.dropped,
         reread=recorded.reread,
         unread=recorded.unread,
+        forgotten=recorded.forgotten,
+        cgroups_left_out=recorded.left_out,
+        io_urings=recorded.io_urings,
         started_by_hook=counted[Counted.STARTED_BY_HOOK],
         started_by_add=counted[Counted.STARTED_BY_ADD],
         adopted=counted[Counted.ADOPTED],
@@ -114,6 +117,7 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         traces_lost=counted[Counted.LOST],
         snapshots=counted[Counted.SNAPSHOTS],
         exchanges=counted[Counted.EXCHANGES],
+        recorders_replaced=counted[Counted.REPLACEMENTS],
     )
 
 
