@@ -102,7 +102,7 @@ def test_a_file_of_before_there_were_labels_and_a_capture_policy_is_read():
     assert b"labels" not in head
     assert b"capture" not in head
     info, snapshot = unpack_file(older)
-    assert info == replace(INFO, labels={}, labels_left_out=0, capture="", ring_size_bytes=0)
+    assert info == replace(INFO, labels={}, labels_left_out=0, capture="", ring_size_bytes=0, io_uring_setups=0)
     assert Snapshot.decode(snapshot).arch == "x86_64"
 
 

@@ -109,6 +109,7 @@ def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
         labels_left_out=info.labels_left_out,
         capture=capture_name(info.capture),
         ring_size_bytes=info.ring_size_bytes,
+        io_uring_setups=info.io_uring_setups,
     )
     if info.restart_count is not None:
         message.restart_count = info.restart_count

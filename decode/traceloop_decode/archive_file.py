@@ -71,7 +71,7 @@ class TraceInfo:
     events: system calls, signals and thread exits. overwritten, dropped: those of them that the ring did not hold any
     more, and those that never came into it. What was rejected is found only when the snapshot is decoded.
     capture: the policy by which memory was kept, a word of docs/security.md. ring_size_bytes: what the ring held at
-    most; 0: not known.
+    most; 0: not known. io_uring_setups: instances of io_uring that the container set up.
     arch, kernel: as uname(2) names them. boot_id: /proc/sys/kernel/random/boot_id. boot_offset_ns: CLOCK_REALTIME -
     CLOCK_BOOTTIME when the snapshot was taken. version: of the traceloop that wrote this.
     """
@@ -96,6 +96,7 @@ class TraceInfo:
     dropped: int = 0
     capture: str = ""
     ring_size_bytes: int = 0
+    io_uring_setups: int = 0
     arch: str = ""
     kernel: str = ""
     boot_id: str = ""
