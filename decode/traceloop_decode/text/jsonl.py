@@ -17,6 +17,8 @@ A call that never returned has ``ret`` null, and comes where its thread ends, or
     number compat               of the call; compat: of the 32-bit table
     duration_ns end_cpu         null if it never returned
     entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
+    read_at_exit                if there are any: the names of arguments whose memory was read only when the call had
+                                returned: another thread may have changed it meanwhile
     fds                         with -y, if any is known: an object, what its descriptors stood for when it began, by
                                 their numbers, and "AT_FDCWD"
     ret_fd                      with -y, if it is known: what the descriptor that it returned stands for
@@ -157,6 +159,8 @@ def _syscall(call: Call) -> dict[str, Any]:
         "end_cpu": call.end_cpu,
         "entry_lost": call.entry_lost,
     }
+    if call.read_at_exit:
+        shown["read_at_exit"] = [name for name, index, _ in printer.named if index in call.read_at_exit]
     if view.fds:
         shown["fds"] = view.fds
     if call.files is not None and call.files.result:
