@@ -20,6 +20,7 @@ from traceloop_decode.printers.view import Options
 from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
+from traceloop_decode.text.notes import io_uring_note
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
 from traceloop_decode.window import within
 
@@ -84,7 +85,15 @@ class Rendering:
         return self.output not in _OBJECTS
 
     def lines(self, snapshot: Snapshot) -> Iterable[str]:
-        """What is shown of a snapshot."""
+        """What is shown of a snapshot; first, whatever is picked, what no record could tell."""
+        shown: Iterable[str] = self._picked(snapshot)
+        if snapshot.io_uring_setups:
+            text = self.is_for_people or self.summary_only
+            note = io_uring_note(snapshot.io_uring_setups) if text else jsonl.io_uring(snapshot)
+            shown = itertools.chain((note,), shown)
+        return jsonl.array(shown) if self.output == "json" and not self.summary_only else shown
+
+    def _picked(self, snapshot: Snapshot) -> Iterable[str]:
         found = events(snapshot)
         if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
@@ -112,8 +121,7 @@ class Rendering:
         return itertools.chain(shown, counted.lines())  # a generator: it counts when the lines have passed
 
     def _excerpt(self, found: Iterable[Event], snapshot: Snapshot) -> Iterable[str]:
-        shown = last(self._lines(found, snapshot), self.newest, reverse=self.reverse)
-        return jsonl.array(shown) if self.output == "json" else shown
+        return last(self._lines(found, snapshot), self.newest, reverse=self.reverse)
 
     def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output == "classic":

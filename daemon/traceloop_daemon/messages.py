@@ -62,6 +62,7 @@ def trace_message(trace: Trace, node: str) -> pb.Trace:
         labels=dict(trace.names.labels.pairs),
         labels_left_out=trace.names.labels.left_out,
         ring_size_bytes=trace.ring_size_bytes,
+        io_uring_setups=trace.io_uring_setups,
     )
     policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
     if policy is not None:

@@ -42,6 +42,7 @@ _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGKILL: Final = 9
 _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
+_NONE: Final[frozenset[int]] = frozenset()
 _Items = Mapping[int, tuple[Item, ...]]
 _SUB_SHIFT, _ARG_MASK = layout.ITEM_SUB_SHIFT, layout.ITEM_ARG_MASK  # looked up less far
 _FLAGS: Final = tuple(
@@ -83,7 +84,25 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
         if kind == enters:
             if held is not None:
                 yield new(Entered, (held,))
-            begun = (ts_ns, cpu, pid, tid, comm, abi, number, name, words, items, None, None, None, None, False, None)
+            begun = (
+                ts_ns,
+                cpu,
+                pid,
+                tid,
+                comm,
+                abi,
+                number,
+                name,
+                words,
+                items,
+                None,
+                None,
+                None,
+                None,
+                False,
+                None,
+                _NONE,
+            )
             held = open_calls[tid] = new(Call, begun)
             continue
         if kind == exits:
@@ -94,13 +113,14 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
             if call is not None:
-                items = _merge(call.items, items) if items else call.items
+                items, again = _merge(call.items, items) if items else (call.items, _NONE)
                 if result == 0 and call.name in _EXEC:
                     items = {index: _executed(its) for index, its in items.items()}
-                ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None))  # noqa: RUF005 - faster
+                ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None, again))  # noqa: RUF005 - faster
             else:
                 alone = (ts_ns, cpu, pid, tid, comm, abi, number, name, words[1:], items)
-                ended = new(Call, (*alone, result, ts_ns, cpu, comm, True, None))
+                again = frozenset([index for index, its in items.items() if _inputs(its)])
+                ended = new(Call, (*alone, result, ts_ns, cpu, comm, True, None, again))
             if held is not None:
                 if call is held:
                     held = None
@@ -163,19 +183,27 @@ def _fits(call: Call, number: int, result: int) -> bool:
     return number == _NO_NUMBER or (call.name in _EXEC and result == 0)
 
 
-def _merge(begun: _Items, ended: _Items) -> _Items:
-    # What was read again replaces what could not be read at entry, and that alone: memory may have changed since.
-    # Output comes behind input.
-    merged = dict(begun)
+def _merge(begun: _Items, ended: _Items) -> tuple[_Items, frozenset[int]]:
+    # What was read again replaces what could not be read at entry, and that alone: memory may have changed since. Where
+    # it does is the second of the two. Output comes behind input.
+    merged, replaced = dict(begun), _NONE
     for index, items in ended.items():
         before = merged.get(index, ())
-        if not before and len(items) == 1:  # as nearly always
+        if not before and len(items) == 1 and items[0].out:  # as nearly always
             merged[index] = items
             continue
         again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
         readable = before and not any(item.fault for item in before)
-        merged[index] = (before if readable else again or before) + output
-    return merged
+        if again and not readable:
+            before = again
+            replaced |= {index} if _inputs(again) else _NONE
+        merged[index] = before + output
+    return merged, replaced
+
+
+def _inputs(items: tuple[Item, ...]) -> bool:
+    # Is there something among them, read at an exit, that was there at entry?
+    return any(not item.out and (item.data or not item.fault) for item in items)
 
 
 def _executed(items: tuple[Item, ...]) -> tuple[Item, ...]:

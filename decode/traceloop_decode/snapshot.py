@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final
 
-from traceloop_decode import later_calls, layout
+from traceloop_decode import flat_json, later_calls, layout
 from traceloop_decode.model import DecodeError
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.syscalls import Later
@@ -33,7 +33,12 @@ _NUMBERS: Final = (
     "started_ns",
 )
 _CPUS_MAX: Final = 8192
+_COPIES_MAX: Final = 4
 _RING_MAX: Final = 1 << 32
+_TEXT_MAX: Final = 32 << 20  # what was open: 64 processes, 1,024 descriptors, PATH_MAX bytes, each as \u00ff
+_PIECES_MAX: Final = 1 << 16
+FRONT_MAX_BYTES: Final = _TEXT_MAX + _COPIES_MAX * layout.headers_size(_CPUS_MAX)
+"""The most bytes of an encoded snapshot before the ring's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Snapshot:
     data: the ring's data, without what has never been written.
     open_files: what the processes had open when recording began, where the daemon read it.
     syscalls: calls newer than the tables, which the recording kernel named.
+    io_uring_setups: instances of io_uring that the container set up; what went through them is in no record.
     """
 
     arch: str
@@ -61,6 +67,7 @@ class Snapshot:
     data: bytes
     open_files: OpenFiles | None = None
     syscalls: Later = field(default_factory=dict)
+    io_uring_setups: int = 0
 
     def encode(self) -> bytes:
         """The snapshot as one string of bytes."""
@@ -71,6 +78,8 @@ class Snapshot:
             fields["open_files"] = self.open_files.fields()
         if self.syscalls:
             fields["syscalls"] = later_calls.fields(self.syscalls)
+        if self.io_uring_setups:
+            fields["io_uring_setups"] = self.io_uring_setups
         text = json.dumps(fields).encode()
         return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, *self.headers, self.data))
 
@@ -81,8 +90,10 @@ class Snapshot:
         if len(encoded) < at or not encoded.startswith(_MAGIC):
             raise DecodeError("not a traceloop snapshot: it does not begin with TLSNAP1")
         (length,) = _LENGTH.unpack_from(encoded, len(_MAGIC))
+        if length > _TEXT_MAX:
+            raise DecodeError(f"damaged snapshot: a description of {length} bytes")
         try:
-            fields = json.loads(encoded[at : at + length])
+            fields = flat_json.loads(encoded[at : at + length], _PIECES_MAX)
         except (ValueError, RecursionError) as error:
             raise DecodeError(f"damaged snapshot: its description is no JSON ({error})") from error
         numbers = _checked(fields)
@@ -99,6 +110,7 @@ class Snapshot:
             data=encoded[data : data + numbers["ring_size"]],
             open_files=open_files,
             syscalls=syscalls,
+            io_uring_setups=fields.get("io_uring_setups", 0),
             **numbers,
         )
 
@@ -106,7 +118,7 @@ class Snapshot:
 def _checked(fields: object) -> dict[str, int]:
     if not isinstance(fields, dict):
         raise DecodeError("damaged snapshot: its description is not an object")
-    for name in (*_NUMBERS, "headers"):
+    for name in (*_NUMBERS, "headers", *({"io_uring_setups"} & fields.keys())):
         if type(fields.get(name)) is not int:
             raise DecodeError(f"damaged snapshot: {name} is {fields.get(name)!r}, not a number")
     if not isinstance(fields.get("arch"), str):
@@ -116,10 +128,12 @@ def _checked(fields: object) -> dict[str, int]:
             f"record version {fields['record_version']} is not known here, only {layout.RECORD_VERSION}: "
             "use the traceloopctl of the version that recorded it"
         )
+    if not 0 <= fields.get("io_uring_setups", 0) < 1 << 64:
+        raise DecodeError(f"damaged snapshot: {fields['io_uring_setups']} instances of io_uring")
     ring, chunk = fields["ring_size"], fields["chunk_size"]
     powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
     if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):
         raise DecodeError(f"damaged snapshot: a ring of {ring} bytes in chunks of {chunk}")
-    if not (0 < fields["cpus"] <= _CPUS_MAX and 1 < fields["headers"] <= 4):
+    if not (0 < fields["cpus"] <= _CPUS_MAX and 1 < fields["headers"] <= _COPIES_MAX):
         raise DecodeError(f"damaged snapshot: {fields['cpus']} CPUs, {fields['headers']} copies of the headers")
     return {name: fields[name] for name in _NUMBERS}

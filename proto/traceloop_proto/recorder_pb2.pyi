@@ -186,7 +186,7 @@ class StatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Trace(_message.Message):
-    __slots__ = ["capture", "cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "ring_size_bytes", "signal", "size_bytes", "started_ns", "state"]
+    __slots__ = ["capture", "cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "io_uring_setups", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "ring_size_bytes", "signal", "size_bytes", "started_ns", "state"]
     class LabelsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +203,7 @@ class Trace(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
+    IO_URING_SETUPS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABELS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +226,7 @@ class Trace(_message.Message):
     exit_code: int
     id: str
     image: str
+    io_uring_setups: int
     labels: _containers.ScalarMap[str, str]
     labels_left_out: int
     lost: int
@@ -238,7 +240,7 @@ class Trace(_message.Message):
     size_bytes: int
     started_ns: int
     state: State
-    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ..., capture: _Optional[_Union[Capture, str]] = ..., ring_size_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ..., capture: _Optional[_Union[Capture, str]] = ..., ring_size_bytes: _Optional[int] = ..., io_uring_setups: _Optional[int] = ...) -> None: ...
 
 class TraceRequest(_message.Message):
     __slots__ = ["id"]

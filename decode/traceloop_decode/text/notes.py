@@ -43,6 +43,12 @@ def exit_note(end: TaskExit) -> str:
     return f"+++ killed by {signal_name(signal)}{' (core dumped)' if core_dumped else ''} +++"
 
 
+def io_uring_note(rings: int) -> str:
+    """``--- this container used io_uring (2 rings): ... ---``."""
+    noun = "ring" if rings == 1 else "rings"
+    return f"--- this container used io_uring ({rings:,} {noun}): what it submitted through them is not recorded ---"
+
+
 def lost_note(lost: Lost) -> str:
     """``--- 1,234 earlier events of cpu#1 were overwritten: ... ---``."""
     count, noun = (lost.events, "event") if lost.events else (lost.records, "return")
