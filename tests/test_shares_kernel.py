@@ -49,12 +49,12 @@ def test_calls_to_be_read_again(container: Container, tracer: Tracer, workload: 
             other.run(workload("strings"), str(file))
             cold = other.workload_calls()["access"]
             assert [text(call, 0) for call in cold] == [b"/cold/one", b"/cold/two", *[b"/cold/across"] * 2]
-            assert other.recording.ring.headers().forgotten == 0
-        assert container.recording.ring.headers().forgotten >= THREADS - layout.RETRIES
+            assert other.recording.ring.headers().unrecorded.rereads == 0
+        assert container.recording.ring.headers().unrecorded.rereads >= THREADS - layout.RETRIES
         process.communicate(b"\n", timeout=TIMEOUT_S)
     container.wait_empty()
     assert layout.RING.unpack_from(container.snapshot().headers[-1])[11] == 0  # all that ended left their places
-    assert container.recording.ring.headers().forgotten < THREADS + 100
+    assert container.recording.ring.headers().unrecorded.rereads < THREADS + 100
 
 
 def opened(container: Container) -> list[bytes]:
@@ -73,17 +73,17 @@ def test_cgroups_below_a_container(container: Container, tracer: Tracer) -> None
     directories = [container.path / f"c{n}" for n in range(layout.BELOW_SHARE + 10)]
     for directory in directories:
         directory.mkdir()
-    assert container.recording.ring.headers().left_out == 10
+    assert container.recording.ring.headers().unrecorded.cgroups == 10
     assert enter_and_read(container, directories[layout.BELOW_SHARE - 1], "last")
     assert not enter_and_read(container, directories[layout.BELOW_SHARE], "beyond")
     with Container(tracer) as other:
         (other.path / "child").mkdir()
         assert enter_and_read(other, other.path / "child", "child")
-        assert other.recording.ring.headers().left_out == 0
+        assert other.recording.ring.headers().unrecorded.cgroups == 0
     for directory in directories[:20]:
         directory.rmdir()
     (container.path / "again").mkdir()
-    assert container.recording.ring.headers().left_out == 10
+    assert container.recording.ring.headers().unrecorded.cgroups == 10
     assert enter_and_read(container, container.path / "again", "again")
 
 
@@ -113,9 +113,9 @@ def test_a_full_table_of_cgroups(tracer: Tracer) -> None:
             assert opened(container) == [b"/no/own"]
         recording = tracer.record([cgroup.id, before.stat().st_ino])
         try:
-            assert recording.ring.headers().left_out == 1
+            assert recording.ring.headers().unrecorded.cgroups == 1
             after.mkdir()
-            assert recording.ring.headers().left_out == 2
+            assert recording.ring.headers().unrecorded.cgroups == 2
         finally:
             tracer.stop(recording)
             tracer.give_back(recording)

@@ -160,7 +160,7 @@ def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daem
             (cgroup.path / "child").mkdir()
             with one.daemon() as recorder:
                 assert states(recorder) == {trace_id: State.RECORDING}
-                assert recorder.get(trace_id).recording.ring.headers().left_out == 1
+                assert recorder.get(trace_id).recording.ring.headers().unrecorded.cgroups == 1
             assert f"{trace_id} is recorded only in part: without 1 cgroups below its own" in caplog.text
         finally:
             for slot in slots:

@@ -17,10 +17,11 @@ from traceloop_decode.events import events
 from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
+from traceloop_decode.ring import unrecorded
 from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
-from traceloop_decode.text.notes import io_uring_note
+from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
 from traceloop_decode.window import within
 
@@ -86,11 +87,9 @@ class Rendering:
 
     def lines(self, snapshot: Snapshot) -> Iterable[str]:
         """What is shown of a snapshot; first, whatever is picked, what no record could tell."""
-        shown: Iterable[str] = self._picked(snapshot)
-        if snapshot.io_uring_setups:
-            text = self.is_for_people or self.summary_only
-            note = io_uring_note(snapshot.io_uring_setups) if text else jsonl.io_uring(snapshot)
-            shown = itertools.chain((note,), shown)
+        text = self.is_for_people or self.summary_only
+        missing = unrecorded_notes(unrecorded(snapshot)) if text else jsonl.unrecorded_lines(snapshot)
+        shown = itertools.chain(missing, self._picked(snapshot))
         return jsonl.array(shown) if self.output == "json" and not self.summary_only else shown
 
     def _picked(self, snapshot: Snapshot) -> Iterable[str]:

@@ -234,13 +234,13 @@ class Recordings:
 
 def _unrecorded(recording: Recording) -> Iterator[str]:
     # What is in no count of events.
-    headers = recording.ring.headers()
-    if headers.left_out:
-        yield f"calls in {headers.left_out} cgroups below its own were not recorded: it had too many of them"
-    if headers.forgotten:
-        yield f"{headers.forgotten} calls were not read again at their exit: it had too many in flight"
-    if headers.io_urings:
-        yield f"what it submitted through {headers.io_urings} instances of io_uring was not recorded"
+    missing = recording.ring.headers().unrecorded
+    if missing.cgroups:
+        yield f"calls in {missing.cgroups} cgroups below its own were not recorded: it had too many of them"
+    if missing.rereads:
+        yield f"{missing.rereads} calls were not read again at their exit: it had too many in flight"
+    if missing.io_urings:
+        yield f"what it submitted through {missing.io_urings} instances of io_uring was not recorded"
 
 
 def _open_files(cgroup: Path) -> OpenFiles | None:

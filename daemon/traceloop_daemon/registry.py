@@ -99,6 +99,7 @@ class Trace:
             headers, self.count = ring.headers_and_count()
             self.size_bytes = ring.size_bytes
             self.status = headers.exit_code if headers.exited else None
+            self.io_uring_setups = headers.unrecorded.io_urings
 
 
 class Registry:

@@ -36,9 +36,9 @@ class Recorded(NamedTuple):
     dropped: int = 0
     reread: int = 0
     unread: int = 0
-    forgotten: int = 0
-    left_out: int = 0
     io_urings: int = 0
+    left_out: int = 0
+    forgotten: int = 0
 
     @classmethod
     def of(cls, trace: Trace) -> Recorded:
@@ -52,7 +52,7 @@ class Recorded(NamedTuple):
             dropped,
             sum(cpu.reread for cpu in headers.cpus),
             sum(cpu.unread for cpu in headers.cpus),
-            *(headers.forgotten, headers.left_out, headers.io_urings),
+            *headers.unrecorded,
         )
 
     def plus(self, other: Recorded) -> Recorded:

@@ -13,7 +13,7 @@ from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
 from traceloop_daemon.registry import State, Trace
 from traceloop_decode.archive_file import TraceInfo
-from traceloop_decode.ring import Count, Headers
+from traceloop_decode.ring import Count, Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
 
 FILE_EVENTS: Final = {
@@ -50,7 +50,7 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
         dropped=dropped,
         capture=policy.value if policy else "",
         ring_size_bytes=trace.ring_size_bytes,
-        io_uring_setups=snapshot.io_uring_setups,
+        io_uring_setups=unrecorded(snapshot).io_urings,
         arch=snapshot.arch,
         kernel=host().kernel,
         boot_id=host().boot_id,

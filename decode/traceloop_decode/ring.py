@@ -17,12 +17,8 @@ before a CPU's first chunk it was overwritten, anywhere else it was rejected her
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import math
-from bisect import bisect_right
-=======
 from bisect import bisect_left, bisect_right
->>>>>>> decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
@@ -75,19 +71,30 @@ class Cpu(NamedTuple):
     unread: int
 
 
+class Unrecorded(NamedTuple):
+    """What no record could tell.
+
+    io_urings: instances of io_uring that the container set up; requests that go through them are no calls. cgroups: those below the container's own, whenever they were made, that found no place in the recorder's table.
+    rereads: calls whose arguments could not be read at entry, and found no place to be remembered until their exit.
+    """
+
+    io_urings: int
+    cgroups: int
+    rereads: int
+
+
+def unrecorded(snapshot: Snapshot) -> Unrecorded:
+    """What is in no record of a snapshot's ring."""
+    return Headers.parse(snapshot.headers[-1], snapshot.cpus).unrecorded
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """struct tl_ring and the struct tl_cpu behind it.
-
-    left_out: cgroups below the container's own that are not recorded, whenever they were made. forgotten: calls whose
-    arguments were not read again. io_urings: instances that it set up.
-    """
+    """struct tl_ring and the struct tl_cpu behind it."""
 
     head: int
     cookie: int
-    left_out: int
-    forgotten: int
-    io_urings: int
+    unrecorded: Unrecorded
     init_pid: int
     exited: bool
     exit_ns: int
@@ -102,7 +109,8 @@ class Headers:
         )
         _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = rest
         how = init_pid, bool(exited), exit_ns, exit_code
-        return cls(head, cookie, left_out + before, forgotten, io_urings, *how, tuple(_cpus(headers, cpus)))
+        unrecorded = Unrecorded(io_urings, left_out + before, forgotten)
+        return cls(head, cookie, unrecorded, *how, tuple(_cpus(headers, cpus)))
 
 
 def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:

@@ -52,7 +52,6 @@ class Snapshot:
     data: the ring's data, without what has never been written.
     open_files: what the processes had open when recording began, where the daemon read it.
     syscalls: calls newer than the tables, which the recording kernel named.
-    io_uring_setups: instances of io_uring that the container set up; what went through them is in no record.
     """
 
     arch: str
@@ -67,7 +66,6 @@ class Snapshot:
     data: bytes
     open_files: OpenFiles | None = None
     syscalls: Later = field(default_factory=dict)
-    io_uring_setups: int = 0
 
     def encode(self) -> bytes:
         """The snapshot as one string of bytes."""
@@ -78,8 +76,6 @@ class Snapshot:
             fields["open_files"] = self.open_files.fields()
         if self.syscalls:
             fields["syscalls"] = later_calls.fields(self.syscalls)
-        if self.io_uring_setups:
-            fields["io_uring_setups"] = self.io_uring_setups
         text = json.dumps(fields).encode()
         return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, *self.headers, self.data))
 
@@ -110,7 +106,6 @@ class Snapshot:
             data=encoded[data : data + numbers["ring_size"]],
             open_files=open_files,
             syscalls=syscalls,
-            io_uring_setups=fields.get("io_uring_setups", 0),
             **numbers,
         )
 
@@ -118,7 +113,7 @@ class Snapshot:
 def _checked(fields: object) -> dict[str, int]:
     if not isinstance(fields, dict):
         raise DecodeError("damaged snapshot: its description is not an object")
-    for name in (*_NUMBERS, "headers", *({"io_uring_setups"} & fields.keys())):
+    for name in (*_NUMBERS, "headers"):
         if type(fields.get(name)) is not int:
             raise DecodeError(f"damaged snapshot: {name} is {fields.get(name)!r}, not a number")
     if not isinstance(fields.get("arch"), str):
@@ -128,8 +123,6 @@ def _checked(fields: object) -> dict[str, int]:
             f"record version {fields['record_version']} is not known here, only {layout.RECORD_VERSION}: "
             "use the traceloopctl of the version that recorded it"
         )
-    if not 0 <= fields.get("io_uring_setups", 0) < 1 << 64:
-        raise DecodeError(f"damaged snapshot: {fields['io_uring_setups']} instances of io_uring")
     ring, chunk = fields["ring_size"], fields["chunk_size"]
     powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
     if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):

@@ -38,8 +38,10 @@ or, of an iovec, an argv or a message, ``list``: pieces; and ``cut``: the list w
 A signal has ``number``, ``signal`` (its name), ``siginfo`` (an object of numbers), ``handler`` (0 SIG_DFL, 1 SIG_IGN,
 else an address), ``flags`` and ``sender`` (``pid`` and ``comm`` of who sent a signal that ended the process at once;
 else null). An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process`` (true: the last
-thread of its process). A lost has ``events``, ``records`` and ``reason``; that of ``io_uring``, which comes first, has
-neither number nor ``cpu``, but ``rings``: how many the container set up, whose requests are not recorded.
+thread of its process). A lost has ``events``, ``records`` and ``reason``. Some come first and have neither number nor
+``cpu``: ``io_uring`` has ``rings``, how many the container set up, whose requests are not recorded; ``cgroups`` has
+``cgroups``, how many below the container's own are not recorded; ``not_read_again`` has ``calls``, how many arguments
+could not be remembered until they could be read.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.printers.core import printer_of, seen
 from traceloop_decode.printers.view import Options, View
+from traceloop_decode.ring import unrecorded
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import exit_status
 from traceloop_decode.text.siginfo import fields, signal_name
@@ -93,11 +96,17 @@ def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         yield _dumped(call, snapshot)
 
 
-def io_uring(snapshot: Snapshot) -> str:
-    """What is not recorded of a container that used io_uring."""
-    nowhere = Lost(snapshot.started_ns, 0, 0, 0, "io_uring")
-    rings = {"cpu": None, "events": None, "records": None, "reason": "io_uring", "rings": snapshot.io_uring_setups}
-    return dumps(_head(nowhere, "lost", snapshot) | rings)
+def unrecorded_lines(snapshot: Snapshot) -> Iterator[str]:
+    """What no record could tell."""
+    what = unrecorded(snapshot)
+    for reason, field, count in (
+        ("io_uring", "rings", what.io_urings),
+        ("cgroups", "cgroups", what.cgroups),
+        ("not_read_again", "calls", what.rereads),
+    ):
+        if count:
+            head = _head(Lost(snapshot.started_ns, 0, 0, 0, reason), "lost", snapshot)
+            yield dumps(head | {"cpu": None, "events": None, "records": None, "reason": reason, field: count})
 
 
 def _never_returned(pending: dict[int, Call], tid: int, snapshot: Snapshot) -> Iterator[str]:

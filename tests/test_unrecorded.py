@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""A trace whose container used io_uring says so: in every format, whatever is picked of it, in files and in messages."""
+"""What no record could tell, io_uring first: shown in every format, whatever is picked, in files and in messages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from archives import encoded_snapshot
 from fake_daemon import ctl, daemon, path
+from ringwriter import RingWriter
 
 from traceloop_daemon.kept_files import FileState, Kept
 from traceloop_daemon.messages import trace_message
@@ -17,11 +18,27 @@ from traceloop_daemon.names import Names
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.trace_info import info_of, trace_of
 from traceloop_decode.archive_file import TraceInfo
-from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
 
 NOTE = "--- this container used io_uring (2 rings): what it submitted through them is not recorded ---"
-USED = replace(Snapshot.decode(encoded_snapshot()), io_uring_setups=2)
+REST = (
+    "--- calls made in 3 cgroups below the container's own are not recorded: it has too many ---",
+    "--- arguments of 1 call were not read again at exit: too many were in flight ---",
+)
+
+
+def with_counts(*, io_urings: int = 0, left_out: int = 0, forgotten: int = 0) -> Snapshot:
+    """The snapshot, whose ring has counted these."""
+    ring = RingWriter()
+    ring.io_urings, ring.left_out, ring.forgotten = io_urings, left_out, forgotten
+    snapshot = Snapshot.decode(encoded_snapshot())
+    counts = slice(24, 44)  # of struct tl_ring
+    headers = (*snapshot.headers[:-1], bytearray(snapshot.headers[-1]))
+    headers[-1][counts] = ring.headers()[counts]
+    return replace(snapshot, headers=(*headers[:-1], bytes(headers[-1])))
+
+
+USED = with_counts(io_urings=2)
 
 
 @pytest.mark.parametrize(
@@ -47,20 +64,17 @@ def test_as_json_it_is_a_loss_without_numbers(daemon, ctl, picked):
     assert "io_uring" not in {line.get("reason") for line in lines[1:]}
 
 
-def test_a_snapshot_keeps_it():
-    assert (Snapshot.decode(USED.encode()).io_uring_setups, Snapshot.decode(encoded_snapshot()).io_uring_setups) == (
-        2,
-        0,
-    )
-
-
-@pytest.mark.parametrize("wrong", ["2", 1.5, True, None, -1, 1 << 64])
-def test_what_is_no_count_is_damage(wrong):
-    encoded = USED.encode()
-    length = int.from_bytes(encoded[8:12], "little")
-    text = json.dumps(json.loads(encoded[12 : 12 + length]) | {"io_uring_setups": wrong}).encode()
-    with pytest.raises(DecodeError, match="io_uring"):
-        Snapshot.decode(encoded[:8] + len(text).to_bytes(4, "little") + text + encoded[12 + length :])
+@pytest.mark.parametrize("how", ["-o strace", "-c"])
+def test_what_found_no_place_is_said_too(daemon, ctl, how):
+    daemon.snapshot = with_counts(io_urings=2, left_out=3, forgotten=1).encode()
+    assert ctl("show", "0123", *how.split()).splitlines()[:3] == [NOTE, *REST]
+    first = [json.loads(line) for line in ctl("show", "0123", "-o", "jsonl").splitlines()[:3]]
+    assert [(one["reason"], one["cpu"]) for one in first] == [
+        ("io_uring", None),
+        ("cgroups", None),
+        ("not_read_again", None),
+    ]
+    assert (first[1]["cgroups"], first[2]["calls"]) == (3, 1)
 
 
 def test_it_comes_through_the_archive():
