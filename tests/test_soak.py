@@ -10,7 +10,7 @@ import pytest
 from soak import sample
 from soak.limits import rule_of
 from soak.report import Line, sparkline, text
-from soak.slopes import BINS, Limit, binned, fit, p99
+from soak.slopes import BINS, Limit, binned, fit, p99, scaled
 
 from traceloop_bpf.tracer import Tracer
 
@@ -39,8 +39,8 @@ def test_noise_around_a_level_does_not_grow():
 
 def test_a_leak_in_noise_grows():
     assert all(exceeds(lambda at_s, chance: 53 + at_s // 600 + chance.choice([0, 0, 0, 1, 2, 5]), FEW))
-    memory = Limit(a_day=24 * 1024, step=1024)
-    assert all(exceeds(lambda at_s, chance: 40_000 + 3000 * at_s / HOUR_S + chance.gauss(0, 300), memory))
+    memory = Limit(a_day=24 * 1024, step=1536, in_steps=True)
+    assert all(exceeds(lambda at_s, chance: 40_000 + 4000 * at_s / HOUR_S + chance.gauss(0, 300), memory))
 
 
 def test_a_leak_with_each_of_the_restarts_in_the_last_part_grows():
@@ -53,6 +53,24 @@ def test_a_leak_with_each_of_the_restarts_in_the_last_part_grows():
 
 def test_what_comes_and_goes_does_not_grow():
     assert not any(exceeds(lambda at_s, _: 10_000 + at_s * 5 % 1000, Limit(a_day=24, step=300)))
+
+
+def test_memory_that_settles_in_a_step_does_not_grow():
+    # RSS in KiB as a run of ten minutes had it; for the minutes before the next daemon it stayed.
+    rss = [56100, 57056, 56236, 57344, 57364, 57524, 57408, 57520, 57472, 57852, 57692]
+    rss += [57588, 57700, 56868, 58092, 59256, 59260, 60764, 60776, 60776, 60704, 60720]
+    found = fit([(at_s * 10.0, float(value)) for at_s, value in enumerate(rss)])
+    assert found.exceeds(Limit(a_day=24 * 1024, step=1536))
+    assert not found.exceeds(Limit(a_day=24 * 1024, step=1536, in_steps=True))
+
+
+def test_what_takes_longer_while_the_machine_is_busy_is_scaled():
+    reference = [(at_s * 10.0, 10.0 if at_s < 20 else 30.0) for at_s in range(30)]
+    assert scaled([(5.0, 12.0), (250.0, 36.0), (9999.0, 30.0)], reference) == [
+        (5.0, 12.0),
+        (250.0, 12.0),
+        (9999.0, 10.0),
+    ]
 
 
 def test_what_grew_at_the_start_and_then_stays_is_judged_by_its_slope():
@@ -69,7 +87,7 @@ def test_minutes_are_not_extrapolated_to_a_leak():
 def test_slope_and_thirds_of_a_straight_line():
     found = fit([(at_s, 7 + 2 * at_s) for at_s in range(30)])
     assert (found.slope, found.least) == (pytest.approx(2 * DAY_S), pytest.approx(2 * DAY_S))
-    assert (found.first, found.last) == (16, 56)
+    assert (found.first, found.middle, found.last) == (16, 36, 56)
 
 
 def test_too_few_are_not_judged():
@@ -108,6 +126,8 @@ def test_the_report_names_what_is_broken():
     assert said.endswith("BROKEN: fds socket, busy events\n")
     assert [line.split()[-2] for line in said.splitlines() if "▁" in line] == ["GROWS", "FALLS", "ok"]
     assert text("", lines[2:], {}, []).endswith("\nall within their limits\n")
+    short = [Line("threads", rule_of("threads"), grows, [])]
+    assert text("", lines[2:] + short, {}, []).endswith("\nall within their limits, but for 1 of too few samples\n")
     assert text("", lines[2:], {}, ["a hook was not served"]).endswith("BROKEN: see the faults\n")
 
 
@@ -137,8 +157,8 @@ def test_files_and_directories_are_counted(tmp_path):
 
 @pytest.mark.kernel
 def test_entries_of_tables_and_rings_are_counted(tracer: Tracer):
-    before = sample.of_tables(os.getpid()), sample.of_process(os.getpid())
     tracer.pool.wait_idle()
+    before = sample.of_tables(os.getpid()), sample.of_process(os.getpid())
     recording = tracer.record([1 << 40, (1 << 40) + 1])
     tracer.pool.wait_idle()
     after = sample.of_tables(os.getpid()), sample.of_process(os.getpid())

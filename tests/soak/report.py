@@ -71,5 +71,9 @@ def text(heading: str, lines: Sequence[Line], facts: Mapping[str, object], fault
     rows += [f"{name}: {value}" for name, value in facts.items()]
     rows += [f"FAULT: {fault}" for fault in faults]
     rows.append("")
-    rows.append(f"BROKEN: {', '.join(broken) or 'see the faults'}" if broken or faults else "all within their limits")
+    if broken or faults:
+        rows.append(f"BROKEN: {', '.join(broken) or 'see the faults'}")
+    else:
+        short = sum(not line.is_judged for line in lines)
+        rows.append("all within their limits" + (f", but for {short} of too few samples" if short else ""))
     return "\n".join(rows) + "\n"

@@ -5,13 +5,17 @@ The samples are put into bins of equal time, one value a bin, so that noise and 
 is the median of all slopes between two bins (Theil, Sen), and `least` the lower end of its interval of confidence of
 95 % (Sen 1968, by the variance of Kendall's statistic). A number grows when `least`, a day, is above what is allowed a
 day, and the last third's median is above the first's by more than the step that is allowed: a slope alone is nothing
-in a short run, where a day is extrapolated from minutes, and a step alone may be chance.
+in a short run, where a day is extrapolated from minutes, and a step alone may be chance. Memory, which settles in steps,
+must go up by a third of its step from the first third to the second, and from that to the last.
+
+What depends on how busy the machine is can be `scaled` by something that is measured beside it.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -29,28 +33,33 @@ Point = tuple[float, float]
 class Limit:
     """How far a number may go. a_day, step: in the number's unit, or of the first third's median where `relative`.
 
-    falls: it is to stay, or to grow, and must not fall.
+    in_steps: to go up once is not to grow. falls: it is to stay, or to grow, and must not fall.
     """
 
     a_day: float
     step: float
     relative: bool = False
+    in_steps: bool = False
     falls: bool = False
 
 
 @dataclass(frozen=True)
 class Fit:
-    """slope, least: a day. first, last: the medians of the first third and of the last."""
+    """slope, least: a day. first, middle, last: the medians of the thirds."""
 
     slope: float
     least: float
     first: float
+    middle: float
     last: float
 
     def exceeds(self, limit: Limit) -> bool:
         """Whether it went further than it may. Of one that must not fall, give the fit of its negative."""
         scale = abs(self.first) if limit.relative else 1.0
-        return self.least > limit.a_day * scale and self.last - self.first > limit.step * scale
+        step = limit.step * scale
+        if limit.in_steps and min(self.middle - self.first, self.last - self.middle) <= step / 3:
+            return False
+        return self.least > limit.a_day * scale and self.last - self.first > step
 
 
 def p99(values: Sequence[float]) -> float:
@@ -73,6 +82,13 @@ def binned(
     return [(begin + (number + 0.5) * width, of(values[number])) for number in sorted(values)]
 
 
+def scaled(points: Iterable[Point], reference: Sequence[Point]) -> list[Point]:
+    """The points as they were if the reference, whose times rise, had had its median's value all along."""
+    level, times = statistics.median(value for _, value in reference), [time_s for time_s, _ in reference]
+    beside = (reference[min(bisect_left(times, time_s), len(times) - 1)][1] for time_s, _ in points)
+    return [(time_s, value * level / other) for (time_s, value), other in zip(points, beside, strict=True)]
+
+
 def fit(points: Sequence[Point]) -> Fit | None:
     """What becomes of points that were binned; None of too few."""
     if len(points) < LEAST_BINS:
@@ -82,5 +98,5 @@ def fit(points: Sequence[Point]) -> Fit | None:
     width = _CONFIDENCE * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     least = slopes[max(0, int((len(slopes) - width) / 2))]
     third = n // 3
-    first, last = (statistics.median(y for _, y in part) for part in (points[:third], points[-third:]))
-    return Fit(statistics.median(slopes), least, first, last)
+    thirds = (points[:third], points[third:-third], points[-third:])
+    return Fit(statistics.median(slopes), least, *(statistics.median(y for _, y in part) for part in thirds))
