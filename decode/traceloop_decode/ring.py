@@ -74,7 +74,8 @@ class Cpu(NamedTuple):
 class Unrecorded(NamedTuple):
     """What no record could tell.
 
-    io_urings: instances of io_uring that the container set up; requests that go through them are no calls. cgroups: those below the container's own, whenever they were made, that found no place in the recorder's table.
+    io_urings: instances of io_uring that the container set up; requests that go through them are no calls.
+    cgroups: those below the container's own that found no place in the recorder's table, whenever they were made.
     rereads: calls whose arguments could not be read at entry, and found no place to be remembered until their exit.
     """
 
