@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a ring as tracer.bpf.c does, but step by step and anywhere: what `record.h` says, in Python.
+"""Writes a ring as writer.bpf.h does, but step by step and anywhere: what `record.h` says, in Python.
 
 `record` is what a program does for one record. `begin` and `finish` are its two halves: what comes between them
 happens while the program stalls.
@@ -103,7 +103,7 @@ class RingWriter:
         return started.pos
 
     def begin(self, number: int, tid: int, size: int) -> Started:
-        """As begin() of tracer.bpf.c."""
+        """As reserve() and begin_in() of writer.bpf.h."""
         cpu = self.cpus[number]
         assert not cpu.busy
         cpu.busy = cpu.pos + 1
@@ -125,7 +125,7 @@ class RingWriter:
         return Started(number, start, pos, tid, self.now_ns)
 
     def finish(self, started: Started, type_: int, nr: int, body: bytes) -> None:
-        """As finish() of tracer.bpf.c."""
+        """As finish() of writer.bpf.h."""
         cpu, end = self.cpus[started.cpu], started.pos + layout.HEADER.size + len(body)
         self._put(started.pos, type_, body, nr=nr, tid=started.tid, delta_ns=started.now_ns - cpu.base_ns)
         cpu.records += 1

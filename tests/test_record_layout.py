@@ -64,7 +64,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     directory = tmp_path_factory.mktemp("layout")
     source, binary = directory / "layout.c", directory / "layout"
     source.write_text(
-        '#include <stddef.h>\n#include <stdio.h>\n#include "record.h"\n'
+        '#include <stddef.h>\n#include <stdio.h>\n#include "record.h"\n#include "rules.h"\n'
         f'int main(void) {{ int n = 0;\nprintf("{{");\n{prints}printf("}}");\nreturn 0; }}\n'
     )
     include = Path(geometry.__file__).parent

@@ -3,6 +3,10 @@
  * x86-64: where a system call's registers lie in struct pt_regs, and how a 32-bit call is told.
  * Source: arch/x86/include/asm/ptrace.h, arch/x86/entry/entry_64.S, syscall(2).
  */
+#ifndef TRACELOOP_ARCH_X86_64_H
+#define TRACELOOP_ARCH_X86_64_H
+
+#include "verifier.h"
 
 /* One helper call copies this part of pt_regs: from bp to sp. */
 #define TL_FRAME_OFFSET 32
@@ -47,3 +51,5 @@ TL_INLINE void tl_frame_arguments(const u64 *frame, u64 *arg, bool compat)
 
 /* Stores are seen in order; only the compiler must be held back. */
 #define TL_PUBLISH(place, value) do { TL_BARRIER(); *(volatile typeof(place) *)&(place) = (value); TL_BARRIER(); } while (0)
+
+#endif

@@ -10,19 +10,16 @@
  *   TL_GENERATION                         the number of these programs, see `control`
  *   TL_OFFSET_...                         offsets in kernel structs, from BTF
  *   TL_PID_NAMESPACE                      the inode of the daemon's pid namespace
- *
- * The verifier shapes some of the code. LLVM likes to test one register and use another: TL_OPAQUE before a
- * comparison keeps them the same. Linux 6.1 learns nothing from `!=`, so bounds are tested with `<` and `>`.
  */
-#define TL_INLINE static inline __attribute__((always_inline))
-#define TL_OPAQUE(x) asm volatile("" : "+r"(x))
-#define TL_BARRIER() asm volatile("" ::: "memory")
-
-#include "record.h"
+#include "verifier.h"
 #include "arch_x86_64.h"
-
-#include "ring.bpf.h"
 #include "capture.bpf.h"
+#include "layout.bpf.h"
+#include "record.h"
+#include "retries.bpf.h"
+#include "rules.h"
+#include "scratch.bpf.h"
+#include "writer.bpf.h"
 
 /* BCC rewrites what is done with maps in this file alone, so all of that is here. */
 /*
@@ -95,6 +92,7 @@ TL_INLINE struct ring *ring_of_cgroup(u64 id)
 	return ring_in(slot);
 }
 
+/* The ring that has the data at a position of a larger one, whose `parts` are more than one; 0: there is none. */
 TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos)
 {
 	u64 n = pos / TL_RING_SIZE & (parts - 1) & (TL_PARTS_MAX - 1);
@@ -102,6 +100,23 @@ TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos)
 	/* The keys lie in the ring: on the stack they would have the verifier take this for another way all along. */
 	void *map = rings.lookup(&ring->head.part[n]);
 	return map ? bpf_map_lookup_elem(map, &ring->head.zero) : 0;
+}
+
+TL_INLINE bool begin(struct writer *w, u64 bytes)
+{
+	if (!reserve(w, bytes))
+		return false;
+	struct ring *part = w->ring;
+	if (w->parts > 1) {
+		part = part_at(w->ring, w->parts, w->from); /* a chunk lies in one */
+		if (!part) {
+			give_up(w);
+			return false;
+		}
+	}
+	TL_OPAQUE(part);
+	begin_in(w, part);
+	return true;
 }
 
 TL_INLINE bool open_writer(struct writer *w, u64 bytes)
@@ -139,7 +154,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
 	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = &w.ring->scratch[cpu];
+	struct scratch *s = scratch_of(w.ring, cpu);
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = ctx->args[1];
 	bool compat = tl_call_is_compat();
@@ -211,7 +226,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
 	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = &w.ring->scratch[cpu];
+	struct scratch *s = scratch_of(w.ring, cpu);
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = (s64)(s32)s->frame[F_NR]; /* as sys_enter is given it */
 	s64 result = ctx->args[1];
