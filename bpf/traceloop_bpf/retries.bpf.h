@@ -51,11 +51,9 @@ TL_INLINE void remember(struct ring *ring, u64 task, u32 nr, u32 failed)
 	retry->failed = failed;
 }
 
-/* The arguments of the current task's call that could not be read at its entry; they are not remembered any more. */
+/* The arguments of a task's call that could not be read at its entry, 0 if all were; it is not remembered any more. */
 TL_INLINE u32 recall(struct ring *ring, u64 task, u32 nr)
 {
-	if (!ring->head.retries)
-		return 0;
 	struct tl_retry *retry = find_retry(ring, task);
 	if (!retry)
 		return 0;

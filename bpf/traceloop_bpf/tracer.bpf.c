@@ -235,7 +235,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!call)
 		return 0;
 
-	u32 again = recall(w.ring, bpf_get_current_task(), nr);
+	u32 again = w.ring->head.retries ? recall(w.ring, bpf_get_current_task(), nr) : 0;
 	note_io_uring(w.ring, nr, result);
 	bool failed = result < 0 && result >= -4095;
 	/* A call that seccomp refused has no entry: it failed, and what came last on this CPU was not its entry. */
@@ -404,7 +404,8 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
 	if (!w.ring)
 		return 0;
-	recall(w.ring, task, 0);
+	if (w.ring->head.retries)
+		recall(w.ring, task, 0);
 	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
 	u64 process = read64(task + TL_OFFSET_SIGNAL);
 #ifdef TL_GROUP_DEAD_IS_ARGUMENT
