@@ -38,11 +38,6 @@
 
 enum step { STEP_STOP, STEP_NOTHING, STEP_STRING, STEP_BUFFER };
 
-/* What a step found: `seen` of the `size` bytes that the call speaks of are there. */
-struct found {
-	u64 from, size, seen;
-};
-
 /* Reads a number of `bytes` bytes, eight at most, to s->word[0]; true: it cannot be read. */
 TL_INLINE bool read_word(struct scratch *s, u64 bytes, u64 at)
 {
@@ -372,34 +367,55 @@ TL_INLINE void read_string(struct scratch *s, struct tl_item *item, u64 length, 
 	s->length = length + ROUND8(sizeof *item + copied);
 }
 
-/* Appends an item for each pointer argument, by the call's rules; s->length then is the record's. */
-TL_INLINE void capture(struct scratch *s, u8 *data, u64 start, struct tl_call *call)
+/* The arguments of a call that begins are to be read. */
+TL_INLINE void read_at_entry(struct scratch *s, struct tl_call *call)
 {
+	s->arg[TL_LENGTH_RESULT] = ~0ULL;
+	s->rule = 0;
+	s->end = call->enter_rules;
+	s->exit_end = 0;
+	s->wanted = 0xff;
+	s->list_out = 0;
+}
+
+/* Of a call that returns, first the arguments in `again` (a bit each, may be 0), then what `exit_rules` rules say. */
+TL_INLINE void read_at_exit(struct scratch *s, struct tl_call *call, u64 again, u64 exit_rules, u64 result)
+{
+	s->result = result;
+	s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : result;
+	s->rule = again ? 0 : TL_RULES;
+	s->end = again ? call->enter_rules : TL_RULES + exit_rules;
+	s->exit_end = again && exit_rules ? TL_RULES + exit_rules : 0;
+	s->wanted = again ? again : 0xff;
+	s->list_out = again ? 0 : TL_ITEM_OUT;
+}
+
+/* Appends an item for each pointer argument to the record at `header`, which has `length` bytes; how many it has then. */
+TL_INLINE u64 capture(struct scratch *s, struct tl_header *header, u64 length, struct tl_call *call)
+{
+	s->arg[TL_LENGTH_ONE] = 1;
+	s->length = length;
+	s->failed = 0;
 	s->list = 0;
 	s->outer = 0;
 #pragma clang loop unroll(disable)
 	for (int round = 0; round < ROUNDS; round++) {
-		u64 length = s->length;
+		length = s->length;
 		TL_OPAQUE(length);
 		if (length > FIXED_MAX + TL_CALL_MAX)
 			break;
-		u64 offset = start + length;
-		TL_OPAQUE(offset);
-		struct tl_item *item = (struct tl_item *)(data + offset);
-		struct found found;
-		enum step step = next_step(s, item, call, &found);
+		struct tl_item *item = (struct tl_item *)((u8 *)header + length);
+		struct found *found = &s->found;
+		enum step step = next_step(s, item, call, found);
 		TL_OPAQUE(step); /* else LLVM copies what follows into each step, and the verifier walks every copy */
 		if (step == STEP_STOP)
 			break;
 		if (step == STEP_BUFFER)
-			read_buffer(s, item, length, &found);
+			read_buffer(s, item, length, found);
 		else if (step == STEP_STRING)
-			read_string(s, item, length, &found);
+			read_string(s, item, length, found);
 	}
-}
-
-TL_INLINE u64 recorded_length(u64 length)
-{
+	length = s->length;
 	TL_OPAQUE(length);
 	if (length > RECORD_MAX)
 		length = RECORD_MAX;

@@ -13,7 +13,7 @@ _CHUNK_MAX: Final = 16 << 10
 _CHUNK_MIN: Final = 4 << 10
 _PAGE: Final = 4096
 _RECORD_FIXED: Final = layout.HEADER.size + 8 + 8 + 6 * 8
-SCRATCH_SIZE: Final = 512
+SCRATCH_SIZE: Final = 576
 """TL_SCRATCH_SIZE of record.h."""
 
 

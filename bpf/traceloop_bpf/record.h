@@ -162,7 +162,7 @@ enum tl_kind {
 #define TL_FRONT_LOOK_BEHIND (~TL_FRONT_MASK)
 
 #define TL_LATE 4
-#define TL_SCRATCH_SIZE 512 /* per CPU, the recorder's own */
+#define TL_SCRATCH_SIZE 576 /* per CPU, the recorder's own */
 #define TL_RETRIES 256      /* a ring's places for calls in flight whose arguments are to be read again; a power of two */
 #define TL_PARTS_MAX 8
 

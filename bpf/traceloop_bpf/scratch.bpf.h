@@ -28,6 +28,11 @@ struct iocb_part { /* struct iocb, from aio_lio_opcode */
 	u64 from, size;
 };
 
+/* What a step found: `seen` of the `size` bytes that the call speaks of are there. */
+struct found {
+	u64 from, size, seen;
+};
+
 struct scratch {
 	u64 arg[8]; /* [TL_LENGTH_RESULT], [TL_LENGTH_ONE] */
 	u64 frame[TL_FRAME_WORDS];
@@ -49,7 +54,8 @@ struct scratch {
 	struct message32 message32;
 	struct iocb_part iocb;
 	u64 withheld;     /* TL_CLASS_... */
-	u64 pad[2];
+	struct found found;
+	u64 pad[7];
 };
 
 _Static_assert(sizeof(struct scratch) == TL_SCRATCH_SIZE, "TL_SCRATCH_SIZE");

@@ -146,31 +146,42 @@ TL_INLINE struct tl_call *find_call(struct scratch *s, u64 nr, bool compat)
 	return calls.lookup(&key);
 }
 
+/* What the entry of a call begins with, and its exit: the ring, and the registers at `regs`; 0: it is not recorded. */
+TL_INLINE struct scratch *open_call(struct writer *w, u64 regs)
+{
+	w->ring = ring_of_cgroup(bpf_get_current_cgroup_id());
+	if (!w->ring)
+		return 0;
+	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
+	w->cpu = &w->ring->cpu[cpu];
+	struct scratch *s = scratch_of(w->ring, cpu);
+	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(regs + TL_FRAME_OFFSET));
+	return s;
+}
+
+/* tl_header.nr of a call */
+TL_INLINE u16 short_number(u64 nr, u64 arguments, bool compat)
+{
+	return (nr < TL_NR_WIDE ? nr : TL_NR_WIDE) | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
+}
+
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct writer w = {};
-	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
-	if (!w.ring)
+	struct scratch *s = open_call(&w, ctx->args[0]);
+	if (!s)
 		return 0;
-	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
-	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = scratch_of(w.ring, cpu);
-	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = ctx->args[1];
 	bool compat = tl_call_is_compat();
 	struct tl_call *call = find_call(s, nr, compat);
 	if (!call || !begin(&w, FIXED_MAX + call->enter_bytes))
 		return 0;
 
-	u64 offset = w.pos & (TL_RING_SIZE - 1) & ~7ULL;
-	TL_OPAQUE(offset);
-	struct tl_header *header = (struct tl_header *)(w.part->data + offset);
-	u64 *body = (u64 *)(header + 1);
 	u64 arguments = call->flags & TL_CALL_KNOWN ? call->arguments & 7 : 6;
+	struct tl_header *header = start(&w, short_number(nr, arguments, compat));
+	u64 *body = (u64 *)(header + 1);
 	u64 length = sizeof *header + arguments * 8;
-	u16 short_nr = nr | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
 	if (nr >= TL_NR_WIDE) {
-		short_nr = TL_NR_WIDE | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
 		*body++ = nr;
 		length += 8;
 	}
@@ -186,26 +197,17 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	w.cpu->open_tid = w.tid_pid;
 
 	if (call->enter_rules) {
-		s->arg[TL_LENGTH_RESULT] = ~0ULL;
-		s->arg[TL_LENGTH_ONE] = 1;
 		s->compat = compat;
-		s->length = length;
-		s->rule = 0;
-		s->end = call->enter_rules;
-		s->exit_end = 0;
-		s->wanted = 0xff;
-		s->failed = 0;
 		s->withheld = w.ring->head.withheld;
-		s->list_out = 0;
-		capture(s, w.part->data, offset, call);
-		length = recorded_length(s->length);
+		read_at_entry(s, call);
+		length = capture(s, header, length, call);
 		u32 failed = s->failed;
 		if (failed) {
 			w.cpu->reread++;
 			remember(w.ring, bpf_get_current_task(), nr, failed);
 		}
 	}
-	finish(&w, header, length, TL_ENTER, short_nr);
+	finish(&w, header, length, TL_ENTER);
 	return 0;
 }
 
@@ -221,13 +223,9 @@ TL_INLINE void note_io_uring(struct ring *ring, u64 nr, s64 result)
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct writer w = {};
-	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
-	if (!w.ring)
+	struct scratch *s = open_call(&w, ctx->args[0]);
+	if (!s)
 		return 0;
-	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
-	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = scratch_of(w.ring, cpu);
-	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = (s64)(s32)s->frame[F_NR]; /* as sys_enter is given it */
 	s64 result = ctx->args[1];
 	bool compat = tl_call_is_compat();
@@ -250,14 +248,10 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!begin(&w, FIXED_MAX + call->exit_bytes + (again ? call->enter_bytes : 0)))
 		return 0;
 
-	u64 offset = w.pos & (TL_RING_SIZE - 1) & ~7ULL;
-	TL_OPAQUE(offset);
-	struct tl_header *header = (struct tl_header *)(w.part->data + offset);
+	struct tl_header *header = start(&w, short_number(nr, arguments, compat));
 	u64 *body = (u64 *)(header + 1);
 	u64 length = sizeof *header + 8;
-	u16 short_nr = nr | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
 	if (nr >= TL_NR_WIDE) {
-		short_nr = TL_NR_WIDE | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
 		*body++ = nr;
 		length += 8;
 	}
@@ -282,24 +276,14 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 			body[5] = s->arg[5];
 			length += arguments * 8;
 		}
-		s->result = failed ? 0 : result;
-		s->arg[TL_LENGTH_RESULT] = again ? ~0ULL : s->result;
-		s->arg[TL_LENGTH_ONE] = 1;
 		s->compat = compat;
-		s->length = length;
-		s->rule = again ? 0 : TL_RULES;
-		s->end = again ? call->enter_rules : TL_RULES + exit_rules;
-		s->exit_end = again && exit_rules ? TL_RULES + exit_rules : 0;
-		s->wanted = again ? again : 0xff;
-		s->failed = 0;
 		s->withheld = w.ring->head.withheld;
-		s->list_out = again ? 0 : TL_ITEM_OUT;
-		capture(s, w.part->data, offset, call);
-		length = recorded_length(s->length);
+		read_at_exit(s, call, again, exit_rules, failed ? 0 : result);
+		length = capture(s, header, length, call);
 		if (s->failed)
 			w.cpu->unread++;
 	}
-	finish(&w, header, length, TL_EXIT, short_nr);
+	finish(&w, header, length, TL_EXIT);
 	return 0;
 }
 
@@ -308,12 +292,12 @@ int on_signal_deliver(struct bpf_raw_tracepoint_args *ctx) /* (int sig, struct k
 	struct writer w = {};
 	if (!open_writer(&w, sizeof(struct tl_signal)))
 		return 0;
-	struct tl_signal *record = (struct tl_signal *)header_at(w.part, w.pos);
+	struct tl_signal *record = (struct tl_signal *)start(&w, ctx->args[0]);
 	/* A task that is being killed has no siginfo of its own (the pointer is 0 or 1): zeros say so. */
 	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)ctx->args[1]);
 	/* struct sigaction begins with sa_handler and sa_flags */
 	bpf_probe_read_kernel(&record->handler, 2 * sizeof(u64), (void *)ctx->args[2]);
-	finish(&w, &record->header, sizeof *record, TL_SIGNAL, ctx->args[0]);
+	finish(&w, &record->header, sizeof *record, TL_SIGNAL);
 	return 0;
 }
 
@@ -376,7 +360,7 @@ int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	w.task = task;
 	if (!begin(&w, sizeof(struct tl_signal_sent)))
 		return 0;
-	struct tl_signal_sent *record = (struct tl_signal_sent *)header_at(w.part, w.pos);
+	struct tl_signal_sent *record = (struct tl_signal_sent *)start(&w, number);
 	/* SEND_SIG_NOINFO is 0 and SEND_SIG_PRIV 1: the kernel sends it, in this process's name (SI_USER) or in its own. */
 	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)info);
 	if (info < 2) {
@@ -393,7 +377,7 @@ int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	record->sender_pid = sender >> 32;
 	record->sender_tid = sender;
 	bpf_get_current_comm(record->sender_comm, sizeof record->sender_comm);
-	finish(&w, &record->header, sizeof *record, TL_SIGNAL_SENT, number);
+	finish(&w, &record->header, sizeof *record, TL_SIGNAL_SENT);
 	return 0;
 }
 
@@ -427,10 +411,10 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	}
 	if (!begin(&w, sizeof(struct tl_task_exit)))
 		return 0;
-	struct tl_task_exit *record = (struct tl_task_exit *)header_at(w.part, w.pos);
+	struct tl_task_exit *record = (struct tl_task_exit *)start(&w, 0);
 	record->code = code;
 	record->group_dead = group_dead;
-	finish(&w, &record->header, sizeof *record, TL_TASK_EXIT, 0);
+	finish(&w, &record->header, sizeof *record, TL_TASK_EXIT);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A record's way into its ring. reserve() finds room, begin() fills the part that has it up to the record, finish()
- * publishes the record. Between the first two the caller looks up which part of a larger ring that is: BCC rewrites what
+ * A record's way into its ring. reserve() finds room, begin_in() fills the part that has it up to the record, start()
+ * writes the record's header, finish() publishes the record. Between the first two the caller looks up which part of a larger ring that is: BCC rewrites what
  * is done with maps in tracer.bpf.c alone.
  */
 #ifndef TRACELOOP_WRITER_BPF_H
@@ -129,14 +129,21 @@ TL_INLINE void begin_in(struct writer *w, struct ring *part)
 	w->pos = pos;
 }
 
+/* The record's header, all but its stamp, length and type: what is known now need not be kept until the end. */
+TL_INLINE struct tl_header *start(struct writer *w, u16 nr)
+{
+	struct tl_header *header = header_at(w->part, w->pos);
+	header->tid = w->tid_pid;
+	header->delta_ns = w->now_ns - w->cpu->base_ns;
+	header->nr = nr;
+	return header;
+}
+
 /* Publishes the record of `bytes` bytes, and says so if the ring has been lapped meanwhile. */
-TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type, u16 nr)
+TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type)
 {
 	struct ring *ring = w->ring;
 	struct tl_cpu *cpu = w->cpu;
-	header->tid = w->tid_pid;
-	header->delta_ns = w->now_ns - cpu->base_ns;
-	header->nr = nr;
 	header->length_type = LENGTH_TYPE(bytes, type);
 #ifdef TL_TEST_STALL
 	if (bpf_get_smp_processor_id() == 0 && (bpf_get_prandom_u32() & 2047) == 0) {
