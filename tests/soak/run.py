@@ -42,7 +42,7 @@ CLOSED_IDS, CLOSED_IDS_MAX = f"{STATE_DIR}/closed-ids", 10_000
 JOURNAL = "[Journal]\nRuntimeMaxUse=32M\n"
 # One daemon lives for most of the time, so that what a process leaks is seen; then RESTARTS of them follow.
 LIFE, RESTARTS = 0.6, 8
-WARM_LEAST_S, WARM_SHARE, WARM_MOST_S = 150.0, 0.1, 900.0
+WARM_LEAST_S, WARM_SHARE, WARM_MOST_S = 150.0, 0.15, 900.0
 BINS_OF_P99 = BINS // 4  # each with samples enough
 OTHER_EVENTS = 2  # of the busy container: exit_group, and the exit
 NEVER = ("dropped", "traces_lost", "hooks_refused")
