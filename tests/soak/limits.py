@@ -46,6 +46,7 @@ RULES = {
     "files /var/lib/traceloop": Rule("", _KEPT),
     "stats archive_traces": Rule("", _KEPT),
     "stats archive_bytes": Rule("B", _KEPT),
+    "stats archive_waiting": Rule("", _FEW),
     REFERENCE: Rule("ms", None),
     "cpu share": Rule("%", _SLOWER, one_life=True),
     "hook median": Rule("ms", _SLOWER, one_life=True, scaled=True),

@@ -17,42 +17,46 @@ _HEADINGS = f"{'':26} {'first third':>12} {'last third':>12} {'a day':>12} {'at 
 
 @dataclass(frozen=True)
 class Line:
-    """One number. points: binned, and of them those that are judged."""
+    """One number. points: binned. judged: the parts of time in which it must not grow, each binned by itself."""
 
     name: str
     rule: Rule
     points: Sequence[Point]
-    judged: Sequence[Point]
-
-    def _fit(self) -> Fit | None:
-        sign = -1 if self.rule.limit and self.rule.limit.falls else 1
-        return fit([(time_s, sign * value) for time_s, value in self.judged])
+    judged: Sequence[Sequence[Point]]
 
     @property
     def exceeds(self) -> bool:
         """Whether its promise is broken."""
-        found = self._fit()
+        found = self._worst()
         return bool(self.rule.limit and found and found.exceeds(self.rule.limit))
 
     @property
     def is_judged(self) -> bool:
         """Whether there is enough of it."""
-        return self._fit() is not None
+        return self._worst() is not None
 
     def __str__(self) -> str:
         name = f"{self.name} ({self.rule.unit})" if self.rule.unit else self.name
         course = sparkline([value for _, value in self.points])
-        found, limit = self._fit(), self.rule.limit
+        found, limit, sign = self._worst(), self.rule.limit, self._sign
         if found is None:
             middle = statistics.median(value for _, value in self.points)
-            return f"{name:26} {middle:>12,.1f} {'too few samples to judge':>51}             {course}"
-        sign = -1 if limit and limit.falls else 1
-        numbers = [sign * found.first, sign * found.last, sign * found.slope, sign * found.least]
+            return f"{name:26} {middle:>12,.1f} {'too few samples to judge':>51} {'':13}{course}"
+        numbers = [sign * number for number in (found.first, found.last, found.slope, found.least)]
         allowed = "-" if limit is None else f"{sign * limit.a_day * (abs(found.first) if limit.relative else 1):,.1f}"
-        columns = " ".join(f"{number:>12,.1f}" for number in numbers)
-        return f"{name:26} {columns} {allowed:>12} {'GROWS' if self.exceeds else 'ok':6} {course}".replace(
-            "GROWS", "FALLS" if sign < 0 else "GROWS"
-        )
+        verdict = ("FALLS" if sign < 0 else "GROWS") if self.exceeds else "ok"
+        return f"{name:26} {' '.join(f'{one:>12,.1f}' for one in numbers)} {allowed:>12} {verdict:6} {course}"
+
+    @property
+    def _sign(self) -> int:
+        return -1 if self.rule.limit and self.rule.limit.falls else 1
+
+    def _worst(self) -> Fit | None:
+        # Of a part that breaks the promise; else of the last that can be judged.
+        fits = [fit([(time_s, self._sign * value) for time_s, value in part]) for part in self.judged]
+        found = [one for one in fits if one is not None]
+        broken = [one for one in found if self.rule.limit and one.exceeds(self.rule.limit)]
+        return next(iter(broken), found[-1] if found else None)
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
