@@ -7,6 +7,7 @@
     ├── ConfigError         the configuration or the node cannot be worked with; the daemon does not start
     ├── RegistrationError   a hook message or an added cgroup cannot be recorded
     │   └── AlreadyRecorded
+    ├── UntrustedFile       an engine's file that others than root may have written, or too large a one
     ├── NriError            an engine does not speak NRI as it is known here; the connection to it ends
     ├── NoSuchTrace         unknown or closed
     ├── AmbiguousTrace      a prefix fits several
@@ -31,6 +32,10 @@ class RegistrationError(DaemonError):
 
 class AlreadyRecorded(RegistrationError):
     """It is being recorded."""
+
+
+class UntrustedFile(DaemonError):
+    """What is in this file may be the word of others than root's, or is more than is read."""
 
 
 class NriError(DaemonError):
