@@ -114,6 +114,11 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         traces_lost=counted[Counted.LOST],
         snapshots=counted[Counted.SNAPSHOTS],
         exchanges=counted[Counted.EXCHANGES],
+        no_memory=counted[Counted.NO_MEMORY],
+        memory_left_bytes=stats.room.left_bytes,
+        memory_limit_bytes=stats.room.limit_bytes,
+        memory_limit=os.fsencode(stats.room.where).decode("utf-8", "backslashreplace"),
+        ring_bytes=stats.rings[0].ring_bytes,
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from traceloop_daemon import cgroupfs
-from traceloop_daemon.errors import AlreadyRecorded, RegistrationError
+from traceloop_daemon.errors import AlreadyRecorded, NoMemory, RegistrationError
 from traceloop_daemon.file_readers import DEADLINE_S, FileReaders, Result
 from traceloop_daemon.hooksock import Deferred, Rest
 from traceloop_daemon.names import Told, by_annotations, resolve, without_files
@@ -95,7 +95,7 @@ class Registrar:
             cgroup = cgroupfs.cgroup_of(told.pid)
             if known is None:
                 target = Target(cgroup, told.names, told.container_id, told.pid)
-                self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+                self._begin(target, choice)
                 self._tally.add(Counted.STARTED_BY_HOOK)
             elif (known.init_pid, known.cgroup) == (told.pid, cgroup):
                 # By hook and by NRI, or the answer was lost with a daemon that died.
@@ -120,9 +120,16 @@ class Registrar:
         for note in choice.notes:
             _log.warning("%s: %s", target.container_id or target.cgroup, note)
         with self._recordings.lock:
-            trace = self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+            trace = self._begin(target, choice)
         self._tally.add(Counted.STARTED_BY_ADD)
         return trace
+
+    def _begin(self, target: Target, choice: Choice) -> Trace:
+        try:
+            return self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+        except NoMemory:
+            self._tally.add(Counted.NO_MEMORY)
+            raise
 
     def _choose(self, record: RecordSettings, told: Registration | Target | Told) -> Choice:
         capture, ring = self._config.capture, self._config.ring
