@@ -10,6 +10,7 @@ from traceloop_cli.checks import access, confinement, hooks, kernel, service, st
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.engines.host import HOOK, Host
 from traceloop_cli.findings import Level
+from traceloop_proto.recorder_pb2 import StatsReply
 
 V2 = "24 18 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = "25 18 0:23 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -125,7 +126,6 @@ NRestarts=3
 LimitNOFILE=1024
 FileDescriptorStoreMax=8192
 NFileDescriptorStore=25
-MemoryMax=209715200
 END
 """
 
@@ -137,9 +137,21 @@ def test_a_unit_that_was_changed(tmp_path):
     assert [what for level, what in wrong(found) if level is Level.WARNING] == [
         "systemd started it again 3 times",
         "LimitNOFILE=1024 is not above FileDescriptorStoreMax=8192",
-        "MemoryMax=200 MiB leaves room for 40 containers",
     ]
     assert [one.area for one in found if one.level is Level.ERROR] == ["daemon"]
+
+
+def test_memory_that_is_short_is_told_before_and_after_containers_went_without():
+    def told(left_mib: int, refused: int = 0) -> list[tuple[Level, str]]:
+        sizes = {"memory_left_bytes": left_mib << 20, "memory_limit_bytes": 1 << 30, "ring_bytes": 1 << 20}
+        reply = StatsReply(memory_limit="memory.max of /a\x1b", no_memory=refused, **sizes)
+        return [(one.level, one.what) for one in service._memory(reply)]
+
+    of = "more containers of 1.0M each, of 1.0G (memory.max of /a\\33)"
+    assert told(900) == [(Level.OK, f"there is memory for 900 {of}")]
+    assert told(99) == [(Level.WARNING, f"there is memory for 99 {of}")]
+    assert told(900, 7) == [(Level.WARNING, f"there is memory for 900 {of}; 7 were not recorded for want of it")]
+    assert list(service._memory(StatsReply())) == []  # of an older daemon
 
 
 # As the kernel writes them, with auditd and without: AppArmor's wiki, "AppArmor Failures"; ausearch(8). No kernel with

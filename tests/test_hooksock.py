@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import resource
 import socket
 import tempfile
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_daemon.hooksock import HookSocket
+from traceloop_daemon.errors import RegistrationError
+from traceloop_daemon.hooksock import HookSocket, Rest
 from traceloop_daemon.journal import _OneLine
 from traceloop_daemon.loop import Loop
 from traceloop_daemon.tally import Tally
@@ -123,3 +125,36 @@ def test_without_descriptors_it_waits_for_some_and_does_not_spin(path, serve, ca
     assert [answer(connection) for connection in waiting] == [b"ok\n"] * 2
     assert turns < 100
     assert len([record for record in caplog.records if "cannot be heard" in record.message]) == 1
+
+
+@pytest.mark.parametrize(("fails", "expected"), [(None, b"ok\n"), (RegistrationError("no"), b"error: no\n")])
+def test_a_hook_is_answered_when_the_rest_is_done_and_its_end_is_not_read_meanwhile(path, serve, fails, expected):
+    waiting: queue.SimpleQueue[Callable[[Rest], None]] = queue.SimpleQueue()
+    loop = serve(lambda message: waiting.put if message == b"later" else None)
+
+    def rest() -> None:
+        if fails is not None:
+            raise fails
+
+    hooked = hook(path, b"later")
+    then = waiting.get(timeout=TIMEOUT_S)
+    before = loop.turns
+    assert answer(hook(path, b"at once")) == b"ok\n"  # others are served meanwhile
+    assert loop.turns - before < 20
+    hooked.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        hooked.recv(1)
+    hooked.settimeout(TIMEOUT_S)
+    loop.call_later(0, lambda: then(rest))
+    assert answer(hooked) == expected
+
+
+def test_a_hook_that_went_away_meanwhile_costs_nothing(path, serve):
+    waiting: queue.SimpleQueue[Callable[[Rest], None]] = queue.SimpleQueue()
+    loop = serve(lambda message: waiting.put if message == b"later" else None)
+    hook(path, b"later").close()
+    then = waiting.get(timeout=TIMEOUT_S)
+    done = threading.Event()
+    loop.call_later(0, lambda: then(done.set))
+    assert done.wait(TIMEOUT_S)
+    assert answer(hook(path, b"at once")) == b"ok\n"

@@ -11,6 +11,7 @@ from lab import Daemon
 from recorder import Cgroup
 from test_daemon import inside, start, trace_of, wait_state
 
+from traceloop_bpf.memory import Room
 from traceloop_bpf.pool import PoolUsage
 from traceloop_daemon.archive import Usage
 from traceloop_daemon.metrics import metrics_text
@@ -97,6 +98,7 @@ def made_up():
         counted={what: counted[what] for what in Counted},
         hooks=hooks,
         archive=Usage(7, 1000, 2, 300, 0),
+        room=Room(5 << 20, 100 << 20, "the node's memory"),
     )
 
 

@@ -64,6 +64,7 @@ def test_a_container_is_counted_from_its_start_to_its_file(daemon, cgroup, workl
         "hooks_served",
         "archive_traces",
         "archive_bytes",
+        "memory_left_bytes",
         "rings_in_use",
         "ring_bytes_in_use",
         "rings_in_stock",

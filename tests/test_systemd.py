@@ -45,6 +45,20 @@ def test_the_sandbox_is_tight(lab):
     assert float(re.search(rf"level for {SERVICE}: ([0-9.]+) ", verdict)[1]) <= EXPOSURE_MAX
 
 
+def test_the_limits_are_what_the_unit_says(service):
+    unit = service.lab.unit(SERVICE)
+    limits = {name: unit[name] for name in ("MemoryMax", "MemoryHigh", "TasksMax", "LimitCORE", "OOMScoreAdjust")}
+    assert limits == {
+        "MemoryMax": str(1 << 30),
+        "MemoryHigh": "infinity",
+        "TasksMax": "512",
+        "LimitCORE": "0",
+        "OOMScoreAdjust": "-250",
+    }
+    text = service.lab.run("cat", f"/proc/{unit['MainPID']}/limits").stdout
+    assert re.search(r"Max core file size +0 +0 ", text)
+
+
 def test_the_sandbox_lets_everything_work(service):
     with service.container("first"):
         pass

@@ -20,6 +20,7 @@ from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import recordings
 from traceloop_daemon.archive import Changes, FileArchive
 from traceloop_daemon.feed import Feed
+from traceloop_daemon.file_readers import FileReaders
 from traceloop_daemon.labels import Labels
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
@@ -55,6 +56,8 @@ class Node:
         with ExitStack() as stack:
             loop = Loop()
             stack.callback(loop.close)
+            readers = FileReaders(loop)
+            stack.callback(readers.close)
             archive = FileArchive(self._directory / "state", self._limits)
             stack.callback(archive.close)
             live = LiveTraces(self._directory / "live")
@@ -65,6 +68,7 @@ class Node:
                 redactor=Redactor(),
                 tally=Tally(),
                 feed=Feed(),
+                readers=readers,
             )
             stack.callback(recorder.close)
             recorder.take_over([(trace, self._recordings.get(trace.slot)) for trace in live.read()])

@@ -13,6 +13,9 @@ goes before the others, and none of them serves anybody else while it can be fou
 
 Each ring is with the keeper (`kept_fds`) before a program can find it, and until none can any more. So a daemon that
 follows one that died knows all rings that are in use.
+
+A ring is made only where there is room for it (`memory`). Where there is none, who asks is told so at once, and the
+next who asks has it looked at again.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
 from traceloop_bpf.kept_fds import Keeper, ring_name
 from traceloop_bpf.loader import SLOTS
+from traceloop_bpf.memory import Memory, Room
 from traceloop_bpf.ring import Ring
 
 _KEY: Final = Struct("<I")
@@ -39,6 +43,10 @@ _log = logging.getLogger(__name__)
 
 class PoolError(Exception):
     """No ring is to be had. The message says why."""
+
+
+class MemoryShort(PoolError):
+    """There is no room for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class RingPool:
         """recorder: its number, in the rings' names. taken, rest: what a former daemon's pool gave out, had left."""
         self._fd, self._cgroups, self._geometry, self._size = rings_fd, cgroups, geometry, size
         self._keeper, self._recorder = keeper, recorder
+        self._memory = Memory()
         taken, rest = list(taken), list(rest)
         self._out = sum(1 for slot in taken for _ in slot)
         self._ready: deque[Slot] = deque(slot for slot in rest if self._is_fresh(slot))
@@ -105,7 +114,7 @@ class RingPool:
         self._wanted = 0
         self._changed = threading.Condition()
         self._closing = self._abandoned = False
-        self._failure: OSError | None = None
+        self._failure: OSError | MemoryShort | None = None
         self._thread = threading.Thread(target=self._run, name="ring-pool", daemon=True)
         self._thread.start()
 
@@ -131,7 +140,8 @@ class RingPool:
             self._changed.notify_all()
             if not self._ready:
                 reason = failure or f"none became free within {timeout_s:g} s"
-                raise PoolError(f"no ring of {self._geometry.value_size} bytes: {reason}")
+                kind = MemoryShort if isinstance(failure, MemoryShort) else PoolError
+                raise kind(f"no ring of {self._geometry.value_size} bytes: {reason}")
             while count > len(self._ready):
                 count //= 2
             first, *others = (self._ready.popleft() for _ in range(count))
@@ -195,6 +205,11 @@ class RingPool:
             in_use = self._out + sum(1 for slot in self._used for _ in slot)
             return PoolUsage(in_use, len(self._ready), self._geometry.value_size)
 
+    def room(self) -> Room:
+        """What more rings may take. Raises OSError."""
+        usage = self.usage()
+        return self._memory.room((usage.in_use + usage.in_stock) * usage.ring_bytes)
+
     def close(self) -> list[Slot]:
         """Ends the thread and closes the rings in stock, which it returns. Rings that are taken stay their owners'."""
         with self._changed:
@@ -248,13 +263,18 @@ class RingPool:
             self._used.popleft()
             self._used.extendleft(slot.joined)
             self._free.appendleft(slot.number)
+            self._failure = None  # there is more room than there was
             self._changed.notify_all()
 
     def _refill(self, missing: int) -> None:
         slots: list[Slot] = []
-        failure = None
+        failure: OSError | MemoryShort | None = None
         try:
-            while len(slots) < missing:
+            room = self.room()
+            fit = min(missing, room.left_bytes // self._geometry.value_size)
+            if fit < missing:
+                failure = MemoryShort(str(room))
+            while len(slots) < fit:
                 slots.append(Slot(self._free[len(slots)], Ring.create(self._geometry)))
         except OSError as error:  # no memory: told to whoever asks, who makes it try again
             failure = error

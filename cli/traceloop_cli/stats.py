@@ -27,6 +27,7 @@ _NUMBERS: Final = (  # those that are shown as they come
     *("started_by_hook", "started_by_add", "adopted", "excluded", "hooks_served", "hooks_refused"),
     *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
     *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
+    *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
 )
 
 
@@ -92,6 +93,8 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  by add", str(stats.started_by_add)
     yield "  adopted", str(stats.adopted)
     yield "containers left out", str(stats.excluded)
+    yield "  for want of memory", str(stats.no_memory)
+    yield "memory for rings", f"{size(stats.memory_left_bytes)} left"
     yield "hooks served", str(stats.hooks_served)
     yield "  refused", str(stats.hooks_refused)
     if sum(hooks.counts):

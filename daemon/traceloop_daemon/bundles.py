@@ -6,10 +6,12 @@ A hook brings both; without one they are looked for where containerd, CRI-O, pod
 
 from __future__ import annotations
 
-import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from traceloop_daemon.trusted_files import read_json
 
 _BUNDLES: Final = (  # below the root; {id}: the container's
     "run/containerd/io.containerd.runtime.v2.task/*/{id}",
@@ -18,6 +20,7 @@ _BUNDLES: Final = (  # below the root; {id}: the container's
     "run/containers/storage/*-containers/{id}/userdata",
     "var/lib/containers/storage/*-containers/{id}/userdata",
 )
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,7 @@ def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
 
 
 def _annotations(path: Path) -> dict[str, str] | None:
-    # These are other programs' files: what is not as expected tells nothing.
-    try:
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
+    config = read_json(path, _log.warning)
     annotations = config.get("annotations") if isinstance(config, dict) else None
     if not isinstance(annotations, dict):
         return None

@@ -9,13 +9,16 @@ they lie follows from the bundle, so that storage which was moved is found too:
   Newer versions have those that go when they end, as of `podman run --rm`, in ``volatile-containers.json``: beside it,
   or with a transient store below the run root, which mounts of the bundle lead to. Labels are not in these, nor what a
   pod is called: then it is called by its id.
-- docker's bundle says where the root file system is, and that lies below the data root, as does
-  ``containers/<id>/config.v2.json`` (moby, container/container.go).
+- docker's bundle says where the root file system is: where a storage driver of docker's has it below the data root, as
+  ``containers/<id>/config.v2.json`` is (moby, container/container.go).
+
+They are read as `trusted_files` says, by nobody who may not wait. The log says what is there and is not read.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,10 +26,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from traceloop_daemon import podman_db
+from traceloop_daemon.trusted_files import read_json
 
 _SANDBOX_ID: Final = "io.kubernetes.cri-o.SandboxID"  # podman: the pod's infra container
 _INFRA: Final = re.compile(r"([0-9a-f]{12})-infra")
-_FILE_MAX_BYTES: Final = 64 << 20
+# <data root>/<storage driver>/...: moby, daemon/graphdriver/*; with containerd's snapshotters, daemon/snapshotter.
+_BELOW_DATA_ROOT: Final = re.compile(
+    r"(/.*)/(?:(?:overlay2|overlay|fuse-overlayfs)/[^/]+/merged|vfs/dir/[^/]+|(?:aufs|devicemapper)/mnt/[^/]+(?:/rootfs)?"
+    r"|btrfs/subvolumes/[^/]+|zfs/graph/[^/]+|rootfs/[^/]+/[^/]+)"
+)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +111,21 @@ def _image(entry: Mapping[str, Any]) -> str:
 
 def docker(container_id: str, bundle: str, default_root: Path) -> Entry | None:
     """A docker container's entry, None if it is not one."""
-    for root in (*_above_root(Path(bundle)), default_root):
+    if "/" in container_id:
+        return None
+    for root in dict.fromkeys((*_data_root(Path(bundle)), default_root)):
         config = _read(root / "containers" / container_id / "config.v2.json")
         if isinstance(config, dict):
             return _of_docker(config)
     return None
 
 
-def _above_root(bundle: Path) -> tuple[Path, ...]:
-    config = _read(bundle / "config.json")
+def _data_root(bundle: Path) -> tuple[Path, ...]:
+    config = read_json(bundle / "config.json", _log.debug)  # of a bundle that a user has made by hand, too
     root = config.get("root") if isinstance(config, dict) else None
     path = root.get("path") if isinstance(root, dict) else None
-    return tuple(Path(path).parents)[:-1] if isinstance(path, str) and path.startswith("/") else ()
+    match = _BELOW_DATA_ROOT.fullmatch(path) if isinstance(path, str) else None
+    return (Path(match[1]),) if match else ()
 
 
 def _of_docker(config: Mapping[str, Any]) -> Entry:
@@ -133,9 +145,4 @@ def _labels(value: object) -> Mapping[str, str]:
 
 
 def _read(path: Path) -> object:
-    try:
-        if path.stat().st_size > _FILE_MAX_BYTES:
-            return None
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
+    return read_json(path, _log.warning)

@@ -6,7 +6,9 @@
     DaemonError
     ├── ConfigError         the configuration or the node cannot be worked with; the daemon does not start
     ├── RegistrationError   a hook message or an added cgroup cannot be recorded
-    │   └── AlreadyRecorded
+    │   ├── AlreadyRecorded
+    │   └── NoMemory        there is no room for its ring
+    ├── UntrustedFile       an engine's file that others than root may have written, or too large a one
     ├── NriError            an engine does not speak NRI as it is known here; the connection to it ends
     ├── NoSuchTrace         unknown or closed
     ├── AmbiguousTrace      a prefix fits several
@@ -31,6 +33,14 @@ class RegistrationError(DaemonError):
 
 class AlreadyRecorded(RegistrationError):
     """It is being recorded."""
+
+
+class NoMemory(RegistrationError):
+    """There is no room for its ring."""
+
+
+class UntrustedFile(DaemonError):
+    """What is in this file may be the word of others than root's, or is more than is read."""
 
 
 class NriError(DaemonError):

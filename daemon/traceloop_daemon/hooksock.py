@@ -2,7 +2,7 @@
 """The hook socket: reads each message to its end, hands it on, answers in one line.
 
 A hook's container waits for the answer, so nothing here waits for a hook: connections are read as bytes come, and one
-that is silent for too long is closed.
+that is silent for too long is closed. What a message needs to have read from files, others read meanwhile.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -30,15 +31,22 @@ _SILENCE_MAX_S: Final = 10.0
 _PAUSE_S: Final = 0.1
 _log = logging.getLogger(__name__)
 
+Rest = Callable[[], "Deferred | None"]
+Deferred = Callable[[Callable[[Rest], None]], None]
+"""What cannot be done at once: is given what it calls, in the loop's thread, with what remains to be done."""
+
 
 class HookSocket:
-    """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it."""
+    """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it.
+
+    What it returns, if anything, is the rest of its work, and the hook is answered after that.
+    """
 
     def __init__(
         self,
         loop: Loop,
         path: Path,
-        handle: Callable[[bytes], None],
+        handle: Callable[[bytes], Deferred | None],
         tally: Tally,
         *,
         fds: Sequence[int] = (),
@@ -148,15 +156,22 @@ class HookSocket:
         connection.message += data
         if data and len(connection.message) <= MESSAGE_MAX_BYTES:
             return
+        self._carry_out(connection, lambda: self._handle(bytes(connection.message)))
+
+    def _carry_out(self, connection: _Connection, work: Rest) -> None:
         try:
-            self._handle(bytes(connection.message))
+            deferred = work()
         except RegistrationError as error:
             self._answer(connection, str(error))
         except Exception as error:  # noqa: BLE001 - what one container brings must not end the recording of all others
             _log.exception("a hook's message met a fault of traceloopd's: please report it")
             self._answer(connection, f"this met a fault of traceloopd's: {type(error).__name__}; see its log")
         else:
-            self._answer(connection, None)
+            if deferred is None:
+                self._answer(connection, None)
+            else:
+                self._unwatch_hook(connection)  # the end of its message can be read for ever
+                deferred(partial(self._carry_out, connection))
 
     def _give_up(self, connection: _Connection) -> None:
         if connection in self._connections:
@@ -175,8 +190,13 @@ class HookSocket:
 
     def _end(self, connection: _Connection) -> None:
         self._connections.discard(connection)
-        self._loop.unwatch(connection.socket.fileno())
+        self._unwatch_hook(connection)
         connection.socket.close()
+
+    def _unwatch_hook(self, connection: _Connection) -> None:
+        if connection.is_watched:
+            connection.is_watched = False
+            self._loop.unwatch(connection.socket.fileno())
 
 
 def _listen(path: Path) -> socket.socket:
@@ -192,3 +212,4 @@ class _Connection:
         self.socket = peer
         self.accepted_s = time.monotonic()
         self.message = bytearray()
+        self.is_watched = True

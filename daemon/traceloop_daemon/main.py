@@ -28,6 +28,7 @@ from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.fdstore import FdStore
 from traceloop_daemon.feed import Feed
+from traceloop_daemon.file_readers import FileReaders
 from traceloop_daemon.guard import Guard
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
@@ -112,7 +113,8 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(_close_all, newer)
         stack.callback(tracer.close)
         later, unnamed = _later_calls()
-        tally, feed = Tally(), Feed()
+        tally, feed, readers = Tally(), Feed(), FileReaders(loop)
+        stack.callback(readers.close)
         recorder = Recorder(
             loop,
             tracer,
@@ -124,12 +126,14 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
             redactor=_redactor(config.redact),
             tally=tally,
             feed=feed,
+            readers=readers,
             syscalls=later,
         )
         stack.callback(recorder.close)
         recorder.take_over(found.recordings)
         gatherer = Gatherer(recorder, archive, found.old, tally)
-        service = Service(RecorderService(recorder, Targets(mount), gatherer, tally, feed), runtime_dir)
+        targets = Targets(mount, read=readers.wait)
+        service = Service(RecorderService(recorder, targets, gatherer, tally, feed), runtime_dir)
         stack.callback(service.close)
         keep, registrar = partial(_keep_hooks, keeper) if manager.is_there else None, recorder.registrar
         hooks = HookSocket(

@@ -119,6 +119,11 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         snapshots=counted[Counted.SNAPSHOTS],
         exchanges=counted[Counted.EXCHANGES],
         recorders_replaced=counted[Counted.REPLACEMENTS],
+        no_memory=counted[Counted.NO_MEMORY],
+        memory_left_bytes=stats.room.left_bytes,
+        memory_limit_bytes=stats.room.limit_bytes,
+        memory_limit=os.fsencode(stats.room.where).decode("utf-8", "backslashreplace"),
+        ring_bytes=stats.rings[0].ring_bytes,
     )
 
 

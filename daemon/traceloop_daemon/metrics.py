@@ -72,6 +72,9 @@ def metrics(stats: Stats) -> Iterator[Metric]:
         },
     )
     yield _counter("containers_excluded_total", "Containers that were not to be recorded.", counted[Counted.EXCLUDED])
+    text = "Containers that were not recorded, as there was no room for their rings."
+    yield _counter("containers_without_memory_total", text, counted[Counted.NO_MEMORY])
+    yield _gauge("memory_left_bytes", "Bytes that more rings may take.", stats.room.left_bytes)
     yield _counters(
         "hook_messages_total",
         "What hooks sent, by the answer.",

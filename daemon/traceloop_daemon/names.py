@@ -21,6 +21,11 @@ from traceloop_daemon.labels import NO_LABELS, Labels
 OURS: Final = "io.traceloop."
 """What annotations begin with that are meant for us."""
 NAME_ANNOTATION: Final = f"{OURS}name"
+NAME_MAX: Final = 256
+"""Characters that are kept of a name: a pod's has 253 at most. What is cut off stands as _CUT."""
+_IMAGE_MAX: Final = 512  # 456 at most: distribution/reference
+_CUT: Final = "..."
+_LENGTHS: Final = dict.fromkeys(("container", "pod", "namespace", "pod_uid"), NAME_MAX) | {"image": _IMAGE_MAX}
 _SHORT_ID: Final = 12
 _LONG_ID: Final = re.compile(r"[0-9a-f]{64}")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9.:@+-]+")
@@ -73,10 +78,13 @@ class Names:
 
     def __post_init__(self) -> None:
         # An engine's JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
-        for name in ("container", "pod", "namespace", "pod_uid", "image"):
+        # And users choose most of them: all that have a trace listed have them in memory.
+        for name, length in _LENGTHS.items():
             value: str = getattr(self, name)
-            if not value.isascii():
-                object.__setattr__(self, name, value.encode("utf-8", "backslashreplace").decode())
+            if len(value) <= length and value.isascii():
+                continue
+            fit = value[: length + 1].encode("utf-8", "backslashreplace").decode()
+            object.__setattr__(self, name, fit if len(fit) <= length else fit[: length - len(_CUT)] + _CUT)
 
     def completed(self, other: Names) -> Names:
         """These, and `other`'s where there is none of these."""
@@ -117,12 +125,27 @@ def resolve(
     docker's users, and podman's, give labels where others give annotations: those that begin with OURS count as such.
     Where there are both, the annotation counts: a label may be the image's.
     """
-    by_kubernetes = of_kubernetes(annotations)
-    if by_kubernetes is not None:
-        return Told(by_kubernetes, annotations)
+    told = by_annotations(annotations)
+    if told is not None:
+        return told
     entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
         container_id, bundle, docker_root
     )
+    return _told(container_id, annotations, entry)
+
+
+def by_annotations(annotations: Mapping[str, str]) -> Told | None:
+    """What they say where it is all that there is: of a container of Kubernetes' no file says more."""
+    names = of_kubernetes(annotations)
+    return None if names is None else Told(names, annotations)
+
+
+def without_files(container_id: str, annotations: Mapping[str, str]) -> Told:
+    """What there is of a container whose engine's files cannot be read."""
+    return by_annotations(annotations) or _told(container_id, annotations, None)
+
+
+def _told(container_id: str, annotations: Mapping[str, str], entry: engine_files.Entry | None) -> Told:
     by_label: frozenset[str] = frozenset()
     if entry is not None:
         by_label = frozenset(name for name in entry.labels if name.startswith(OURS) and name not in annotations)

@@ -10,6 +10,7 @@ from typing import Final
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names, of_kubernetes, short_id
+from traceloop_daemon.oci import ID_MAX
 from traceloop_daemon.registration import Registration
 from traceloop_proto import nri_pb2 as pb
 
@@ -32,7 +33,8 @@ def of_sandbox(pod: pb.PodSandbox) -> Registration:
 
 
 def _checked(container_id: str, pid: int) -> tuple[str, int]:
-    if not container_id or not container_id.isprintable() or not container_id.isascii():
+    fits = container_id.isprintable() and container_id.isascii() and 0 < len(container_id) <= ID_MAX
+    if not fits:
         raise RegistrationError(f"NRI told of a container with the id {ascii(container_id)[:_SHOWN_MAX]}")
     if not pid:
         raise RegistrationError(f"container {container_id} is not recorded: NRI told no pid of it")

@@ -11,6 +11,8 @@ from typing import Final
 from traceloop_daemon.errors import RegistrationError
 
 MESSAGE_MAX_BYTES: Final = 1 << 20
+ID_MAX: Final = 1024
+"""Letters of a container's id, in which runtimes have 64, or what a user chose: a directory's name, as a rule."""
 STAGES: Final = ("start", "stop")
 
 
@@ -44,6 +46,8 @@ def parse(message: bytes) -> HookMessage:
     container_id = state.get("id")
     if not isinstance(container_id, str) or not container_id or not container_id.isprintable():
         raise RegistrationError(f"the {stage} hook got an OCI state without an id")
+    if len(container_id) > ID_MAX:
+        raise RegistrationError(f"the {stage} hook got an id of {len(container_id)} letters: {ID_MAX} are the most")
     pid = state.get("pid") or 0
     if type(pid) is not int or pid < 0 or (stage == "start" and pid == 0):
         raise RegistrationError(f"the {stage} hook got the pid {state.get('pid')!r} for container {container_id}")

@@ -4,12 +4,13 @@
 podman keeps a piece of JSON of each container and each pod (libpod: container_config.go, pod.go), below the storage's
 root: in SQLite, ``db.sql`` (sqlite_state_internal.go), from 4.5 on; before, and where that was there already, in bbolt,
 ``libpod/bolt_state.db`` (boltdb_state_internal.go). Nothing is written here, and podman is not waited for: what cannot
-be read at once is not known.
+be read at once is not known. A file that others than root may have written is not read (`trusted_files`).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -20,12 +21,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from traceloop_daemon import bolt
+from traceloop_daemon.errors import UntrustedFile
+from traceloop_daemon.trusted_files import opened
 
 _SQLITE: Final = "db.sql"
 _BOLT: Final = "libpod/bolt_state.db"
 _QUERY: Final = (
-    "SELECT c.JSON, p.JSON FROM ContainerConfig c LEFT JOIN PodConfig p ON p.ID = c.PodID "
-    "WHERE c.ID = ? AND length(c.JSON) <= ?"
+    "SELECT c.JSON, CASE WHEN length(p.JSON) <= ?2 THEN p.JSON END "
+    "FROM ContainerConfig c LEFT JOIN PodConfig p ON p.ID = c.PodID "
+    "WHERE c.ID = ?1 AND length(c.JSON) <= ?2"
 )
 _HEADER_BYTES: Final = 20
 _READ_VERSION_AT: Final = 19  # sqlite.org/fileformat.html, "The Database Header"
@@ -33,6 +37,7 @@ _LOGGED: Final = b"\2"
 _JSON_MAX_BYTES: Final = 4 << 20
 _BUSY_S: Final = 0.05
 _STEPS_MAX: Final = 10_000  # of SQLite's machine: this query takes less than a hundred
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,11 @@ class Found:
 
 def find(root: Path, container_id: str) -> Found | None:
     """A container of the storage at `root`; None if it is not there, or cannot be read."""
-    texts = _in_sqlite(root / _SQLITE, container_id) or _in_bolt(root / _BOLT, container_id)
+    try:
+        texts = _in_sqlite(root / _SQLITE, container_id) or _in_bolt(root / _BOLT, container_id)
+    except UntrustedFile as error:
+        _log.warning("%s", error)
+        return None
     if texts is None:
         return None
     config, pod = map(_object, texts)
@@ -66,26 +75,22 @@ def _in_sqlite(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
 def _how_to_open(path: Path) -> str:
     # A file that goes with a write-ahead log (podman 4.5 to 4.7) and has none now is whole, and no one has it open:
     # SQLite would make the log at once, however it is opened (sqlite.org/wal.html, "Read-Only Databases").
-    with path.open("rb") as file:
-        logged = file.read(_HEADER_BYTES)[_READ_VERSION_AT:] == _LOGGED
+    # SQLite opens it by its path, which leads to this very file still: no one but root can have changed that.
+    with opened(path) as fd:
+        logged = os.read(fd, _HEADER_BYTES)[_READ_VERSION_AT:] == _LOGGED
     return "immutable=1" if logged and not Path(f"{path}-wal").exists() else "mode=ro&readonly_shm=1"
 
 
 def _in_bolt(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        config = bolt.get(fd, (b"ctr", container_id.encode(), b"config"))
-        if config is None:
-            return None
-        pod_id = str(_object(config).get("pod") or "")
-        return config, (pod_id and bolt.get(fd, (b"pod", pod_id.encode(), b"config"))) or b""
+        with opened(path) as fd:
+            config = bolt.get(fd, (b"ctr", container_id.encode(), b"config"))
+            if config is None:
+                return None
+            pod_id = str(_object(config).get("pod") or "")
+            return config, (pod_id and bolt.get(fd, (b"pod", pod_id.encode(), b"config"))) or b""
     except (OSError, bolt.BoltError, UnicodeEncodeError):
         return None
-    finally:
-        os.close(fd)
 
 
 def _bytes(value: object) -> bytes:

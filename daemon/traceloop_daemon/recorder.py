@@ -19,6 +19,7 @@ from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.archiver import Archiver
 from traceloop_daemon.errors import NoSuchTrace
 from traceloop_daemon.feed import Feed
+from traceloop_daemon.file_readers import FileReaders
 from traceloop_daemon.kept_files import FileState
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.loop import Loop
@@ -53,6 +54,7 @@ class Recorder:
         redactor: Redactor | None,
         tally: Tally,
         feed: Feed,
+        readers: FileReaders,
         syscalls: Later | None = None,
     ) -> None:
         """outlived: the recorder goes on when this daemon ends, and its successor finds the traces in `live`."""
@@ -64,7 +66,7 @@ class Recorder:
         )
         self._registry, self._lock = self._recordings.registry, self._recordings.lock
         self._archiver = Archiver(archive, self._recordings, self._snapshots, node=self.node, tally=tally, feed=feed)
-        self.registrar = Registrar(self._recordings, config, tally, self.node, self.close_trace)
+        self.registrar = Registrar(self._recordings, config, tally, self.node, close=self.close_trace, readers=readers)
 
     @property
     def tracer(self) -> Tracer:

@@ -16,11 +16,11 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from traceloop_bpf.pool import PoolError
+from traceloop_bpf.pool import MemoryShort, PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import cgroupfs
 from traceloop_daemon.ends import Ends, Watch
-from traceloop_daemon.errors import AlreadyRecorded, RegistrationError
+from traceloop_daemon.errors import AlreadyRecorded, NoMemory, RegistrationError
 from traceloop_daemon.feed import Feed, Happened
 from traceloop_daemon.journal import RECORDING_STARTED, TRACE_FROZEN, fields
 from traceloop_daemon.live_traces import LiveTrace, LiveTraces
@@ -96,7 +96,8 @@ class Recordings:
             recording = self.tracer.record(cgroups, target.pid, withheld, ring_size)
         except (OSError, PoolError) as error:
             watch.close()
-            raise RegistrationError(f"{container_id or cgroup} is not recorded: {error}") from error
+            kind = NoMemory if isinstance(error, MemoryShort) else RegistrationError
+            raise kind(f"{container_id or cgroup} is not recorded: {error}") from error
         if recording.ring.data_size < ring_size:
             less = recording.ring.data_size
             _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)

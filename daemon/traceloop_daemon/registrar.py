@@ -6,11 +6,14 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from traceloop_daemon import cgroupfs
-from traceloop_daemon.errors import AlreadyRecorded, RegistrationError
-from traceloop_daemon.names import Told, resolve
+from traceloop_daemon.errors import AlreadyRecorded, NoMemory, RegistrationError
+from traceloop_daemon.file_readers import DEADLINE_S, FileReaders, Result
+from traceloop_daemon.hooksock import Deferred, Rest
+from traceloop_daemon.names import Told, by_annotations, resolve, without_files
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import Choice, choose
 from traceloop_daemon.recordings import Recordings
@@ -28,22 +31,53 @@ class Registrar:
     """Who may be recorded is recorded. `add` may be called in any thread, the rest in the loop's."""
 
     def __init__(
-        self, recordings: Recordings, config: Config, tally: Tally, node: str, close: Callable[[str], object]
+        self,
+        recordings: Recordings,
+        config: Config,
+        tally: Tally,
+        node: str,
+        *,
+        close: Callable[[str], object],
+        readers: FileReaders,
     ) -> None:
-        """close: forgets the trace of an id. Raises OSError."""
+        """close: forgets the trace of an id. Raises OSError. readers: read what engines have of containers."""
         self._recordings, self._config, self._tally = recordings, config, tally
-        self._node, self._close = node, close
+        self._node, self._close, self._readers = node, close, readers
         self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that were not to be recorded
 
-    def handle(self, message: bytes) -> None:
-        """A hook's message. Raises RegistrationError with the line that its sender and the log get."""
+    def handle(self, message: bytes) -> Deferred | None:
+        """A hook's message, as HookSocket has it. Raises RegistrationError with the line that its sender and the log
+        get.
+        """
         hook = parse(message)
-        with self._recordings.lock:
-            if hook.stage == "start":
-                told = resolve(hook.container_id, hook.annotations, hook.bundle)
-                self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations, told.by_label))
-            else:
-                self._stop(hook)
+        if hook.stage == "stop" and self._is_ended(hook.container_id):
+            return None
+        told = by_annotations(hook.annotations)
+        if told is not None:
+            self._handle(hook, told)
+            return None
+        return partial(self._with_files, hook)
+
+    def _with_files(self, hook: HookMessage, then: Callable[[Rest], None]) -> None:
+        read = partial(resolve, hook.container_id, hook.annotations, hook.bundle)
+        self._readers.ask(read, lambda told: then(partial(self._handle_read, hook, told)))
+
+    def _handle_read(self, hook: HookMessage, result: Result[Told]) -> None:
+        told = result()
+        if told is None:
+            told = without_files(hook.container_id, hook.annotations)
+            _log.warning(
+                "container %s: what its engine has of it cannot be read within %g s: it is called by what its hook "
+                "told, and its labels are not known",
+                *(hook.container_id, DEADLINE_S),
+            )
+        self._handle(hook, told)
+
+    def _handle(self, hook: HookMessage, told: Told) -> None:
+        if hook.stage == "start":
+            self.register(Registration(hook.container_id, hook.pid, told.names, told.annotations, told.by_label))
+        elif not self._choose(self._config.record, told).refused:  # else it was to be recorded by no daemon
+            raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
 
     def register(self, told: Registration) -> None:
         """Records a container, unless the settings say no. Names of one that is recorded are added to.
@@ -61,7 +95,7 @@ class Registrar:
             cgroup = cgroupfs.cgroup_of(told.pid)
             if known is None:
                 target = Target(cgroup, told.names, told.container_id, told.pid)
-                self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+                self._begin(target, choice)
                 self._tally.add(Counted.STARTED_BY_HOOK)
             elif (known.init_pid, known.cgroup) == (told.pid, cgroup):
                 # By hook and by NRI, or the answer was lost with a daemon that died.
@@ -86,9 +120,16 @@ class Registrar:
         for note in choice.notes:
             _log.warning("%s: %s", target.container_id or target.cgroup, note)
         with self._recordings.lock:
-            trace = self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+            trace = self._begin(target, choice)
         self._tally.add(Counted.STARTED_BY_ADD)
         return trace
+
+    def _begin(self, target: Target, choice: Choice) -> Trace:
+        try:
+            return self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
+        except NoMemory:
+            self._tally.add(Counted.NO_MEMORY)
+            raise
 
     def _choose(self, record: RecordSettings, told: Registration | Target | Told) -> Choice:
         capture, ring = self._config.capture, self._config.ring
@@ -109,19 +150,16 @@ class Registrar:
             except OSError as error:
                 raise RegistrationError(f"{known.id} is recorded on: {error}") from error
 
-    def _stop(self, hook: HookMessage) -> None:
-        trace = self._recordings.registry.recording_of(hook.container_id)
-        if trace is not None:
-            self._recordings.end(trace, "the runtime deletes it")
-        elif not self._is_known(hook):
-            raise RegistrationError(f"container {hook.container_id} stopped, but its start was never registered")
-
-    def _is_known(self, hook: HookMessage) -> bool:
-        if self._recordings.registry.knows(hook.container_id):
-            return True
-        if hook.container_id in self._unrecorded:
-            del self._unrecorded[hook.container_id]
-            return True
-        # One that was not to be recorded, before this daemon started.
-        told = resolve(hook.container_id, hook.annotations, hook.bundle)
-        return bool(self._choose(self._config.record, told).refused)
+    def _is_ended(self, container_id: str) -> bool:
+        # Whether nothing is left to be done for a container that its runtime deletes.
+        with self._recordings.lock:
+            trace = self._recordings.registry.recording_of(container_id)
+            if trace is not None:
+                self._recordings.end(trace, "the runtime deletes it")
+                return True
+            if self._recordings.registry.knows(container_id):
+                return True
+            if container_id in self._unrecorded:
+                del self._unrecorded[container_id]
+                return True
+            return False

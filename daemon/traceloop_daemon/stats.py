@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from traceloop_bpf.memory import Room
 from traceloop_bpf.pool import PoolUsage
 from traceloop_bpf.run_times import RunTime
 from traceloop_bpf.tracer import Tracer
@@ -20,6 +21,7 @@ from traceloop_daemon.tally import Counted, Durations, Recorded, Tally
 class Stats:
     """Those of one moment. started_ns: CLOCK_REALTIME of the daemon's start, since which `counted`, `recorded` and
     `hooks` count. rings: of each recorder in the kernel. hooks: accepted until answered.
+    room: for more rings.
     """
 
     node: str
@@ -30,6 +32,7 @@ class Stats:
     counted: Mapping[Counted, int]
     hooks: Durations
     archive: Usage
+    room: Room
 
     @property
     def ring_bytes_in_use(self) -> int:
@@ -67,4 +70,5 @@ class Gatherer:
             counted={what: counted[what] for what in Counted},
             hooks=hooks,
             archive=self._archive.usage(),
+            room=self._recorder.tracer.pool.room(),
         )

@@ -111,6 +111,7 @@ class Counted(enum.Enum):
     STARTED_BY_ADD = "recordings that a user began"
     ADOPTED = "recordings that a former daemon began"
     EXCLUDED = "containers that were not to be recorded"
+    NO_MEMORY = "containers that were not recorded as there was no room for their rings"
     DROPPED = "kept traces that went to make room"
     LOST = "traces that could not be kept, or not be adopted"
     SNAPSHOTS = "snapshots and dumps that were asked for and given"

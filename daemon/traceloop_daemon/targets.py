@@ -15,9 +15,10 @@ The monitor of a container has a cgroup of its own, ``crio-conmon-<id>.scope``, 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -25,7 +26,7 @@ from typing import Final
 from traceloop_daemon.bundles import bundle_of
 from traceloop_daemon.cgroupfs import below
 from traceloop_daemon.errors import RegistrationError
-from traceloop_daemon.names import Names, resolve
+from traceloop_daemon.names import Names, Told, resolve, without_files
 from traceloop_daemon.procfs import first_process
 
 _CONTAINER: Final = re.compile(
@@ -35,6 +36,7 @@ _CONTAINER: Final = re.compile(
 _ENGINES_ID: Final = re.compile(r"[0-9a-f]{64}")
 _PREFIX_MIN: Final = 4
 _SHOWN_MAX: Final = 10
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,18 @@ class Target:
 
 
 class Targets:
-    """The cgroup2 file system at `mount`. root: where engines' files are, and proc, below it."""
+    """The cgroup2 file system at `mount`. root: where engines' files are, and proc, below it.
 
-    def __init__(self, mount: Path, root: Path = Path("/")) -> None:
-        self._mount, self._root = mount, root
+    read: calls what reads engines' files, and gives what that returns; None: not in time.
+    """
+
+    def __init__(
+        self,
+        mount: Path,
+        root: Path = Path("/"),
+        read: Callable[[Callable[[], Told]], Told | None] = lambda resolved: resolved(),
+    ) -> None:
+        self._mount, self._root, self._read = mount, root, read
 
     def cgroup(self, cgroup: str, name: str) -> Target:
         """By its directory, or its path in the hierarchy. Raises RegistrationError."""
@@ -95,11 +105,16 @@ class Targets:
         pid = first_process(path, self._root / "proc")
         if not pid:
             raise RegistrationError(f"container {container_id} has no process: it has ended")
-        bundle = bundle_of(container_id, self._root)
-        docker_root = self._root / "var/lib/docker"
-        told = resolve(container_id, bundle.annotations, bundle.path, docker_root)
+        told = self._read(lambda: self._told(container_id))
+        if told is None:
+            told = without_files(container_id, {})
+            _log.warning("container %s: its engine's files cannot be read in time; its id is its name", container_id)
         names = replace(told.names, container=name) if name else told.names
         return Target(self._inside(path), names, container_id, pid, told.annotations, told.by_label)
+
+    def _told(self, container_id: str) -> Told:
+        bundle = bundle_of(container_id, self._root)
+        return resolve(container_id, bundle.annotations, bundle.path, self._root / "var/lib/docker")
 
     def _only(self, found: list[Path], what: str, hint: str) -> Path:
         if not found:

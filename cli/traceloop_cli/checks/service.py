@@ -15,13 +15,13 @@ from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Machine
 from traceloop_cli.client import recorder, socket_path
 from traceloop_cli.errors import CliError, Denied, Failed
 from traceloop_cli.findings import Finding, Level
-from traceloop_proto.recorder_pb2 import ListRequest
+from traceloop_cli.traces import size
+from traceloop_decode.text.values import printable
+from traceloop_proto.recorder_pb2 import ListRequest, StatsReply, StatsRequest
 
 _AREA: Final = "daemon"
 _UNIT: Final = "unit"
 _DEADLINE_S: Final = 10
-_MIB: Final = 1 << 20
-_BASE_BYTES: Final = 160 * _MIB  # the daemon, its stock of rings, and the compiler while it starts: docs/overhead.md
 _CONTAINERS_MIN: Final = 100
 _CREDENTIALS: Final = struct.Struct("3i")  # struct ucred of unix(7)
 
@@ -32,7 +32,9 @@ def findings(machine: Machine) -> Iterator[Finding]:
     try:
         with recorder(machine.address) as daemon:
             reply = daemon.List(ListRequest(), timeout=_DEADLINE_S)
+            stats = daemon.Stats(StatsRequest(), timeout=_DEADLINE_S)
         yield Finding(_AREA, Level.OK, f"it answers as {reply.node}, with {len(reply.traces)} traces")
+        yield from _memory(stats)
     except Denied as error:
         yield Finding(_AREA, Level.UNKNOWN, str(error))
     except CliError as error:
@@ -50,6 +52,21 @@ def findings(machine: Machine) -> Iterator[Finding]:
         why = "what is being recorded ends with the daemon: no systemd keeps it"
         remedy = "have systemd run traceloopd, or do not end it while containers run"
         yield Finding(_UNIT, Level.WARNING, "systemd is not this machine's process 1", why, remedy)
+
+
+def _memory(stats: StatsReply) -> Iterator[Finding]:
+    if not stats.ring_bytes:  # an older daemon
+        return
+    left, needed = stats.memory_left_bytes // stats.ring_bytes, size(stats.ring_bytes)
+    limit = f"{size(stats.memory_limit_bytes)} ({printable(stats.memory_limit)})"
+    if stats.no_memory or left < _CONTAINERS_MIN:
+        missed = f"; {stats.no_memory} were not recorded for want of it" if stats.no_memory else ""
+        what = f"there is memory for {left} more containers of {needed} each, of {limit}{missed}"
+        why = "containers beyond that run unrecorded"
+        remedy = f"systemctl edit {SERVICE}: MemoryMax=; or a smaller ring.size, or more memory"
+        yield Finding(_AREA, Level.WARNING, what, why, remedy)
+    else:
+        yield Finding(_AREA, Level.OK, f"there is memory for {left} more containers of {needed} each, of {limit}")
 
 
 def _version(machine: Machine) -> Iterator[Finding]:
@@ -123,16 +140,6 @@ def _limits(unit: dict[str, str]) -> Iterator[Finding]:
     else:
         what = f"systemd keeps {stored} descriptors of {limit} for it: recording outlives a restart"
         yield Finding(_UNIT, Level.OK, what)
-    memory = _number(unit.get("MemoryMax", ""))
-    if memory is None:
-        return
-    containers = max(0, memory - _BASE_BYTES) // _MIB
-    if containers < _CONTAINERS_MIN:
-        why = "each takes 1 MiB while it runs (ring.size); beyond the limit none is recorded, or the daemon is killed"
-        what = f"MemoryMax={memory >> 20} MiB leaves room for {containers} containers"
-        yield Finding(_UNIT, Level.WARNING, what, why, f"{edit}: MemoryMax=infinity")
-    else:
-        yield Finding(_UNIT, Level.OK, f"MemoryMax={memory >> 20} MiB has room for {containers} containers")
 
 
 def _number(text: str) -> int | None:
