@@ -161,3 +161,9 @@ def test_a_real_snapshot_damaged(tracer: Tracer, containers: Callable[[], Contai
         ]
         read_all(damage(encoded, blows))
         read_all(encoded[: chance.randrange(len(encoded))])
+
+
+@pytest.mark.parametrize("name", ["taken_ns", "started_ns", "boot_offset_ns"])
+def test_a_time_that_no_clock_tells_is_damage(name: str) -> None:
+    with pytest.raises(DecodeError, match=rf"^damaged snapshot: {name} is 1000"):
+        Snapshot.decode(replace(sample(), **{name: 10**30}).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from fdtrace import Trace
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +50,10 @@ def test_what_was_open_is_read_or_refused(fields: object) -> None:
             assert isinstance(OpenFiles.of_fields(wrong), OpenFiles)
         except DecodeError:
             continue
+
+
+@pytest.mark.parametrize("fd", [-1, 1 << 31, 10**30])
+def test_a_number_that_is_no_descriptor_is_damage(fd):
+    fields = OpenFiles(1, 2, {7: Process(None, None, {fd: (b"/f", False)})}).fields()
+    with pytest.raises(DecodeError, match="open_files"):
+        OpenFiles.of_fields(fields)

@@ -7,7 +7,7 @@ Sources: arch/x86/include/asm/compat.h, sys_ia32.h and include/linux/compat.h.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -147,7 +147,7 @@ def _wider(item: Item, what: str) -> Item:
     return item._replace(data=b"".join(whole), size=item.size // size * len(widen(bytes(size))))
 
 
-@cache
+@lru_cache(maxsize=4096)  # programs may call any number
 def _narrow(number: int, selector: str) -> dict[int, str]:
     # The arguments that point at structs with another layout.
     call = I386.lookup(number)

@@ -27,7 +27,7 @@ Streaming: memory holds the calls in flight, not the trace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -38,6 +38,7 @@ from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Abi, abis
 
 _NO_NUMBER: Final = -1
+_NAMES_MAX: Final = 4096
 _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGKILL: Final = 9
 _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
@@ -55,6 +56,7 @@ _FLAGS: Final = tuple(
 def events(snapshot: Snapshot) -> Iterator[Event]:
     """The events of a snapshot in the order of time. Total: damaged bytes give fewer events, and Lost ones."""
     open_calls: dict[int, Call] = {}
+    execs: dict[int, int] = {}  # process -> the first of its threads that are in an execve, or was
     fatal: dict[int, Record] = {}  # process -> the SIGNAL_SENT that ends it
     held: Call | None = None  # the last record, if it was an ENTER
     heads = _Heads(snapshot)
@@ -104,13 +106,20 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 _NONE,
             )
             held = open_calls[tid] = new(Call, begun)
+            if name in _EXEC and not is_exec(open_calls.get(execs.get(pid, 0)), pid):
+                execs[pid] = tid
             continue
         if kind == exits:
             result = words[0]
             call = open_calls.pop(tid, None)
             if call is None:
+<<<<<<< HEAD
                 call = _exec_of_another_thread(open_calls, pid, tid, result)
             elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
+=======
+                call = _exec_of_another_thread(open_calls, execs, pid, tid, result) if execs else None
+            elif number != call.number and not _fits(call, number, result):
+>>>>>>> decode
                 call = None
             if call is not None:
                 items, again = _merge(call.items, items) if items else (call.items, _NONE)
@@ -165,18 +174,24 @@ def _killing(sent: Record, at: Record) -> Signal:
     return Signal(at.ts_ns, at.cpu, at.pid, at.tid, at.comm, sent.nr, siginfo, 0, 0, sender)
 
 
-@cache
+@lru_cache(maxsize=_NAMES_MAX)  # programs may call any number
 def _name(number: int, abi: Abi) -> str:
     return abi.call_name(number)
 
 
-def _exec_of_another_thread(open_calls: dict[int, Call], pid: int, tid: int, result: int) -> Call | None:
+def _exec_of_another_thread(
+    open_calls: dict[int, Call], execs: dict[int, int], pid: int, tid: int, result: int
+) -> Call | None:
     # A successful execve has ended the leader, and made its caller the leader.
-    if tid == pid and result == 0:
-        for other, call in open_calls.items():
-            if call.pid == pid and call.name in _EXEC:
-                return open_calls.pop(other)
-    return None
+    if tid != pid or result != 0 or pid not in execs:
+        return None
+    other = execs.pop(pid)
+    return open_calls.pop(other) if is_exec(open_calls.get(other), pid) else None
+
+
+def is_exec(call: Call | None, pid: int) -> bool:
+    """Is it an execve of a thread of this process?"""
+    return call is not None and call.pid == pid and call.name in _EXEC
 
 
 def _fits(call: Call, number: int, result: int) -> bool:
@@ -249,6 +264,7 @@ class _Heads(dict[tuple[int, int], tuple[Abi, int, str, int, Callable[[bytes], t
 def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
     # By argument.
     items: dict[int, tuple[Item, ...]] = {}
+    lists: dict[int, list[Item]] = {}  # of those that have several
     unpack, item_size, unit, size = layout.ITEM.unpack_from, layout.ITEM.size, layout.POSITION_UNIT, len(body)
     while at + item_size <= size:
         arg, flags, copied, length = unpack(body, at)
@@ -256,6 +272,13 @@ def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
         kind, more, fault, out = _FLAGS[flags]
         item = tuple.__new__(Item, (arg >> _SUB_SHIFT, kind, body[at : at + copied], length, more, fault, out))
         index = arg & _ARG_MASK
-        items[index] = (*items[index], item) if index in items else (item,)
+        if index not in items:
+            items[index] = (item,)
+        elif index in lists:
+            lists[index].append(item)
+        else:
+            lists[index] = [*items[index], item]
         at += copied + -copied % unit
+    for index, found in lists.items():
+        items[index] = tuple(found)
     return items

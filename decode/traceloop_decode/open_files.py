@@ -18,6 +18,7 @@ from typing import Any
 from traceloop_decode.model import DecodeError
 
 _ENCODING = "latin-1"
+_FD_MAX = 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +74,7 @@ def _of_fields(fields: Any) -> OpenFiles:
 
 def _of_process(fields: Any) -> Process:
     fds = {int(fd): (name.encode(_ENCODING), bool(closed)) for fd, (name, closed) in fields["fds"].items()}
+    if not all(0 <= fd <= _FD_MAX for fd in fds):
+        raise ValueError(f"descriptors {min(fds)} to {max(fds)}")
     cwd, root = (fields[key].encode(_ENCODING) if key in fields else None for key in ("cwd", "root"))
     return Process(cwd, root, fds)

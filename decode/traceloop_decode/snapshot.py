@@ -35,6 +35,7 @@ _NUMBERS: Final = (
 _CPUS_MAX: Final = 8192
 _COPIES_MAX: Final = 4
 _RING_MAX: Final = 1 << 32
+_INT64: Final = range(-1 << 63, 1 << 63)
 _TEXT_MAX: Final = 32 << 20  # what was open: 64 processes, 1,024 descriptors, PATH_MAX bytes, each as \u00ff
 _PIECES_MAX: Final = 1 << 16
 FRONT_MAX_BYTES: Final = _TEXT_MAX + _COPIES_MAX * layout.headers_size(_CPUS_MAX)
@@ -116,6 +117,8 @@ def _checked(fields: object) -> dict[str, int]:
     for name in (*_NUMBERS, "headers"):
         if type(fields.get(name)) is not int:
             raise DecodeError(f"damaged snapshot: {name} is {fields.get(name)!r}, not a number")
+        if fields[name] not in _INT64:
+            raise DecodeError(f"damaged snapshot: {name} is {fields[name]}")
     if not isinstance(fields.get("arch"), str):
         raise DecodeError("damaged snapshot: arch is missing")
     if fields["record_version"] != layout.RECORD_VERSION:
@@ -123,6 +126,11 @@ def _checked(fields: object) -> dict[str, int]:
             f"record version {fields['record_version']} is not known here, only {layout.RECORD_VERSION}: "
             "use the traceloopctl of the version that recorded it"
         )
+<<<<<<< HEAD
+=======
+    if fields.get("io_uring_setups", 0) < 0:
+        raise DecodeError(f"damaged snapshot: {fields['io_uring_setups']} instances of io_uring")
+>>>>>>> decode
     ring, chunk = fields["ring_size"], fields["chunk_size"]
     powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
     if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):

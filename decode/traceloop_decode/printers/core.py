@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from traceloop_decode.arguments import sizes
@@ -27,6 +27,7 @@ from traceloop_decode.variants import selector_of
 from traceloop_decode.words import UNKNOWN, Line, Word, line_of
 
 READ_AT_EXIT: Final = " /* read at exit */"
+_COMPILED_MAX: Final = 4096
 _REGISTER_MASK: Final = (1 << 64) - 1
 _ONE: Final = "one_"
 _RESTARTS: Final = "ERESTART"  # the kernel restarts the call, or makes it EINTR: programs never see these
@@ -118,7 +119,7 @@ def never_returns(call: Call) -> bool:
     return call.name in _NEVER_RETURN
 
 
-@cache
+@lru_cache(maxsize=_COMPILED_MAX)  # programs may call any number
 def _compiled(number: int, abi: Abi, selector: str, registers: int) -> CallPrinter:
     syscall = abi.lookup(number)
     params = syscall.params if syscall is not None else ()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from traceloop_decode.events import is_exec
 from traceloop_decode.model import Call, Entered, Event, Lost, Returned, Signal, TaskExit
 from traceloop_decode.printers import core
 from traceloop_decode.printers.view import Options, View
@@ -74,6 +75,7 @@ class _Writer:
         self._options, self._arch = options, arch
         self._align, self._clock, self._durations = layout.align, layout.clock, layout.durations
         self._begun: dict[int, Call] = {}  # by thread
+        self._execs: dict[int, int] = {}  # process -> the first of its threads that are in an execve, or was
         self._interrupted: dict[int, str] = {}  # thread -> the call that restart_syscall will go on with
 
     def write(self, event: Event, after: Event | None) -> tuple[str, ...]:
@@ -85,6 +87,8 @@ class _Writer:
             if core.never_returns(call) or _ends(call.tid, after):
                 return (self._whole(call, after),)
             self._begun[call.tid] = call
+            if call.name in _EXEC and not is_exec(self._begun.get(self._execs.get(call.pid, 0)), call.pid):
+                self._execs[call.pid] = call.tid
             return (self._unfinished(call),)
         if isinstance(event, Returned):
             call = event.call
@@ -150,9 +154,9 @@ class _Writer:
             head = f"{end.tid:<5} {self._clock(end.ts_ns)}<... {call.name} resumed>{rest}) "
             begun = (f"{head:<{self._align}}= ?",)
         if end.tid == end.pid:
-            for other in self._begun.values():
-                if other.pid == end.pid and other.name in _EXEC:
-                    return (*begun, self._note(end, f"+++ superseded by execve in pid {other.tid} +++"))
+            other = self._execs.pop(end.pid, 0)
+            if is_exec(self._begun.get(other), end.pid):
+                return (*begun, self._note(end, f"+++ superseded by execve in pid {other} +++"))
         return (*begun, self._note(end, exit_note(end)))
 
     def _note(self, event: Signal | TaskExit | Lost, note: str) -> str:
