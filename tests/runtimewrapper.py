@@ -25,6 +25,6 @@ adder = _load()
 
 def our_hooks(hook: Path = HOOK, *extra: str) -> dict[str, list[dict[str, object]]]:
     return {
-        stage: [{"path": str(hook), "args": ["traceloop-hook", word, *extra]}]
+        stage: [{"path": "/bin/sh", "args": ["sh", "-c", adder.GUARD, str(hook), word, *extra]}]
         for stage, word in {"prestart": "start", "poststop": "stop"}.items()
     }

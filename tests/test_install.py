@@ -72,7 +72,7 @@ def test_no_file_names_a_path_of_another_installation(prefix):
     service = (prefix / "lib/systemd/system/traceloopd.service").read_text()
     assert f"ExecStart={prefix}/sbin/traceloopd\n" in service
     for path in prefix.glob("hooks.d/*.json"):
-        assert json.loads(path.read_text())["hook"]["path"] == str(prefix / HOOK)
+        assert json.loads(path.read_text())["hook"]["args"][3] == str(prefix / HOOK)
 
 
 def test_pages_are_where_others_say(prefix):

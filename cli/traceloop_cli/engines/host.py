@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_cli.engines.guard import entry
 from traceloop_cli.errors import Failed
 
 HOOK: Final = Path("/usr/libexec/oci/hooks.d/traceloop-hook")
@@ -83,9 +84,9 @@ class Host:
         """traceloop-runtime, which lies beside the hook."""
         return self.hook.with_name("traceloop-runtime")
 
-    def hook_words(self, stage: str) -> list[str]:
-        """The hook's arguments, its name first. stage: start or stop."""
-        return [self.hook.name, stage, *(["--socket", self.socket] if self.socket else [])]
+    def hook_entry(self, stage: str) -> dict[str, Any]:
+        """What engines are to run. stage: start or stop."""
+        return entry(str(self.hook), [stage, *(["--socket", self.socket] if self.socket else [])])
 
 
 def find_host(root: Path, hook: Path | None, socket: str) -> Host:
