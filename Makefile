@@ -2,9 +2,12 @@
 # What people and CI run. Needs Debian 12 or later, root, make; `setup` fetches the rest.
 
 BIN := .venv/bin
-HOOK := hook/traceloop_hook/traceloop-hook hook/traceloop_hook/traceloop-add-hooks
+HOOK := hook/traceloop_hook/traceloop-hook.c hook/traceloop_hook/traceloop-add-hooks hook/traceloop_hook/traceloop-runtime \
+	hook/compile.sh packaging/hatch_build.py
+ADD_HOOKS := hook/traceloop_hook/traceloop-add-hooks
 
-# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: tests compile programs to record;
+# bcc and systemd exist for the distribution's interpreter alone; gcc and libc6-dev: the hook is compiled, and so are the
+# programs that tests record;
 # systemd: they boot it; dbus: others than root reach it by that; procps: kill as a program.
 PYTHON := /usr/bin/python3
 PACKAGES := ca-certificates python3-bpfcc python3-click python3-grpcio python3-protobuf python3-systemd python3-venv \
@@ -16,7 +19,7 @@ ENGINE_PACKAGES := containerd crun docker.io podman
 # What builds the packages, on Debian: packaging/debian/control, and the spec.
 DEB_PACKAGES := build-essential debhelper dh-python pkgconf python3-click python3-grpcio python3-protobuf python3-pytest \
 	scdoc systemd
-RPM_PACKAGES := rpm scdoc
+RPM_PACKAGES := gcc libc6-dev rpm scdoc
 
 # A root that came by `su` lacks these two.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -31,10 +34,13 @@ FUZZ_SEEDS_archive := tests/fuzz/corpus
 FUZZ_SEEDS_hook_message := tests/fuzz/corpus_hook_message
 FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
+# What `lint` asks of the compiler besides.
+C_WARNINGS := -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla
+
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
 .PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos soak fuzz fuzz-grpc_requests \
-	golden run test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
+	golden run hook test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -59,11 +65,11 @@ test: setup ## Run all tests
 	$(BIN)/pytest
 
 lint: setup ## Check style and types
-	$(BIN)/ruff check . $(HOOK)
-	$(BIN)/ruff format --check . $(HOOK)
+	$(BIN)/ruff check . $(ADD_HOOKS)
+	$(BIN)/ruff format --check . $(ADD_HOOKS)
 	$(BIN)/mypy
-	$(BIN)/mypy hook/traceloop_hook/traceloop-hook
-	$(BIN)/mypy hook/traceloop_hook/traceloop-add-hooks
+	$(BIN)/mypy $(ADD_HOOKS)
+	CFLAGS='$(C_WARNINGS) -fanalyzer -O2' hook/compile.sh build/lint/traceloop-hook
 
 bench: setup ## Measure what recording costs, side by side
 	$(BIN)/python bench/run.py
@@ -126,6 +132,11 @@ build/protoc/installed: | packages
 	build/protoc/bin/pip install --quiet 'grpcio-tools==1.51.1' 'setuptools<70'
 	touch $@
 
+hook: build/hook/traceloop-hook ## Compile what engines run
+
+build/hook/traceloop-hook: hook/traceloop_hook/traceloop-hook.c hook/compile.sh
+	hook/compile.sh $@
+
 man: $(MANUAL) ## Make the manual pages
 
 # scdoc's date is the source's, so that what is built twice is the same.
@@ -147,8 +158,8 @@ build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings.py packaging/se
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bpf:decode:proto:daemon $(PYTHON) packaging/settings_manual.py >$@.part
 	mv $@.part $@
 
-# Takes scdoc; asks neither pip nor the network for anything.
-install: $(MANUAL) ## Install below PREFIX (/usr/local); packagers give DESTDIR too
+# Takes scdoc and a C compiler; asks neither pip nor the network for anything.
+install: $(MANUAL) build/hook/traceloop-hook ## Install below PREFIX (/usr/local); packagers give DESTDIR too
 	packaging/install.sh install
 
 uninstall: ## Remove what `install` with the same variables put there

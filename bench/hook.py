@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hook's two stages add to `runc run`, over what two hooks add that do nothing.
+"""What the hook's two stages add to `runc run`, as engines run them, over what two hooks add that do nothing.
 
-The same bundle three times, but for its hooks. The daemon runs all the while, so that its recorder is in all figures.
+The same bundle four times, but for its hooks: none, static programs that do nothing, Python's start, and ours. The
+daemon runs all the while, so that its recorder is in all figures.
 Ahead of each timed run goes one without hooks that is not timed: whatever comes after a container's end, in the kernel
 and in the daemon, is over by then, and all have the same history.
 """
@@ -9,20 +10,25 @@ and in the daemon, is over by then, and all have the same history.
 from __future__ import annotations
 
 import statistics
+import subprocess
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from lab import Daemon, Runc, hooks, make_bundle, make_root, pod_annotations
+from lab import Daemon, Runc, make_bundle, make_root, pod_annotations
+from lab.bundle import HOOK
 from report import Figure, drift, spread
 from rounds import foreign
+
+from traceloop_cli.engines.guard import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TARGET: Final = 1.3
-NONE, EMPTY, OURS = "no hooks", "two hooks that do nothing", "traceloop-hook start and stop"
+NONE, EMPTY, OURS = "no hooks", "two starts of Python", "traceloop-hook start and stop"
+STATIC: Final = "two static programs that do nothing"
 _RUNS: Final = 7  # of each in a round, whose median counts: single ones differ by a factor of two
 _PYTHON: Final = "/usr/bin/python3"
 _DOES_NOTHING: Final = [{"path": _PYTHON, "args": [_PYTHON, "-I", "-S", "-c", "pass"]}]
@@ -31,10 +37,15 @@ _DOES_NOTHING: Final = [{"path": _PYTHON, "args": [_PYTHON, "-I", "-S", "-c", "p
 class _Containers:
     def __init__(self, directory: Path, daemon: Daemon, runc: Runc) -> None:
         root = make_root(directory / "root")
+        nothing = directory / "nothing"
+        subprocess.run(["gcc", "-Os", "-static", "-x", "c", "-o", nothing, "-"], input=b"int main(void) {}", check=True)
+        does_nothing = [{"path": str(nothing), "args": ["nothing"]}]
+        socket = ["--socket", str(daemon.hook_socket)]
         by_name: dict[str, Any] = {
             NONE: {},
+            STATIC: {"prestart": does_nothing, "poststop": does_nothing},
             EMPTY: {"prestart": _DOES_NOTHING, "poststop": _DOES_NOTHING},
-            OURS: hooks(daemon.hook_socket),
+            OURS: {s: [entry(str(HOOK), [w, *socket])] for s, w in (("prestart", "start"), ("poststop", "stop"))},
         }
         self._bundles = {
             name: make_bundle(
@@ -86,11 +97,11 @@ def measure(rounds: int) -> Iterator[Figure | str]:
     warning = drift(baseline, "time without hooks", "ms", 1)
     if warning:
         yield warning
-    added = {name: [costs[name] - costs[NONE] for costs in per_round] for name in (EMPTY, OURS)}
+    added = {name: [costs[name] - costs[NONE] for costs in per_round] for name in (STATIC, EMPTY, OURS)}
     for name, values in added.items():
         yield _figure(name, values, "added; ")
     ratio = statistics.median(added[OURS]) / statistics.median(added[EMPTY])
-    yield Figure("  over those that do nothing", ratio, "times", TARGET)
+    yield Figure("  over two starts of Python", ratio, "times", TARGET)
 
 
 def _figure(name: str, values_ms: list[float], remark: str = "") -> Figure:

@@ -3,7 +3,7 @@
 # Installs what was built, or removes it again. The one place that says where each file goes: the Debian package, the
 # RPM and `make install` all run this. README.md beside explains the layout.
 #
-#   packaging/install.sh install|uninstall|list      in the project's directory, after `make man` for the manual pages
+#   packaging/install.sh install|uninstall|list      in the project's directory, after `make hook man`
 #
 # Variables: PREFIX, DESTDIR and PYTHON; the directories below, each alone; COMPILE=no leaves Python's modules as they
 # are, for packages that compile them where they are installed.
@@ -49,7 +49,7 @@ each_file() {
 	done
 	"$1" 755 hook/traceloop_hook/traceloop-add-hooks "$HOOKDIR/traceloop-add-hooks"
 	"$1" 755 hook/traceloop_hook/traceloop-runtime "$HOOKDIR/traceloop-runtime"
-	"$1" 755 hook/traceloop_hook/traceloop-hook "$HOOKDIR/traceloop-hook"
+	"$1" 755 build/hook/traceloop-hook "$HOOKDIR/traceloop-hook"
 	for file in packaging/hooks.d/*.json; do
 		"$1" 644 "$file" "$HOOKSDIR/${file##*/}"
 	done
@@ -78,7 +78,7 @@ put() {
 	fi
 	mkdir -p "${target%/*}"
 	case $2 in
-	*.py | *.h | *.c) cp "$2" "$target.part" ;;
+	*.py | *.h | *.c | build/hook/*) cp "$2" "$target.part" ;;
 	*) rewritten "$2" >"$target.part" ;;
 	esac
 	chmod "$1" "$target.part"

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-others=$(grep -lE 'sys\.executable|import BIN|hypothesis|fake_daemon|test_completion' tests/test_*.py; ls tests/test_*_kernel.py)
+others=$(grep -lE 'sys\.executable|import BIN|hypothesis|fake_daemon|runtimewrapper|test_completion' tests/test_*.py; ls tests/test_*_kernel.py)
 tests=$(ls tests/test_*.py)
 for file in $others; do
 	tests=$(echo "$tests" | grep -vx "$file")

@@ -63,6 +63,7 @@ class Made:
 @pytest.fixture
 def host(tmp_path) -> Made:
     made = Made(tmp_path / "host")
+    made.write("bin/sh", "", 0o755)
     for name in ("traceloop-hook", "traceloop-runtime"):
         made.write(f"{HOOK.rpartition('/')[0]}/{name}", "#!/bin/sh\n", 0o755)
     return made

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloop-runtime's two scripts, where they are, and the hooks that they add."""
+"""traceloop-runtime and what it runs, where `make setup` put them, and the hooks that they add."""
 
 from __future__ import annotations
 
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[1] / "hook/traceloop_hook/traceloop-runtime"
+SOURCE = Path(sys.executable).with_name("traceloop-runtime")
 HOOK = SOURCE.with_name("traceloop-hook")
 ADDER = SOURCE.with_name("traceloop-add-hooks")
 
@@ -24,6 +25,6 @@ adder = _load()
 
 def our_hooks(hook: Path = HOOK, *extra: str) -> dict[str, list[dict[str, object]]]:
     return {
-        stage: [{"path": str(hook), "args": ["traceloop-hook", word, *extra]}]
+        stage: [{"path": "/bin/sh", "args": ["sh", "-c", adder.GUARD, str(hook), word, *extra]}]
         for stage, word in {"prestart": "start", "poststop": "stop"}.items()
     }

@@ -7,7 +7,10 @@ import json
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from runtimewrapper import adder, our_hooks
+from readme import blocks
+from runtimewrapper import HOOK, adder, our_hooks
+
+from traceloop_cli.engines import guard
 
 _GLOBALS = st.lists(
     st.sampled_from(
@@ -110,3 +113,12 @@ def test_any_text_gets_hooks_or_is_refused(text) -> None:
     except adder.Unrecorded:
         return
     assert "traceloop-hook" in result
+
+
+def test_all_that_has_the_hook_run_has_it_run_in_one_way() -> None:
+    (readme,) = blocks("json")
+    packaged = "/usr/libexec/oci/hooks.d/traceloop-hook"
+    wirings = json.loads(f"{{{readme}}}")["hooks"]
+    for stage, word in adder.STAGES.items():
+        assert our_hooks()[stage] == [guard.entry(str(HOOK), [word])]
+        assert wirings[stage] == [guard.entry(packaged, [word])]

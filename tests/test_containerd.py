@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from broken import BREAK, restore
 from lab import Daemon
 from lab.bundle import HOOK
 from lab.containerd import CONFIG, CONFIGURATIONS, Containerd
@@ -196,6 +197,11 @@ def test_a_pod_starts_whatever_the_hook_meets(node, tmp_path) -> None:
     for name, script in FAULTS.items():
         hook.write_text(script)
         assert pod.wait(pod.run(f"c-{len(name)}", BUSYBOX, ["sh", "-c", "exit 7"])) == 7, name
+    for name, break_it in BREAK.items():
+        restore(hook, HOOK)
+        break_it(hook)
+        attempt = f"broken-{name.replace(' ', '-')}"
+        assert pod.wait(pod.run(attempt, BUSYBOX, ["sh", "-c", "exit 7"])) == 7, name
     hook.unlink()
     assert pod.wait(pod.run("hookless", BUSYBOX, ["sh", "-c", "exit 7"])) == 7
     assert f"the hook {hook} is not there" in node.engine("status", "containerd").stdout

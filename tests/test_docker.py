@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from broken import BREAK
 from lab import Daemon
 from lab.bundle import HOOK
 from lab.docker import CONFIG, Docker
@@ -170,15 +171,15 @@ def test_exec_stop_and_a_signal_go_through(wired) -> None:
     wired.docker("rm", "through-1")
 
 
-@pytest.mark.parametrize("fault", ["no hook", "no daemon", "another's socket"])
+@pytest.mark.parametrize("fault", ["no daemon", "another's socket", *BREAK])
 def test_a_container_starts_whatever_the_hook_meets(node, fault, tmp_path) -> None:
     for name in ("traceloop-hook", "traceloop-runtime", "traceloop-add-hooks"):
         shutil.copy(HOOK.with_name(name), tmp_path / name)
     socket = "/dev/null" if fault == "another's socket" else "/nonexistent"
     node.engine("enable", "docker", "--default", "--hook", tmp_path / "traceloop-hook", "--socket", socket)
     node.docker.reload()
-    if fault == "no hook":
-        (tmp_path / "traceloop-hook").unlink()
+    if fault in BREAK:
+        BREAK[fault](tmp_path / "traceloop-hook")
     ended = node.docker.run(BUSYBOX, "echo", "started")
     assert (ended.stdout, ended.stderr) == ("started\n", "")
     node.engine("disable", "docker")

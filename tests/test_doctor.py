@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The doctor's checks on systems of files alone: below roots that are made for it."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -71,26 +72,40 @@ def test_a_locked_down_kernel(tmp_path):
     assert wrong(kernel.findings(machine(tmp_path))) == [(Level.ERROR, "lockdown is in the mode confidentiality")]
 
 
-SCRIPT = "#!/usr/bin/python3 -IS\n"
+SCRIPT = b"#!/bin/wrapper -x\n"
+PROGRAM = Path("/proc/self/exe").read_bytes()[:4096]
+FOREIGN = PROGRAM[:18] + b"\xf3\0" + PROGRAM[20:]  # RISC-V's, by elf.h
 
 
 @pytest.mark.parametrize(
     ("content", "mode", "level", "what"),
     [
+        (PROGRAM, 0o755, None, ""),
         (SCRIPT, 0o755, None, ""),
-        (SCRIPT, 0o644, Level.ERROR, "is not executable"),
-        ("import sys\n", 0o755, Level.ERROR, "does not begin with #!"),
-        ("#!/opt/python\n", 0o755, Level.ERROR, "is a script for /opt/python, which is not there"),
-        (SCRIPT, 0o757, Level.ERROR, "has the mode 0757"),
-        ("#!/usr/bin/python3\n", 0o755, Level.WARNING, "is run without -IS"),
+        (PROGRAM, 0o644, Level.ERROR, "is not executable"),
+        (PROGRAM, 0o757, Level.ERROR, "has the mode 0757"),
+        (FOREIGN, 0o755, Level.ERROR, "is a program for another kind of machine"),
+        (PROGRAM[:16], 0o755, Level.ERROR, "or cut off"),
+        (b"", 0o755, Level.ERROR, "is neither a program nor a script with an interpreter, but b''"),
+        (b"import sys\n", 0o755, Level.ERROR, "is neither a program nor a script"),
+        (b"#!/opt/python\n", 0o755, Level.ERROR, "is a script for /opt/python, which is not there"),
     ],
 )
 def test_the_hook(tmp_path, content, mode, level, what):
-    write(tmp_path, "usr/bin/python3", "", 0o755)
+    write(tmp_path, "bin/wrapper", "", 0o755)
     write(tmp_path, str(HOOK).lstrip("/"), content, mode)
-    found = wrong(hooks.script(machine(tmp_path)))
+    found = wrong(hooks.program(machine(tmp_path)))
     assert [one[0] for one in found] == ([level] if level else [])
     assert not found or what in found[0][1]
+
+
+def test_a_hook_that_is_no_file(tmp_path):
+    path = tmp_path / str(HOOK).lstrip("/")
+    path.mkdir(parents=True)
+    for make in (os.mkfifo, Path.mkdir):  # whoever opens a pipe waits for a writer
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        assert wrong(hooks.program(machine(tmp_path))) == [(Level.ERROR, f"{HOOK} is no regular file")]
 
 
 def test_sockets_that_nobody_serves_and_files_in_their_place(tmp_path):

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from engine_host import HOOK, Made, host
 
-from traceloop_cli.engines import dockerd
+from traceloop_cli.engines import dockerd, guard
 from traceloop_cli.engines.cri import base_runtime_specs
 from traceloop_cli.engines.host import Host
 from traceloop_cli.errors import Failed
@@ -275,6 +275,23 @@ def test_a_hook_that_someone_wired_by_hand_is_not_run_twice(containerd) -> None:
     made = json.loads((containerd.root / "etc/containerd/traceloop-runc.json").read_text())
     assert [hook["path"] for hook in made["hooks"]["prestart"]] == ["/bin/other", "/bin/sh"]
     assert (containerd.root / "etc/containerd/theirs.json").read_text() == json.dumps(theirs)
+
+
+@pytest.mark.engine("containerd")
+def test_a_specification_of_an_earlier_version_is_known_renewed_and_undone(containerd, monkeypatch) -> None:
+    containerd.write("etc/containerd/config.toml", CRI + RUNC)
+    before = containerd.files()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(guard, "GUARD", '"$0" "$@" || while read -r _; do :; done; exit 0')
+        containerd("enable", "containerd")
+    spec = containerd.root / "etc/containerd/traceloop-runc.json"
+    written = spec.read_text()
+    assert {finding.level for finding in containerd.findings()} == {Level.OK, Level.BY_FLAG}
+    containerd("enable", "containerd")
+    assert spec.read_text() != written
+    assert spec.read_text().count("traceloop-hook") == 2
+    containerd("disable", "containerd")
+    assert containerd.files() == before
 
 
 # -- a dockerd that is to be asked

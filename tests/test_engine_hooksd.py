@@ -40,6 +40,26 @@ def test_files_of_a_package_are_as_good_as_ours(host) -> None:
     assert {finding.level for finding in host.findings()} == {Level.OK}
 
 
+def unguarded(name: str) -> str:
+    """A file as earlier versions wrote it: the engine runs the hook itself."""
+    value = json.loads((PACKAGED / name).read_text())
+    hook, stage = value["hook"]["args"][3:]
+    return json.dumps({**value, "hook": {"path": hook, "args": ["traceloop-hook", stage]}})
+
+
+def test_files_of_an_earlier_version_are_known_and_brought_up_to_date(host) -> None:
+    host.program("podman")
+    for name in hooksd.FILES:
+        host.write(f"{HOOKS_D}/{name}", unguarded(name))
+    before = host.files()
+    assert {finding.level for finding in host.findings()} == {Level.OK}
+    host("enable", "podman")
+    for name in hooksd.FILES:
+        assert json.loads((host.root / HOOKS_D / name).read_text()) == json.loads((PACKAGED / name).read_text())
+    host("disable", "podman")
+    assert {path: host.files().get(path) for path in before} == before
+
+
 def test_two_engines_share_their_files(host) -> None:
     host.program("podman")
     host.program("crio")

@@ -78,8 +78,8 @@ def test_options_of_the_daemon():
 
 
 def test_options_of_the_hook():
-    hook = (ROOT / "hook/traceloop_hook/traceloop-hook").read_text()
-    usage = re.search(r'^USAGE = "(.*)"$', hook, re.MULTILINE)[1]
+    hook = (ROOT / "hook/traceloop_hook/traceloop-hook.c").read_text()
+    usage = re.search(r'^#define USAGE "(.*)"$', hook, re.MULTILINE)[1]
     assert options(sections(source("traceloop-hook.8"), "#")["OPTIONS"]) == set(re.findall(r"--\w+", usage))
 
 

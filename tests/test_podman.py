@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broken import BREAK, restore
 from lab import Daemon
 from lab.bundle import HOOK
 from lab.podman import IMAGE, Podman
@@ -75,7 +76,7 @@ def install(podman: Podman, *, hook: Path, socket: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         value = json.loads((PACKAGED / name).read_text())
-        value["hook"]["path"] = str(hook)
+        value["hook"]["args"][3] = str(hook)
         value["hook"]["args"] += ["--socket", str(socket)]
         (directory / name).write_text(json.dumps(value))
 
@@ -135,15 +136,23 @@ def test_kube_play(podman, daemon, tmp_path) -> None:
     assert re.search(r'write\(1, "42\\n", 3\) += 3', writes)
 
 
-@pytest.mark.parametrize("fault", ["no hook", "no daemon", "another's socket"])
+@pytest.mark.parametrize("fault", ["no daemon", "another's socket"])
 def test_a_container_starts_whatever_the_hook_meets(podman, daemon, fault, tmp_path) -> None:
-    hook, socket = HOOK, tmp_path / "absent.sock"
-    if fault == "no hook":
-        hook = tmp_path / "absent"
-    elif fault == "another's socket":
-        socket = Path("/dev/null")
+    socket = Path("/dev/null") if fault == "another's socket" else tmp_path / "absent.sock"
     try:
-        install(podman, hook=hook, socket=socket)
+        install(podman, hook=HOOK, socket=socket)
+        assert podman.run(IMAGE, "echo", "started").stdout == "started\n"
+    finally:
+        install(podman, hook=HOOK, socket=daemon.hook_socket)
+
+
+@pytest.mark.parametrize("fault", BREAK)
+def test_a_container_starts_though_the_hook_is_broken(podman, daemon, fault, tmp_path) -> None:
+    hook = tmp_path / "traceloop-hook"
+    restore(hook, HOOK)
+    BREAK[fault](hook)
+    try:
+        install(podman, hook=hook, socket=daemon.hook_socket)
         assert podman.run(IMAGE, "echo", "started").stdout == "started\n"
     finally:
         install(podman, hook=HOOK, socket=daemon.hook_socket)

@@ -276,7 +276,7 @@ def test_a_container_starts_where_python_is_missing(tmp_path, runtime, bundle) -
         ended = run(runtime, "create", "--bundle", bundle, "c1", own=tmp_path / SOURCE.name)
         assert (ended.returncode, ended.stdout.endswith(b"c1\0")) == (0, True)
         assert ended.stderr.count(b"\n") == 2
-        assert b"traceloop-add-hooks: not found\nto stderr\n" in ended.stderr
+        assert b"traceloop-add-hooks: No such file or directory\nto stderr\n" in ended.stderr
     assert (bundle / "config.json").read_text() == CONFIG
 
 

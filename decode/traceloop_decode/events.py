@@ -113,13 +113,8 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             result = words[0]
             call = open_calls.pop(tid, None)
             if call is None:
-<<<<<<< HEAD
-                call = _exec_of_another_thread(open_calls, pid, tid, result)
-            elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
-=======
                 call = _exec_of_another_thread(open_calls, execs, pid, tid, result) if execs else None
-            elif number != call.number and not _fits(call, number, result):
->>>>>>> decode
+            elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
             if call is not None:
                 items, again = _merge(call.items, items) if items else (call.items, _NONE)

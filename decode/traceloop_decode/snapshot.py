@@ -126,11 +126,6 @@ def _checked(fields: object) -> dict[str, int]:
             f"record version {fields['record_version']} is not known here, only {layout.RECORD_VERSION}: "
             "use the traceloopctl of the version that recorded it"
         )
-<<<<<<< HEAD
-=======
-    if fields.get("io_uring_setups", 0) < 0:
-        raise DecodeError(f"damaged snapshot: {fields['io_uring_setups']} instances of io_uring")
->>>>>>> decode
     ring, chunk = fields["ring_size"], fields["chunk_size"]
     powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
     if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):

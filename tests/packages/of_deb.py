@@ -16,7 +16,6 @@ from roots import DEB, NEXT_DEB, PROJECT, ROOT, Root, files
 SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
 FIRST_LINES = {
-    HOOK: "#!/usr/bin/python3 -IS",
     "/usr/libexec/oci/hooks.d/traceloop-add-hooks": "#!/usr/bin/python3 -IS",
     "/usr/libexec/oci/hooks.d/traceloop-runtime": "#!/bin/sh",
 }
@@ -42,6 +41,11 @@ def test_hooks_keep_their_first_line():
         for path, first in FIRST_LINES.items():
             assert root.run("head", "-1", path).stdout == f"{first}\n"
             assert root.run("stat", "-c", "%a %U", path).stdout == "755 root\n"
+        assert root.run("stat", "-c", "%a %U", HOOK).stdout == "755 root\n"
+        headers = root.run(outside=("readelf", "-lSW", f"{root.path}{HOOK}")).stdout
+        assert "GNU_RELRO" in headers
+        assert "INTERP" not in headers
+        assert ".symtab" not in headers  # dh_strip
 
 
 def test_without_a_systemd_that_runs():

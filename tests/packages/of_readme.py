@@ -79,7 +79,7 @@ def test_with_dnf(bare):
     bare.run("tee", "/etc/yum.repos.d/neighbours.repo", input=repository)
     typed(bare, the_line("dnf"))
     assert bare.run("rpm", "--query", "traceloop", "neighbours").stdout.splitlines() == [
-        "traceloop-0.1.0-1.noarch",
+        "traceloop-0.1.0-1.x86_64",
         "neighbours-1-1.noarch",
     ]
 

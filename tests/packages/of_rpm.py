@@ -10,8 +10,8 @@ import subprocess
 import pytest
 from roots import DEB, PROJECT, Root
 
-RPM = PROJECT / "build/rpm/RPMS/noarch/traceloop-0.1.0-1.noarch.rpm"
-NEXT_RPM = PROJECT / "build/rpm/RPMS/noarch/traceloop-0.1.0+next-1.noarch.rpm"
+RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0-1.x86_64.rpm"
+NEXT_RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0+next-1.x86_64.rpm"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
 # What rpmlint 2.4 says of any package that is not openSUSE's: of tags and folders that others do not use.
 NOT_OURS = ("no-signature", "no-packager-tag", "no-group-tag", "bad-manual-page-folder")

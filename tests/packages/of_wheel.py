@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import zipfile
 
@@ -39,11 +40,16 @@ def test_commands_run_anywhere(environment, tmp_path):
         assert ended.stderr == ""
 
 
-def test_scripts_that_engines_run_are_there_to_the_letter(environment):
-    for source in (PROJECT / "hook/traceloop_hook").glob("traceloop-*"):
+def test_what_engines_run_is_there_to_the_letter(environment):
+    scripts = [PROJECT / "hook/traceloop_hook" / name for name in ("traceloop-add-hooks", "traceloop-runtime")]
+    for source in (*scripts, PROJECT / "build/hook/traceloop-hook"):
         installed = environment / "bin" / source.name
         assert installed.read_bytes() == source.read_bytes()
         assert os.access(installed, os.X_OK)
+
+
+def test_its_name_says_for_which_machines_it_is(wheel):
+    assert wheel.name.endswith(f"-py3-none-linux_{platform.machine()}.whl")
 
 
 def test_what_the_kernel_side_is_made_of_is_there(wheel):

@@ -13,7 +13,7 @@ if [ -d "$root" ]; then
 	exit
 fi
 
-needed="$(dpkg-deb --field "$deb" Pre-Depends), $(dpkg-deb --field "$deb" Depends)"
+needed=$(dpkg-deb --field "$deb" Depends)
 mirror=$(apt-get indextargets --format '$(SITE) $(COMPONENT)' 'Created-By: Packages' |
 	awk '$2 == "main" && $1 !~ /security/ { print $1; exit }')
 rm -rf "$root.part"
@@ -21,7 +21,7 @@ mkdir -p "$root.part"
 {
 	debootstrap --variant=minbase --include=ca-certificates,dbus,man-db,systemd-sysv "$suite" "$root.part" "$mirror"
 	tests/packages/apt_in.sh "$root.part" satisfy "$needed"
-	tests/packages/apt_in.sh "$root.part" install bash-completion busybox-static fish make runc scdoc zsh
+	tests/packages/apt_in.sh "$root.part" install bash-completion busybox-static fish gcc libc6-dev make runc scdoc zsh
 } >&2
 mv "$root.part" "$root"
 echo "$root"

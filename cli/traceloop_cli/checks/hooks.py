@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,12 +17,13 @@ from traceloop_cli.findings import Finding, Level
 _AREA: Final = "hook"
 _UNRECORDED: Final = "containers start all the same, and are not recorded"
 _REINSTALL: Final = "apt-get install --reinstall traceloop, dnf reinstall traceloop, or make install"
-_FLAGS: Final = "-IS"
+_HEAD_BYTES: Final = 4096
+_KIND: Final = (4, 5, 18, 19)  # elf(5): of a header, the bytes of word size, byte order and machine
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Of the script, and of each engine."""
-    yield from script(machine)
+    """Of the program, and of each engine."""
+    yield from program(machine)
     found = False
     for finding in engines.findings(machine.host):
         found = True
@@ -31,14 +33,13 @@ def findings(machine: Machine) -> Iterator[Finding]:
         yield Finding("engine", Level.OK, "no container engine is installed here")
 
 
-def script(machine: Machine) -> Iterator[Finding]:
-    """Whether the hook can be run, and is run as it is meant to be."""
+def program(machine: Machine) -> Iterator[Finding]:
+    """Whether the hook can be run, and by root alone be changed."""
     hook = machine.host.hook
     path = machine.host.path(hook)
     try:
         about = path.stat()
-        with path.open("rb") as file:
-            first = file.readline(4096)
+        first = _head(path) if stat.S_ISREG(about.st_mode) else b""
     except FileNotFoundError:
         yield Finding(_AREA, Level.ERROR, f"there is no {hook}", _UNRECORDED, _REINSTALL)
         return
@@ -46,23 +47,35 @@ def script(machine: Machine) -> Iterator[Finding]:
         level = Level.ERROR if machine.is_root else Level.UNKNOWN
         yield Finding(_AREA, level, f"{hook}: {error.strerror}", _UNRECORDED, _REINSTALL)
         return
-    words = first.decode(errors="replace").removeprefix("#!").split()
-    if not about.st_mode & 0o111:
+    if not stat.S_ISREG(about.st_mode):
+        yield Finding(_AREA, Level.ERROR, f"{hook} is no regular file", _UNRECORDED, _REINSTALL)
+    elif not about.st_mode & 0o111:
         yield Finding(_AREA, Level.ERROR, f"{hook} is not executable", _UNRECORDED, f"chmod 0755 {hook}")
-    elif not first.startswith(b"#!/") or not words:
-        what = f"{hook} does not begin with #! and an interpreter, but {first[:40]!r}"
-        yield Finding(_AREA, Level.ERROR, what, _UNRECORDED, _REINSTALL)
-    elif not os.access(machine.host.path(Path(words[0])), os.X_OK):
-        what = f"{hook} is a script for {words[0]}, which is not there"
-        remedy = "apt-get install python3, or dnf install python3"
-        yield Finding(_AREA, Level.ERROR, what, _UNRECORDED, remedy)
+    elif (trouble := _trouble(machine, first)) is not None:
+        yield Finding(_AREA, Level.ERROR, f"{hook} {trouble}", _UNRECORDED, _REINSTALL)
     elif about.st_mode & 0o022:
         why = "engines run it as root, and others than root may write it"
         yield Finding(
             _AREA, Level.ERROR, f"{hook} has the mode {about.st_mode & 0o7777:04o}", why, f"chmod 0755 {hook}"
         )
-    elif _FLAGS not in words[1:]:
-        why = "a container's start waits longer: Python imports what the hook does not need"
-        yield Finding(_AREA, Level.WARNING, f"{hook} is run without {_FLAGS}", why, _REINSTALL)
     else:
         yield Finding(_AREA, Level.OK, f"{hook} is there")
+
+
+def _trouble(machine: Machine, first: bytes) -> str | None:
+    # Why what begins so cannot be run. Someone may have put a script around the hook.
+    if first.startswith(b"\x7fELF"):
+        own = _head(Path("/proc/self/exe"))
+        same = all(first[at] == own[at] for at in _KIND if at < len(first)) and len(first) > max(_KIND)
+        return None if same else "is a program for another kind of machine, or cut off"
+    words = first.partition(b"\n")[0].decode(errors="replace").removeprefix("#!").split()
+    if not first.startswith(b"#!/") or not words:
+        return f"is neither a program nor a script with an interpreter, but {first[:40]!r}"
+    if not os.access(machine.host.path(Path(words[0])), os.X_OK):
+        return f"is a script for {words[0]}, which is not there"
+    return None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)

@@ -10,8 +10,7 @@ is made by the installed `ctr oci spec`, or of the one that a runtime has alread
   So one is made only where no file has such a section and some directory is imported; else the key goes into the last
   file that has one, which is the one that counts;
 - afterwards `containerd config dump` must say what it said before, and our file for each runtime; else all is undone;
-- nothing checks the hook when a container starts, and runc fails a container whose hook is missing. So it is run by a
-  shell that succeeds whatever becomes of it.
+- nothing checks the hook when a container starts, and the specification outlives it: guard.py.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from typing import Any, Final
 
 from traceloop_cli.engines import tomltext
 from traceloop_cli.engines.cri import base_runtime_specs
+from traceloop_cli.engines.guard import guarded
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.engines.running import started_before
@@ -36,8 +36,6 @@ _SPEC: Final = "traceloop-{}.json"  # of a runtime, beside the configuration
 _KEY: Final = "base_runtime_spec"
 _PLUGINS: Final = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}  # by the configuration's version
 _TYPES: Final = ("io.containerd.runc.v1", "io.containerd.runc.v2")
-# A hook that is missing, or whose interpreter is, must leave nothing unread, and not fail.
-_GUARD: Final = '"$0" "$@" || while read -r _; do :; done; exit 0'
 _HOOK_STAGES: Final = {"prestart": "start", "poststop": "stop"}
 _FILES_MAX: Final = 1000  # of imports, which may go in circles
 
@@ -139,7 +137,7 @@ class Containerd:
 
     def _judge(self, host: Host, name: str, spec: Path, data: bytes) -> Iterator[Finding]:
         enable = "traceloopctl engine enable containerd"
-        hook = next(Path(words[3]) for words in _hook_words(json.loads(data), "prestart") if _is_ours(words))
+        hook = next(Path(ours) for ours in map(guarded, _entries(json.loads(data), "prestart")) if ours)
         if not host.path(hook).is_file():
             what, why = f"runtime {name}: the hook {hook} is not there", "containers start, but are not recorded"
             yield Finding(self.name, Level.WARNING, what, why, enable)
@@ -161,10 +159,9 @@ class Containerd:
         else:
             base = self._base(host, spec)
         for stage, word in _HOOK_STAGES.items():
-            entry = {"path": "/bin/sh", "args": ["sh", "-c", _GUARD, str(host.hook), *host.hook_words(word)[1:]]}
             hooks = base["hooks"] = base.get("hooks") or {}
             others = [hook for hook in hooks.get(stage) or [] if host.hook.name not in json.dumps(hook)]
-            hooks[stage] = [*others, entry]
+            hooks[stage] = [*others, host.hook_entry(word)]
         return (json.dumps(base, indent=2) + "\n").encode()
 
     def _base(self, host: Host, spec: Path) -> dict[str, Any]:
@@ -288,14 +285,9 @@ def _parse(name: str, data: bytes) -> dict[str, Any]:
     return value
 
 
-def _hook_words(spec: Any, stage: str) -> Iterator[list[str]]:
+def _entries(spec: Any, stage: str) -> list[dict[str, Any]]:
     hooks = spec.get("hooks") if isinstance(spec, dict) else None
-    for hook in (hooks or {}).get(stage) or []:
-        yield hook.get("args") or []
-
-
-def _is_ours(words: list[str]) -> bool:
-    return len(words) > 4 and words[2] == _GUARD
+    return (hooks or {}).get(stage) or []
 
 
 def _has_hooks(data: bytes) -> bool:
@@ -303,14 +295,13 @@ def _has_hooks(data: bytes) -> bool:
         spec = json.loads(data)
     except ValueError:
         return False
-    return all(any(map(_is_ours, _hook_words(spec, stage))) for stage in _HOOK_STAGES)
+    return all(any(map(guarded, _entries(spec, stage))) for stage in _HOOK_STAGES)
 
 
 def _without_hooks(data: bytes) -> dict[str, Any]:
     spec: dict[str, Any] = json.loads(data)
     hooks = {
-        stage: [hook for hook in entries or [] if not _is_ours(hook.get("args") or [])]
-        for stage, entries in spec.pop("hooks").items()
+        stage: [hook for hook in entries or [] if not guarded(hook)] for stage, entries in spec.pop("hooks").items()
     }
     hooks = {stage: entries for stage, entries in hooks.items() if entries}
     return {**spec, "hooks": hooks} if hooks else spec

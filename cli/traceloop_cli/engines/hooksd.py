@@ -2,7 +2,8 @@
 """Hooks as podman and CRI-O take them: JSON files in a directory (oci-hooks(5), schema 1.0.0).
 
 Their common reader's rules, by the manual page and by trial: a file that it cannot make sense of stops every container
-of the engine; one whose hook is not there is skipped. So files are written once the hook is in its place, and go first.
+of the engine; one whose program is not there is skipped. The program is a shell (guard.py), since one that is there and
+cannot be run stops every container too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from traceloop_cli.engines.guard import hook_of
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Change, Plan
 from traceloop_cli.errors import Failed
@@ -94,7 +96,7 @@ def text(host: Host, stage: str, *, always: bool = True) -> bytes:
     """One file. stage: a key of STAGES. always: for every container; else for none."""
     value = {
         "version": "1.0.0",
-        "hook": {"path": str(host.hook), "args": host.hook_words(STAGES[stage])},
+        "hook": host.hook_entry(STAGES[stage]),
         "when": {"always": always},
         "stages": [stage],
     }
@@ -150,9 +152,9 @@ def findings(host: Host, engine: str, directory: Path) -> Iterator[Finding]:
         if problem(data) is not None:
             continue
         value = json.loads(data)
-        hook, words = Path(value["hook"]["path"]), value["hook"].get("args") or []
+        hook, words = Path(hook_of(value["hook"])), value["hook"].get("args") or []
         if not host.path(hook).is_file():
-            why = "the file is skipped, and containers are not recorded"
+            why = "containers start, but are not recorded"
             yield Finding(engine, Level.WARNING, f"{directory / name} names {hook}, which is not there", why, enable)
         elif value["stages"] != [stage] or STAGES[stage] not in words:
             why = "recordings would not begin or not end with the container"

@@ -8,6 +8,7 @@ below it, but see this system's files: that is for images, and for tests that bu
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import tomllib
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_cli.engines.guard import entry
 from traceloop_cli.errors import Failed
 
 HOOK: Final = Path("/usr/libexec/oci/hooks.d/traceloop-hook")
 _FOLDERS: Final = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 _PROGRAM_S: Final = 30
+_FILE_MAX_BYTES: Final = 16 << 20  # no configuration has as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,18 @@ class Host:
     def read(self, path: Path | str) -> bytes | None:
         """A file's bytes, None where there is none. Raises Failed."""
         try:
-            return self.path(path).read_bytes()
+            fd = os.open(self.path(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise Failed(f"cannot read {path}: it is no regular file")
+                data = file.read(_FILE_MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise Failed(f"cannot read {path}: {error.strerror}") from error
+        if len(data) > _FILE_MAX_BYTES:
+            raise Failed(f"cannot read {path}: it has more than {_FILE_MAX_BYTES} bytes")
+        return data
 
     def toml(self, path: Path | str) -> dict[str, Any]:
         """A TOML file's values, none where there is no such file. Raises Failed."""
@@ -83,9 +93,9 @@ class Host:
         """traceloop-runtime, which lies beside the hook."""
         return self.hook.with_name("traceloop-runtime")
 
-    def hook_words(self, stage: str) -> list[str]:
-        """The hook's arguments, its name first. stage: start or stop."""
-        return [self.hook.name, stage, *(["--socket", self.socket] if self.socket else [])]
+    def hook_entry(self, stage: str) -> dict[str, Any]:
+        """What engines are to run. stage: start or stop."""
+        return entry(str(self.hook), [stage, *(["--socket", self.socket] if self.socket else [])])
 
 
 def find_host(root: Path, hook: Path | None, socket: str) -> Host:

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a service has read its files: were they changed after it began?"""
+"""Whether a service has read its files: were they changed after it began?
+
+Any user may call a process as he likes. So a service is one of root's by all its user ids, and by its program's file,
+which no bit of its mode lent to its user.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,9 +33,19 @@ def _began(name: str) -> Iterator[float]:
     view = Path("/proc/self/ns/mnt").stat().st_ino
     for process in Path("/proc").iterdir():
         try:
-            if process.name.isdecimal() and (process / "comm").read_text().strip() == name:
+            if process.name.isdecimal() and _is_roots(process, name):
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
                 if (process / "ns/mnt").stat().st_ino == view:
                     yield boot_s + int(fields[_START]) / os.sysconf("SC_CLK_TCK")
         except OSError:
             continue  # it ended meanwhile
+
+
+def _is_roots(process: Path, name: str) -> bool:
+    if (process / "comm").read_bytes().strip() != name.encode():
+        return False
+    uids = next(
+        line for line in (process / "status").read_text(errors="replace").split("\n") if line.startswith("Uid:")
+    )
+    program = (process / "exe").stat()
+    return uids.split()[1:] == ["0"] * 4 and program.st_uid == 0 and not program.st_mode & stat.S_ISUID

@@ -162,11 +162,26 @@ def _others(host: Host, engine: Engine) -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def _locked(host: Host) -> Iterator[None]:
-    made = files.make_directories(host.path(record.DIRECTORY))
-    fd = os.open(host.path(record.DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # A file that root alone can open: whoever can open one can lock it, and make us wait.
+    directory = host.path(record.DIRECTORY)
+    path = directory / ".lock"
+    files.make_directories(directory)
+    fd = _lock(path)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
+        files.remove(path)
         os.close(fd)
-        files.remove_directories(made)
+        files.remove_directories([directory.parent, directory])
+
+
+def _lock(path: Path) -> int:
+    while True:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise Failed(f"cannot make {path}: {error.strerror}") from error
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:  # else whoever had it removed it
+            return fd
+        os.close(fd)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles the hook for a wheel, and says in its name for which machines that is."""
+# ruff: noqa: INP001 - hatchling loads this file by its path
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class Hook(BuildHookInterface):  # type: ignore[misc]
+    """What pyproject.toml names as the wheel's custom hook."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - a hatchling interface
+        """Runs before a wheel's files are gathered. Raises CalledProcessError."""
+        root = Path(self.root)
+        subprocess.run([root / "hook/compile.sh", root / "build/hook/traceloop-hook"], check=True)
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
