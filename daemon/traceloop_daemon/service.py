@@ -80,7 +80,7 @@ class RecorderService(pb_grpc.RecorderServicer):
         self, request: pb.TraceRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SnapshotChunk]:
         with _statuses(context):
-            encoded = self._recorder.snapshot(request.id)
+            encoded = self._recorder.snapshot(request.id, context.is_active)
         self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(encoded), _CHUNK_BYTES):
             yield pb.SnapshotChunk(data=encoded[at : at + _CHUNK_BYTES])
@@ -89,7 +89,7 @@ class RecorderService(pb_grpc.RecorderServicer):
         self, request: pb.TraceRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.DumpChunk]:
         with _statuses(context):
-            file = self._recorder.dump(request.id)
+            file = self._recorder.dump(request.id, context.is_active)
         self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(file), _CHUNK_BYTES):
             yield pb.DumpChunk(data=file[at : at + _CHUNK_BYTES])
