@@ -55,6 +55,8 @@ def _translated(code: grpc.StatusCode, details: str, path: str) -> CliError:
         return _unavailable(path, details)
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unreachable(f"the daemon at {path} gave no answer in {DEADLINE_S} s: see `journalctl -u traceloopd`")
+    if code == grpc.StatusCode.CANCELLED:
+        return Unreachable(f"the daemon at {path} ended its answer, which was not read in time: try again")
     if code == grpc.StatusCode.PERMISSION_DENIED:
         return Denied(details)
     if code == grpc.StatusCode.UNIMPLEMENTED:

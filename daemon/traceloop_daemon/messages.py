@@ -113,6 +113,9 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         traces_dropped=counted[Counted.DROPPED],
         traces_lost=counted[Counted.LOST],
         snapshots=counted[Counted.SNAPSHOTS],
+        connections_refused=counted[Counted.CONNECTIONS_REFUSED],
+        calls_refused=counted[Counted.CALLS_REFUSED],
+        calls_ended=counted[Counted.CALLS_ENDED],
         exchanges=counted[Counted.EXCHANGES],
     )
 
