@@ -12,15 +12,18 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from traceloop_cli.engines import files, record
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.model import Change, Engine, Plan
 from traceloop_cli.engines.record import Changed, Record
 from traceloop_cli.errors import Failed
+
+_LOCK: Final = Path("/run/traceloop-engines.lock")
 
 
 def plan_enable(host: Host, engine: Engine, *, default: bool) -> Plan:
@@ -162,11 +165,23 @@ def _others(host: Host, engine: Engine) -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def _locked(host: Host) -> Iterator[None]:
-    made = files.make_directories(host.path(record.DIRECTORY))
-    fd = os.open(host.path(record.DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = host.path(_LOCK)
+    made = [*files.make_directories(path.parent), *files.make_directories(host.path(record.DIRECTORY))]
+    fd = _lock(path)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(fd)
         files.remove_directories(made)
+
+
+def _lock(path: Path) -> int:
+    # A file that others cannot open: whoever can open a directory may lock it, and root would wait for ever.
+    while True:
+        fd = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(fd), path.lstat()):
+                return fd
+        os.close(fd)  # whoever had it before has removed it
