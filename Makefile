@@ -33,8 +33,8 @@ FUZZ_SEEDS_config := tests/fuzz/corpus_config
 
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
-.PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos fuzz fuzz-grpc_requests golden \
-	run test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
+.PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos soak fuzz fuzz-grpc_requests \
+	golden run test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -73,6 +73,9 @@ crowd: setup ## Measure a full node: 110 containers at once, 1,000 one after the
 
 chaos: setup ## Do harm to the daemon under load, CHAOS_ROUNDS (50) times, by chance from CHAOS_SEED
 	PYTHONPATH=tests $(BIN)/python tests/chaos/run.py
+
+soak: setup ## Load the daemon for SOAK_HOURS (4), and fail if memory, descriptors, rings or times grow
+	PYTHONPATH=tests:tests/chaos $(BIN)/python -m soak.run
 
 fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode archive hook_message config grpc_requests) for FUZZ_SECONDS (600)
 

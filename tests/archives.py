@@ -31,6 +31,7 @@ INFO = TraceInfo(
     dropped=4,
     capture="no-payload",
     ring_size_bytes=1 << 15,
+    io_uring_setups=2,
     arch="x86_64",
     kernel="6.1.0-18-amd64",
     boot_id="9e4e3ae9-52c3-43e2-a1f7-e809da8a9120",

@@ -47,6 +47,7 @@ BUSYBOX = pb.Trace(
     cgroup="/mypod",
     capture=pb.CAPTURE_NO_PAYLOAD,
     ring_size_bytes=4 << 20,
+    io_uring_setups=3,
 )
 KILLED = pb.Trace(
     id="node1_default_other",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a ring as tracer.bpf.c does, but step by step and anywhere: what `record.h` says, in Python.
+"""Writes a ring as writer.bpf.h does, but step by step and anywhere: what `record.h` says, in Python.
 
 `record` is what a program does for one record. `begin` and `finish` are its two halves: what comes between them
 happens while the program stalls.
@@ -57,6 +57,7 @@ class RingWriter:
     ) -> None:
         self.ring_size, self.chunk_size, self.cookie = ring_size, chunk_size, cookie
         self.head, self.renames, self.now_ns = 0, 0, 1_000_000
+        self.left_out = self.forgotten = self.io_urings = 0
         self.data = bytearray(ring_size)
         self.cpus = [Cpu() for _ in range(cpus)]
         self.names: dict[int, tuple[int, str]] = {}
@@ -102,7 +103,7 @@ class RingWriter:
         return started.pos
 
     def begin(self, number: int, tid: int, size: int) -> Started:
-        """As begin() of tracer.bpf.c."""
+        """As reserve() and begin_in() of writer.bpf.h."""
         cpu = self.cpus[number]
         assert not cpu.busy
         cpu.busy = cpu.pos + 1
@@ -124,7 +125,7 @@ class RingWriter:
         return Started(number, start, pos, tid, self.now_ns)
 
     def finish(self, started: Started, type_: int, nr: int, body: bytes) -> None:
-        """As finish() of tracer.bpf.c."""
+        """As finish() of writer.bpf.h."""
         cpu, end = self.cpus[started.cpu], started.pos + layout.HEADER.size + len(body)
         self._put(started.pos, type_, body, nr=nr, tid=started.tid, delta_ns=started.now_ns - cpu.base_ns)
         cpu.records += 1
@@ -137,7 +138,9 @@ class RingWriter:
 
     def headers(self) -> bytes:
         """struct tl_ring and the struct tl_cpu, as they are now."""
-        ring = layout.RING.pack(self.head, self.cookie, self.renames, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+        counts = 0, self.left_out, self.forgotten, self.io_urings, 0
+        rest = layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0
+        ring = layout.RING.pack(self.head, self.cookie, self.renames, 1, *counts, *rest)
         return ring + b"".join(cpu.pack() for cpu in self.cpus)
 
     def snapshot(self, before: bytes | None = None) -> Snapshot:

@@ -15,7 +15,7 @@ from test_daemon import calls, listed, trace_of, wait_state
 from test_stats import stats
 
 from traceloop_bpf import bpfcalls
-from traceloop_bpf.loader import CGROUPS
+from traceloop_bpf.loader import BELOW, SLOTS
 
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 
@@ -60,13 +60,15 @@ class Node:
         return sorted(fd for fd in fds if not fd.startswith(("socket:", "anon_inode:[event", "pipe:")))
 
     def recorded_cgroups(self):
-        """The ids in the programs' table."""
+        """The ids in the programs' tables."""
+        tables = {}
         for info in Path(f"/proc/{self.daemon.process.pid}/fdinfo").iterdir():
             found = INFO.search(info.read_text())
-            if found and tuple(map(int, found.groups())) == (HASH, 8, 4, CGROUPS):
-                with descriptor_of(self.daemon.process.pid, int(info.name)) as fd:
-                    return [key for key, _ in bpfcalls.items(fd, 8, 4, CGROUPS)]
-        raise AssertionError("the daemon has no table of cgroups")
+            for most in (SLOTS, BELOW):
+                if found and tuple(map(int, found.groups())) == (HASH, 8, 4, most):
+                    with descriptor_of(self.daemon.process.pid, int(info.name)) as fd:
+                        tables[most] = [key for key, _ in bpfcalls.items(fd, 8, 4, most)]
+        return tables[SLOTS] + tables[BELOW]
 
 
 @pytest.fixture(scope="module")

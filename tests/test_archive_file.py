@@ -102,7 +102,7 @@ def test_a_file_of_before_there_were_labels_and_a_capture_policy_is_read():
     assert b"labels" not in head
     assert b"capture" not in head
     info, snapshot = unpack_file(older)
-    assert info == replace(INFO, labels={}, labels_left_out=0, capture="", ring_size_bytes=0)
+    assert info == replace(INFO, labels={}, labels_left_out=0, capture="", ring_size_bytes=0, io_uring_setups=0)
     assert Snapshot.decode(snapshot).arch == "x86_64"
 
 
@@ -122,7 +122,7 @@ def test_a_shorter_file_is_truncated(length):
 
 
 def test_a_longer_file_is_damaged():
-    with pytest.raises(DecodeError, match=rf"^damaged archive: {len(WHOLE) + 1} bytes") as caught:
+    with pytest.raises(DecodeError, match=rf"^damaged archive: it goes on behind the {len(WHOLE)} bytes") as caught:
         unpack_file(WHOLE + b"\0")
     assert not isinstance(caught.value, TruncatedError)
 
@@ -216,7 +216,7 @@ def test_a_snapshot_of_another_size_is_damage(size):
 
 def test_a_bomb_is_not_unpacked_further_than_it_says():
     file = bytearray(pack(INFO, bytes(100 << 20)))
-    pack_into("<Q", file, SNAPSHOT_SIZE_AT, 1000)
+    pack_into("<Q", file, SNAPSHOT_SIZE_AT, 500_000)
     with pytest.raises(DecodeError, match="does not end where it should"):
         unpack_file(sealed(file))
 

@@ -79,7 +79,7 @@ def test_cold_pages_were_cold(string_container: Container) -> None:
 
 
 def test_nothing_is_left_to_read_again(string_container: Container) -> None:
-    _, _, _, _, _, retries, *_ = layout.RING.unpack_from(string_container.snapshot().headers[-1])
+    retries = layout.RING.unpack_from(string_container.snapshot().headers[-1])[11]
     assert retries == 0
 
 

@@ -97,6 +97,11 @@ def colliding(cgroup_id: int, count: int) -> list[int]:
     return [cgroup_id + (n << 40) for n in range(1, count + 1)]
 
 
+def add(table: CgroupTable, ids: list[int], slot: int) -> None:
+    for cgroup_id in ids:
+        table.add(cgroup_id, slot)
+
+
 def word(table: CgroupTable, cgroup_id: int) -> int:
     return table._front[cgroup_id & layout.FRONT_MASK]
 
@@ -105,8 +110,8 @@ def test_table(table: CgroupTable) -> None:
     first, second, third, alone = (5 << 41) + 7, (6 << 41) + 7, (7 << 41) + 7, (5 << 41) + 8
     a, b = UNUSED_SLOTS
     assert (word(table, first), word(table, alone)) == (0, 0)
-    table.add([first, alone], a)
-    table.add([second, third], b)
+    add(table, [first, alone], a)
+    add(table, [second, third], b)
     assert [sorted(table.ids(slot)) for slot in (a, b)] == [[first, alone], [second, third]]
     assert [table.slot_of(one) for one in (first, second, third, alone, 99 << 41)] == [a, b, b, a, None]
     assert word(table, first) == (5 << 41 | a)  # the first that came is in front
@@ -123,15 +128,15 @@ def test_table(table: CgroupTable) -> None:
 def test_table_takes_a_cgroup_over(table: CgroupTable) -> None:
     cgroup_id = (5 << 41) + 9
     for slot in UNUSED_SLOTS:
-        table.add([cgroup_id], slot)
+        table.add(cgroup_id, slot)
         assert (table.slot_of(cgroup_id), word(table, cgroup_id)) == (slot, 5 << 41 | slot)
 
 
 def test_sweep_leaves_no_word_of_a_cgroup_that_it_took_out(table: CgroupTable) -> None:
     """Else its calls went into the ring of whoever gets the slot next."""
     first, second = (5 << 41) + 7, (6 << 41) + 7
-    table.add([first], UNUSED_SLOTS[0])
-    table.add([second], UNUSED_SLOTS[1])
+    table.add(first, UNUSED_SLOTS[0])
+    table.add(second, UNUSED_SLOTS[1])
     table.sweep(UNUSED_SLOTS[0])
     assert word(table, first) == (6 << 41 | UNUSED_SLOTS[1])
 
@@ -141,8 +146,8 @@ def test_many_ids_with_the_same_low_bits(table: CgroupTable, container: Containe
     ids = colliding(container.id, 300)
     table.remove([container.id])
     table.sweep(UNUSED_SLOTS[0])
-    table.add(ids, UNUSED_SLOTS[0])
-    table.add([container.id], container.recording.slot.number)
+    add(table, ids, UNUSED_SLOTS[0])
+    table.add(container.id, container.recording.slot.number)
     assert word(table, container.id) == ids[0] & LOOK_BEHIND | UNUSED_SLOTS[0]
     container.run("cat", "/no/behind", status=1)
     table.remove(ids[:1])
@@ -160,7 +165,7 @@ def test_many_ids_with_the_same_low_bits(table: CgroupTable, container: Containe
 
 def test_a_cgroup_whose_word_is_anothers_is_not_recorded(table: CgroupTable, container: Container) -> None:
     with Cgroup() as neighbour:
-        table.add(colliding(neighbour.id, 10), container.recording.slot.number)
+        add(table, colliding(neighbour.id, 10), container.recording.slot.number)
         neighbour.run("cat", "/no/neighbour", status=1)
         table.remove(colliding(neighbour.id, 10))
     container.run("cat", "/no/own", status=1)

@@ -61,6 +61,7 @@ def test_list_as_json(daemon, ctl):
         "cgroup": "/mypod",
         "capture": "no-payload",
         "ring_size_bytes": 4 << 20,
+        "io_uring_setups": 3,
     }
     assert (second["ended"], second["exit_code"], second["signal"]) == (None, None, 9)
     assert (second["capture"], second["ring_size_bytes"]) == (None, None)  # of an older version

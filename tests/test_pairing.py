@@ -98,13 +98,43 @@ def test_exit_alone() -> None:
 
 
 def test_an_exit_does_not_fit_another_call() -> None:
-    """The records between were lost."""
+    """The records between may be among those that were lost."""
     ring = RingWriter()
     ring.enter(0, 7, READ, 1, 2, 3)
     ring.exit(0, 7, WRITE, 5)
+    ring.cpus[1].dropped = 2
     found = list(events(ring.snapshot()))
-    assert kinds(found) == [Entered, Returned]
+    assert kinds(found) == [Lost, Entered, Returned]
     assert (returned(found)[0].name, returned(found)[0].args, returned(found)[0].entry_lost) == ("write", (), True)
+
+
+def test_an_exit_whose_number_a_tracer_changed() -> None:
+    """Where nothing was lost since, it is the same call that returns."""
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 1, 2, 3)
+    ring.enter(0, 8, WRITE, 4, 5, 6)
+    ring.exit(0, 7, WRITE, 5)
+    found = list(events(ring.snapshot()))
+    assert kinds(found) == [Entered, Entered, Returned]
+    assert (returned(found)[0].name, raw(returned(found)[0]), returned(found)[0].result) == ("read", (1, 2, 3), 5)
+
+
+def test_an_exit_of_another_number_behind_an_overwritten_beginning() -> None:
+    """It fits if its call began when no CPU's records were overwritten any more."""
+    ring = RingWriter()
+    for _ in range(1000):
+        ring.enter(1, 9, READ, 1, 2, 3)
+        ring.exit(1, 9, READ, 0)
+    ring.enter(0, 7, READ, 1, 2, 3)
+    ring.exit(0, 7, WRITE, 5)
+    assert returned(events(ring.snapshot()))[-1].name == "read"
+    ring.enter(0, 7, READ, 1, 2, 3)
+    for _ in range(1000):
+        ring.enter(1, 9, READ, 1, 2, 3)
+        ring.exit(1, 9, READ, 0)
+    ring.exit(0, 7, WRITE, 6)
+    ended = returned(events(ring.snapshot()))[-1]
+    assert (ended.name, ended.entry_lost) == ("write", True)
 
 
 def test_an_entry_ends_the_one_before() -> None:

@@ -14,6 +14,7 @@ from traceloop_bpf import geometry, ring
 from traceloop_decode import layout
 
 HEADER = "header.stamp header.tid header.delta_ns header.nr header.length_type"
+COUNTS = "below left_out forgotten io_urings left_out_before"
 STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its members in order
     "HEADER": ("header", "stamp", "stamp tid delta_ns nr length_type"),
     "CHUNK": ("chunk", "header", f"{HEADER} records events cpu pad"),
@@ -30,7 +31,12 @@ STRUCTS = {  # name in layout -> struct tl_..., member that it begins with, its 
         "pos",
         "pos end records events busy base_ns tid renames dropped late late_count open_tid reread unread",
     ),
-    "RING": ("ring", "head", "head cookie renames parts version init_pid retries exited exit_ns exit_code withheld"),
+    "RING": (
+        "ring",
+        "head",
+        f"head cookie renames parts {COUNTS} version init_pid retries exited exit_ns exit_code withheld",
+    ),
+    "RETRY": ("retry", "task", "task nr failed"),
 }
 ELSEWHERE = {  # constants that have another name in C, or none of their own
     "CALL_SIZE": "sizeof(struct tl_call)",
@@ -58,7 +64,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     directory = tmp_path_factory.mktemp("layout")
     source, binary = directory / "layout.c", directory / "layout"
     source.write_text(
-        '#include <stddef.h>\n#include <stdio.h>\n#include "record.h"\n'
+        '#include <stddef.h>\n#include <stdio.h>\n#include "record.h"\n#include "rules.h"\n'
         f'int main(void) {{ int n = 0;\nprintf("{{");\n{prints}printf("}}");\nreturn 0; }}\n'
     )
     include = Path(geometry.__file__).parent
@@ -95,6 +101,7 @@ def test_what_stands_elsewhere(compiled: dict[str, int]) -> None:
     assert compiled["offsetof(struct tl_ring, init_pid)"] == ring._INIT_PID_AT
     assert compiled["offsetof(struct tl_ring, withheld)"] == ring._WITHHELD_AT
     assert compiled["offsetof(struct tl_ring, parts)"] == ring._PARTS_AT
+    assert compiled["offsetof(struct tl_ring, left_out_before)"] == ring._LEFT_OUT_AT
     assert compiled["offsetof(struct tl_ring, part)"] == ring._SLOTS_AT
     assert compiled["sizeof(((struct tl_ring *)0)->part)"] == ring._SLOTS.size
     assert compiled["sizeof(((struct tl_cpu *)0)->late) / sizeof(struct tl_late)"] == layout.LATE

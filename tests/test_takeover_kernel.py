@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
 
-from traceloop_bpf.loader import CGROUPS
+from traceloop_bpf.loader import BELOW
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon import recordings
@@ -31,12 +31,13 @@ from traceloop_daemon.retention import Limits
 from traceloop_daemon.settings import Config
 from traceloop_daemon.tally import Tally
 from traceloop_daemon.targets import Target, Targets
+from traceloop_decode import layout
 from traceloop_decode.archive_file import TraceInfo, unpack
 from traceloop_decode.open_files import OpenFiles
 
 pytestmark = pytest.mark.kernel
 
-NOBODYS_SLOT = 4000
+NOBODYS_SLOT = 3000
 
 
 class Node:
@@ -152,15 +153,18 @@ def test_a_container_that_fills_the_table_of_cgroups_does_not_stop_the_next_daem
         with one.daemon() as recorder:
             trace_id = one.add(recorder, cgroup.path).id
         table = one.tracer._cgroups
-        with pytest.raises(OSError, match="bpf: update"):
-            table.add(range(1 << 40, (1 << 40) + 2 * CGROUPS), NOBODYS_SLOT)
+        slots = range(NOBODYS_SLOT, NOBODYS_SLOT + BELOW // layout.BELOW_SHARE + 2)
         try:
+            for slot in slots:
+                table.add_below(range(slot << 40, (slot << 40) + layout.BELOW_SHARE), slot)
             (cgroup.path / "child").mkdir()
             with one.daemon() as recorder:
                 assert states(recorder) == {trace_id: State.RECORDING}
-            assert "recorded only in part" in caplog.text
+                assert recorder.get(trace_id).recording.ring.headers().unrecorded.cgroups == 1
+            assert f"{trace_id} is recorded only in part: without 1 cgroups below its own" in caplog.text
         finally:
-            table.sweep(NOBODYS_SLOT)
+            for slot in slots:
+                table.sweep(slot)
 
 
 def test_a_fault_of_the_archivers_costs_no_other_trace(node, caplog, monkeypatch) -> None:

@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from struct import Struct
 from typing import Final
 
@@ -73,6 +74,15 @@ def map_info(fd: int) -> MapInfo:
     _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _MAP_INFO.size, ctypes.addressof(answer)), "describe")
     kind, number, *rest = _MAP_INFO.unpack(answer.raw)
     return MapInfo(number, (kind, *rest))
+
+
+def about(fd: int) -> dict[str, str]:
+    """What the kernel says of a map's or a link's descriptor (fdinfo, see proc(5)): ``frozen``, ``link_type`` and more.
+
+    Raises OSError: nothing is open there.
+    """
+    lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def enable_run_times() -> int:

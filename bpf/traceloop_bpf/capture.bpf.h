@@ -2,6 +2,11 @@
  *
  * What pointer arguments point at: from the call's rules to items behind the record.
  */
+#ifndef TRACELOOP_CAPTURE_BPF_H
+#define TRACELOOP_CAPTURE_BPF_H
+
+#include "rules.h"
+#include "scratch.bpf.h"
 
 #define ROUNDS 40 /* most items and steps of one call */
 
@@ -336,3 +341,5 @@ TL_INLINE u64 recorded_length(u64 length)
 		length = RECORD_MAX;
 	return length;
 }
+
+#endif

@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cgroup is recorded into which slot: the kernel's two tables, and the one way to change them.
+"""Which cgroup is recorded into which slot: the kernel's three tables, and the one way to change them.
 
-`cgroups` is a hash of all: id -> slot. Before it lies `cgroup_front`, which answers nearly every call of a process
+`cgroups` is a hash of the containers' own: id -> slot. It has room for as many as there are slots, and programs enter
+nothing there. `below` is one of the cgroups below those. A container may fill it up to its share
+(layout.BELOW_SHARE); whatever it makes beyond is not recorded, and counted in its ring. So no container keeps
+another's own cgroup from being entered.
+
+Before both lies `cgroup_front`, which answers nearly every call of a process
 that is not recorded in one look: word ``id & 0xfff`` holds the rest of one id and its slot, all in 64 bits, so that it
 changes at once. A word is
 
 - 0: no recorded id has these low bits;
 - an id's upper 52 bits and its slot (1 to 4095);
-- anything else for the id that is asked about: the hash knows.
+- anything else for the id that is asked about: the hashes know.
 
-So the hash may hold no id whose word is 0. Programs enter the children of recorded cgroups, and take out those that
+So the hashes may hold no id whose word is 0. Programs enter the children of recorded cgroups, and take out those that
 are removed, at any time; words are only ever set to 0 here, and looked at once more after that.
 """
 
 from __future__ import annotations
 
+import errno
 import mmap
 import threading
 from collections.abc import Iterable
+from itertools import chain
 from struct import Struct
 from typing import Final
 
 from traceloop_bpf import bpfcalls
-from traceloop_bpf.loader import CGROUPS
+from traceloop_bpf.loader import BELOW, SLOTS
 from traceloop_decode import layout
 
 _ID: Final = Struct("<Q")
@@ -32,10 +39,10 @@ _LOOK_BEHIND: Final = _REST
 
 
 class CgroupTable:
-    """The tables behind the descriptors of `cgroups` and `cgroup_front`. Safe to use from several threads."""
+    """The tables behind these descriptors. Safe to use from several threads."""
 
-    def __init__(self, cgroups_fd: int, front_fd: int) -> None:
-        self._hash = cgroups_fd
+    def __init__(self, cgroups_fd: int, below_fd: int, front_fd: int) -> None:
+        self._own, self._below = cgroups_fd, below_fd
         self._memory = mmap.mmap(front_fd, 8 << layout.FRONT_BITS, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._front = memoryview(self._memory).cast("Q")
         self._lock = threading.Lock()
@@ -45,12 +52,25 @@ class CgroupTable:
         self._front.release()
         self._memory.close()
 
-    def add(self, ids: Iterable[int], slot: int) -> None:
-        """From now on, the calls of these cgroups go into the slot's ring. Raises OSError (E2BIG: table full)."""
+    def add(self, cgroup_id: int, slot: int) -> None:
+        """From now on, the calls of a container's own cgroup go into the slot's ring. Raises OSError."""
         with self._lock:
+            bpfcalls.update(self._own, _ID.pack(cgroup_id), _SLOT.pack(slot))
+            self._show(cgroup_id, slot)
+
+    def add_below(self, ids: Iterable[int], slot: int) -> int:
+        """And of these below it, up to its share. How many of them are left out. Raises OSError."""
+        with self._lock:
+            own = [cgroup_id for cgroup_id, its in self._all() if its == slot]
+            there, left_out = set(own), 0
             for cgroup_id in ids:
-                bpfcalls.update(self._hash, _ID.pack(cgroup_id), _SLOT.pack(slot))
-                self._show(cgroup_id, slot)
+                if cgroup_id in there:
+                    continue
+                if len(there) > layout.BELOW_SHARE or not self._enter_below(cgroup_id, slot):
+                    left_out += 1
+                else:
+                    there.add(cgroup_id)
+            return left_out
 
     def remove(self, ids: Iterable[int]) -> None:
         """From now on, these cgroups are not recorded; a program in flight may still finish its record."""
@@ -77,8 +97,10 @@ class CgroupTable:
 
     def slot_of(self, cgroup_id: int) -> int | None:
         """The slot that a cgroup is recorded into, if any."""
-        value = bpfcalls.lookup(self._hash, _ID.pack(cgroup_id), _SLOT.size)
-        return None if value is None else int(_SLOT.unpack(value)[0])
+        for table in (self._own, self._below):
+            if (value := bpfcalls.lookup(table, _ID.pack(cgroup_id), _SLOT.size)) is not None:
+                return int(_SLOT.unpack(value)[0])
+        return None
 
     def ids(self, slot: int) -> list[int]:
         """The cgroups that are recorded into a slot."""
@@ -95,11 +117,25 @@ class CgroupTable:
             self._front[bucket] = cgroup_id & _REST | slot
 
     def _take_out(self, cgroup_id: int) -> None:
-        bpfcalls.delete(self._hash, _ID.pack(cgroup_id))
+        if not bpfcalls.delete(self._own, _ID.pack(cgroup_id)):
+            bpfcalls.delete(self._below, _ID.pack(cgroup_id))
         bucket = cgroup_id & layout.FRONT_MASK
         if self._front[bucket] & _REST == cgroup_id & _REST:
             self._front[bucket] = _LOOK_BEHIND
 
+    def _enter_below(self, cgroup_id: int, slot: int) -> bool:
+        try:
+            bpfcalls.update(self._below, _ID.pack(cgroup_id), _SLOT.pack(slot))
+        except OSError as error:
+            if error.errno != errno.E2BIG:  # the table is full
+                raise
+            return False
+        self._show(cgroup_id, slot)
+        return True
+
     def _all(self) -> list[tuple[int, int]]:
-        found = bpfcalls.items(self._hash, _ID.size, _SLOT.size, CGROUPS)
+        found = chain.from_iterable(
+            bpfcalls.items(table, _ID.size, _SLOT.size, most)
+            for table, most in ((self._own, SLOTS), (self._below, BELOW))
+        )
         return [(_ID.unpack(key)[0], _SLOT.unpack(value)[0]) for key, value in found]

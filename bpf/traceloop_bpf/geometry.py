@@ -35,7 +35,7 @@ class Geometry:
     @property
     def data_offset(self) -> int:
         """Where the data begins in the map's element."""
-        return self.headers_size + self.cpus * SCRATCH_SIZE
+        return self.headers_size + self.cpus * SCRATCH_SIZE + layout.RETRIES * layout.RETRY.size
 
     @property
     def record_max(self) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 from traceloop_bpf.geometry import Geometry
 
 _HERE: Final = Path(__file__).parent
-_LAYOUT: Final = ("record.h", "ring.bpf.h")
+_LAYOUT: Final = ("record.h", "layout.bpf.h")
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 

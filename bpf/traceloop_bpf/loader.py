@@ -25,7 +25,7 @@ from traceloop_bpf.geometry import Geometry
 from traceloop_decode import layout
 
 _HERE: Final = Path(__file__).parent
-SHARED: Final = ("rings", "cgroup_front", "cgroups", "retries", "control")
+SHARED: Final = ("rings", "cgroup_front", "cgroups", "below", "control")
 """The maps that all generations of a recorder's programs share."""
 OWN: Final = ("calls", "variants")
 """The maps that belong to one generation: what it captures."""
@@ -40,7 +40,8 @@ PROGRAMS: Final = {  # function -> raw tracepoint; sys_enter last: when calls ar
     "on_sys_enter": "sys_enter",
 }
 SLOTS: Final = layout.FRONT_MASK + 1
-CGROUPS: Final = 16384
+BELOW: Final = 16 * layout.BELOW_SHARE
+"""Most cgroups below the containers' own, of all containers."""
 _MESSAGE_MAX: Final = 1 << 16
 _FDS_MAX: Final = 64
 
@@ -78,7 +79,7 @@ def load(
         "TL_SLACK": geometry.slack,
         "TL_DATA_OFFSET": geometry.data_offset,
         "TL_SLOTS": SLOTS,
-        "TL_CGROUPS": CGROUPS,
+        "TL_BELOW": BELOW,
         "TL_GENERATION": generation,
         "TL_PID_NAMESPACE": Path("/proc/self/ns/pid").stat().st_ino,
         **(defines or {}),

@@ -104,7 +104,7 @@ class RingPool:
             cgroups.sweep(number)  # first: none of the rest is found any more
         self._wanted = 0
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._abandoned = False
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="ring-pool", daemon=True)
         self._thread.start()
@@ -148,9 +148,24 @@ class RingPool:
     def give_back(self, slot: Slot) -> None:
         """The slot's ring is not needed any more. Its cgroups should be removed already."""
         with self._changed:
-            self._used.append(slot)
             self._out -= 1 + len(slot.joined)
-            self._changed.notify_all()
+            if not self._abandoned:
+                self._used.append(slot)
+                self._changed.notify_all()
+                return
+        self._let_go(slot)
+
+    def abandon(self) -> None:
+        """Ends its work: the map takes no change any more. Rings that are given back go at once."""
+        stock = self.close()
+        with self._changed:
+            self._abandoned = True
+        self._keeper.drop([ring_name(self._recorder, slot.number) for slot in stock])
+
+    def _let_go(self, slots: Iterable[Slot]) -> None:
+        for slot in slots:
+            self._keeper.drop([ring_name(self._recorder, slot.number)])
+            slot.ring.close()
 
     def wait_returned(self) -> None:
         """Until all rings that were taken are given back, and nothing is left to do with them."""

@@ -15,7 +15,7 @@ from traceloop_bpf import bpfcalls
 from traceloop_bpf.geometry import Geometry, possible_cpus
 from traceloop_bpf.identity import layout_digest, program_digest
 from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, generation_name, map_name
-from traceloop_bpf.loader import CGROUPS, OWN, PROGRAMS, SHARED, SLOTS, load
+from traceloop_bpf.loader import BELOW, OWN, PROGRAMS, SHARED, SLOTS, load
 from traceloop_decode import layout
 from traceloop_decode.capture import calls_table
 
@@ -40,7 +40,7 @@ class Plan:
     def about(self) -> About:
         """What the programs by this plan are, on this machine and in this version."""
         geometry = Geometry.fit(self.ring_size, self.item_max, self.call_max, possible_cpus())
-        digest = layout_digest(geometry, {"slots": SLOTS, "cgroups": CGROUPS, "record": layout.RECORD_VERSION})
+        digest = layout_digest(geometry, {"slots": SLOTS, "below": BELOW, "record": layout.RECORD_VERSION})
         table, variants = calls_table(self.item_max, self.call_max)
         rules = table + repr(sorted(variants.items())).encode()
         return About(digest, program_digest(digest, rules, self.defines), geometry)
@@ -130,6 +130,17 @@ class Programs:
         self._keeper.drop([generation_name(self.number, generation, name) for name in fds])
         for fd in fds.values():
             os.close(fd)
+
+    def trouble(self) -> str:
+        """What someone did to the maps or links, so that nothing can be registered or recorded; empty: nothing."""
+        for name, fd in self.maps.items():
+            if bpfcalls.about(fd).get("frozen", "0") != "0":
+                return f"the map {name} was frozen"
+        for function, tracepoint in PROGRAMS.items():
+            about = bpfcalls.about(self._fds[f"link.{function}"])
+            if (about.get("link_type"), about.get("tp_name")) != ("raw_tracepoint", tracepoint):
+                return f"{function} was detached from the tracepoint {tracepoint}"
+        return ""
 
     def fds(self) -> dict[str, int]:
         """All descriptors, by the names that the keeper knows."""

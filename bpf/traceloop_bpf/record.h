@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * What crosses from the kernel to user space: the ring of a container and the records in it; and what crosses
- * the other way: the capture rules. This is their one definition. `traceloop_decode.layout` mirrors it, and a
- * test asks a C compiler whether the mirror is true.
+ * What crosses from the kernel to user space: the ring of a container and the records in it. This is their one
+ * definition. `traceloop_decode.layout` mirrors it, and a test asks a C compiler whether the mirror is true. What
+ * crosses the other way is in rules.h.
  *
  * THE RING
  *
  * A container has one ring, the single element of a BPF array map that user space can mmap:
  *
- *     struct tl_ring | one struct tl_cpu per CPU | scratch | data[ring size] | slack
+ *     struct tl_ring | one struct tl_cpu per CPU | scratch | struct tl_retry[] | data[ring size] | slack
  *
  * A larger ring is several such: the data of the others continue that of the first, which alone has a head.
  *
@@ -143,10 +143,6 @@ enum tl_kind {
 			       TL_KIND_MSG, what it writes: as a name or an iovec */
 };
 
-/* tl_rule.length: an argument's index, or */
-#define TL_LENGTH_RESULT 6 /* the call's result */
-#define TL_LENGTH_ONE 7    /* the number one: `scale` bytes */
-
 /* What memory holds: a ring may withhold it by these. */
 #define TL_CLASS_PATH 0x01    /* names of files */
 #define TL_CLASS_NAME 0x02    /* other names: of attributes, hosts, threads, kinds of file systems */
@@ -156,54 +152,18 @@ enum tl_kind {
 #define TL_CLASS_PAYLOAD 0x20 /* contents: of files, pipes, messages, options, attributes */
 #define TL_CLASS_ANY 0x3f
 
-#define TL_RULES 6
-
-struct tl_rule {
-	__u8 arg;   /* as in tl_item: the argument's index; above it, 0, or which of its nested pointers this is */
-	__u8 kind;
-	__u8 length;
-	__u8 limit; /* 0, or 1 + the index of an argument: most bytes of a TL_KIND_BUFFER, or those of a nested one's struct */
-	__u16 scale;
-	__u8 add;   /* bytes more than scale * length */
-	__u8 at;    /* nested: where the pointer stands in what the argument points to */
-	__u8 pointer; /* nested: the pointer's bytes; 0: the argument is the pointer */
-	__u8 field; /* where in what the argument points to the length stands */
-	__u8 width; /* that number's bytes; 0: `length` tells it */
-	__u8 need;  /* nested: how many bytes of the struct are looked at */
-	__u8 content; /* TL_CLASS_... */
-	__u8 pad;
-};
-
-#define TL_SCALE_BITS 0       /* tl_rule.scale: the length counts bits, in words of the program's */
-#define TL_SCALE_PAGES 0xffff /* a byte for each page that the length touches */
-
-#define TL_CALL_KNOWN 1
-#define TL_CALL_EXEC 2 /* replaces the process's memory when it succeeds; its exit rules: the file's name and argv as it finds them */
-#define TL_CALL_SELECTED 4 /* one of its arguments tells variants apart, which have rules of their own */
-#define TL_CALL_OUT_ON_FAILURE 8 /* its exit rules hold when it failed too */
-#define TL_CALL_SIGRETURN 0x80 /* its argument is on the stack: where the signal mask is that it restores */
-#define TL_SELECTOR_SHIFT 4 /* that argument's index, in flags */
-
-struct tl_call { /* one system call; all zero: no arguments known, all six registers are recorded */
-	__u8 flags;     /* TL_CALL_..., and the selector */
-	__u8 arguments;
-	__u8 enter_rules;
-	__u8 exit_rules;
-	__u16 enter_bytes; /* most that its items take at entry, and at exit */
-	__u16 exit_bytes;
-	struct tl_rule rules[2 * TL_RULES]; /* at entry; from TL_RULES on, at exit if the call succeeded */
-};
-
-#define TL_CALLS 512 /* per table; the compat table's begin at TL_CALLS, the variants' behind both */
-#define TL_VARIANTS 1024
-
-/* Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. */
+/*
+ * Cgroup id -> slot of the ring. See `traceloop_bpf.cgroups`. Nobody's container can keep others from being entered: its
+ * own cgroup is in a table that user space alone fills, and of those below it a container has no more than a share.
+ */
+#define TL_BELOW_SHARE 2048
 #define TL_FRONT_BITS 12
 #define TL_FRONT_MASK 0xfffULL
 #define TL_FRONT_LOOK_BEHIND (~TL_FRONT_MASK)
 
 #define TL_LATE 4
 #define TL_SCRATCH_SIZE 512 /* per CPU, the recorder's own */
+#define TL_RETRIES 256      /* a ring's places for calls in flight whose arguments are to be read again; a power of two */
 #define TL_PARTS_MAX 8
 
 struct tl_late {
@@ -229,13 +189,25 @@ struct tl_cpu { /* one CPU's part in a ring; written by that CPU alone */
 	__u64 pad[4];
 };
 
+struct tl_retry { /* a call in flight */
+	__u64 task;   /* struct task_struct *; 0: the place is free */
+	__u32 nr;
+	__u32 failed; /* bit per argument to read again at its exit */
+};
+
 struct tl_ring {
 	__u64 head;
 	__u32 cookie;
 	__u32 renames; /* bumped when a thread of the container changes its name */
 	__u32 zero;
 	__u32 parts; /* rings that this one's data are spread over, a power of two; 0: it is itself a part of another */
-	__u64 pad[5];
+	__u32 below;     /* cgroups below the container's own that programs entered and that are still there */
+	__u32 left_out;  /* those that they could not enter: TL_BELOW_SHARE were there, or the table was full */
+	__u32 forgotten; /* calls whose arguments were to be read again at their exit, for which there was no place */
+	__u32 io_urings; /* instances of io_uring that it set up, or at least one that it was given */
+	__u32 left_out_before; /* as left_out, of cgroups that were there when recording began: by user space */
+	__u32 pad;
+	__u64 pads[2];
 
 	__u32 version; /* from here on written by user space before use, and seldom by programs */
 	__u32 init_pid;

@@ -47,7 +47,7 @@ class Ring:
         ring = cls(geometry, bpfcalls.create_array(geometry.value_size, "tl_ring"), _random_cookie())
         try:
             with _mapped(ring.fd, geometry.headers_size) as memory:
-                layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, 1, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
+                layout.RING.pack_into(memory, 0, 0, ring.cookie, 0, 1, *_NONE, layout.RECORD_VERSION, 0, 0, 0, 0, 0, 0)
         except OSError:
             ring.close()
             raise
@@ -99,6 +99,11 @@ class Ring:
         """Says which classes of memory (layout.CLASS_...) the programs keep out of this ring."""
         with _mapped(self.fd, layout.RING.size) as memory:
             memory[_WITHHELD_AT : _WITHHELD_AT + 4] = classes.to_bytes(4, "little")
+
+    def leave_out(self, cgroups: int) -> None:
+        """Says that so many more cgroups below the container's own are not recorded. One at a time may say so."""
+        with _mapped(self.fd, layout.RING.size) as memory:
+            _COUNT.pack_into(memory, _LEFT_OUT_AT, cgroups + _COUNT.unpack_from(memory, _LEFT_OUT_AT)[0])
 
     def headers(self) -> Headers:
         """The ring's headers as they are now."""
@@ -154,6 +159,9 @@ class Ring:
             yield [stack.enter_context(_mapped(ring.fd, self.geometry.value_size)) for ring in (self, *self._rest)]
 
 
+_NONE: Final = (0, 0, 0, 0, 0)  # below, left_out, forgotten, io_urings, left_out_before
+_LEFT_OUT_AT: Final = 40  # offsetof(struct tl_ring, left_out_before)
+_COUNT: Final = Struct("<I")
 _INIT_PID_AT: Final = 64 + 4  # offsetof(struct tl_ring, init_pid)
 _WITHHELD_AT: Final = 64 + 28  # offsetof(struct tl_ring, withheld)
 _PARTS_AT: Final = 20  # offsetof(struct tl_ring, parts)

@@ -6,23 +6,20 @@
  *   TL_RING_SIZE TL_CHUNK_SIZE TL_CPUS    powers of two: bytes, bytes, CPUs
  *   TL_ITEM_MAX TL_CALL_MAX               most bytes of one item; no new item begins in a record beyond TL_CALL_MAX
  *   TL_SLACK TL_DATA_OFFSET               bytes behind the data, and before it
- *   TL_SLOTS TL_CGROUPS                   most rings and cgroups
+ *   TL_SLOTS TL_BELOW                     most rings, and cgroups below the containers' own
  *   TL_GENERATION                         the number of these programs, see `control`
  *   TL_OFFSET_...                         offsets in kernel structs, from BTF
  *   TL_PID_NAMESPACE                      the inode of the daemon's pid namespace
- *
- * The verifier shapes some of the code. LLVM likes to test one register and use another: TL_OPAQUE before a
- * comparison keeps them the same. Linux 6.1 learns nothing from `!=`, so bounds are tested with `<` and `>`.
  */
-#define TL_INLINE static inline __attribute__((always_inline))
-#define TL_OPAQUE(x) asm volatile("" : "+r"(x))
-#define TL_BARRIER() asm volatile("" ::: "memory")
-
-#include "record.h"
+#include "verifier.h"
 #include "arch_x86_64.h"
-
-#include "ring.bpf.h"
 #include "capture.bpf.h"
+#include "layout.bpf.h"
+#include "record.h"
+#include "retries.bpf.h"
+#include "rules.h"
+#include "scratch.bpf.h"
+#include "writer.bpf.h"
 
 /* BCC rewrites what is done with maps in this file alone, so all of that is here. */
 /*
@@ -35,7 +32,8 @@
 BPF_F_TABLE("array", u32, struct ring, ring_template, 1, BPF_F_MMAPABLE);
 BPF_ARRAY_OF_MAPS(rings, "ring_template", TL_SLOTS);
 BPF_F_TABLE("array", int, u64, cgroup_front, TL_FRONT_MASK + 1, BPF_F_MMAPABLE);
-BPF_HASH(cgroups, u64, u32, TL_CGROUPS);
+BPF_HASH(cgroups, u64, u32, TL_SLOTS);
+BPF_HASH(below, u64, u32, TL_BELOW);
 /*
  * Which generation of programs records: 2 * its number. One more: it hands over to the next one, which is attached behind
  * it and so runs after it. From then on it only marks on each CPU that it left an event to the next, which takes no other:
@@ -45,8 +43,6 @@ BPF_F_TABLE("array", int, u64, control, 1, BPF_F_MMAPABLE);
 BPF_ARRAY(calls, struct tl_call, 2 * TL_CALLS + TL_VARIANTS);
 /* a call's place in `calls` << 32 | its selecting argument -> its variant's place there */
 BPF_HASH(variants, u64, u32, TL_VARIANTS);
-/* struct task_struct * of a call in flight -> bit per argument to read again at its exit */
-BPF_HASH(retries, u64, u32, 4096);
 
 TL_INLINE bool is_handed_over(struct ring *ring, u64 whose)
 {
@@ -54,6 +50,27 @@ TL_INLINE bool is_handed_over(struct ring *ring, u64 whose)
 	if (whose == 2 * TL_GENERATION + 1)
 		cpu->handed_over = TL_GENERATION;
 	return whose == 2 * TL_GENERATION - 1 && cpu->handed_over == TL_GENERATION - 1;
+}
+
+/* The ring in a slot, if it is this generation that records now. */
+TL_INLINE struct ring *ring_in(int slot)
+{
+	int only = 0;
+	u64 *turn = control.lookup(&only);
+	void *map = rings.lookup(&slot);
+	if (!turn || !map)
+		return 0;
+	struct ring *ring = bpf_map_lookup_elem(map, &only);
+	u64 whose = *(volatile u64 *)turn;
+	if (whose != 2 * TL_GENERATION && ring && !is_handed_over(ring, whose))
+		return 0;
+	return ring;
+}
+
+TL_INLINE u32 *slot_of_cgroup(u64 id)
+{
+	u32 *slot = cgroups.lookup(&id);
+	return slot ? slot : below.lookup(&id);
 }
 
 TL_INLINE struct ring *ring_of_cgroup(u64 id)
@@ -67,23 +84,15 @@ TL_INLINE struct ring *ring_of_cgroup(u64 id)
 		return 0;
 	int slot = word & TL_FRONT_MASK;
 	if (!slot || (word ^ id) & ~TL_FRONT_MASK) {
-		u32 *behind = cgroups.lookup(&id);
+		u32 *behind = slot_of_cgroup(id);
 		if (!behind)
 			return 0;
 		slot = *behind;
 	}
-	int only = 0;
-	u64 *turn = control.lookup(&only);
-	void *map = rings.lookup(&slot);
-	if (!turn || !map)
-		return 0;
-	struct ring *ring = bpf_map_lookup_elem(map, &only);
-	u64 whose = *(volatile u64 *)turn;
-	if (whose != 2 * TL_GENERATION && ring && !is_handed_over(ring, whose))
-		return 0;
-	return ring;
+	return ring_in(slot);
 }
 
+/* The ring that has the data at a position of a larger one, whose `parts` are more than one; 0: there is none. */
 TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos)
 {
 	u64 n = pos / TL_RING_SIZE & (parts - 1) & (TL_PARTS_MAX - 1);
@@ -91,6 +100,23 @@ TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos)
 	/* The keys lie in the ring: on the stack they would have the verifier take this for another way all along. */
 	void *map = rings.lookup(&ring->head.part[n]);
 	return map ? bpf_map_lookup_elem(map, &ring->head.zero) : 0;
+}
+
+TL_INLINE bool begin(struct writer *w, u64 bytes)
+{
+	if (!reserve(w, bytes))
+		return false;
+	struct ring *part = w->ring;
+	if (w->parts > 1) {
+		part = part_at(w->ring, w->parts, w->from); /* a chunk lies in one */
+		if (!part) {
+			give_up(w);
+			return false;
+		}
+	}
+	TL_OPAQUE(part);
+	begin_in(w, part);
+	return true;
 }
 
 TL_INLINE bool open_writer(struct writer *w, u64 bytes)
@@ -128,10 +154,10 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
 	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = &w.ring->scratch[cpu];
+	struct scratch *s = scratch_of(w.ring, cpu);
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = ctx->args[1];
-	bool compat = tl_frame_is_compat(s->frame);
+	bool compat = tl_call_is_compat();
 	struct tl_call *call = find_call(s, nr, compat);
 	if (!call || !begin(&w, FIXED_MAX + call->enter_bytes))
 		return 0;
@@ -176,13 +202,20 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		u32 failed = s->failed;
 		if (failed) {
 			w.cpu->reread++;
-			u64 task = bpf_get_current_task();
-			if (!retries.update(&task, &failed))
-				__sync_fetch_and_add(&w.ring->head.retries, 1);
+			remember(w.ring, bpf_get_current_task(), nr, failed);
 		}
 	}
 	finish(&w, header, length, TL_ENTER, short_nr);
 	return 0;
+}
+
+#define NR_IO_URING_SETUP 425 /* and behind it io_uring_enter and io_uring_register, in every table of every machine */
+
+/* What is done by way of an io_uring is no call. An instance may also come from elsewhere, as a descriptor. */
+TL_INLINE void note_io_uring(struct ring *ring, u64 nr, s64 result)
+{
+	if (nr - NR_IO_URING_SETUP < 3 && result >= 0 && (nr == NR_IO_URING_SETUP || !ring->head.io_urings))
+		__sync_fetch_and_add(&ring->head.io_urings, 1);
 }
 
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
@@ -193,25 +226,17 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
 	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = &w.ring->scratch[cpu];
+	struct scratch *s = scratch_of(w.ring, cpu);
 	bpf_probe_read_kernel(s->frame, sizeof s->frame, (void *)(ctx->args[0] + TL_FRAME_OFFSET));
 	u64 nr = (s64)(s32)s->frame[F_NR]; /* as sys_enter is given it */
 	s64 result = ctx->args[1];
-	bool compat = tl_frame_is_compat(s->frame);
+	bool compat = tl_call_is_compat();
 	struct tl_call *call = find_call(s, nr, compat);
 	if (!call)
 		return 0;
 
-	u32 again = 0;
-	if (w.ring->head.retries) {
-		u64 task = bpf_get_current_task();
-		u32 *failed = retries.lookup(&task);
-		if (failed) {
-			again = *failed;
-			retries.delete(&task);
-			__sync_fetch_and_add(&w.ring->head.retries, -1);
-		}
-	}
+	u32 again = recall(w.ring, bpf_get_current_task(), nr);
+	note_io_uring(w.ring, nr, result);
 	bool failed = result < 0 && result >= -4095;
 	/* A call that seccomp refused has no entry: it failed, and what came last on this CPU was not its entry. */
 	u64 arguments = 0;
@@ -379,10 +404,7 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
 	if (!w.ring)
 		return 0;
-	if (w.ring->head.retries && retries.lookup(&task)) {
-		retries.delete(&task);
-		__sync_fetch_and_add(&w.ring->head.retries, -1);
-	}
+	recall(w.ring, task, 0);
 	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
 	u64 process = read64(task + TL_OFFSET_SIGNAL);
 #ifdef TL_GROUP_DEAD_IS_ARGUMENT
@@ -436,14 +458,21 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx) /* (struct cgroup *, co
 	if (!parent)
 		return 0;
 	u64 parent_id = id_of(parent - TL_OFFSET_CGROUP_SELF), id = id_of(cgroup);
-	u32 *slot = cgroups.lookup(&parent_id);
+	u32 *slot = slot_of_cgroup(parent_id);
 	if (!slot)
 		return 0;
 	u32 same = *slot;
+	struct ring *ring = ring_in(same);
 	int bucket = id & TL_FRONT_MASK;
 	u64 *front = cgroup_front.lookup(&bucket);
-	if (!front || cgroups.update(&id, &same))
+	if (!ring || !front)
 		return 0;
+	/* One at a time is here, under the kernel's cgroup_mutex. */
+	if (ring->head.below >= TL_BELOW_SHARE || below.update(&id, &same)) {
+		ring->head.left_out++;
+		return 0;
+	}
+	ring->head.below++;
 	*front = (id & ~TL_FRONT_MASK) | same;
 	return 0;
 }
@@ -454,9 +483,17 @@ int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_v2(cgroup))
 		return 0;
 	u64 id = id_of(cgroup);
-	if (!cgroups.lookup(&id))
+	u32 *slot = below.lookup(&id);
+	if (slot) {
+		struct ring *ring = ring_in(*slot);
+		if (!ring)
+			return 0;
+		if (ring->head.below) /* user space may have entered it */
+			ring->head.below--;
+		below.delete(&id);
+	} else if (cgroups.delete(&id)) {
 		return 0;
-	cgroups.delete(&id);
+	}
 	int bucket = id & TL_FRONT_MASK;
 	u64 *front = cgroup_front.lookup(&bucket);
 	/* Others may have collided with it: the hash is asked until user space sweeps. */

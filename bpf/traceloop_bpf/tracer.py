@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from traceloop_bpf.cgroups import CgroupTable
@@ -56,8 +57,8 @@ class Tracer:
         rest: Iterable[Slot] = (),
     ) -> None:
         """taken, rest: the rings of an adopted one, those of its recordings and the others."""
-        self._programs, self._keeper = programs, keeper
-        self._cgroups = CgroupTable(programs.maps["cgroups"], programs.maps["cgroup_front"])
+        self._programs, self._keeper, self._abandoned = programs, keeper, False
+        self._cgroups = CgroupTable(*(programs.maps[name] for name in ("cgroups", "below", "cgroup_front")))
         self.pool = RingPool(
             programs.maps["rings"],
             self._cgroups,
@@ -125,9 +126,11 @@ class Tracer:
     def record(self, cgroup_ids: Iterable[int], init_pid: int = 0, withheld: int = 0, ring_size: int = 0) -> Recording:
         """Records these cgroups and all that are made below them, from now on, into one ring.
 
-        init_pid: the process whose exit code is the container's; 0: none. withheld: the classes of memory
-        (layout.CLASS_...) that are kept out of the ring. ring_size: bytes of data, where it is to have more than
-        others: layout.PARTS_MAX times as much at most, and less where memory is short. Raises PoolError, OSError.
+        cgroup_ids: the container's own first, then those below it, of which those beyond its share (cgroups.py) are
+        left out; its ring counts them. init_pid: the process whose exit code is the container's; 0: none. withheld:
+        the classes of memory (layout.CLASS_...) that are kept out of the ring. ring_size: bytes of data, where it is
+        to have more than others: layout.PARTS_MAX times as much at most, and less where memory is short.
+        Raises PoolError, OSError.
         """
         rings = max(1, -(-ring_size // self.geometry.ring_size))
         slot = self.pool.take(TAKE_TIMEOUT_S, min(1 << (rings - 1).bit_length(), layout.PARTS_MAX))
@@ -137,18 +140,42 @@ class Tracer:
                 slot.ring.set_init_pid(init_pid)
             if withheld:
                 slot.ring.set_withheld(withheld)
-            self._cgroups.add(cgroup_ids, slot.number)
+            rest = iter(cgroup_ids)
+            for cgroup_id in islice(rest, 1):
+                self._cgroups.add(cgroup_id, slot.number)
+            if left_out := self.extend(recording, rest):
+                recording.ring.leave_out(left_out)
         except OSError:
             self.pool.give_back(slot)
             raise
         return recording
 
-    def extend(self, recording: Recording, cgroup_ids: Iterable[int]) -> None:
-        """Records more cgroups into the same ring."""
-        self._cgroups.add(cgroup_ids, recording.slot.number)
+    def extend(self, recording: Recording, cgroup_ids: Iterable[int]) -> int:
+        """Records more cgroups below the container's own into its ring; how many are left out. Raises OSError."""
+        return self._cgroups.add_below(cgroup_ids, recording.slot.number)
+
+    def trouble(self) -> str:
+        """What someone did to it in the kernel, so that it is of no use; empty: nothing. Not during `exchange`."""
+        try:
+            return self._programs.trouble()
+        except OSError as error:
+            return f"a descriptor of it was closed: {error}"
+
+    def abandon(self) -> None:
+        """Takes the programs out of the kernel, which change no map for it. The rings of recordings stay to be read.
+
+        Afterwards only `stop`, `give_back` and `close` may be called.
+        """
+        self._abandoned = True
+        self._keeper.drop(self._programs.fds())
+        self.pool.abandon()
+        self._cgroups.close()
+        self._programs.close()
 
     def stop(self, recording: Recording) -> None:
         """Ends the recording of its cgroups, children that the kernel entered too; the ring stays to be read."""
+        if self._abandoned:
+            return
         self._cgroups.remove(self._cgroups.ids(recording.slot.number))
 
     def is_recorded(self, cgroup_id: int) -> bool:
@@ -164,7 +191,8 @@ class Tracer:
 
         What no keeper has leaves the kernel.
         """
-        self._close()
+        if not self._abandoned:
+            self._close()
 
     def remove(self) -> None:
         """Closes it, once all its recordings are given back, and has the keeper let go too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 import click
 
@@ -13,7 +13,15 @@ from traceloop_cli.errors import Failed
 from traceloop_cli.file_errors import cannot_read
 from traceloop_cli.options import TRACE_ID
 from traceloop_cli.traces import capture_name
-from traceloop_decode.archive_file import TraceInfo, TruncatedError, read_head, unpack
+from traceloop_decode.archive_file import (
+    HEAD_READ_BYTES,
+    TraceInfo,
+    TruncatedError,
+    check,
+    head_size,
+    read_head,
+    unpack,
+)
 from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
 from traceloop_proto import recorder_pb2 as pb
@@ -49,11 +57,27 @@ def check_source(trace: str | None, path: str | None) -> None:
 
 
 def read(path: str) -> bytes:
-    """The bytes of a file, or of standard input. Raises Failed."""
+    """The bytes of an archive file, or of standard input: as many as its head says, and one more where there are more.
+
+    Of what is no archive, its beginning. Raises Failed.
+    """
     try:
-        return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+        if path == STANDARD:
+            return _read(sys.stdin.buffer)
+        with Path(path).open("rb") as file:
+            return _read(file)
     except OSError as error:
         raise cannot_read(path, error) from error
+
+
+def _read(file: BinaryIO) -> bytes:
+    start = file.read(HEAD_READ_BYTES)
+    try:
+        start += file.read(max(0, head_size(start) - len(start)))
+        size = read_head(start).file_size
+    except DecodeError:  # so will say whoever takes it apart
+        return start
+    return start + file.read(max(0, size - len(start)) + 1)
 
 
 def opened(file: bytes, name: str) -> tuple[TraceInfo, bytes]:
@@ -80,7 +104,7 @@ def described(file: bytes, name: str) -> tuple[TraceInfo, pb.Trace]:
         raise Failed(f"{name}: {error}") from error
     message = _message(info, len(file))
     try:
-        unpack(file)
+        check(file)
     except TruncatedError:
         message.state = pb.STATE_TRUNCATED
     except DecodeError:
@@ -109,6 +133,7 @@ def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
         labels_left_out=info.labels_left_out,
         capture=capture_name(info.capture),
         ring_size_bytes=info.ring_size_bytes,
+        io_uring_setups=info.io_uring_setups,
     )
     if info.restart_count is not None:
         message.restart_count = info.restart_count

@@ -17,9 +17,11 @@ from traceloop_decode.events import events
 from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.printers.view import Options
+from traceloop_decode.ring import unrecorded
 from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
+from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
 from traceloop_decode.window import within
 
@@ -84,7 +86,13 @@ class Rendering:
         return self.output not in _OBJECTS
 
     def lines(self, snapshot: Snapshot) -> Iterable[str]:
-        """What is shown of a snapshot."""
+        """What is shown of a snapshot; first, whatever is picked, what no record could tell."""
+        text = self.is_for_people or self.summary_only
+        missing = unrecorded_notes(unrecorded(snapshot)) if text else jsonl.unrecorded_lines(snapshot)
+        shown = itertools.chain(missing, self._picked(snapshot))
+        return jsonl.array(shown) if self.output == "json" and not self.summary_only else shown
+
+    def _picked(self, snapshot: Snapshot) -> Iterable[str]:
         found = events(snapshot)
         if self.descriptors or self.paths:  # before any is left out: each may tell of descriptors
             found = known(found, snapshot.open_files, sockets=self.descriptors > 1)
@@ -112,8 +120,7 @@ class Rendering:
         return itertools.chain(shown, counted.lines())  # a generator: it counts when the lines have passed
 
     def _excerpt(self, found: Iterable[Event], snapshot: Snapshot) -> Iterable[str]:
-        shown = last(self._lines(found, snapshot), self.newest, reverse=self.reverse)
-        return jsonl.array(shown) if self.output == "json" else shown
+        return last(self._lines(found, snapshot), self.newest, reverse=self.reverse)
 
     def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output == "classic":

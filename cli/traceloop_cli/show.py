@@ -43,10 +43,10 @@ def command(address: str, *, trace: str | None, path: str | None, color: bool, n
     rendering.check()
     check_source(trace, path)
     if path is not None:
-        name, (_, encoded) = path, opened(read(path), path)
+        found = snapshot(opened(read(path), path)[1], path)
     else:
-        name, encoded = f"trace {trace}", _fetched(address, trace)
-    lines = rendering.lines(snapshot(encoded, name))
+        found = snapshot(_fetched(address, trace), f"trace {trace}")
+    lines = rendering.lines(found)
     print_lines(highlighted(lines) if color and rendering.is_for_people else lines, paged=not no_pager)
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _MS: Final = 1000
 _NUMBERS: Final = (  # those that are shown as they come
     *("rings_in_use", "rings_in_stock", "ring_bytes_in_use", "ring_bytes_in_stock"),
-    *("events", "overwritten", "dropped", "reread", "unread"),
+    *("events", "overwritten", "dropped", "reread", "unread", "forgotten", "cgroups_left_out", "io_urings"),
     *("started_by_hook", "started_by_add", "adopted", "excluded", "hooks_served", "hooks_refused"),
     *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
-    *("traces_dropped", "traces_lost", "snapshots", "exchanges"),
+    *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
     *("connections_refused", "calls_refused", "calls_ended"),
 )
 
@@ -86,6 +86,9 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  dropped", str(stats.dropped)
     yield "calls read again", str(stats.reread)
     yield "  unread", str(stats.unread)
+    yield "  not read again", str(stats.forgotten)
+    yield "cgroups left out", str(stats.cgroups_left_out)
+    yield "io_uring instances", str(stats.io_urings)
     yield "recordings by hook", str(stats.started_by_hook)
     yield "  by add", str(stats.started_by_add)
     yield "  adopted", str(stats.adopted)
@@ -106,6 +109,7 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "calls refused", str(stats.calls_refused)
     yield "  ended unread", str(stats.calls_ended)
     yield "program exchanges", str(stats.exchanges)
+    yield "recorders replaced", str(stats.recorders_replaced)
 
 
 def _quantile(durations: pb.Durations, share: float) -> str:

@@ -49,6 +49,7 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
         "cgroup": trace.cgroup,
         "capture": _capture(trace.capture),
         "ring_size_bytes": trace.ring_size_bytes or None,
+        "io_uring_setups": trace.io_uring_setups,
     }
 
 

@@ -30,11 +30,6 @@ class Found:
     old: tuple[Tracer, ...]
     recordings: tuple[tuple[LiveTrace, Recording | None], ...]
 
-    @property
-    def tracers(self) -> tuple[Tracer, ...]:
-        """All of them."""
-        return (self.tracer, *self.old)
-
 
 def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keeper: Keeper) -> Found:
     """Adopts what a keeper handed over, by name, and loads a recorder where there is none to go on with.
@@ -77,6 +72,11 @@ class Succession:
         self._found, self._plan, self._tally = found, plan, tally
         self._thread = threading.Thread(target=self._run, name="succession")
         self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is exchanged or removed any more."""
+        return not self._thread.is_alive()
 
     def join(self) -> None:
         """Waits for its end."""

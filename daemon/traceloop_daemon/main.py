@@ -19,14 +19,16 @@ from traceloop_bpf import later_calls
 from traceloop_bpf.kept_fds import Keeper, NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
+from traceloop_bpf.tracer import Tracer
 from traceloop_daemon import journal, own_lock
-from traceloop_daemon.adoption import Succession, find
+from traceloop_daemon.adoption import Found, Succession, find
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.cgroupfs import find_mount
 from traceloop_daemon.config import DEFAULT_FILE, load
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.fdstore import FdStore
 from traceloop_daemon.feed import Feed
+from traceloop_daemon.guard import Guard
 from traceloop_daemon.hooksock import HookSocket
 from traceloop_daemon.live_traces import LiveTraces
 from traceloop_daemon.loop import Loop
@@ -106,7 +108,8 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         stack.callback(live.close)
         keeper = FdStore(manager.send) if manager.is_there else NoKeeper()
         found = find(manager.take_kept(_HOOKS_FD), list(live.read()), plan, keeper)
-        tracer = found.tracer
+        tracer, newer = found.tracer, list[Tracer]()
+        stack.callback(_close_all, newer)
         stack.callback(tracer.close)
         later, unnamed = _later_calls()
         tally, feed = Tally(), Feed()
@@ -125,7 +128,7 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         )
         stack.callback(recorder.close)
         recorder.take_over(found.recordings)
-        gatherer = Gatherer(recorder, archive, found.tracers, tally)
+        gatherer = Gatherer(recorder, archive, found.old, tally)
         service = Service(RecorderService(recorder, Targets(mount), gatherer, tally, feed), runtime_dir, tally)
         stack.callback(service.close)
         keep, registrar = partial(_keep_hooks, keeper) if manager.is_there else None, recorder.registrar
@@ -151,11 +154,24 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         manager.ready(loop, lambda: _status(recorder))
         successor = Succession(found, plan, tally)
         stack.callback(successor.join)
+        guard = Guard(loop, recorder, tally, successor, partial(_load_another, plan, keeper, found, newer))
+        stack.callback(guard.join)
         loop.run()
         manager.stopping()
         if manager.is_there:
             recorder.keep_unfinished(loop.stop)
             loop.run()  # it takes seconds on a full node, and hooks do not wait so long
+
+
+def _load_another(plan: Plan, keeper: Keeper, found: Found, newer: list[Tracer]) -> Tracer:
+    numbers = (one.number for one in (found.tracer, *found.old, *newer))
+    newer.append(Tracer.load(plan, keeper, max(numbers) + 1))
+    return newer[-1]
+
+
+def _close_all(tracers: list[Tracer]) -> None:
+    for tracer in tracers:
+        tracer.close()
 
 
 def _keep_hooks(keeper: Keeper, fd: int) -> None:

@@ -62,6 +62,7 @@ def trace_message(trace: Trace, node: str) -> pb.Trace:
         labels=dict(trace.names.labels.pairs),
         labels_left_out=trace.names.labels.left_out,
         ring_size_bytes=trace.ring_size_bytes,
+        io_uring_setups=trace.io_uring_setups,
     )
     policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
     if policy is not None:
@@ -97,6 +98,9 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         dropped=recorded.dropped,
         reread=recorded.reread,
         unread=recorded.unread,
+        forgotten=recorded.forgotten,
+        cgroups_left_out=recorded.left_out,
+        io_urings=recorded.io_urings,
         started_by_hook=counted[Counted.STARTED_BY_HOOK],
         started_by_add=counted[Counted.STARTED_BY_ADD],
         adopted=counted[Counted.ADOPTED],
@@ -117,6 +121,7 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         calls_refused=counted[Counted.CALLS_REFUSED],
         calls_ended=counted[Counted.CALLS_ENDED],
         exchanges=counted[Counted.EXCHANGES],
+        recorders_replaced=counted[Counted.REPLACEMENTS],
     )
 
 

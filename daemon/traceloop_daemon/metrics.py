@@ -56,6 +56,11 @@ def metrics(stats: Stats) -> Iterator[Metric]:
     yield _counter(
         "calls_unread_total", "Calls with memory that could not be read, wrong addresses included.", recorded.unread
     )
+    yield _counter(
+        "calls_forgotten_total", "Calls not read again at their exit: too many were in flight.", recorded.forgotten
+    )
+    yield _counter("cgroups_left_out_total", "Cgroups below containers that are not recorded.", recorded.left_out)
+    yield _counter("io_urings_total", "Instances of io_uring, whose requests are not recorded.", recorded.io_urings)
     yield _counters(
         "recordings_total",
         "Recordings that began, by who began them; daemon: a former one.",
@@ -96,6 +101,9 @@ def metrics(stats: Stats) -> Iterator[Metric]:
     yield _counter("calls_refused_total", "Calls of users that had their share.", counted[Counted.CALLS_REFUSED])
     yield _counter("calls_ended_total", "Calls whose answers were not read in time.", counted[Counted.CALLS_ENDED])
     yield _counter("program_exchanges_total", "Exchanges of the programs in the kernel.", counted[Counted.EXCHANGES])
+    yield _counter(
+        "recorders_replaced_total", "Recorders that someone broke in the kernel.", counted[Counted.REPLACEMENTS]
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -66,6 +66,15 @@ class Recorder:
         self._archiver = Archiver(archive, self._recordings, self._snapshots, node=self.node, tally=tally, feed=feed)
         self.registrar = Registrar(self._recordings, config, tally, self.node, self.close_trace)
 
+    @property
+    def tracer(self) -> Tracer:
+        """What new recordings are made with."""
+        return self._recordings.tracer
+
+    def replace_tracer(self, tracer: Tracer, why: str) -> None:
+        """As Recordings.replace_tracer says."""
+        self._recordings.replace_tracer(tracer, why)
+
     def take_over(self, left: Sequence[tuple[LiveTrace, Recording | None]]) -> None:
         """Goes on with the traces that a former daemon recorded when it ended, and lists those that are kept."""
         take_over(left, self._archive, self._recordings, self._tally)

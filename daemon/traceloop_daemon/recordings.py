@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -151,6 +151,8 @@ class Recordings:
         self._feed.tell(Happened.FROZEN, trace)
         frozen, count = fields(TRACE_FROZEN, trace), trace.count
         _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
+        for text in _unrecorded(trace.recording):
+            _log.warning("%s: %s", trace.id, text)
         self._frozen(trace)
 
     def close(self, trace: Trace) -> None:
@@ -179,6 +181,29 @@ class Recordings:
         except OSError as error:  # it finds no ring that fits it
             _log.error("a live trace's file stays: %s", error)
 
+    def replace_tracer(self, tracer: Tracer, why: str) -> None:
+        """Records with another tracer from now on: each live trace ends, and a new one of its container begins.
+
+        The former one is abandoned. why: for the log.
+        """
+        with self.lock:
+            former, self.tracer = self.tracer, tracer
+            live = [trace for trace in self.registry if trace.state is State.RECORDING]
+            for trace in live:
+                self.begin_anew(trace)
+            former.abandon()  # before what it recorded is read
+            for trace in live:
+                self.end(trace, why)
+
+    def begin_anew(self, trace: Trace) -> None:
+        """Begins another trace of the container of a live one, with `tracer`, which is not the one's."""
+        assert trace.recording is not None
+        try:
+            same = Target(trace.cgroup, trace.names, trace.container_id, trace.init_pid)
+            self.begin(same, trace.withheld or 0, trace.recording.ring.data_size)
+        except RegistrationError as error:
+            _log.info("%s is not recorded any more: %s", trace.id, error)
+
     def stop(self, *, outlived: bool) -> None:
         """The daemon stops. Recordings end, or go on without this process if they outlive it."""
         with self.lock:
@@ -205,6 +230,17 @@ class Recordings:
             self._live.put(LiveTrace.of(trace, recording))
         except OSError as error:
             _log.error("%s ends with this daemon: it cannot be left to the next one: %s", trace.id, error)
+
+
+def _unrecorded(recording: Recording) -> Iterator[str]:
+    # What is in no count of events.
+    missing = recording.ring.headers().unrecorded
+    if missing.cgroups:
+        yield f"calls in {missing.cgroups} cgroups below its own were not recorded: it had too many of them"
+    if missing.rereads:
+        yield f"{missing.rereads} calls were not read again at their exit: it had too many in flight"
+    if missing.io_urings:
+        yield f"what it submitted through {missing.io_urings} instances of io_uring was not recorded"
 
 
 def _open_files(cgroup: Path) -> OpenFiles | None:

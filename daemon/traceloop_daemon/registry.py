@@ -65,7 +65,8 @@ class Trace:
     init_pid: that process, in the daemon's pid namespace; 0: none.
     recording: while the ring is its own. open_files: what its processes had open when it began, as long.
     withheld: classes of memory that are kept out of the ring; None: not known, of one that an older version kept.
-    ring_size_bytes: what the ring holds at most; 0: not known. count, size_bytes: final once it is frozen.
+    ring_size_bytes: what the ring holds at most; 0: not known. io_uring_setups: instances of io_uring that it set up.
+    count, size_bytes: final once it is frozen.
     node: of one from the archive.
     """
 
@@ -79,6 +80,7 @@ class Trace:
     open_files: OpenFiles | None = None
     withheld: int | None = 0
     ring_size_bytes: int = 0
+    io_uring_setups: int = 0
     state: State = State.RECORDING
     ended_ns: int = 0
     status: int | None = None
@@ -97,6 +99,7 @@ class Trace:
             headers, self.count = ring.headers_and_count()
             self.size_bytes = ring.size_bytes
             self.status = headers.exit_code if headers.exited else None
+            self.io_uring_setups = headers.unrecorded.io_urings
 
 
 class Registry:

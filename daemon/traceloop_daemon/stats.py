@@ -45,14 +45,14 @@ class Stats:
 class Gatherer:
     """Gathers the numbers of a recorder, its archive and its tracers."""
 
-    def __init__(self, recorder: Recorder, archive: FileArchive, tracers: Sequence[Tracer], tally: Tally) -> None:
-        """The daemon starts now. tracers: that which new containers are recorded by, and others."""
-        self._recorder, self._archive, self._tracers = recorder, archive, tuple(tracers)
+    def __init__(self, recorder: Recorder, archive: FileArchive, old: Sequence[Tracer], tally: Tally) -> None:
+        """The daemon starts now. old: tracers that record what they did, and nothing new."""
+        self._recorder, self._archive, self._old = recorder, archive, tuple(old)
         self._tally, self._started_ns = tally, time.time_ns()
 
     def run_times(self, wait: Callable[[], object]) -> list[RunTime]:
         """How often the programs ran while `wait` waited, and how long. Raises NotTimed, OSError."""
-        return self._tracers[0].run_times(wait)
+        return self._recorder.tracer.run_times(wait)
 
     def __call__(self) -> Stats:
         """As they are now."""
@@ -62,7 +62,7 @@ class Gatherer:
             node=self._recorder.node,
             started_ns=self._started_ns,
             traces={state: census[state] for state in State if state is not State.CLOSED},
-            rings=tuple(tracer.pool.usage() for tracer in self._tracers),
+            rings=tuple(tracer.pool.usage() for tracer in (self._recorder.tracer, *self._old)),
             recorded=self._recorder.recorded(),
             counted={what: counted[what] for what in Counted},
             hooks=hooks,

@@ -20,7 +20,6 @@ from traceloop_daemon.live_traces import LiveTrace
 from traceloop_daemon.recordings import Recordings
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.tally import Counted, Tally
-from traceloop_daemon.targets import Target
 from traceloop_daemon.trace_info import trace_of
 
 _log = logging.getLogger(__name__)
@@ -68,7 +67,9 @@ def _go_on(traces: Iterable[tuple[Trace, LiveTrace]], recordings: Recordings, ta
         elif trace.recording.tracer is recordings.tracer:
             _resume(trace, trace.recording, recordings, tally)
         else:
-            _begin_anew(trace, trace.recording, recordings)
+            # Its ring is of a layout that this version does not record into: what is in it is kept.
+            recordings.begin_anew(trace)
+            recordings.end(trace, "this version's rings are others")
 
 
 def _resume(trace: Trace, recording: Recording, recordings: Recordings, tally: Tally) -> None:
@@ -90,19 +91,12 @@ def _resume(trace: Trace, recording: Recording, recordings: Recordings, tally: T
         recordings.end(trace, "it ended while there was no daemon", ago_ns)
         return
     try:
-        recording.tracer.extend(recording, cgroupfs.descendants(path))
+        left_out = recording.tracer.extend(recording, cgroupfs.descendants(path))
     except OSError as error:
         _log.error("%s is recorded only in part: not all cgroups below %s: %s", trace.id, trace.cgroup, error)
+    else:
+        if left_out:
+            _log.warning("%s is recorded only in part: without %d cgroups below its own", trace.id, left_out)
     tally.add(Counted.ADOPTED)
     _log.info("recording %s: as the daemon before did", trace.id, extra=fields(RECORDING_RESUMED, trace))
     recordings.resume(trace, watch)
-
-
-def _begin_anew(trace: Trace, recording: Recording, recordings: Recordings) -> None:
-    # Its ring is of a layout that this version does not record into: what is in it is kept, and a new trace begins.
-    try:
-        same = Target(trace.cgroup, trace.names, trace.container_id, trace.init_pid)
-        recordings.begin(same, trace.withheld or 0, recording.ring.data_size)
-    except RegistrationError as error:
-        _log.info("%s is not recorded any more: %s", trace.id, error)
-    recordings.end(trace, "this version's rings are others")

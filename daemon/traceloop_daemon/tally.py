@@ -27,6 +27,8 @@ class Recorded(NamedTuple):
 
     dropped: those that a program could not write, as it had interrupted another. reread: calls of which something
     could not be read when they began. unread: nor when they returned, also where the program gave a wrong address.
+    forgotten: those that were not read again, as too many of their container were in flight. left_out: cgroups below
+    containers' own that are not recorded. io_urings: instances of io_uring, through which work is no system call.
     """
 
     events: int = 0
@@ -34,6 +36,9 @@ class Recorded(NamedTuple):
     dropped: int = 0
     reread: int = 0
     unread: int = 0
+    io_urings: int = 0
+    left_out: int = 0
+    forgotten: int = 0
 
     @classmethod
     def of(cls, trace: Trace) -> Recorded:
@@ -47,6 +52,7 @@ class Recorded(NamedTuple):
             dropped,
             sum(cpu.reread for cpu in headers.cpus),
             sum(cpu.unread for cpu in headers.cpus),
+            *headers.unrecorded,
         )
 
     def plus(self, other: Recorded) -> Recorded:
@@ -112,6 +118,7 @@ class Counted(enum.Enum):
     CALLS_REFUSED = "calls of users that had their share"
     CALLS_ENDED = "calls whose answers were not read in time"
     EXCHANGES = "exchanges of the programs in the kernel for this version's"
+    REPLACEMENTS = "recorders that were broken by someone, and for which another was brought into the kernel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from traceloop_daemon.labels import Labels
 from traceloop_daemon.names import Names
 from traceloop_daemon.registry import State, Trace
 from traceloop_decode.archive_file import TraceInfo
-from traceloop_decode.ring import Count, Headers
+from traceloop_decode.ring import Count, Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
 
 FILE_EVENTS: Final = {
@@ -50,6 +50,7 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
         dropped=dropped,
         capture=policy.value if policy else "",
         ring_size_bytes=trace.ring_size_bytes,
+        io_uring_setups=unrecorded(snapshot).io_urings,
         arch=snapshot.arch,
         kernel=host().kernel,
         boot_id=host().boot_id,
@@ -75,6 +76,7 @@ def trace_of(kept: Kept) -> Trace:
         recording=None,
         withheld=_withheld(info.capture),
         ring_size_bytes=info.ring_size_bytes,
+        io_uring_setups=info.io_uring_setups,
         state=State.FROZEN,
         ended_ns=info.ended_ns,
         status=info.status,

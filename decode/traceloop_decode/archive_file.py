@@ -22,6 +22,9 @@ the information, is enough to list a trace, and its sums are its own: a reader n
 Fields of the information that this version does not know are ignored, and those that it misses have their defaults.
 A newer version of the format, or another method, is refused by name; older ones are read for ever.
 
+How large a snapshot may become once it is unpacked follows from what the information says of the ring: `snapshot_max`.
+A head that announces more is damage.
+
 A file is *truncated* if it is shorter than its head says, or ends within its head. Everything else that is wrong with
 one is *damage*: a wrong sum, a wrong value, bytes behind the end.
 """
@@ -35,6 +38,7 @@ from dataclasses import dataclass, field, fields
 from struct import Struct
 from typing import Final
 
+from traceloop_decode import flat_json, snapshot
 from traceloop_decode.model import DecodeError
 
 VERSION: Final = 1
@@ -50,7 +54,11 @@ _FIXED: Final = Struct("<8sI4sIIQQ")
 _SUM: Final = Struct("<I")
 _INFO_AT: Final = _FIXED.size + _SUM.size
 _INFO_MAX: Final = 16 << 20
+_INFO_PIECES_MAX: Final = 1 << 16
+_RING_MAX: Final = 1 << 30  # the largest that traceloop.toml(5) allows
 _FASTEST: Final = 1
+_GROWTH_SHIFT: Final = 9  # what cannot be packed becomes larger: by less than this (deflateBound of zlib.h)
+_GROWTH_BYTES: Final = 64
 _STATUS_MAX: Final = 0xFFFF
 _COUNT_MAX: Final = (1 << 31) - 1
 _INT64: Final = range(-1 << 63, 1 << 63)
@@ -71,7 +79,7 @@ class TraceInfo:
     events: system calls, signals and thread exits. overwritten, dropped: those of them that the ring did not hold any
     more, and those that never came into it. What was rejected is found only when the snapshot is decoded.
     capture: the policy by which memory was kept, a word of docs/security.md. ring_size_bytes: what the ring held at
-    most; 0: not known.
+    most; 0: not known. io_uring_setups: instances of io_uring that the container set up.
     arch, kernel: as uname(2) names them. boot_id: /proc/sys/kernel/random/boot_id. boot_offset_ns: CLOCK_REALTIME -
     CLOCK_BOOTTIME when the snapshot was taken. version: of the traceloop that wrote this.
     """
@@ -96,6 +104,7 @@ class TraceInfo:
     dropped: int = 0
     capture: str = ""
     ring_size_bytes: int = 0
+    io_uring_setups: int = 0
     arch: str = ""
     kernel: str = ""
     boot_id: str = ""
@@ -116,7 +125,7 @@ class TraceInfo:
     def decode(cls, text: bytes) -> TraceInfo:
         """What `encode` gave. Raises DecodeError for anything else."""
         try:
-            values = json.loads(text)
+            values = flat_json.loads(text, _INFO_PIECES_MAX)
         except (ValueError, RecursionError) as error:
             raise DecodeError(f"damaged archive: its information is no JSON ({error})") from error
         if not isinstance(values, dict) or not values.get("trace_id"):
@@ -148,14 +157,14 @@ class Head:
         if size_bytes < self.file_size:
             raise TruncatedError(f"truncated archive: {size_bytes} bytes of {self.file_size}")
         if size_bytes > self.file_size:
-            raise DecodeError(f"damaged archive: {size_bytes} bytes, and it says that it has {self.file_size}")
+            raise DecodeError(f"damaged archive: it goes on behind the {self.file_size} bytes that it says it has")
 
 
-def pack(info: TraceInfo, snapshot: bytes, method: str = ZLIB) -> bytes:
+def pack(info: TraceInfo, encoded: bytes, method: str = ZLIB) -> bytes:
     """A file of an encoded Snapshot, packed by one of METHODS."""
-    packed = zlib.compress(snapshot, _FASTEST) if method == ZLIB else snapshot
+    packed = zlib.compress(encoded, _FASTEST) if method == ZLIB else encoded
     text = info.encode()
-    fixed = _FIXED.pack(_MAGIC, VERSION, method.encode(), len(text), zlib.crc32(text), len(packed), len(snapshot))
+    fixed = _FIXED.pack(_MAGIC, VERSION, method.encode(), len(text), zlib.crc32(text), len(packed), len(encoded))
     parts = fixed, _SUM.pack(zlib.crc32(fixed)), text, packed
     total = 0
     for part in parts:
@@ -195,11 +204,23 @@ def read_head(start: bytes) -> Head:
     text = start[_INFO_AT:size]
     if zlib.crc32(text) != info_sum:
         raise DecodeError("damaged archive: the sum over its information is wrong")
-    return Head(TraceInfo.decode(text), method.decode("ascii", "backslashreplace"), size, packed_size, snapshot_size)
+    info = TraceInfo.decode(text)
+    most = snapshot_max(info)
+    if snapshot_size > most:
+        raise DecodeError(f"damaged archive: a snapshot of {snapshot_size} bytes, and its ring allows for {most}")
+    if packed_size > snapshot_size + (snapshot_size >> _GROWTH_SHIFT) + _GROWTH_BYTES:
+        raise DecodeError(f"damaged archive: a snapshot of {snapshot_size} bytes, packed into {packed_size}")
+    return Head(info, method.decode("ascii", "backslashreplace"), size, packed_size, snapshot_size)
 
 
-def unpack(file: bytes) -> tuple[TraceInfo, bytes]:
-    """The information and the encoded Snapshot of a whole file. Raises DecodeError, TruncatedError."""
+def snapshot_max(info: TraceInfo) -> int:
+    """The most bytes of a trace's encoded Snapshot: its ring, or the largest, and what stands before it."""
+    ring = min(info.ring_size_bytes, _RING_MAX) or _RING_MAX
+    return ring + snapshot.FRONT_MAX_BYTES
+
+
+def check(file: bytes) -> Head:
+    """The head of a whole file, whose sums are right. Nothing is unpacked. Raises DecodeError, TruncatedError."""
     head = read_head(file)
     head.check_size(len(file))
     if head.method not in METHODS:
@@ -207,23 +228,29 @@ def unpack(file: bytes) -> tuple[TraceInfo, bytes]:
     body = memoryview(file)[: -_SUM.size]
     if zlib.crc32(body) != _SUM.unpack_from(file, len(body))[0]:
         raise DecodeError("damaged archive: the sum over it is wrong")
-    packed = bytes(body[head.packed_at :])
-    snapshot = _inflate(packed, head.snapshot_size) if head.method == ZLIB else packed
-    if len(snapshot) != head.snapshot_size:
-        raise DecodeError(f"damaged archive: a snapshot of {len(snapshot)} bytes, not of {head.snapshot_size}")
-    return head.info, snapshot
+    return head
 
 
-def _inflate(packed: bytes, size: int) -> bytes:
-    # No more than the head says, and zlib makes at most a thousand bytes of one: the work is bounded by the file.
+def unpack(file: bytes) -> tuple[TraceInfo, bytes]:
+    """The information and the encoded Snapshot of a whole file. Raises DecodeError, TruncatedError."""
+    head = check(file)
+    packed = memoryview(file)[head.packed_at : -_SUM.size]
+    encoded = _inflate(packed, head.snapshot_size) if head.method == ZLIB else bytes(packed)
+    if len(encoded) != head.snapshot_size:
+        raise DecodeError(f"damaged archive: a snapshot of {len(encoded)} bytes, not of {head.snapshot_size}")
+    return head.info, encoded
+
+
+def _inflate(packed: memoryview, size: int) -> bytes:
+    # No more than the head says, which `read_head` has bounded.
     inflater = zlib.decompressobj()
     try:
-        snapshot = inflater.decompress(packed, min(size, _INT64[-1] - 1) + 1)
+        encoded = inflater.decompress(packed, size + 1)
     except zlib.error as error:
         raise DecodeError(f"damaged archive: {error}") from error
     if not inflater.eof or inflater.unused_data:
         raise DecodeError("damaged archive: its packed snapshot does not end where it should")
-    return snapshot
+    return encoded
 
 
 _KINDS: Final = {one.name: str(one.type) for one in fields(TraceInfo)}

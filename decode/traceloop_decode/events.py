@@ -13,7 +13,9 @@ Theory of operation. A thread is in at most one call, so the open calls are a ta
     TASK_EXIT   any                       TaskExit; an open call never returned
 
 An exit fits by its number. Two fit although their numbers differ: rt_sigreturn, whose exit has none (-1), and execve,
-which may change the table. An execve in a thread that is not its process's leader returns in the leader's thread.
+which may change the table. Any other also fits where nothing has been lost since the call began: a tracer has changed
+the number in the registers in mid-call, and the kernel goes on with what was called. An execve in a thread that is not
+its process's leader returns in the leader's thread.
 
 A signal that ends a process without a core dump is recorded when it is sent; what is delivered then is a SIGKILL that
 knows nothing, at every thread. The first is the event, in the place of the second at the thread that it was sent to;
@@ -40,6 +42,7 @@ _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGKILL: Final = 9
 _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
+_NONE: Final[frozenset[int]] = frozenset()
 _Items = Mapping[int, tuple[Item, ...]]
 _SUB_SHIFT, _ARG_MASK = layout.ITEM_SUB_SHIFT, layout.ITEM_ARG_MASK  # looked up less far
 _FLAGS: Final = tuple(
@@ -58,8 +61,11 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
     calls = enters, exits = layout.TYPE_ENTER, layout.TYPE_EXIT
     wide = layout.NR_WIDE
     new = tuple.__new__  # Call() itself takes twice as long
-    for record in Ring(snapshot).records():
+    ring, ts_ns = Ring(snapshot), 0
+    lost_ns = ring.overwritten_until_ns()  # nothing is missing behind this
+    for record in ring.records():
         if isinstance(record, Lost):
+            lost_ns = max(lost_ns, ts_ns)
             if held is not None:
                 yield new(Entered, (held,))
                 held = None
@@ -78,7 +84,25 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
         if kind == enters:
             if held is not None:
                 yield new(Entered, (held,))
-            begun = (ts_ns, cpu, pid, tid, comm, abi, number, name, words, items, None, None, None, None, False, None)
+            begun = (
+                ts_ns,
+                cpu,
+                pid,
+                tid,
+                comm,
+                abi,
+                number,
+                name,
+                words,
+                items,
+                None,
+                None,
+                None,
+                None,
+                False,
+                None,
+                _NONE,
+            )
             held = open_calls[tid] = new(Call, begun)
             continue
         if kind == exits:
@@ -86,16 +110,17 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             call = open_calls.pop(tid, None)
             if call is None:
                 call = _exec_of_another_thread(open_calls, pid, tid, result)
-            elif number != call.number and not _fits(call, number, result):
+            elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
             if call is not None:
-                items = _merge(call.items, items) if items else call.items
+                items, again = _merge(call.items, items) if items else (call.items, _NONE)
                 if result == 0 and call.name in _EXEC:
                     items = {index: _executed(its) for index, its in items.items()}
-                ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None))  # noqa: RUF005 - faster
+                ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None, again))  # noqa: RUF005 - faster
             else:
                 alone = (ts_ns, cpu, pid, tid, comm, abi, number, name, words[1:], items)
-                ended = new(Call, (*alone, result, ts_ns, cpu, comm, True, None))
+                again = frozenset([index for index, its in items.items() if _inputs(its)])
+                ended = new(Call, (*alone, result, ts_ns, cpu, comm, True, None, again))
             if held is not None:
                 if call is held:
                     held = None
@@ -158,19 +183,27 @@ def _fits(call: Call, number: int, result: int) -> bool:
     return number == _NO_NUMBER or (call.name in _EXEC and result == 0)
 
 
-def _merge(begun: _Items, ended: _Items) -> _Items:
-    # What was read again replaces what could not be read at entry, and that alone: memory may have changed since.
-    # Output comes behind input.
-    merged = dict(begun)
+def _merge(begun: _Items, ended: _Items) -> tuple[_Items, frozenset[int]]:
+    # What was read again replaces what could not be read at entry, and that alone: memory may have changed since. Where
+    # it does is the second of the two. Output comes behind input.
+    merged, replaced = dict(begun), _NONE
     for index, items in ended.items():
         before = merged.get(index, ())
-        if not before and len(items) == 1:  # as nearly always
+        if not before and len(items) == 1 and items[0].out:  # as nearly always
             merged[index] = items
             continue
         again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
         readable = before and not any(item.fault for item in before)
-        merged[index] = (before if readable else again or before) + output
-    return merged
+        if again and not readable:
+            before = again
+            replaced |= {index} if _inputs(again) else _NONE
+        merged[index] = before + output
+    return merged, replaced
+
+
+def _inputs(items: tuple[Item, ...]) -> bool:
+    # Is there something among them, read at an exit, that was there at entry?
+    return any(not item.out and (item.data or not item.fault) for item in items)
 
 
 def _executed(items: tuple[Item, ...]) -> tuple[Item, ...]:

@@ -249,9 +249,10 @@ def _uring(_world: World, task: Task, _call: Call, _begun: Begun) -> None:
 
 
 def data_of(call: Call, index: int, *, out: bool | None = None) -> bytes | None:
-    # What was read whole through an argument.
+    # What was read whole through an argument; not at exit if it was input, as another thread may have changed it.
+    again = index in call.read_at_exit
     for item in call.items.get(index, ()):
-        if not item.more and not item.fault and (out is None or item.out is out):
+        if not item.more and not item.fault and (out is None or item.out is out) and (item.out or not again):
             return item.data
     return None
 

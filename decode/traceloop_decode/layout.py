@@ -69,6 +69,7 @@ CALL_SIGRETURN: Final = 0x80
 SELECTOR_SHIFT: Final = 4
 VARIANTS: Final = 1024
 
+BELOW_SHARE: Final = 2048
 FRONT_BITS: Final = 12
 FRONT_MASK: Final = 0xFFF
 LATE: Final = 4
@@ -97,8 +98,12 @@ LATE_ENTRY: Final = Struct("<QQQ8x")
 CPU: Final = Struct("<QQQQQQIIQ128sQI4xQQ32x")
 """struct tl_cpu: pos, end, records, events, busy, base_ns, tid, renames, dropped, late, late_count, open_tid,
 reread, unread."""
-RING: Final = Struct("<QII4xI40xIIIIQII32x")
-"""struct tl_ring: head, cookie, renames, parts, version, init_pid, retries, exited, exit_ns, exit_code, withheld."""
+RING: Final = Struct("<QII4xIIIIII20xIIIIQII32x")
+"""struct tl_ring: head, cookie, renames, parts, below, left_out, forgotten, io_urings, left_out_before, version,
+init_pid, retries, exited, exit_ns, exit_code, withheld."""
+RETRY: Final = Struct("<QII")
+"""struct tl_retry: task, nr, failed."""
+RETRIES: Final = 256
 PARTS_MAX: Final = 8
 
 POSITION_UNIT: Final = 8

@@ -70,6 +70,8 @@ class Call(NamedTuple):
     result: signed 64 bits; None while the call has not returned. end_ns, end_cpu, end_comm: when and where it returned.
     entry_lost: only the exit was recorded; `registers` is then empty, or read at exit (a call that seccomp refused).
     files: what `fds.known` says, where it was asked.
+    read_at_exit: the arguments whose input could not be read at entry, or whose entry was not recorded: its memory was
+    read when the call had returned, and another thread may have changed it by then.
     """
 
     ts_ns: int
@@ -88,6 +90,7 @@ class Call(NamedTuple):
     end_comm: str | None = None
     entry_lost: bool = False
     files: Files | None = None
+    read_at_exit: frozenset[int] = frozenset()
 
     @property
     def compat(self) -> bool:

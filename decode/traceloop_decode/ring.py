@@ -17,10 +17,12 @@ before a CPU's first chunk it was overwritten, anywhere else it was rejected her
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -33,6 +35,7 @@ _COUNTED: Final = frozenset(
 )
 _NO_EVENTS: Final = frozenset((layout.TYPE_EXIT, layout.TYPE_SIGNAL_SENT))
 _STAMP_MASK: Final = 0xFFFFFFFF
+_ENDLESS: Final = 1 << 65  # behind all positions
 
 
 class Record(NamedTuple):
@@ -68,12 +71,31 @@ class Cpu(NamedTuple):
     unread: int
 
 
+class Unrecorded(NamedTuple):
+    """What no record could tell.
+
+    io_urings: instances of io_uring that the container set up; requests that go through them are no calls.
+    cgroups: those below the container's own that found no place in the recorder's table, whenever they were made.
+    rereads: calls whose arguments could not be read at entry, and found no place to be remembered until their exit.
+    """
+
+    io_urings: int
+    cgroups: int
+    rereads: int
+
+
+def unrecorded(snapshot: Snapshot) -> Unrecorded:
+    """What is in no record of a snapshot's ring."""
+    return Headers.parse(snapshot.headers[-1], snapshot.cpus).unrecorded
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """struct tl_ring and the struct tl_cpu behind it."""
 
     head: int
     cookie: int
+    unrecorded: Unrecorded
     init_pid: int
     exited: bool
     exit_ns: int
@@ -83,10 +105,13 @@ class Headers:
     @classmethod
     def parse(cls, headers: bytes, cpus: int) -> Headers:
         """From bytes as the kernel laid them out; `headers` has at least layout.headers_size(cpus) bytes."""
-        head, cookie, _renames, _parts, _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = (
-            layout.RING.unpack_from(headers)
+        head, cookie, _renames, _parts, _below, left_out, forgotten, io_urings, before, *rest = layout.RING.unpack_from(
+            headers
         )
-        return cls(head, cookie, init_pid, bool(exited), exit_ns, exit_code, tuple(_cpus(headers, cpus)))
+        _version, init_pid, _retries, exited, exit_ns, exit_code, _withheld = rest
+        how = init_pid, bool(exited), exit_ns, exit_code
+        unrecorded = Unrecorded(io_urings, left_out + before, forgotten)
+        return cls(head, cookie, unrecorded, *how, tuple(_cpus(headers, cpus)))
 
 
 def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:
@@ -100,34 +125,50 @@ def _cpus(headers: bytes, cpus: int) -> Iterator[Cpu]:
 class _Damage:
     """Where a program that stalled for a lap may have written into another's chunk.
 
-    Each entry is a range of positions that were written late, and the head at which the write was over: records
-    reserved before that, and lying where the range lies in the ring, may be damaged. One CPU's late writes are a lap
-    apart, since it looks at the head before each, so what falls off its list concerns no one any more.
+    Each entry of the headers is a range of positions that were written late, and the head at which the write was over:
+    records reserved before that, and lying where the range lies in the ring a lap or more later, may be damaged. One
+    CPU's late writes are a lap apart, since it looks at the head before each, so what falls off its list concerns no
+    one any more.
+
+    A record that begins at `pos` is touched if some range begins before its end, and ends (at the latest at its head)
+    behind `pos`. So of all ranges that begin before a position, the latest end is all that is kept.
     """
 
-    def __init__(self, copies: list[Headers], ring_size: int, chunk_size: int) -> None:
-        self.ring_size = ring_size
-        ranges: set[tuple[int, int, int | None]] = set()
+    def __init__(self, copies: list[Headers], ring_size: int, chunk_size: int, first: int) -> None:
+        """first: the lowest position that is looked at; all are within a lap from there."""
+        late: set[tuple[int, int, int | None]] = set()
         for copy in copies:
             for cpu in copy.cpus:
                 if cpu.busy:
                     start = cpu.busy - 1
-                    ranges.add((start, start - start % chunk_size + chunk_size, None))
-                ranges.update(entry for entry in cpu.late if entry[2])
-        self.ranges = tuple((start, to, head) for start, to, head in ranges if start < to)
+                    late.add((start, start - start % chunk_size + chunk_size, None))
+                late.update(entry for entry in cpu.late if entry[2])
+        ranges = sorted(
+            (begin, end if head is None else min(end, head))
+            for start, to, head in late
+            if start < to
+            for begin, end in _laps(start, to, ring_size, first)
+        )
+        self._begins = [begin for begin, _ in ranges]
+        self._ends = list(accumulate((end for _, end in ranges), max))
 
     def __bool__(self) -> bool:
-        return bool(self.ranges)
+        return bool(self._begins)
 
     def touches(self, pos: int, length: int) -> bool:
-        for start, to, head in self.ranges:
-            distance = pos - start
-            if distance <= 0 or (head is not None and pos >= head):
-                continue
-            place = distance % self.ring_size
-            if (distance >= self.ring_size and place < to - start) or self.ring_size - place < length:
-                return True
-        return False
+        before = bisect_left(self._begins, pos + length)
+        return before > 0 and self._ends[before - 1] > pos
+
+
+def _laps(start: int, to: int, ring_size: int, first: int) -> Iterator[tuple[int, int]]:
+    # Where a range comes to lie in the laps after its own, as far as these are looked at.
+    if to - start >= ring_size:
+        yield start + ring_size, _ENDLESS
+        return
+    begin = start + max(1, (first - start) // ring_size) * ring_size
+    while begin < first + ring_size:
+        yield begin, begin + to - start
+        begin += ring_size
 
 
 class _Chunk(NamedTuple):
@@ -145,10 +186,10 @@ class Ring:
         copies = [Headers.parse(headers, snapshot.cpus) for headers in snapshot.headers]
         self.headers = copies[0]
         self._snapshot = snapshot
-        self._damage = _Damage(copies, snapshot.ring_size, snapshot.chunk_size)
         self._chunks: dict[int, list[_Chunk]] = {cpu: [] for cpu in range(snapshot.cpus)}
         head = max(copy.head for copy in copies)
         first = max(0, -(-(head - snapshot.ring_size) // snapshot.chunk_size))
+        self._damage = _Damage(copies, snapshot.ring_size, snapshot.chunk_size, first * snapshot.chunk_size)
         last = min(self.headers.head, head) // snapshot.chunk_size
         if len(snapshot.data) < snapshot.ring_size:  # never filled: nothing lies behind the data
             last = min(last, len(snapshot.data) // snapshot.chunk_size)
@@ -177,6 +218,18 @@ class Ring:
     def chunks(self) -> Iterator[tuple[int, int]]:
         """The positions of each chunk's begin, and of the end of what can be believed in it."""
         return ((chunk.start, chunk.limit) for chunks in self._chunks.values() for chunk in chunks)
+
+    def overwritten_until_ns(self) -> float:
+        """Since when no CPU's records are overwritten; infinity where nothing tells of it."""
+        until_ns: float = 0
+        for number, cpu in enumerate(self.headers.cpus):
+            chunks = self._chunks[number]
+            if cpu.dropped or (cpu.records and not chunks):
+                return math.inf
+            if chunks and chunks[0].records:
+                at = (chunks[0].start + layout.CHUNK.size) % self._snapshot.ring_size
+                until_ns = max(until_ns, layout.BASE.unpack_from(self._snapshot.data, at)[5])
+        return until_ns
 
     def records(self) -> Iterator[Record | Lost]:
         """All records in the order of time, and what is missing in its place."""
@@ -263,22 +316,46 @@ class _Walk:
 
 
 def _in_time(streams: list[Iterator[_Batch]]) -> Iterator[_Batch]:
-    """The batches of several CPUs, which are given in their order, as batches in the order of time."""
+    """The batches of several CPUs, which are given in their order, as batches in the order of time.
+
+    Each goes up to where the first of the batches ends, and takes those alone that have begun by then: there may be
+    thousands of CPUs.
+    """
     batches = [next(stream, []) for stream in streams]
-    while any(batches):
-        until = min(_when(batch[-1]) for batch in batches if batch)
+    begins = [(_begin(batch), number) for number, batch in enumerate(batches) if batch]
+    ends = [(_when(batch[-1]), number) for number, batch in enumerate(batches) if batch]
+    heapify(begins)
+    heapify(ends)
+    while ends:
+        until, ending = ends[0]
+        begun: list[int] = []
+        while begins and begins[0][0] <= until:
+            begun.append(heappop(begins)[1])
         found: _Batch = []
-        for number, batch in enumerate(batches):
-            # One that ends then goes as a whole, first: times of a damaged ring need not rise.
-            if batch and _when(batch[-1]) == until:
+        for number in sorted(begun):
+            batch = batches[number]
+            if number == ending:  # as a whole
                 found += batch
-                batches[number] = next(streams[number], [])
-            elif batch and _when(batch[0]) <= until:
+                batch = next(streams[number], [])
+                if batch:
+                    heapreplace(ends, (_when(batch[-1]), number))
+                else:
+                    heappop(ends)
+            else:
                 last = bisect_right(batch, until, key=_when)
                 found += batch[:last]
-                batches[number] = batch[last:]
+                batch = batch[last:]
+            batches[number] = batch
+            if batch:
+                heappush(begins, (_begin(batch), number))
         found.sort(key=_ts_ns)  # runs of each CPU, which it merges
         yield found
+
+
+def _begin(batch: _Batch) -> tuple[int, int]:
+    # No later than its end: times of a damaged ring need not rise.
+    begin: tuple[int, int] = min(_when(batch[0]), _when(batch[-1]))
+    return begin
 
 
 def stamp_key(start: int, offset: int, cookie: int) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final
 
-from traceloop_decode import later_calls, layout
+from traceloop_decode import flat_json, later_calls, layout
 from traceloop_decode.model import DecodeError
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.syscalls import Later
@@ -33,7 +33,12 @@ _NUMBERS: Final = (
     "started_ns",
 )
 _CPUS_MAX: Final = 8192
+_COPIES_MAX: Final = 4
 _RING_MAX: Final = 1 << 32
+_TEXT_MAX: Final = 32 << 20  # what was open: 64 processes, 1,024 descriptors, PATH_MAX bytes, each as \u00ff
+_PIECES_MAX: Final = 1 << 16
+FRONT_MAX_BYTES: Final = _TEXT_MAX + _COPIES_MAX * layout.headers_size(_CPUS_MAX)
+"""The most bytes of an encoded snapshot before the ring's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,10 @@ class Snapshot:
         if len(encoded) < at or not encoded.startswith(_MAGIC):
             raise DecodeError("not a traceloop snapshot: it does not begin with TLSNAP1")
         (length,) = _LENGTH.unpack_from(encoded, len(_MAGIC))
+        if length > _TEXT_MAX:
+            raise DecodeError(f"damaged snapshot: a description of {length} bytes")
         try:
-            fields = json.loads(encoded[at : at + length])
+            fields = flat_json.loads(encoded[at : at + length], _PIECES_MAX)
         except (ValueError, RecursionError) as error:
             raise DecodeError(f"damaged snapshot: its description is no JSON ({error})") from error
         numbers = _checked(fields)
@@ -120,6 +127,6 @@ def _checked(fields: object) -> dict[str, int]:
     powers = all(size > 0 and size & (size - 1) == 0 for size in (ring, chunk))
     if not (powers and layout.CHUNK.size <= chunk <= ring <= _RING_MAX):
         raise DecodeError(f"damaged snapshot: a ring of {ring} bytes in chunks of {chunk}")
-    if not (0 < fields["cpus"] <= _CPUS_MAX and 1 < fields["headers"] <= 4):
+    if not (0 < fields["cpus"] <= _CPUS_MAX and 1 < fields["headers"] <= _COPIES_MAX):
         raise DecodeError(f"damaged snapshot: {fields['cpus']} CPUs, {fields['headers']} copies of the headers")
     return {name: fields[name] for name in _NUMBERS}

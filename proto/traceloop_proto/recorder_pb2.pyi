@@ -116,7 +116,7 @@ class StateCount(_message.Message):
     def __init__(self, state: _Optional[_Union[State, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "calls_ended", "calls_refused", "connections_refused", "dropped", "events", "exchanges", "excluded", "hook_durations", "hooks_refused", "hooks_served", "node", "overwritten", "reread", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "snapshots", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread"]
+    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "node", "overwritten", "recorders_replaced", "reread", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "snapshots", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread"]
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TRACES_FIELD_NUMBER: _ClassVar[int]
@@ -124,16 +124,20 @@ class StatsReply(_message.Message):
     ARCHIVE_WAITING_FIELD_NUMBER: _ClassVar[int]
     CALLS_ENDED_FIELD_NUMBER: _ClassVar[int]
     CALLS_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    CGROUPS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     EXCLUDED_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     HOOKS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     HOOKS_SERVED_FIELD_NUMBER: _ClassVar[int]
     HOOK_DURATIONS_FIELD_NUMBER: _ClassVar[int]
+    IO_URINGS_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     OVERWRITTEN_FIELD_NUMBER: _ClassVar[int]
+    RECORDERS_REPLACED_FIELD_NUMBER: _ClassVar[int]
     REREAD_FIELD_NUMBER: _ClassVar[int]
     RINGS_IN_STOCK_FIELD_NUMBER: _ClassVar[int]
     RINGS_IN_USE_FIELD_NUMBER: _ClassVar[int]
@@ -154,16 +158,20 @@ class StatsReply(_message.Message):
     archive_waiting_bytes: int
     calls_ended: int
     calls_refused: int
+    cgroups_left_out: int
     connections_refused: int
     dropped: int
     events: int
     exchanges: int
     excluded: int
+    forgotten: int
     hook_durations: Durations
     hooks_refused: int
     hooks_served: int
+    io_urings: int
     node: str
     overwritten: int
+    recorders_replaced: int
     reread: int
     ring_bytes_in_stock: int
     ring_bytes_in_use: int
@@ -177,14 +185,14 @@ class StatsReply(_message.Message):
     traces_dropped: int
     traces_lost: int
     unread: int
-    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ...) -> None: ...
+    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
 class Trace(_message.Message):
-    __slots__ = ["capture", "cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "ring_size_bytes", "signal", "size_bytes", "started_ns", "state"]
+    __slots__ = ["capture", "cgroup", "container", "container_id", "ended_ns", "events", "exit_code", "id", "image", "io_uring_setups", "labels", "labels_left_out", "lost", "namespace", "node", "pod", "pod_uid", "restart_count", "ring_size_bytes", "signal", "size_bytes", "started_ns", "state"]
     class LabelsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +209,7 @@ class Trace(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
+    IO_URING_SETUPS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABELS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -223,6 +232,7 @@ class Trace(_message.Message):
     exit_code: int
     id: str
     image: str
+    io_uring_setups: int
     labels: _containers.ScalarMap[str, str]
     labels_left_out: int
     lost: int
@@ -236,7 +246,7 @@ class Trace(_message.Message):
     size_bytes: int
     started_ns: int
     state: State
-    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ..., capture: _Optional[_Union[Capture, str]] = ..., ring_size_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., pod: _Optional[str] = ..., pod_uid: _Optional[str] = ..., container: _Optional[str] = ..., container_id: _Optional[str] = ..., image: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., started_ns: _Optional[int] = ..., ended_ns: _Optional[int] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., events: _Optional[int] = ..., lost: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cgroup: _Optional[str] = ..., restart_count: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., labels_left_out: _Optional[int] = ..., capture: _Optional[_Union[Capture, str]] = ..., ring_size_bytes: _Optional[int] = ..., io_uring_setups: _Optional[int] = ...) -> None: ...
 
 class TraceRequest(_message.Message):
     __slots__ = ["id"]

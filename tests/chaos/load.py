@@ -5,7 +5,7 @@
 
 On stdin come commands, a line each; on stdout goes one JSON object a line.
 
-- `run`: containers start from now on, RATE a second. `pause`: no more; ``{"paused": true}`` when all have ended.
+- `run RATE`: containers start from now on, so many a second. `pause`: no more; ``{"paused": true}`` when all have ended.
 - `busy`: one begins that makes BURST calls in each PERIOD_NS, 125,000 a second; its answer is a container's, with ``calls`` null.
   `calls`: how many it has made, ``{"calls": n}``. `end`: it ends after a prime number of calls.
 
@@ -33,7 +33,6 @@ from struct import Struct
 from typing import Any
 
 CGROUPS = Path("/sys/fs/cgroup")
-RATE = 10
 BURST, PERIOD_NS = 1250, 10_000_000
 PRIMES = (2, 101, 499, 997, 1999, 4999, 9973)
 MORE_THAN_A_RING = 49_999
@@ -125,12 +124,14 @@ class Many:
 
     def __init__(self) -> None:
         self._running = threading.Event()
+        self._rate = 1.0
         self._threads = ThreadPoolExecutor(400)
         self._lives: list[Any] = []
         self._numbers = 0
         threading.Thread(target=self._start, daemon=True).start()
 
-    def run(self) -> None:
+    def run(self, rate: float) -> None:
+        self._rate = rate
         self._running.set()
 
     def pause(self) -> None:
@@ -147,7 +148,7 @@ class Many:
             if now_s < due_s:
                 time.sleep(due_s - now_s)
                 continue
-            due_s += 1 / RATE
+            due_s += 1 / self._rate
             self._numbers += 1
             self._lives.append(self._threads.submit(self._live, self._numbers))
 
@@ -166,9 +167,9 @@ class Many:
 def main() -> None:
     many, busy, number = Many(), None, 0
     for line in sys.stdin:
-        command = line.strip()
+        command, *words = line.split()
         if command == "run":
-            many.run()
+            many.run(float(words[0]))
         elif command == "pause":
             many.pause()
         elif command == "busy":

@@ -26,6 +26,7 @@ CLOCK, CLOCK_LIBRARY = "/run/chaos-clock", "/usr/lib/chaos/clock.so"
 _SETTINGS = '[archive]\nmax_use = "100%"\nkeep_free = "100%"\nmax_traces = 1000000\n'
 _UNIT = f"[Service]\nEnvironment=LD_PRELOAD={CLOCK_LIBRARY} CHAOS_CLOCK={CLOCK}\n"
 _PATIENCE_S = 120.0
+_RATE = 10
 
 
 class BrokenPromise(Exception):
@@ -44,7 +45,7 @@ class Held:
 class Node:
     """The daemon runs once it is constructed."""
 
-    def __init__(self, lab: Systemd, build: Path) -> None:
+    def __init__(self, lab: Systemd, build: Path, settings: str = _SETTINGS) -> None:
         self.lab, self.service = lab, Service(lab)
         self.held: set[KernelObject] = set()
         """All that a daemon was ever seen to hold."""
@@ -55,7 +56,7 @@ class Node:
         lab.run("install", "-D", build / "clock.so", CLOCK_LIBRARY)
         lab.run("sh", "-c", f"head -c 4096 /dev/zero >{CLOCK}; mkdir -p {STATE_DIR}")
         lab.run("mount", "-t", "tmpfs", "-o", f"size={STATE_BYTES}", "state", STATE_DIR)
-        lab.write("/etc/traceloop/traceloop.toml", _SETTINGS)
+        lab.write("/etc/traceloop/traceloop.toml", settings)
         lab.write(f"/etc/systemd/system/{SERVICE}.d/chaos.conf", _UNIT)
         lab.run("systemctl", "daemon-reload")
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
@@ -149,14 +150,18 @@ class Load:
         self._process.kill()
         self._process.wait()
 
-    def run(self) -> None:
-        """Containers start from now on."""
-        self._tell("run")
+    def run(self, rate: float = _RATE) -> None:
+        """Containers start from now on, so many a second."""
+        self._tell(f"run {rate}")
 
     def pause(self) -> list[dict[str, Any]]:
         """No more of them. Those that have ended since the last time, once all have."""
         self._tell("pause")
         self._wait("paused")
+        return self.take_ended()
+
+    def take_ended(self) -> list[dict[str, Any]]:
+        """Those that have ended since the last time."""
         with self._changed:
             ended, self.ended = self.ended, []
         return ended

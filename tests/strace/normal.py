@@ -16,6 +16,8 @@ import re
 import time
 from pathlib import Path
 
+from traceloop_decode.printers.core import READ_AT_EXIT
+
 # Lines that only one of both can have, each with the reason. They are left out where the other has no equal.
 ARTEFACTS = [
     # Ignored signals are thrown away when they are sent, but not those to a traced thread.
@@ -96,7 +98,7 @@ def _answered(lines: list[str]) -> list[str]:
 
 
 def _plain(text: str, now: tuple[float, float]) -> str:
-    text = _RESULT_COLUMN.sub(r") \1", text)
+    text = _RESULT_COLUMN.sub(r") \1", text.replace(READ_AT_EXIT, ""))
     for pattern, replacement in _VOLATILE:
         text = pattern.sub(replacement, text)
     text = _TICKS.sub(r"\1TICKS", text) if text.startswith("times(") else text

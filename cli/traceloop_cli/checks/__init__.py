@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from traceloop_cli.checks import access, confinement, hooks, kernel, recorder, selftest, service, storage
+from traceloop_cli.checks import access, confinement, hooks, kernel, losses, recorder, selftest, service, storage
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.findings import Finding, Level
 
@@ -23,6 +23,8 @@ def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
         yield finding
     for check in (access, storage, hooks, confinement):
         yield from check.findings(machine)
+    if answers:
+        yield from losses.findings(machine)
     if self_test and answers:
         yield from selftest.findings(machine)
     elif self_test:  # a hook would start a daemon that was stopped

@@ -26,11 +26,15 @@ from traceloop_decode.text.values import is_pointer, width
 from traceloop_decode.variants import selector_of
 from traceloop_decode.words import UNKNOWN, Line, Word, line_of
 
+READ_AT_EXIT: Final = " /* read at exit */"
 _REGISTER_MASK: Final = (1 << 64) - 1
 _ONE: Final = "one_"
 _RESTARTS: Final = "ERESTART"  # the kernel restarts the call, or makes it EINTR: programs never see these
 _OF_NO_CALL: Final = Word("hex")
 _NEVER_RETURN: Final = frozenset(("exit", "exit_group"))
+
+
+_Named = tuple[str, int, Printer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class CallPrinter:
     before_out: how many stand before an output; those are shown when the call begins.
     """
 
-    named: tuple[tuple[str, int, Printer], ...]
+    named: tuple[_Named, ...]
     before_out: int
     print_result: Callable[[View], str]
 
@@ -51,17 +55,15 @@ class CallPrinter:
 
     def args(self, view: View) -> list[str]:
         """The text of each argument that means something in this call."""
-        return [text for _, index, print_one in self.named if (text := print_one(view, index)) is not None]
+        return _texts(view, self.named)
 
     def early(self, view: View) -> list[str]:
         """Those of `args` that are known when the call begins."""
-        shown = self.named[: self.before_out]
-        return [text for _, index, print_one in shown if (text := print_one(view, index)) is not None]
+        return _texts(view, self.named[: self.before_out])
 
     def late(self, view: View) -> list[str]:
         """The rest of `args`."""
-        shown = self.named[self.before_out :]
-        return [text for _, index, print_one in shown if (text := print_one(view, index)) is not None]
+        return _texts(view, self.named[self.before_out :])
 
     def result(self, view: View) -> str:
         """What stands behind ``= ``; ``?`` for a call that has not returned."""
@@ -78,6 +80,18 @@ def printer_of(call: Call) -> CallPrinter:
     abi = call.abi
     selector = selector_of(call) if abi.compat or call.name in families.SELECTORS else ""
     return _compiled(call.number, abi, selector, len(call.registers))
+
+
+def _texts(view: View, named: tuple[_Named, ...]) -> list[str]:
+    if view.call.read_at_exit:
+        found = [(index, print_one(view, index)) for _, index, print_one in named]
+        return [marked(view.call, index, text) for index, text in found if text is not None]
+    return [text for _, index, print_one in named if (text := print_one(view, index)) is not None]
+
+
+def marked(call: Call, index: int, text: str) -> str:
+    """An argument's text; behind it, that its memory was read at the call's exit, where that is so."""
+    return f"{text}{READ_AT_EXIT}" if index in call.read_at_exit else text
 
 
 def seen(call: Call) -> Call:

@@ -17,6 +17,8 @@ A call that never returned has ``ret`` null, and comes where its thread ends, or
     number compat               of the call; compat: of the 32-bit table
     duration_ns end_cpu         null if it never returned
     entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
+    read_at_exit                if there are any: the names of arguments whose memory was read only when the call had
+                                returned: another thread may have changed it meanwhile
     fds                         with -y, if any is known: an object, what its descriptors stood for when it began, by
                                 their numbers, and "AT_FDCWD"
     ret_fd                      with -y, if it is known: what the descriptor that it returned stands for
@@ -36,7 +38,10 @@ or, of an iovec, an argv or a message, ``list``: pieces; and ``cut``: the list w
 A signal has ``number``, ``signal`` (its name), ``siginfo`` (an object of numbers), ``handler`` (0 SIG_DFL, 1 SIG_IGN,
 else an address), ``flags`` and ``sender`` (``pid`` and ``comm`` of who sent a signal that ended the process at once;
 else null). An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process`` (true: the last
-thread of its process). A lost has ``events``, ``records`` and ``reason``.
+thread of its process). A lost has ``events``, ``records`` and ``reason``. Some come first and have neither number nor
+``cpu``: ``io_uring`` has ``rings``, how many the container set up, whose requests are not recorded; ``cgroups`` has
+``cgroups``, how many below the container's own are not recorded; ``not_read_again`` has ``calls``, how many arguments
+could not be remembered until they could be read.
 """
 
 from __future__ import annotations
@@ -49,6 +54,7 @@ from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.printers.core import printer_of, seen
 from traceloop_decode.printers.view import Options, View
+from traceloop_decode.ring import unrecorded
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import exit_status
 from traceloop_decode.text.siginfo import fields, signal_name
@@ -88,6 +94,19 @@ def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         yield _dumped(event, snapshot)
     for call in pending.values():
         yield _dumped(call, snapshot)
+
+
+def unrecorded_lines(snapshot: Snapshot) -> Iterator[str]:
+    """What no record could tell."""
+    what = unrecorded(snapshot)
+    for reason, field, count in (
+        ("io_uring", "rings", what.io_urings),
+        ("cgroups", "cgroups", what.cgroups),
+        ("not_read_again", "calls", what.rereads),
+    ):
+        if count:
+            head = _head(Lost(snapshot.started_ns, 0, 0, 0, reason), "lost", snapshot)
+            yield dumps(head | {"cpu": None, "events": None, "records": None, "reason": reason, field: count})
 
 
 def _never_returned(pending: dict[int, Call], tid: int, snapshot: Snapshot) -> Iterator[str]:
@@ -149,6 +168,8 @@ def _syscall(call: Call) -> dict[str, Any]:
         "end_cpu": call.end_cpu,
         "entry_lost": call.entry_lost,
     }
+    if call.read_at_exit:
+        shown["read_at_exit"] = [name for name, index, _ in printer.named if index in call.read_at_exit]
     if view.fds:
         shown["fds"] = view.fds
     if call.files is not None and call.files.result:

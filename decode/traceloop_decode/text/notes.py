@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 from traceloop_decode.text.siginfo import fields, signal_name, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from traceloop_decode.model import Lost, Signal, TaskExit
+    from traceloop_decode.ring import Unrecorded
 
 _CORE_DUMPED: Final = 0x80
 _SIGNAL_MASK: Final = 0x7F
@@ -41,6 +44,19 @@ def exit_note(end: TaskExit) -> str:
     if signal is None:
         return f"+++ exited with {status} +++"
     return f"+++ killed by {signal_name(signal)}{' (core dumped)' if core_dumped else ''} +++"
+
+
+def unrecorded_notes(unrecorded: Unrecorded) -> Iterator[str]:
+    """``--- this container used io_uring (2 rings): ... ---``, and what else no record could tell."""
+    if count := unrecorded.io_urings:
+        rings = f"{count:,} {'ring' if count == 1 else 'rings'}"
+        yield f"--- this container used io_uring ({rings}): what it submitted through them is not recorded ---"
+    if count := unrecorded.cgroups:
+        below = f"{count:,} {'cgroup' if count == 1 else 'cgroups'} below the container's own"
+        yield f"--- calls made in {below} are not recorded: it has too many ---"
+    if count := unrecorded.rereads:
+        calls = f"{count:,} {'call' if count == 1 else 'calls'}"
+        yield f"--- arguments of {calls} were not read again at exit: too many were in flight ---"
 
 
 def lost_note(lost: Lost) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.printers.core import never_returns, printer_of, view_of
+from traceloop_decode.printers.core import marked, never_returns, printer_of, view_of
 from traceloop_decode.printers.view import Options
 from traceloop_decode.text import line
 
@@ -30,7 +30,7 @@ def lines(events: Iterable[Event], snapshot: Snapshot, options: Options = _DEFAU
     def text(call: Call, shown: frozenset[int] | None) -> str:
         view, printer = view_of(call, options), printer_of(call)
         parts = [
-            f"{name}={text}"
+            f"{name}={marked(call, index, text) if call.read_at_exit else text}"
             for name, index, print_one in printer.named
             if (shown is None or index in shown) and (text := print_one(view, index)) is not None
         ]

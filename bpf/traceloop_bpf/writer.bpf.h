@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A ring as the recorder writes it, and a record's way into it: make room, then publish.
+ * A record's way into its ring. reserve() finds room, begin() fills the part that has it up to the record, finish()
+ * publishes the record. Between the first two the caller looks up which part of a larger ring that is: BCC rewrites what
+ * is done with maps in tracer.bpf.c alone.
  */
+#ifndef TRACELOOP_WRITER_BPF_H
+#define TRACELOOP_WRITER_BPF_H
 
-#define ROUND8(n) (((n) + 7) & ~7ULL)
-#define FIXED_MAX (sizeof(struct tl_header) + 8 + 8 + 6 * 8) /* header, wide number, result, registers */
-#define RECORD_MAX (FIXED_MAX + TL_CALL_MAX + sizeof(struct tl_item) + ROUND8(TL_ITEM_MAX + 2))
-#define PREFIX (sizeof(struct tl_chunk) + sizeof(struct tl_base))
+#include "arch_x86_64.h"
+#include "layout.bpf.h"
 
 TL_INLINE u32 read32(u64 at)
 {
@@ -22,61 +24,6 @@ TL_INLINE u64 read64(u64 at)
 	return value;
 }
 
-struct message { /* struct user_msghdr */
-	u64 name;
-	u32 name_length, pad;
-	u64 iov, iov_count;
-	u64 control, control_length;
-	u64 flags;
-	u64 done; /* struct mmsghdr: msg_len */
-};
-
-struct message32 { /* the same of a 32-bit program */
-	u32 name, name_length, iov, iov_count, control, control_length, flags, done;
-};
-
-struct iocb_part { /* struct iocb, from aio_lio_opcode */
-	u16 opcode, priority;
-	u32 fd;
-	u64 from, size;
-};
-
-/* What capture() keeps in map memory, where the verifier sees unknown numbers in every round and so checks one. */
-struct scratch {
-	u64 arg[8]; /* [TL_LENGTH_RESULT], [TL_LENGTH_ONE] */
-	u64 frame[TL_FRAME_WORDS];
-	u64 length;       /* of the record so far */
-	u64 rule, end;    /* next rule, and where to stop */
-	u64 exit_end;     /* where to stop after the entry rules are read again at exit */
-	u64 wanted;       /* bit per argument */
-	u64 failed;       /* bit per argument that could not be read */
-	u64 compat;       /* of a 32-bit program: words and pointers of four bytes */
-	u64 list;         /* tl_kind of the list that is being walked; 0: none */
-	u64 list_at, list_count, list_next;
-	u64 list_left;    /* bytes that the call moved and that no element has shown yet */
-	u64 list_arg, list_out;
-	u64 outer;        /* TL_KIND_MMSG while its messages are walked, each a list */
-	u64 outer_at, outer_count, outer_next, outer_whole;
-	u64 result;
-	u64 word[2];      /* a number of a width that a rule tells */
-	struct message message;
-	struct message32 message32;
-	struct iocb_part iocb;
-	u64 withheld;     /* TL_CLASS_... */
-	u64 pad[2];
-};
-
-struct ring {
-	struct tl_ring head;
-	struct tl_cpu cpu[TL_CPUS];
-	struct scratch scratch[TL_CPUS];
-	u8 data[TL_RING_SIZE + TL_SLACK];
-};
-
-_Static_assert(sizeof(struct scratch) == TL_SCRATCH_SIZE, "TL_SCRATCH_SIZE");
-_Static_assert(__builtin_offsetof(struct ring, data) == TL_DATA_OFFSET, "TL_DATA_OFFSET");
-_Static_assert(RECORD_MAX <= TL_SLACK && PREFIX + RECORD_MAX <= TL_CHUNK_SIZE, "a record fits a chunk");
-
 TL_INLINE struct tl_header *header_at(struct ring *ring, u64 pos)
 {
 	u64 offset = pos & (TL_RING_SIZE - 1) & ~7ULL;
@@ -91,9 +38,6 @@ TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
 
 #define LENGTH_TYPE(bytes, type) ((bytes) >> 3 | (type) << TL_LENGTH_BITS)
 
-/* The ring that has the data at a position of a larger one, whose `parts` are more than one; 0: there is none. */
-TL_INLINE struct ring *part_at(struct ring *ring, u64 parts, u64 pos);
-
 /* A CPU's way from one record to the next. */
 struct writer {
 	struct ring *ring;
@@ -104,10 +48,12 @@ struct writer {
 	u64 task; /* whose record it is; 0: the current one's */
 	u64 tid_pid;
 	u64 now_ns;
+	u64 parts; /* of the ring */
+	bool chunk; /* a new chunk begins */
 };
 
-/* Finds room for a record of at most `bytes`, behind a new chunk and base where one is due. False: not recorded. */
-TL_INLINE bool begin(struct writer *w, u64 bytes)
+/* Finds room for a record of at most `bytes`, after a new chunk and base where one is due. False: not recorded. */
+TL_INLINE bool reserve(struct writer *w, u64 bytes)
 {
 	struct ring *ring = w->ring;
 	struct tl_cpu *cpu = w->cpu;
@@ -121,30 +67,36 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 	w->now_ns = bpf_ktime_get_boot_ns();
 
 	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
-	u32 renames = ring->head.renames;
-	u64 parts = ring->head.parts;
-	bool chunk = false;
+	w->parts = ring->head.parts;
+	w->chunk = false;
 	/* A new chunk where this one is full, or so old that the others would soon lap it, and what is new in it. */
-	if (pos + bytes + PREFIX > end || head - pos > parts * (TL_RING_SIZE / 2)) {
+	if (pos + bytes + PREFIX > end || head - pos > w->parts * (TL_RING_SIZE / 2)) {
 		pos = __sync_fetch_and_add(&ring->head.head, TL_CHUNK_SIZE);
 		TL_PUBLISH(cpu->busy, pos + 1);
 		TL_PUBLISH(cpu->pos, pos);
 		TL_PUBLISH(cpu->end, pos + TL_CHUNK_SIZE);
-		chunk = true;
+		w->chunk = true;
 	}
 	w->from = pos;
-	struct ring *part = ring;
-	if (parts > 1) {
-		part = part_at(ring, parts, pos); /* a chunk lies in one */
-		if (!part) {
-			cpu->dropped++;
-			TL_PUBLISH(cpu->busy, 0);
-			return false;
-		}
-	}
-	TL_OPAQUE(part);
+	return true;
+}
+
+/* What was reserved is not used. */
+TL_INLINE void give_up(struct writer *w)
+{
+	w->cpu->dropped++;
+	TL_PUBLISH(w->cpu->busy, 0);
+}
+
+/* Writes what is due before the record into `part`, and sets `pos` to where the record lies. */
+TL_INLINE void begin_in(struct writer *w, struct ring *part)
+{
+	struct ring *ring = w->ring;
+	struct tl_cpu *cpu = w->cpu;
+	u32 renames = ring->head.renames;
+	u64 pos = w->from;
 	w->part = part;
-	if (chunk) {
+	if (w->chunk) {
 		struct tl_chunk *c = (struct tl_chunk *)header_at(w->part, pos);
 		c->header.tid = 0;
 		c->header.delta_ns = 0;
@@ -157,7 +109,7 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		stamp(ring, &c->header, pos);
 		pos += sizeof *c;
 	}
-	if (chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
+	if (w->chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
 		struct tl_base *b = (struct tl_base *)header_at(w->part, pos);
 		b->header.tid = w->tid_pid;
 		b->header.delta_ns = w->tid_pid >> 32;
@@ -175,7 +127,6 @@ TL_INLINE bool begin(struct writer *w, u64 bytes)
 		pos += sizeof *b;
 	}
 	w->pos = pos;
-	return true;
 }
 
 /* Publishes the record of `bytes` bytes, and says so if the ring has been lapped meanwhile. */
@@ -212,3 +163,5 @@ TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32
 	}
 	TL_PUBLISH(cpu->busy, 0);
 }
+
+#endif

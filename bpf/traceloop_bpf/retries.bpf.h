@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Calls in flight whose arguments could not be read at entry, and are to be read again at exit.
+ *
+ * A task has two places that its address tells, in its container's own ring. So one container's calls take no place of
+ * another's. Each call that finds none is counted.
+ */
+#ifndef TRACELOOP_RETRIES_BPF_H
+#define TRACELOOP_RETRIES_BPF_H
+
+#include "layout.bpf.h"
+#include "verifier.h"
+
+TL_INLINE struct tl_retry *retry_at(struct ring *ring, u64 task, u64 second)
+{
+	u64 n = ((task * 0x9e3779b97f4a7c15ULL >> 40) ^ second) & (TL_RETRIES - 1);
+	TL_OPAQUE(n);
+	return &ring->retries[n & (TL_RETRIES - 1)];
+}
+
+TL_INLINE struct tl_retry *find_retry(struct ring *ring, u64 task)
+{
+	struct tl_retry *retry = retry_at(ring, task, 0);
+	if (retry->task == task)
+		return retry;
+	retry = retry_at(ring, task, 1);
+	return retry->task == task ? retry : 0;
+}
+
+TL_INLINE struct tl_retry *claim_retry(struct ring *ring, u64 task)
+{
+	struct tl_retry *retry = retry_at(ring, task, 0);
+	if (!__sync_val_compare_and_swap(&retry->task, 0, task))
+		return retry;
+	retry = retry_at(ring, task, 1);
+	return __sync_val_compare_and_swap(&retry->task, 0, task) ? 0 : retry;
+}
+
+TL_INLINE void remember(struct ring *ring, u64 task, u32 nr, u32 failed)
+{
+	struct tl_retry *retry = find_retry(ring, task); /* of a call whose exit came elsewhere */
+	if (!retry) {
+		retry = claim_retry(ring, task);
+		if (!retry) {
+			__sync_fetch_and_add(&ring->head.forgotten, 1);
+			return;
+		}
+		__sync_fetch_and_add(&ring->head.retries, 1);
+	}
+	retry->nr = nr;
+	retry->failed = failed;
+}
+
+/* The arguments of the current task's call that could not be read at its entry; they are not remembered any more. */
+TL_INLINE u32 recall(struct ring *ring, u64 task, u32 nr)
+{
+	if (!ring->head.retries)
+		return 0;
+	struct tl_retry *retry = find_retry(ring, task);
+	if (!retry)
+		return 0;
+	u32 failed = retry->nr == nr ? retry->failed : 0;
+	TL_PUBLISH(retry->task, 0);
+	__sync_fetch_and_add(&ring->head.retries, -1);
+	return failed;
+}
+
+#endif

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recorder that someone breaks in the kernel: noticed, said, and another put in its place, with real containers."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from lab import Daemon, Runc, hooks, make_bundle, make_root
+from recorder import Container, text
+from test_add import descriptor_of
+from test_daemon import listed, wait_state
+from test_stats import stats
+
+from traceloop_bpf import bpfcalls
+from traceloop_bpf.tracer import Tracer
+
+pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
+
+BPF, MAP_FREEZE, LINK_DETACH = 321, 22, 34  # linux/bpf.h
+
+
+def bpf(command: int, fd: int) -> int:
+    """What bpf(2) answers to root: 0 or an errno."""
+    attr = struct.pack("<I124x", fd)
+    libc = ctypes.CDLL(None, use_errno=True)
+    return 0 if libc.syscall(BPF, command, ctypes.c_char_p(attr), len(attr)) == 0 else ctypes.get_errno()
+
+
+def fds_of(pid: int, target: str) -> list[int]:
+    return [int(fd.name) for fd in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(fd) == target]  # noqa: PTH115
+
+
+def freeze_all(daemon: Daemon) -> list[int]:
+    """Freezes each map of the daemon's that can be: those that are mapped cannot."""
+    answers = []
+    for number in fds_of(daemon.process.pid, "anon_inode:bpf-map"):
+        with descriptor_of(daemon.process.pid, number) as fd:
+            if bpfcalls.map_info(fd).shape[0] == 1:  # BPF_MAP_TYPE_HASH
+                answers.append(bpf(MAP_FREEZE, fd))
+    return answers
+
+
+def test_frozen_maps(tmp_path: Path) -> None:
+    with Daemon(config='node = "node1"\n') as daemon, Runc(tmp_path / "runc") as runc:
+        root = make_root(tmp_path / "root")
+        words = "sh", "-c", "echo 1; read x; cat /no/after"
+        bundle = make_bundle(tmp_path / "one", root, words, hooks=hooks(daemon.hook_socket))
+        with runc.start(bundle, "one") as process:
+            assert process.stdout.readline() == "1\n"
+            assert freeze_all(daemon) == [0, 0]  # cgroups, below
+            line = daemon.wait_for_log(lambda line: "recorder is broken" in line)
+            assert "was frozen" in line
+            daemon.wait_for_log(lambda line: "another recorder records from now on" in line)
+            assert {trace["id"] for trace in listed(daemon)} == {"node1_one", "node1_one_2"}
+            process.communicate("go\n", timeout=60)
+        wait_state(daemon, "node1_one", "frozen")
+        wait_state(daemon, "node1_one_2", "frozen")
+        assert "[cat] open" in daemon.ctl("show", "node1_one_2").stdout
+        assert "[cat]" not in daemon.ctl("show", "node1_one").stdout
+        assert "execve" in daemon.ctl("show", "node1_one").stdout
+        other = make_bundle(tmp_path / "other", root, ("cat", "/no/other"), hooks=hooks(daemon.hook_socket))
+        runc.run(other, "other")
+        wait_state(daemon, "node1_other", "frozen")
+        assert "/no/other" in daemon.ctl("show", "node1_other").stdout
+        assert stats(daemon)["recorders_replaced"] == 1
+        doctor = daemon.ctl("doctor", "--no-self-test", check=False).stdout
+        assert "1 recorders were broken by someone" in doctor
+
+
+def test_the_kernel_detaches_no_program_for_anybody(tracer: Tracer) -> None:
+    """A raw tracepoint's link has no such thing. Whoever wants it detached must take its descriptors away."""
+    for name, fd in tracer._programs._fds.items():
+        if name.startswith("link."):
+            assert bpf(LINK_DETACH, fd) == errno.EOPNOTSUPP
+    assert tracer.trouble() == ""
+
+
+def test_descriptors_that_are_taken_away(tmp_path: Path) -> None:
+    """What the recorder has written by then is read, with nothing of it in the kernel."""
+    with closing(Tracer.load()) as tracer, Container(tracer) as container:
+        container.run("cat", "/no/before", status=1)
+        link = tracer._programs._fds["link.on_sys_enter"]
+        with (tmp_path / "other").open("w") as other:
+            os.dup2(other.fileno(), link, inheritable=False)
+        assert tracer.trouble() == "on_sys_enter was detached from the tracepoint sys_enter"
+        tracer.abandon()
+        count = container.recording.ring.count()
+        container.run("cat", "/no/after", status=1)
+        assert container.recording.ring.count() == count
+        opened = [text(call, 1) for call in container.calls("openat")]
+        assert b"/no/before" in opened
