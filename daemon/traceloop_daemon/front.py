@@ -48,8 +48,6 @@ _LAST_WORDS_S: Final = 0.5
 _TICK_S: Final = 0.05
 _SWEEP_S: Final = 1.0
 _ACCEPT_MAX: Final = 64  # in a tick, once some were turned away
-_FRAME: Final = Struct(">BHBBI")  # RFC 9113, 4.1: length (24 bits), type, flags, stream
-_SETTINGS, _GOAWAY, _ENHANCE_YOUR_CALM = 0x4, 0x7, 0xB
 _IN, _OUT, _HUP = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
 _log = logging.getLogger(__name__)
 
@@ -157,8 +155,8 @@ class Front:
         if (why := self._taken.take(uid)) is not None:
             self._tally.add(Counted.CONNECTIONS_REFUSED)
             self._complaints.add(uid, "a connection to traceloop.sock was refused", f"{why} already")
-            with suppress(OSError):
-                peer.send(_goodbye(f"{why} connections already: end some, then try again"))
+            with suppress(OSError):  # no HTTP/2: gRPC's clients fail at once then, and do not try again on their own
+                peer.send(f"{why} connections already: end some, then try again\n".encode())
             peer.close()
             return False
         connection = _Connection(peer, uid)
@@ -312,12 +310,6 @@ class _Connection:
         self.inner_hung_up = False
         self.first = b""
         self.began_s = time.monotonic()
-
-
-def _goodbye(why: str) -> bytes:
-    # RFC 9113, 6.8: clients show the text.
-    said = Struct(">II").pack(0, _ENHANCE_YOUR_CALM) + why.encode()
-    return _FRAME.pack(0, 0, _SETTINGS, 0, 0) + _FRAME.pack(0, len(said), _GOAWAY, 0, 0) + said
 
 
 def _listen(path: Path) -> socket.socket:
