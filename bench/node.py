@@ -16,7 +16,7 @@ from lab import pod_annotations
 from workload import cgroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lab import Daemon
 
@@ -58,9 +58,9 @@ def containers(count: int, name: str) -> Iterator[list[Container]]:
         yield [exits.enter_context(container(f"{name}-{number}")) for number in range(count)]
 
 
-def register(daemon: Daemon, new: Sequence[Container]) -> list[float]:
+def register(daemon: Daemon, new: Sequence[Container], **annotations: str) -> list[float]:
     """Has them recorded, all at once: how long each waited from its connection to the answer, in milliseconds."""
-    messages = [b"start\n" + _state(one) for one in new]
+    messages = [b"start\n" + _state(one, annotations) for one in new]
     waited_ms = []
     with selectors.DefaultSelector() as answers, ExitStack() as exits:
         for message in messages:
@@ -81,13 +81,13 @@ def register(daemon: Daemon, new: Sequence[Container]) -> list[float]:
     return waited_ms
 
 
-def _state(one: Container) -> bytes:
+def _state(one: Container, annotations: Mapping[str, str]) -> bytes:
     state = {
         "ociVersion": "1.0.2",
         "id": one.id,
         "status": "creating",
         "pid": one.process.pid,
         "bundle": f"/run/containerd/io.containerd.runtime.v2.task/k8s.io/{one.id}",
-        "annotations": pod_annotations(one.id),
+        "annotations": {**pod_annotations(one.id), **annotations},
     }
     return json.dumps(state).encode()

@@ -26,6 +26,7 @@ import decoding
 import engines
 import kernel_memory
 import nri
+import peers
 import redaction
 import registration
 import threads
@@ -48,6 +49,7 @@ APART: Final[dict[str, tuple[str, Callable[[int], Iterator[Figure | str]]]]] = {
         "A registration, from the hook's connection to the daemon's answer",
         lambda _rounds: registration.measure(),
     ),
+    "peers": ("A registration, while others ask as fast as they can", lambda _rounds: peers.measure()),
     "daemon": ("The daemon's memory", lambda _rounds: daemon_memory.measure()),
     "archive": ("The archive, on the file system of the temporary directory", archive.measure),
     "crowd": ("A full node, under systemd", lambda _rounds: crowd.measure()),

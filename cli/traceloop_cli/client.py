@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os.path
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEADLINE_S: Final = 30
+_REFUSAL_S: Final = 0.2
+_REFUSAL_MAX_BYTES: Final = 200
 _SCHEME: Final = "unix:"
 _CONTROL: Final = "control.sock"
 _CHANNEL_OPTIONS: Final = (
@@ -55,6 +57,8 @@ def _translated(code: grpc.StatusCode, details: str, path: str) -> CliError:
         return _unavailable(path, details)
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unreachable(f"the daemon at {path} gave no answer in {DEADLINE_S} s: see `journalctl -u traceloopd`")
+    if code == grpc.StatusCode.CANCELLED:
+        return Unreachable(f"the daemon at {path} ended its answer, which was not read in time: try again")
     if code == grpc.StatusCode.PERMISSION_DENIED:
         return Denied(details)
     if code == grpc.StatusCode.UNIMPLEMENTED:
@@ -67,6 +71,7 @@ def _unavailable(path: str, details: str) -> CliError:
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(path)
+            refusal = _refusal(probe)
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in (errno.EACCES, errno.EPERM):
@@ -76,4 +81,16 @@ def _unavailable(path: str, details: str) -> CliError:
             f"no daemon at {path}: {reason}; start it (systemctl start traceloopd), "
             "or name its socket with --address unix:PATH"
         )
+    if refusal:
+        return Failed(refusal)
     return Unreachable(f"the daemon at {path} broke off: {details}; try again, and see `journalctl -u traceloopd`")
+
+
+def _refusal(probe: socket.socket) -> str:
+    # What the daemon says at once to who has too many connections, and to no one else.
+    probe.settimeout(_REFUSAL_S)
+    with suppress(OSError):
+        said = probe.recv(_REFUSAL_MAX_BYTES).decode("utf-8", "replace")
+        if said.endswith("\n"):
+            return said.rstrip("\n")
+    return ""

@@ -28,6 +28,7 @@ _NUMBERS: Final = (  # those that are shown as they come
     *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
     *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
     *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
+    *("connections_refused", "calls_refused", "calls_ended"),
 )
 
 
@@ -107,6 +108,9 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  went to make room", str(stats.traces_dropped)
     yield "traces lost", str(stats.traces_lost)
     yield "snapshots served", str(stats.snapshots)
+    yield "connections refused", str(stats.connections_refused)
+    yield "calls refused", str(stats.calls_refused)
+    yield "  ended unread", str(stats.calls_ended)
     yield "program exchanges", str(stats.exchanges)
     yield "recorders replaced", str(stats.recorders_replaced)
 

@@ -12,7 +12,6 @@ they are more than `memory_max_bytes`. One line of the log says that the wait be
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import tempfile
@@ -24,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from traceloop_daemon import own_lock
 from traceloop_daemon.archive_names import SUFFIX, file_name
 from traceloop_daemon.closed_ids import ClosedIds
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
@@ -108,7 +108,8 @@ class FileArchive:
             lost = "lost %s: it was in memory, and %s could not be written until the end"
             _log.error(lost, waiter.trace_id, self.directory)
         self._waiting.close()
-        os.close(self._lock_fd)
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
 
     # -- reading
 
@@ -362,14 +363,11 @@ class FileArchive:
         return self.directory / file_name(trace_id)
 
 
-def _locked(directory: Path) -> int:
+def _locked(directory: Path) -> int | None:
     directory.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return own_lock.lock(directory)
     except BlockingIOError as error:
-        os.close(fd)
         raise ConfigError(
             f"another traceloopd keeps its traces in {directory}: stop it, or give --state-dir"
         ) from error
-    return fd

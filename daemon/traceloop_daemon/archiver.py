@@ -94,14 +94,14 @@ class Archiver:
     def _keep(self, trace: Trace) -> None:
         changes = None
         try:
-            snapshot = self._snapshots.redacted(self._snapshots.take(trace), trace)
-            info = info_of(trace, snapshot, self._node)
+            taken = self._snapshots.take(trace)
+            info = info_of(trace, taken, self._node)
         except OSError as error:
             _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:
             with self._recordings.lock:
                 unsettled = self._recordings.unsettled() - {trace.id}
-            changes = self._archive.put(info, snapshot.encode(), unsettled)
+            changes = self._archive.put(info, self._snapshots.surely_encoded(taken, trace), unsettled)
         with self._recordings.lock:
             self._recordings.release(trace)
             closed = trace.state is State.CLOSED  # meanwhile
@@ -121,8 +121,8 @@ class Archiver:
                 trace.refresh()
                 taken = self._snapshots.take(trace)
                 unsettled = self._recordings.unsettled()
-            snapshot = self._snapshots.redacted(taken, trace)
-            self._settle(self._archive.put(info_of(trace, snapshot, self._node), snapshot.encode(), unsettled))
+            encoded = self._snapshots.surely_encoded(taken, trace)
+            self._settle(self._archive.put(info_of(trace, taken, self._node), encoded, unsettled))
         except OSError as error:
             _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
         else:

@@ -15,7 +15,7 @@ from typing import Final
 
 from traceloop_daemon.registry import Trace
 
-LISTENERS_MAX: Final = 8
+LISTENERS_MAX: Final = 16
 _WAITING_MAX: Final = 1000
 
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
+import os
 import signal
 import sys
 import time
@@ -20,7 +20,7 @@ from traceloop_bpf.kept_fds import Keeper, NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
-from traceloop_daemon import journal
+from traceloop_daemon import journal, own_lock
 from traceloop_daemon.adoption import Found, Succession, find
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.cgroupfs import find_mount
@@ -133,7 +133,7 @@ def _run(config: Config, runtime_dir: Path, state_dir: Path, manager: ServiceMan
         recorder.take_over(found.recordings)
         gatherer = Gatherer(recorder, archive, found.old, tally)
         targets = Targets(mount, read=readers.wait)
-        service = Service(RecorderService(recorder, targets, gatherer, tally, feed), runtime_dir)
+        service = Service(RecorderService(recorder, targets, gatherer, tally, feed), runtime_dir, tally)
         stack.callback(service.close)
         keep, registrar = partial(_keep_hooks, keeper) if manager.is_there else None, recorder.registrar
         hooks = HookSocket(
@@ -207,12 +207,15 @@ def _status(recorder: Recorder) -> str:
 def _locked(runtime_dir: Path, *, hooks_passed: bool) -> Iterator[None]:
     """Holds the runtime directory for this daemon alone, and clears what one that was killed left there."""
     runtime_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (runtime_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"another traceloopd serves {runtime_dir}: stop it, or give --runtime-dir") from error
+    try:
+        fd = own_lock.lock(runtime_dir)
+    except BlockingIOError as error:
+        raise ConfigError(f"another traceloopd serves {runtime_dir}: stop it, or give --runtime-dir") from error
+    try:
         for name in (QUERIES, CONTROL, *([] if hooks_passed else [HOOKS])):
             (runtime_dir / name).unlink(missing_ok=True)
         yield
-        (runtime_dir / "lock").unlink()
+        (runtime_dir / own_lock.NAME).unlink(missing_ok=True)
+    finally:
+        if fd is not None:
+            os.close(fd)

@@ -27,7 +27,7 @@ class Mender:
     def __init__(self, loop: Loop, mendables: Iterable[Mendable]) -> None:
         self._loop, self._mendables = loop, tuple(mendables)
         self._complained = False
-        loop.call_later(_LOOK_S, self._look)
+        self._look()  # while there are descriptors for what is looked with
 
     def _look(self) -> None:
         try:

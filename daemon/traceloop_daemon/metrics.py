@@ -96,6 +96,13 @@ def metrics(stats: Stats) -> Iterator[Metric]:
     yield _counter("traces_dropped_total", "Kept traces that went to make room.", counted[Counted.DROPPED])
     yield _counter("traces_lost_total", "Traces that could not be kept or adopted.", counted[Counted.LOST])
     yield _counter("snapshots_total", "Traces that were shown or dumped.", counted[Counted.SNAPSHOTS])
+    yield _counter(
+        "connections_refused_total",
+        "Connections to traceloop.sock of users that had their share.",
+        counted[Counted.CONNECTIONS_REFUSED],
+    )
+    yield _counter("calls_refused_total", "Calls of users that had their share.", counted[Counted.CALLS_REFUSED])
+    yield _counter("calls_ended_total", "Calls whose answers were not read in time.", counted[Counted.CALLS_ENDED])
     yield _counter("program_exchanges_total", "Exchanges of the programs in the kernel.", counted[Counted.EXCHANGES])
     yield _counter(
         "recorders_replaced_total", "Recorders that someone broke in the kernel.", counted[Counted.REPLACEMENTS]

@@ -88,6 +88,7 @@ class Recorder:
         if self._outlived:
             self.keep_unfinished(lambda: None)
         self._archiver.close()
+        self._snapshots.close()
 
     def keep_unfinished(self, then: Callable[[], None]) -> None:
         """Begins to keep all that is being recorded, as Archiver.keep_unfinished says."""
@@ -122,28 +123,35 @@ class Recorder:
             self._note(trace, state)
         return trace
 
-    def snapshot(self, word: str) -> bytes:
+    def snapshot(self, word: str, wanted: Callable[[], bool]) -> bytes:
         """An encoded Snapshot of a trace, live or kept.
 
+        One client gets it after the other, which may take a while: wanted says whether this one still waits.
         Raises NoSuchTrace, AmbiguousTrace, TraceGone, TraceDamaged, OSError.
         """
-        with self._lock:
-            trace = self._registry.find(word)
-            live = self._snapshots.take(trace) if trace.recording else None
-        return self._snapshots.redacted(live, trace).encode() if live else self._archive.get(trace.id)
+        with self._snapshots.readers_turn:
+            if not wanted():
+                return b""
+            with self._lock:
+                trace = self._registry.find(word)
+                live = self._snapshots.take(trace) if trace.recording else None
+            return self._snapshots.encoded(live, trace) if live else self._archive.get(trace.id)
 
-    def dump(self, word: str) -> bytes:
+    def dump(self, word: str, wanted: Callable[[], bool]) -> bytes:
         """An archive file of a trace: the kept one, which is not looked into, or one of a live trace, not compressed.
 
-        Raises NoSuchTrace, AmbiguousTrace, TraceGone, OSError.
+        Clients take turns as for `snapshot`. Raises NoSuchTrace, AmbiguousTrace, TraceGone, OSError.
         """
-        with self._lock:
-            trace = self._registry.find(word)
-            trace.refresh()
-            live = self._snapshots.take(trace) if trace.recording else None
-        if not live:
-            return self._archive.read(trace.id)
-        return pack(info_of(trace, live, self.node), self._snapshots.redacted(live, trace).encode(), NONE)
+        with self._snapshots.readers_turn:
+            if not wanted():
+                return b""
+            with self._lock:
+                trace = self._registry.find(word)
+                trace.refresh()
+                live = self._snapshots.take(trace) if trace.recording else None
+            if not live:
+                return self._archive.read(trace.id)
+            return pack(info_of(trace, live, self.node), self._snapshots.encoded(live, trace), NONE)
 
     def close_trace(self, word: str) -> Trace:
         """Forgets a trace, and ends its recording if it is live. Raises NoSuchTrace, AmbiguousTrace, OSError."""

@@ -9,7 +9,8 @@ Most rings hold no secret. So for the patterns that come with traceloop the data
 none of their matches can be without: the signs. Only strings and buffers with a sign are searched by themselves.
 
 Traced programs choose what is searched. So patterns that could take for ever are refused (`compiled`), and when a
-snapshot has taken `BUDGET_S`, what is left to be searched of its strings and buffers is blotted out unread.
+snapshot has taken `BUDGET_S` of the processor's time, what is left to be searched of its strings and buffers is blotted
+out unread.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class Redactor:
     def __init__(
         self, patterns: Sequence[re.Pattern[bytes]] = (), *, defaults: bool = True, budget_s: float = BUDGET_S
     ) -> None:
-        self._defaults, self._patterns, self._budget_s = defaults, tuple(patterns), budget_s
+        self.defaults, self.patterns, self._budget_s = defaults, tuple(patterns), budget_s
 
     def redacted(self, snapshot: Snapshot, name: str) -> Snapshot:
         """The snapshot without what the patterns find, as long as before. name: of the trace, for the log."""
@@ -120,11 +121,11 @@ class Redactor:
         for end in found.ends:
             if padding := -end % 8:  # it is what was there before
                 kept[end : end + padding] = bytes(padding)
-        until_s, unread = time.monotonic() + self._budget_s, 0
-        suspects = _suspects(data, found) if self._defaults else set()
-        for index in range(len(found.begins)) if self._patterns else suspects:
+        until_s, unread = time.thread_time() + self._budget_s, 0
+        suspects = _suspects(data, found) if self.defaults else set()
+        for index in range(len(found.begins)) if self.patterns else suspects:
             begin, end = found.begins[index], found.ends[index]
-            if time.monotonic() > until_s:
+            if time.thread_time() > until_s:
                 kept[begin:end] = data[begin:end].translate(_BLOT)
                 unread += 1
             else:
@@ -136,7 +137,7 @@ class Redactor:
 
     def blotted(self, item: bytes) -> bytes:
         """A string or buffer with asterisks for what the patterns find; `item` itself where they find nothing."""
-        return self._blotted(item, suspect=self._defaults)
+        return self._blotted(item, suspect=self.defaults)
 
     def labels(self, labels: Labels) -> Labels:
         """Labels with asterisks in their values, each searched behind its name: ``name=value``."""
@@ -149,7 +150,7 @@ class Redactor:
 
     def _blotted(self, item: bytes, *, suspect: bool) -> bytes:
         # suspect: may the default patterns find something?
-        found = [match for pattern in self._patterns for match in pattern.finditer(item)]
+        found = [match for pattern in self.patterns for match in pattern.finditer(item)]
         if suspect:
             lowered = item.lower()
             found += [match for pattern in LOWERED for match in pattern.finditer(lowered)]

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gRPC service: traceloop.v1.Recorder over a Recorder. Status codes are chosen here and nowhere else.
 
-It is served at two sockets, because gRPC does not say who calls: one for those who may ask, where all that changes
-something is refused, and one for those who may do both.
+It is served at two sockets: one for those who may ask, where all that changes something is refused, and one for those
+who may do both. `Front` stands before the first, so that no member of the group can take from others what they need;
+the second has threads of its own.
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from traceloop_bpf.run_times import NotTimed
+from traceloop_daemon.calls import THREADS, Calls
 from traceloop_daemon.errors import (
     AlreadyRecorded,
     AmbiguousTrace,
@@ -27,11 +28,13 @@ from traceloop_daemon.errors import (
     TraceDamaged,
     TraceGone,
 )
-from traceloop_daemon.feed import LISTENERS_MAX, Feed, TooManyListeners
+from traceloop_daemon.feed import Feed, TooManyListeners
+from traceloop_daemon.front import Front
+from traceloop_daemon.interceptors import AskingOnly, Readable, details_of
 from traceloop_daemon.messages import change_message, run_times_reply, stats_reply, trace_message
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.registry import Trace
-from traceloop_daemon.sockets import CONTROL, QUERIES, is_served, private, share
+from traceloop_daemon.sockets import CONTROL, INNER, QUERIES, is_served, private
 from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.tally import Counted, Tally
 from traceloop_daemon.targets import Target, Targets
@@ -39,13 +42,16 @@ from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
 _CHUNK_BYTES: Final = 256 << 10
-_DETAILS_MAX_BYTES: Final = 2000
-_THREADS: Final = 8 + LISTENERS_MAX  # each has one for as long as it listens
 _CONTROL_THREADS: Final = 2
 _GRACE_S: Final = 1.0
 _RUN_TIMES_MAX_MS: Final = 60_000
-_ASKING: Final = frozenset(("List", "Get", "Snapshot", "Dump", "Stats", "Watch"))
-"""The methods that change nothing. Whatever else there is or will be, root alone may call."""
+_ASKING_OPTIONS: Final = (
+    ("grpc.max_concurrent_streams", 32),
+    ("grpc.max_connection_idle_ms", 60_000),
+    ("grpc.max_receive_message_length", 512 << 10),
+    ("grpc.max_metadata_size", 8 << 10),
+)
+"""What one connection may ask for. Clients connect again after those that were idle."""
 
 _STATUS: Final = {
     NoSuchTrace: grpc.StatusCode.NOT_FOUND,
@@ -80,7 +86,7 @@ class RecorderService(pb_grpc.RecorderServicer):
         self, request: pb.TraceRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SnapshotChunk]:
         with _statuses(context):
-            encoded = self._recorder.snapshot(request.id)
+            encoded = self._recorder.snapshot(request.id, context.is_active)
         self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(encoded), _CHUNK_BYTES):
             yield pb.SnapshotChunk(data=encoded[at : at + _CHUNK_BYTES])
@@ -89,7 +95,7 @@ class RecorderService(pb_grpc.RecorderServicer):
         self, request: pb.TraceRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.DumpChunk]:
         with _statuses(context):
-            file = self._recorder.dump(request.id)
+            file = self._recorder.dump(request.id, context.is_active)
         self._tally.add(Counted.SNAPSHOTS)
         for at in range(0, len(file), _CHUNK_BYTES):
             yield pb.DumpChunk(data=file[at : at + _CHUNK_BYTES])
@@ -148,110 +154,66 @@ def _statuses(context: grpc.ServicerContext) -> Iterator[None]:
         yield
     except tuple(_STATUS) as error:
         code = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
-        context.abort(code, _details(str(error)))
-
-
-def _details(text: str) -> str:
-    # gRPC sends it as a header, percent-encoded, of which a client takes 8 KiB in all.
-    encoded = text.encode("utf-8", "backslashreplace")
-    more = "..." if len(encoded) > _DETAILS_MAX_BYTES else ""
-    return encoded[:_DETAILS_MAX_BYTES].decode("utf-8", "ignore") + more
-
-
-class _Unreadable(str):
-    # Why a request could not be read.
-    __slots__ = ()
-
-
-class _Readable(grpc.ServerInterceptor):  # type: ignore[misc]
-    # Refuses what is no message of ours. grpcio would do it too; but 1.51 then never lets go of the call, and so of the
-    # connection's descriptor.
-    def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler], call: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler:
-        handler = continuation(call)
-        if handler is None or handler.request_deserializer is None:
-            return handler
-
-        def read(data: bytes) -> object:
-            try:
-                return handler.request_deserializer(data)
-            except DecodeError as error:
-                return _Unreadable(str(error))  # not the error itself: its frames keep the call, and its descriptor
-
-        def check(request: object, context: grpc.ServicerContext) -> None:
-            if isinstance(request, _Unreadable):
-                text = f"the request is no {call.method} request of this version: {request}"
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, _details(text))
-
-        def answer(request: object, context: grpc.ServicerContext) -> object:
-            check(request, context)
-            return handler.unary_unary(request, context)
-
-        def answers(request: object, context: grpc.ServicerContext) -> Iterator[object]:
-            check(request, context)
-            yield from handler.unary_stream(request, context)
-
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(answers, read, handler.response_serializer)
-        return grpc.unary_unary_rpc_method_handler(answer, read, handler.response_serializer)
-
-
-class _AskingOnly(grpc.ServerInterceptor):  # type: ignore[misc]
-    def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler], call: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler:
-        method = call.method.rpartition("/")[2]
-        if method in _ASKING:
-            return continuation(call)
-
-        def refuse(_request: object, context: grpc.ServicerContext) -> None:
-            text = f"{method} is for root alone: members of the group traceloop may only ask; run this as root"
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, _details(text))
-
-        return grpc.unary_unary_rpc_method_handler(refuse)
+        context.abort(code, details_of(str(error)))
 
 
 class Service:
     """Serves at QUERIES and CONTROL in a directory, until it is closed."""
 
-    def __init__(self, servicer: RecorderService, runtime_dir: Path) -> None:
+    def __init__(self, servicer: RecorderService, runtime_dir: Path, tally: Tally) -> None:
         self._servicer = servicer
-        self._queries, self._control = runtime_dir / QUERIES, runtime_dir / CONTROL
-        self._servers: list[grpc.Server] = []
         # What libprotobuf writes to stderr when it takes the beginning of a request for the whole of it.
         warnings.filterwarnings("ignore", "Unexpected end-group tag", RuntimeWarning)
-        self._open()
+        self._control_path = runtime_dir / CONTROL
+        self._inner = runtime_dir / INNER
+        _make_private(self._inner)
+        inner = self._inner / QUERIES
+        calls = Calls(tally)
+        self._asking = self._serve(inner, THREADS, [calls, Readable(), AskingOnly()], _ASKING_OPTIONS)
+        self._control = self._serve(self._control_path, _CONTROL_THREADS, [Readable()])
+        self._front = Front(runtime_dir / QUERIES, inner, tally, sweep=calls.end_overdue)
 
     def mend(self) -> list[str]:
         """Listens anew if nobody does at one of its paths: returns that, or both. Raises OSError."""
-        gone = [str(path) for path in (self._queries, self._control) if not is_served(path)]
-        if gone:
-            self.close()  # gRPC cannot listen at one more path once it serves
-            self._open()
+        gone = self._front.mend()
+        if not is_served(self._control_path):
+            # gRPC cannot listen at one more path once it serves.
+            self._control.stop(_GRACE_S).wait()
+            self._control = self._serve(self._control_path, _CONTROL_THREADS, [Readable()])
+            gone.append(str(self._control_path))
         return gone
 
     def close(self) -> None:
         """Answers what is being asked, and takes the sockets away."""
         self._servicer.close()
-        for stopped in [server.stop(_GRACE_S) for server in self._servers]:
+        for stopped in [server.stop(_GRACE_S) for server in (self._asking, self._control)]:
             stopped.wait()
-        self._servers.clear()
+        self._front.close()
+        (self._inner / QUERIES).unlink(missing_ok=True)
+        self._inner.rmdir()
 
-    def _open(self) -> None:
-        asking = grpc.server(
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"), interceptors=[_Readable(), _AskingOnly()]
-        )
-        threads = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
-        control = grpc.server(threads, interceptors=[_Readable()])
-        for server, path in ((asking, self._queries), (control, self._control)):
-            pb_grpc.add_RecorderServicer_to_server(self._servicer, server)  # type: ignore[no-untyped-call]
-            try:
-                with private():
-                    server.add_insecure_port(f"unix:{path}")
-            except RuntimeError as error:
-                raise OSError(f"cannot listen at {path}: {error}") from error
-        share(self._queries)
-        for server in (asking, control):
-            server.start()
-        self._servers = [asking, control]
+    def _serve(
+        self,
+        path: Path,
+        threads: int,
+        interceptors: Sequence[grpc.ServerInterceptor],
+        options: Sequence[tuple[str, int]] = (),
+    ) -> grpc.Server:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix=path.stem)
+        server = grpc.server(pool, interceptors=interceptors, options=options)
+        pb_grpc.add_RecorderServicer_to_server(self._servicer, server)  # type: ignore[no-untyped-call]
+        try:
+            with private():
+                server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:
+            raise OSError(f"cannot listen at {path}: {error}") from error
+        server.start()
+        return server
+
+
+def _make_private(directory: Path) -> None:
+    # What a daemon that was killed left there, too.
+    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    for left in directory.iterdir():
+        left.unlink()

@@ -9,12 +9,15 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 GROUP: Final = "traceloop"
 QUERIES: Final = "traceloop.sock"
 """For root and GROUP: what only asks."""
+INNER: Final = "inner"
+"""A directory for the daemon alone, where gRPC listens for what comes by QUERIES."""
 CONTROL: Final = "control.sock"
 """For root and the daemon's own user: what changes what is recorded or kept, too."""
 HOOKS: Final = "hook.sock"
@@ -25,8 +28,13 @@ def is_served(path: Path) -> bool:
     """Whether some process has a stream socket bound at `path`; true also where this one may not look."""
     # The other type never connects, and unix(7) tells what it met: EPROTOTYPE is a live socket, ECONNREFUSED the file
     # of one that is gone.
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        return probe.connect_ex(str(path)) not in (errno.ENOENT, errno.ECONNREFUSED)
+    return _probe().connect_ex(str(path)) not in (errno.ENOENT, errno.ECONNREFUSED)
+
+
+@cache
+def _probe() -> socket.socket:
+    # One for ever: a process that has no descriptor left must not take that for a socket that is gone.
+    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
 
 @contextmanager

@@ -115,6 +115,9 @@ class Counted(enum.Enum):
     DROPPED = "kept traces that went to make room"
     LOST = "traces that could not be kept, or not be adopted"
     SNAPSHOTS = "snapshots and dumps that were asked for and given"
+    CONNECTIONS_REFUSED = "connections of users that had their share"
+    CALLS_REFUSED = "calls of users that had their share"
+    CALLS_ENDED = "calls whose answers were not read in time"
     EXCHANGES = "exchanges of the programs in the kernel for this version's"
     REPLACEMENTS = "recorders that were broken by someone, and for which another was brought into the kernel"
 

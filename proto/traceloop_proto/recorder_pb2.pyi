@@ -116,13 +116,16 @@ class StateCount(_message.Message):
     def __init__(self, state: _Optional[_Union[State, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "cgroups_left_out", "dropped", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "snapshots", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread"]
+    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "snapshots", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread"]
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TRACES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_WAITING_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_WAITING_FIELD_NUMBER: _ClassVar[int]
+    CALLS_ENDED_FIELD_NUMBER: _ClassVar[int]
+    CALLS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     CGROUPS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
@@ -158,7 +161,10 @@ class StatsReply(_message.Message):
     archive_traces: int
     archive_waiting: int
     archive_waiting_bytes: int
+    calls_ended: int
+    calls_refused: int
     cgroups_left_out: int
+    connections_refused: int
     dropped: int
     events: int
     exchanges: int
@@ -189,7 +195,7 @@ class StatsReply(_message.Message):
     traces_dropped: int
     traces_lost: int
     unread: int
-    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
     __slots__ = []
