@@ -2,7 +2,7 @@
 """Containers start while dpkg unpacks libc, Python or our programs, and where it was killed in the middle of that.
 
 In a layer above this machine's root, in a mount namespace that ends with the test. The packages are made of the files
-that are installed here: no package server is asked. tests/packages has the long form, with the packages themselves.
+that are installed here: no package server is asked. UPGRADE_KILLS makes it longer, as `make test-packages` does.
 """
 
 from __future__ import annotations
