@@ -24,8 +24,8 @@ def documented():
     return [re.sub("_[A-Z]+_", ".+", re.escape(head).replace(r"\*", "")) for head in heads]
 
 
-MISSING_HERE = {"the daemon at", "cannot use", "cannot write the output", "interrupted", "trace .+ is closed"}
-"""What the tests below provoke, and test_output, test_pager and test_daemon."""
+MISSING_HERE = {"the daemon at", "uid", "cannot use", "cannot write the output", "interrupted", "trace .+ is closed"}
+"""What the tests below provoke, and test_output, test_pager, test_daemon and test_members."""
 
 
 def test_each_line_is_in_the_manual_and_each_of_the_manuals_is_real(daemon, ctl, path, tmp_path):
