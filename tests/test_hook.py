@@ -373,11 +373,7 @@ def test_a_signal_neither_fails_nor_stops_it(serve, number: int) -> None:
         process.stdin.write(b"x" * 128 * 1024)  # more than a pipe holds: the hook reads by now
         process.send_signal(number)
         if getattr(number, "name", "") in HARMLESS:
-<<<<<<< HEAD
-            assert process.communicate(timeout=START_UP_S)[1] == b""  # closes stdin
-=======
             assert process.communicate(timeout=START_UP_S)[1] == b""
->>>>>>> hook
             assert daemon.seen == [b"start\n" + b"x" * 128 * 1024]
         else:
             says = b"gave up after 2 s" if number == signal.SIGALRM else b"ended by signal %02d" % number

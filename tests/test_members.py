@@ -110,6 +110,9 @@ def test_stopped_readers_end_and_keep_nobody_from_asking(daemon, full):
         assert time.monotonic() - began_s < LARGE.deadline_s / 2
         ended = daemon.wait_for_log(lambda line: "reader of a trace was ended" in line, timeout_s=60)
         assert f"of uid {UID}: it did not read the answer in time" in ended
+        end_s = time.monotonic() + 60
+        while stats(daemon)["calls_ended"] < LARGE.share.each:  # they began one after the other
+            assert time.monotonic() < end_s
         for one in stopped:
             said = one.communicate("\n", timeout=60)[0].splitlines()
             assert len(said) == 8  # an end for each: none is left
