@@ -6,7 +6,7 @@ from __future__ import annotations
 from ringwriter import RingWriter
 
 from traceloop_decode import layout
-from traceloop_decode.fd_names import Place
+from traceloop_decode.fd_paths import Place
 from traceloop_decode.fds import FdTable
 from traceloop_decode.model import Call, Event, Item, Returned
 from traceloop_decode.open_files import OpenFiles
@@ -17,7 +17,7 @@ NUMBERS = {syscall.name: (number, len(syscall.params)) for number, syscall in ta
 AT_FDCWD = (1 << 64) - 100
 O_CLOEXEC, O_TMPFILE = 0o2000000, 0o20200000
 CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM = 0x400, 0x200, 0x10000, 0x100
-ROOT = Place(b"/", real=True)
+ROOT = Place.of(b"/", real=True)
 EBADF, EIO, EINPROGRESS = -9, -5, -115
 
 

@@ -29,7 +29,7 @@ from ringwriter import RingWriter, item
 
 from traceloop_cli.rendering import Rendering, rendering_options
 from traceloop_decode import layout
-from traceloop_decode.fd_names import Place, join
+from traceloop_decode.fd_paths import Place, join
 from traceloop_decode.fds import known
 from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles, Process
@@ -54,12 +54,12 @@ def test_a_file_from_its_opening_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("cwd", "path", "expected"),
     [
-        (Place(b"/tmp"), b"f", b"/tmp/f"),
-        (Place(b"/tmp"), b".//d/./f/", b"/tmp/d/f"),
-        (Place(b"/tmp"), b"/f", b"/f"),
-        (Place(b"/a/b", real=True), b"../c", b"/a/c"),
-        (Place(b"/a/link"), b"../c", b"/a/link/../c"),
-        (Place(b"/a", real=True), b"link/../c", b"/a/link/../c"),
+        (Place.of(b"/tmp"), b"f", b"/tmp/f"),
+        (Place.of(b"/tmp"), b".//d/./f/", b"/tmp/d/f"),
+        (Place.of(b"/tmp"), b"/f", b"/f"),
+        (Place.of(b"/a/b", real=True), b"../c", b"/a/c"),
+        (Place.of(b"/a/link"), b"../c", b"/a/link/../c"),
+        (Place.of(b"/a", real=True), b"link/../c", b"/a/link/../c"),
         (ROOT, b"../..", b"/"),
         (None, b"f", None),
         (None, b"/", b"/"),

@@ -117,7 +117,7 @@ def test_what_the_new_program_was_given_is_not_marked() -> None:
 def test_no_descriptor_gets_its_name_from_it() -> None:
     made, _ = calls(known(events(opened())))
     assert made.files is not None
-    assert made.files.result == ""
+    assert made.files.result is None
     assert not any("<" in line for line in strace.lines(known(events(opened())), opened()))
 
 

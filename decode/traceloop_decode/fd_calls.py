@@ -9,19 +9,19 @@ from typing import Final
 
 from traceloop_decode.fd_names import (
     Known,
-    Place,
     Socket,
     address,
-    below,
     in_brackets,
     is_definite,
-    join,
     of_place,
     of_socket,
     socket_kind,
 )
-from traceloop_decode.fd_tables import Begun, Task, World
+from traceloop_decode.fd_paths import Place, join, said
+from traceloop_decode.fd_tables import ROOT, Begun, Task
+from traceloop_decode.fd_world import World
 from traceloop_decode.model import Call
+from traceloop_decode.opened import Opened
 from traceloop_decode.syscalls import table
 
 _AT_FDCWD: Final = -100
@@ -45,27 +45,32 @@ _F_DUPFD_CLOEXEC: Final = 1030
 _FIONCLEX: Final = 0x5450
 _FIOCLEX: Final = 0x5451
 _OPEN_HOW: Final = Struct("<QQQ")
-_ROOT: Final = Place(b"/", real=True)
 
 
-def _opened(task: Task, call: Call, place: Place | None, flags: int) -> None:
+def _new(world: World, task: Task, call: Call, known: Known | None, *, closed_by_exec: bool) -> None:
+    # A descriptor of a file that no other stands for.
+    opened = Opened(known, world.names) if known is not None else None
+    task.table.put(_result(call), opened, closed_by_exec=closed_by_exec)
+
+
+def _opened(world: World, task: Task, call: Call, place: Place | None, flags: int) -> None:
     found = of_place(place) if place is not None and flags & _O_TMPFILE == 0 else None
-    task.table.put(_result(call), found, closed_by_exec=flags & _O_CLOEXEC != 0)
+    _new(world, task, call, found, closed_by_exec=flags & _O_CLOEXEC != 0)
 
 
-def _open(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    _opened(task, call, _place(task, call, begun, None, 0), call.registers[1] if call.name == "open" else 0)
+def _open(world: World, task: Task, call: Call, begun: Begun) -> None:
+    _opened(world, task, call, _place(task, call, begun, None, 0), call.registers[1] if call.name == "open" else 0)
 
 
-def _openat(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    _opened(task, call, _place(task, call, begun, 0, 1), call.registers[2])
+def _openat(world: World, task: Task, call: Call, begun: Begun) -> None:
+    _opened(world, task, call, _place(task, call, begun, 0, 1), call.registers[2])
 
 
-def _openat2(_world: World, task: Task, call: Call, begun: Begun) -> None:
+def _openat2(world: World, task: Task, call: Call, begun: Begun) -> None:
     how = data_of(call, 2)
     flags, _, resolve = _OPEN_HOW.unpack_from(how) if how is not None and len(how) >= _OPEN_HOW.size else (0, 0, -1)
     place = _place(task, call, begun, 0, 1) if not resolve & _RESOLVE_IN_ROOT else None
-    _opened(task, call, place, flags)
+    _opened(world, task, call, place, flags)
 
 
 def _dup(_world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -97,11 +102,10 @@ def _close_range(world: World, task: Task, call: Call, _begun: Begun) -> None:
     first, last, flags = (register & _INT for register in call.registers[:3])
     if flags & _CLOSE_RANGE_UNSHARE:
         task = world.unshared(call, files=True, directories=False)
-    for fd in [fd for fd in task.table.fds if first <= fd <= last]:
-        if flags & _CLOSE_RANGE_CLOEXEC:
-            task.table.mark(fd, closed_by_exec=True)
-        else:
-            task.table.drop(fd)
+    if flags & _CLOSE_RANGE_CLOEXEC:
+        task.table.mark_range(first, last)
+    else:
+        task.table.drop_range(first, last)
 
 
 def _chdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -109,14 +113,13 @@ def _chdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
 
 
 def _fchdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    found = _unchanged(task, begun, call.registers[0] & _INT)
-    task.at.cwd = found.place if found is not None else None
+    task.at.cwd = _place_of(_unchanged(task, begun, call.registers[0] & _INT))
 
 
 def _getcwd(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    said = data_of(call, 0)
-    if said is not None and task.at.cwd == begun.cwd:
-        task.at.cwd = below(task.at.root, said)
+    path = data_of(call, 0)
+    if path is not None and task.at.cwd == begun.place:
+        task.at.cwd = said(task.at.root, path)
 
 
 def _chroot(_world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -125,7 +128,7 @@ def _chroot(_world: World, task: Task, call: Call, begun: Begun) -> None:
 
 def _namespace(_world: World, task: Task, call: Call, _begun: Begun) -> None:
     if call.registers[1] & _INT in (0, _CLONE_NEWNS):
-        task.at.cwd, task.at.root = None, task.at.root if task.at.root == _ROOT else None
+        task.at.cwd, task.at.root = None, task.at.root if task.at.root == ROOT else None
         task.table.forget()
 
 
@@ -138,51 +141,35 @@ def _moved(world: World, _task: Task, call: Call, _begun: Begun) -> None:
     # Mounts change their places, and all that lies in them.
     if call.name == "mount" and not call.registers[3] & _MS_MOVE:
         return
-    for task in world.tasks.values():
-        task.at.cwd = None
-        task.table.fds = {fd: found for fd, found in task.table.fds.items() if found.place is None}
-        if call.name == "pivot_root":
-            task.at.root = _ROOT
-    world.forks.clear()
+    if call.name == "pivot_root":
+        world.names.pivot()
+    else:
+        world.names.take_all()
+    world.forks.forget()
 
 
 def _renamed(world: World, _task: Task, call: Call, _begun: Begun) -> None:
     for index in _NAMES[call.name]:
         path = data_of(call, index)
-        _forget_name(world, path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b"")
-
-
-def _forget_name(world: World, name: bytes) -> None:
-    # Symbolic links may lead to a file by many paths, but seldom by another last name.
-    part = b"/" + name + b"/"
-
-    def has(place: Place | None) -> bool:
-        return place is not None and (name in (b"", b".", b"..") or part in place.path + b"/")
-
-    tasks = {id(task): task for task in world.tasks.values()} | {id(fork): fork.at for fork in world.forks}
-    for task in tasks.values():
-        if any(has(found.place) for found in task.table.fds.values()):
-            task.table.fds = {fd: found for fd, found in task.table.fds.items() if not has(found.place)}
-        if has(task.at.cwd):
-            task.at.cwd = None
+        world.names.take(path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b"")
 
 
 def _socket(world: World, task: Task, call: Call, _begun: Begun) -> None:
     family, kind, protocol = (register & _INT for register in call.registers[:3])
     name = socket_kind(family, kind, protocol)
     found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else None
-    task.table.put(_result(call), found, closed_by_exec=kind & _O_CLOEXEC != 0)
+    _new(world, task, call, found, closed_by_exec=kind & _O_CLOEXEC != 0)
 
 
 def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
-    listener = _unchanged(task, begun, call.registers[0] & _INT)
+    listener = _socket_of(_unchanged(task, begun, call.registers[0] & _INT))
     found = None
-    if listener is not None and listener.socket is not None:
-        kind, local, _, protocol = listener.socket
+    if listener is not None:
+        kind, local, _, protocol = listener
         remote = address(data_of(call, 1, out=True) or b"")
         found = of_socket(Socket(kind, local if is_definite(local) else "", remote, protocol), ends=world.sockets)
     closed = call.name == "accept4" and call.registers[3] & _O_CLOEXEC != 0
-    task.table.put(_result(call), found, closed_by_exec=closed)
+    _new(world, task, call, found, closed_by_exec=closed)
 
 
 def _bind(world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -216,27 +203,24 @@ def _getpeername(world: World, task: Task, call: Call, begun: Begun) -> None:
 
 def _change_socket(world: World, task: Task, call: Call, begun: Begun, change: Callable[[Socket], Socket]) -> None:
     # A socket is the same whatever the process and the number.
-    old = _unchanged(task, begun, call.registers[0] & _INT)
-    if old is None or old.socket is None:
-        return
-    new = of_socket(change(old.socket), ends=world.sockets)
-    for its in [other.table for other in world.tasks.values()] + [fork.at.table for fork in world.forks]:
-        if any(found is old for found in its.fds.values()):
-            its.fds = {fd: new if found is old else found for fd, found in its.fds.items()}
+    opened = _unchanged(task, begun, call.registers[0] & _INT)
+    socket = _socket_of(opened)
+    if opened is not None and socket is not None:
+        opened.change(of_socket(change(socket), ends=world.sockets))
 
 
-def _anonymous(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+def _anonymous(world: World, task: Task, call: Call, _begun: Begun) -> None:
     name, flags_at, closed_by_exec = _ANONYMOUS[call.name]
     flags = call.registers[flags_at] if flags_at is not None else 0
     if call.name.startswith("signalfd") and call.registers[0] & _INT != _INT:
         return  # one that there was
-    task.table.put(_result(call), Known(f"<anon_inode:{name}>"), closed_by_exec=flags & closed_by_exec != 0)
+    _new(world, task, call, Known(f"<anon_inode:{name}>"), closed_by_exec=flags & closed_by_exec != 0)
 
 
-def _memfd(_world: World, task: Task, call: Call, _begun: Begun) -> None:
+def _memfd(world: World, task: Task, call: Call, _begun: Begun) -> None:
     name = data_of(call, 0)
     found = Known(f"{in_brackets(b'/memfd:' + name)}(deleted)") if name is not None else None
-    task.table.put(_result(call), found, closed_by_exec=call.registers[1] & _MFD_CLOEXEC != 0)
+    _new(world, task, call, found, closed_by_exec=call.registers[1] & _MFD_CLOEXEC != 0)
 
 
 def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
@@ -244,8 +228,7 @@ def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
 
 
 def _uring(_world: World, task: Task, _call: Call, _begun: Begun) -> None:
-    task.table.forget()
-    task.table.blind = True
+    task.table.forget(blind=True)
 
 
 def data_of(call: Call, index: int, *, out: bool | None = None) -> bytes | None:
@@ -261,10 +244,22 @@ def _result(call: Call) -> int:
     return (call.result or 0) & _INT
 
 
-def _unchanged(task: Task, begun: Begun, fd: int) -> Known | None:
+def _unchanged(task: Task, begun: Begun, fd: int) -> Opened | None:
     # What a descriptor was when the call began, if it is still.
-    found = begun.fds.get(fd)
-    return found if found is task.table.fds.get(fd) else None
+    found = task.table.get(fd)
+    if found is None or found is not begun.fds.opened(fd):
+        return None
+    return found if found.now is not None and found.now is begun.fds.get(fd) else None
+
+
+def _place_of(opened: Opened | None) -> Place | None:
+    known = opened.now if opened is not None else None
+    return known.place if known is not None else None
+
+
+def _socket_of(opened: Opened | None) -> Socket | None:
+    known = opened.now if opened is not None else None
+    return known.socket if known is not None else None
 
 
 def makes_fd(call: Call) -> bool:
@@ -278,12 +273,11 @@ def _place(task: Task, call: Call, begun: Begun, dirfd_at: int | None, path_at: 
     path = data_of(call, path_at)
     if path is None:
         return None
-    base = begun.cwd if begun.cwd == task.at.cwd else None
+    base = task.at.cwd if begun.place == task.at.cwd else None
     if dirfd_at is not None:
         dirfd = call.registers[dirfd_at] & _INT
         if dirfd != _AT_FDCWD & _INT:
-            found = _unchanged(task, begun, dirfd)
-            base = found.place if found is not None else None
+            base = _place_of(_unchanged(task, begun, dirfd))
     return join(base, task.at.root, path)
 
 

@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
+from traceloop_decode.fd_paths import PATH_MAX, Place
 from traceloop_decode.text.values import quote
 
-_CACHE_MAX: Final = 4096
+_KEPT_MAX: Final = 256  # of a longer name, the text is made again each time
 _DELETED: Final = b" (deleted)"
-# What these names mean depends on who opens them, and when: the file behind them has another name.
-_MAGIC: Final = re.compile(
-    rb"/proc/(?:self|thread-self)(?:/|$)|/proc/(?:.*/)?(?:fd|cwd|root|exe|map_files|ns)(?:/|$)|/dev/(?:fd(?:/|$)|std)"
-)
 _SOCKETS: Final = {
     (2, 1): "TCP",
     (2, 2): "UDP",
@@ -33,13 +28,6 @@ _AF_NETLINK: Final = 16
 NETLINK: Final = "NETLINK"
 
 
-class Place(NamedTuple):
-    """An absolute path. real: the kernel said it, so that it has no symbolic link in it."""
-
-    path: bytes
-    real: bool = False
-
-
 class Socket(NamedTuple):
     """A socket's kind, as ``TCP``, and the addresses of its ends; "" for what is not known.
 
@@ -52,26 +40,49 @@ class Socket(NamedTuple):
     protocol: int = 0
 
 
-class Known(NamedTuple):
-    """What is known of an open file. text: as it is printed, "" for a socket of which nothing is known."""
+class Known:
+    """What is known of an open file: where it is, or which socket it is, or how it is printed."""
 
-    text: str
-    place: Place | None = None
-    socket: Socket | None = None
+    __slots__ = ("_text", "place", "socket")
+
+    def __init__(self, text: str | None = None, place: Place | None = None, socket: Socket | None = None) -> None:
+        self._text, self.place, self.socket = text, place, socket
+
+    @property
+    def text(self) -> str:
+        """As it is printed; "" for a socket of which nothing is known."""
+        if self._text is not None:
+            return self._text
+        text = in_brackets(self.place.path) if self.place is not None else ""
+        if len(text) <= _KEPT_MAX:
+            self._text = text
+        return text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Known):
+            return NotImplemented
+        return self is other or (
+            (self.place, self.socket) == (other.place, other.socket)
+            and (self.place is not None or self.text == other.text)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def of_place(place: Place) -> Known:
     """An open file or directory."""
-    return Known(in_brackets(place.path), place)
+    return Known(place=place)
 
 
-def of_link(name: bytes) -> Known:
-    """What a link of /proc/PID/fd says."""
+def of_link(name: bytes) -> Known | None:
+    """What a link of /proc/PID/fd says; None: more than the kernel can."""
+    if len(name) > PATH_MAX + len(_DELETED):
+        return None
     if not name.startswith(b"/"):
         return Known(in_brackets(name))
     if name.endswith(_DELETED):
         return Known(f"{in_brackets(name.removesuffix(_DELETED))}(deleted)")
-    return of_place(Place(name, real=True))
+    return of_place(Place.of(name, real=True))
 
 
 def of_socket(socket: Socket, *, ends: bool) -> Known:
@@ -81,43 +92,10 @@ def of_socket(socket: Socket, *, ends: bool) -> Known:
     return Known(shown, socket=socket)
 
 
-@lru_cache(maxsize=_CACHE_MAX)
 def in_brackets(name: bytes) -> str:
     """A name as strace has it."""
     text = quote(name)[1:-1].replace("<", r"\74").replace(">", r"\76")
     return f"<{text}>"
-
-
-def join(base: Place | None, root: Place | None, path: bytes) -> Place | None:
-    """Where a path leads. Symbolic links stay as they are, and so does ``..`` behind what may be one.
-
-    base: where a path begins that is not absolute; None: not known.
-    """
-    begin = root if path.startswith(b"/") else base
-    if begin is None or not path:
-        return None
-    at, real = begin
-    for part in path.split(b"/"):
-        if part in (b"", b"."):
-            continue
-        if part != b"..":
-            at, real = at.rstrip(b"/") + b"/" + part, False
-        elif root is None:
-            return None
-        elif at == root.path:
-            continue
-        elif real:
-            at = at.rpartition(b"/")[0] or b"/"
-        elif at != b"/":
-            at = at + b"/.."
-    return None if _MAGIC.match(at) else Place(at, real)
-
-
-def below(root: Place | None, said: bytes) -> Place | None:
-    """A path that the kernel said in a process's own view."""
-    if root is None or not said.startswith(b"/"):
-        return None
-    return Place(root.path.rstrip(b"/") + said, root.real)
 
 
 def socket_kind(family: int, kind: int, protocol: int) -> str | None:

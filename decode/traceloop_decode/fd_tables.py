@@ -1,134 +1,188 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process has open, and where its paths begin: tables that are replaced and never changed."""
+"""What a process has open, and where its paths begin, as it is now or was at a moment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Final, NamedTuple
 
-from traceloop_decode.fd_names import Known, Place
-from traceloop_decode.model import Call
+from traceloop_decode.fd_names import Known, of_place
+from traceloop_decode.fd_paths import Place
+from traceloop_decode.numbered import Numbered
+from traceloop_decode.opened import Names, Opened
 
-_ROOT: Final = Place(b"/", real=True)
-_NOTHING: Final[Mapping[int, Known]] = {}
+ROOT: Final = Place(real=True)
+_NOTHING: Final[Numbered[Opened]] = Numbered()
+
+
+class Descriptors(Mapping[int, Known]):
+    """What descriptors stood for at a moment."""
+
+    __slots__ = ("closed", "kept", "moment")
+
+    def __init__(self, kept: Numbered[Opened], closed: Numbered[Opened], moment: int) -> None:
+        self.kept, self.closed, self.moment = kept, closed, moment
+
+    def opened(self, fd: int) -> Opened | None:
+        """The open file; None: that is not known."""
+        return self.kept.get(fd) or self.closed.get(fd)
+
+    def get(self, fd: int, default: Known | None = None) -> Known | None:  # type: ignore[override]  # others have no use
+        """What is known of it."""
+        found = self.kept.get(fd) or self.closed.get(fd)
+        return (found and found.at(self.moment)) or default
+
+    def __getitem__(self, fd: int) -> Known:
+        found = self.get(fd)
+        if found is None:
+            raise KeyError(fd)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        for part in (self.kept, self.closed):
+            yield from (fd for fd, opened in part.items() if opened.at(self.moment) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Table:
-    """Descriptors. blind: they may change without a call, so none is kept."""
+    """Descriptors: those that execve keeps, and those that it closes; no number is in both.
 
-    __slots__ = ("blind", "closed_by_exec", "fds")
+    blind: they may change without a call, so none is known.
+    """
 
-    def __init__(self, fds: Mapping[int, Known] = _NOTHING, closed_by_exec: frozenset[int] = frozenset()) -> None:
-        self.fds, self.closed_by_exec, self.blind = fds, closed_by_exec, False
+    __slots__ = ("blind", "closed", "kept")
+
+    def __init__(self, kept: Numbered[Opened] = _NOTHING, closed: Numbered[Opened] = _NOTHING) -> None:
+        self.kept, self.closed, self.blind = kept, closed, False
 
     def copy(self) -> Table:
-        copy = Table(self.fds, self.closed_by_exec)
+        copy = Table(self.kept, self.closed)
         copy.blind = self.blind
         return copy
 
-    def put(self, fd: int, known: Known | None, *, closed_by_exec: bool = False) -> None:
+    def at(self, moment: int) -> Descriptors:
+        """As it is now, if this is the moment."""
+        return Descriptors(self.kept, self.closed, moment)
+
+    def get(self, fd: int) -> Opened | None:
+        return self.kept.get(fd) or self.closed.get(fd)
+
+    def put(self, fd: int, opened: Opened | None, *, closed_by_exec: bool = False) -> None:
         """A descriptor is new."""
-        if known is None or self.blind:
+        if opened is None or self.blind:
             self.drop(fd)
-            return
-        self.fds = {**self.fds, fd: known}
-        self.mark(fd, closed_by_exec=closed_by_exec)
+        elif closed_by_exec:
+            self.kept, self.closed = self.kept.drop(fd), self.closed.put(fd, opened)
+        else:
+            self.kept, self.closed = self.kept.put(fd, opened), self.closed.drop(fd)
 
     def mark(self, fd: int, *, closed_by_exec: bool) -> None:
         """FD_CLOEXEC is set, or taken off."""
-        if (fd in self.closed_by_exec) is not closed_by_exec:
-            self.closed_by_exec = self.closed_by_exec ^ {fd}
+        self.put(fd, self.get(fd), closed_by_exec=closed_by_exec)
 
     def drop(self, fd: int) -> None:
         """A descriptor is closed, or not known any more."""
-        if fd in self.fds:
-            self.fds = {number: known for number, known in self.fds.items() if number != fd}
-        self.mark(fd, closed_by_exec=False)
+        self.kept, self.closed = self.kept.drop(fd), self.closed.drop(fd)
 
-    def forget(self) -> None:
-        """Nothing is known any more."""
-        self.fds, self.closed_by_exec = _NOTHING, frozenset()
+    def drop_range(self, first: int, last: int) -> None:
+        """Those from the one to the other are closed."""
+        self.kept, self.closed = self.kept.cut(first, last)[1], self.closed.cut(first, last)[1]
+
+    def mark_range(self, first: int, last: int) -> None:
+        """FD_CLOEXEC is set for those from the one to the other."""
+        marked, self.kept = self.kept.cut(first, last)
+        self.closed = self.closed.merge(marked)
+
+    def executed(self) -> Table:
+        """What execve leaves."""
+        return Table() if self.blind else Table(self.kept)
+
+    def forget(self, *, blind: bool = False) -> None:
+        """Nothing is known any more; nor will it be, if it is blind."""
+        self.kept = self.closed = _NOTHING
+        self.blind = self.blind or blind
+
+    def common(self, other: Table) -> Table:
+        """What both agree on. What only one of them has closed by exec, is."""
+        mine, others = (self.kept, self.closed), (other.kept, other.closed)
+        kept, closed = (one.common(two, Opened.is_same) for one, two in zip(mine, others, strict=True))
+        if mine[0].root is not others[0].root and mine[1].root is not others[1].root:
+            for one, two in ((mine[0], others[1]), (mine[1], others[0])):
+                closed = closed.merge(one.common(two, Opened.is_same))
+        table = Table(kept, closed)
+        table.blind = self.blind or other.blind
+        return table
 
 
 class Directories:
     """Where a process's paths begin. None: not known."""
 
-    __slots__ = ("cwd", "root")
+    __slots__ = ("_names", "_root", "_rooted", "opened")
 
-    def __init__(self, cwd: Place | None = None, root: Place | None = _ROOT) -> None:
-        self.cwd, self.root = cwd, root
+    def __init__(self, names: Names, opened: Opened | None = None, root: Place | None = ROOT) -> None:
+        self._names, self.opened, self.root = names, opened, root
 
     def copy(self) -> Directories:
-        return Directories(self.cwd, self.root)
+        return Directories(self._names, self.opened, self.root)
+
+    @property
+    def cwd(self) -> Place | None:
+        known = self.opened.now if self.opened is not None else None
+        return known.place if known is not None else None
+
+    @cwd.setter
+    def cwd(self, place: Place | None) -> None:
+        self.opened = Opened(of_place(place), self._names) if place is not None else None
+
+    @property
+    def root(self) -> Place | None:
+        return self._root if self._rooted >= self._names.pivoted else ROOT
+
+    @root.setter
+    def root(self, place: Place | None) -> None:
+        self._root, self._rooted = place, self._names.now
+
+    def common(self, other: Directories) -> Directories:
+        """What both agree on."""
+        opened = self.opened if self.cwd == other.cwd else None
+        return Directories(self._names, opened, self.root if self.root == other.root else None)
 
 
-class Task(NamedTuple):
-    table: Table
-    at: Directories
+class Task:
+    """What threads share. tids: these."""
+
+    __slots__ = ("at", "table", "tids")
+
+    def __init__(self, table: Table, at: Directories) -> None:
+        self.table, self.at = table, at
+        self.tids: set[int] = set()
+
+    def copy(self) -> Task:
+        """The same, for others."""
+        return Task(self.table.copy(), self.at.copy())
 
 
 class Begun(NamedTuple):
     """What a call's numbers meant when it began."""
 
-    fds: Mapping[int, Known]
-    cwd: Place | None
+    fds: Descriptors
+    cwd: Opened | None
+
+    @property
+    def directory(self) -> Known | None:
+        """Where paths began."""
+        return self.cwd.at(self.fds.moment) if self.cwd is not None else None
+
+    @property
+    def place(self) -> Place | None:
+        """The directory's."""
+        known = self.directory
+        return known.place if known is not None else None
 
 
-class Fork:
-    """A clone whose child has not been seen. fds: what they were when it began and, if it has, when it returned."""
-
-    __slots__ = ("at", "call", "ended_ns", "flags", "result", "task")
-
-    def __init__(self, call: Call, flags: int, task: Task) -> None:
-        self.call, self.flags, self.task, self.at = call, flags, task, Task(task.table.copy(), task.at.copy())
-        self.result: int | None = None
-        self.ended_ns: int | None = None
-
-    def returned(self, call: Call) -> None:
-        """From now on, its parent's changes are its parent's alone."""
-        self.at = self.now()
-        self.result, self.ended_ns = call.result, call.end_ns
-
-    def now(self) -> Task:
-        """What the child has: what did not change since the clone began."""
-        return self.at if self.ended_ns is not None else common([self.at, self.task])
-
-
-class World:
-    """All processes of a trace. tasks: by thread. sockets: are their ends asked for?"""
-
-    __slots__ = ("forks", "sockets", "tasks")
-
-    def __init__(self, *, sockets: bool) -> None:
-        self.tasks: dict[int, Task] = {}
-        self.forks: list[Fork] = []
-        self.sockets = sockets
-
-    def task(self, pid: int, tid: int) -> Task:
-        """A thread's; one that was not seen before is like its process's leader."""
-        task = self.tasks.get(tid)
-        if task is None:
-            task = self.tasks.get(pid)
-            if task is None:
-                task = self.tasks[pid] = Task(Table(), Directories())
-            self.tasks[tid] = task
-        return task
-
-    def unshared(self, call: Call, *, files: bool, directories: bool) -> Task:
-        """The caller has copies of its own from now on."""
-        table, at = self.task(call.pid, call.tid)
-        self.task(call.pid, call.pid)
-        task = Task(table.copy() if files else table, at.copy() if directories else at)
-        self.tasks[call.tid] = task
-        return task
-
-
-def common(tasks: list[Task]) -> Task:
-    # What they agree on. What only one of them has closed by exec, is.
-    first = tasks[0]
-    fds = {fd: found for fd, found in first.table.fds.items() if all(task.table.fds.get(fd) == found for task in tasks)}
-    table = Table(fds, frozenset().union(*(task.table.closed_by_exec for task in tasks)))
-    table.blind = any(task.table.blind for task in tasks)
-    cwd = first.at.cwd if all(task.at.cwd == first.at.cwd for task in tasks) else None
-    root = first.at.root if all(task.at.root == first.at.root for task in tasks) else None
-    return Task(table, Directories(cwd, root))
+def common(tasks: Iterable[Task]) -> Task:
+    """What they agree on."""
+    return reduce(lambda one, other: Task(one.table.common(other.table), one.at.common(other.at)), tasks).copy()

@@ -11,8 +11,8 @@ Theory of operation. A wrong name is worse than none, so what is not certain is 
 - A name that is renamed or unlinked is forgotten wherever it is part of a path. So is all that a process has, once it
   has a ring of io_uring: that opens and closes without a call.
 
-Tables are replaced and never changed, so that an event can keep the one of its moment (`model.Files`): of a
-call's arguments what they meant when it began, of its result when it returned.
+An event keeps what its numbers meant (`model.Files`): a call's arguments when it began, its result when it returned.
+That costs nothing, however much is open (`numbered`, `opened`).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.fd_calls import ARGUMENTS, LEARN, data_of, makes_fd
-from traceloop_decode.fd_names import NETLINK, Known, Place, in_brackets, of_link
-from traceloop_decode.fd_tables import Begun, Directories, Fork, Table, Task, World, common
+from traceloop_decode.fd_names import NETLINK, Known, of_link
+from traceloop_decode.fd_paths import PATH_MAX, Place
+from traceloop_decode.fd_tables import Begun, Task
+from traceloop_decode.fd_world import World
+from traceloop_decode.forks import CLONE_FILES, CLONE_FS
 from traceloop_decode.model import Call, Entered, Event, Files, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.opened import Opened
 
 _ERROR_MAX: Final = 4095
 _EBADF: Final = -9
-_CLONE_FS: Final = 0x200
-_CLONE_FILES: Final = 0x400
 _CLONE_THREAD: Final = 0x10000
 _CLONE_INTO_CGROUP: Final = 1 << 33
-_FORK_WITHIN_NS: Final = 1_000_000_000
-"""A child whose first event comes later than this after its clone is not taken for that clone's."""
 _WORD: Final = Struct("<Q")
 _INT: Final = 0xFFFFFFFF
 _AF_NETLINK: Final = (16,)
@@ -84,7 +84,7 @@ def _protocol_alone(call: Call) -> Files | None:
     found = call.files.before.get(fd)
     if found is None or found.socket is None or found.socket.kind != NETLINK:
         return None
-    return Files({fd: found._replace(text="")}, "", "")
+    return Files({fd: Known("", socket=found.socket)}, None, None)
 
 
 class FdTable:
@@ -97,9 +97,10 @@ class FdTable:
 
     def text(self, tid: int, fd: int) -> str:
         """What stands behind a number now, with its brackets; "" where it is not known."""
-        task = self._world.tasks.get(tid)
-        found = task.table.fds.get(fd) if task is not None else None
-        return found.text if found is not None else ""
+        task = self._world.seen(tid)
+        found = task.table.get(fd) if task is not None else None
+        known = found.now if found is not None else None
+        return known.text if known is not None else ""
 
     def observe(self, event: Event) -> Event:
         """Learns from an event; gives it back, a call with its `files`."""
@@ -115,23 +116,22 @@ class FdTable:
             self._ended(event)
         elif isinstance(event, Lost):
             self._start = None
-            self._world.tasks.clear()
+            self._world.forget()
             self._begun.clear()
-            self._world.forks.clear()
         return event
 
     # -- events
 
     def _whole(self, call: Call) -> Call:
         task = self._world.task(call.pid, call.tid)
-        begun = Begun(task.table.fds, task.at.cwd)
+        begun = self._world.begun(task)
         if call.name in _MAKERS:
             self._fork_begins(call, task)
         return self._learn(call, task, begun)
 
     def _entered(self, call: Call) -> Call:
         task = self._world.task(call.pid, call.tid)
-        begun = self._begun[call.tid] = Begun(task.table.fds, task.at.cwd)
+        begun = self._begun[call.tid] = self._world.begun(task)
         if call.name in _MAKERS:
             self._fork_begins(call, task)
         return call._replace(files=_files(begun))
@@ -140,10 +140,10 @@ class FdTable:
         if call.entry_lost and call.result == 0 and call.name in _MAKERS:
             self._child(call)
         task = self._world.task(call.pid, call.tid)
-        begun = self._begun.pop(call.tid, None) or Begun(task.table.fds, task.at.cwd)
+        begun = self._begun.pop(call.tid, None) or self._world.begun(task)
         if call.entry_lost and not call.registers:
             if call.name in LEARN or call.name in _EXEC:
-                self._world.tasks[call.tid] = Task(Table(), Directories())
+                self._world.put(call.tid, self._world.new())
             return call
         return self._learn(call, task, begun)
 
@@ -160,16 +160,16 @@ class FdTable:
             elif name in _EXEC:
                 task = self._exec(call, task)
         if name in _MAKERS:
-            self._fork_returns(call)
-        made = task.table.fds.get(call.result or 0) if makes_fd(call) else None
+            self._world.forks.end(call)
+        made = task.table.get(call.result or 0) if makes_fd(call) else None
         return call._replace(files=_files(begun, made))
 
     def _ended(self, end: TaskExit) -> None:
         self._begun.pop(end.tid, None)
         if end.tid != end.pid:
-            self._world.tasks.pop(end.tid, None)
+            self._world.drop(end.tid)
         if end.group_dead:
-            self._world.tasks.pop(end.pid, None)
+            self._world.drop(end.pid)
 
     # -- processes
 
@@ -186,69 +186,44 @@ class FdTable:
             if pid in self._active:
                 continue
             task = self._world.task(pid, pid)
-            links = {fd: of_link(name) for fd, (name, _) in process.fds.items()}
-            task.table.fds = {**links, **task.table.fds}
-            task.table.closed_by_exec |= {fd for fd, (_, closed) in process.fds.items() if closed}
-            task.at.root = Place(process.root, real=True) if process.root is not None else None
-            task.at.cwd = Place(process.cwd, real=True) if process.cwd is not None else None
+            for fd, (name, closed) in process.fds.items():
+                found = task.table.get(fd)
+                if found is None:
+                    known = of_link(name)
+                    found = Opened(known, self._world.names) if known is not None else None
+                elif not closed:
+                    continue
+                task.table.put(fd, found, closed_by_exec=closed)
+            task.at.root, task.at.cwd = _place(process.root), _place(process.cwd)
 
     def _fork_begins(self, call: Call, task: Task) -> None:
         flags = _clone_flags(call)
         if flags & _CLONE_THREAD:
-            if flags & (_CLONE_FILES | _CLONE_FS) != _CLONE_FILES | _CLONE_FS:
-                task.table.forget()
-                task.table.blind = True
+            if flags & (CLONE_FILES | CLONE_FS) != CLONE_FILES | CLONE_FS:
+                task.table.forget(blind=True)
         elif not flags & _CLONE_INTO_CGROUP:
-            self._world.forks.append(Fork(call, flags, task))
-
-    def _fork_returns(self, call: Call) -> None:
-        for fork in self._world.forks:
-            if fork.call.tid == call.tid and fork.result is None:
-                if call.result is None or call.result <= 0:
-                    self._world.forks.remove(fork)
-                else:
-                    fork.returned(call)
-                return
+            self._world.forks.begin(call, flags, task)
 
     def _child(self, call: Call) -> None:
         # A new process: of which clone?
-        if call.pid != call.tid or call.tid in self._world.tasks:
-            return
-        now_ns = call.end_ns or call.ts_ns
-        self._world.forks = [fork for fork in self._world.forks if now_ns - (fork.ended_ns or now_ns) < _FORK_WITHIN_NS]
-        alike = [fork for fork in self._world.forks if (fork.call.name, fork.call.comm) == (call.name, call.comm)]
-        found = [fork for fork in alike if fork.result == call.tid] or alike
-        if not found:
-            return
-        if len(found) > 1:
-            self._world.tasks[call.tid] = common([fork.now() for fork in found])
-            if any(fork.flags & (_CLONE_FILES | _CLONE_FS) for fork in found):
-                for task in (self._world.tasks[call.tid], *(fork.task for fork in found)):
-                    task.table.forget()
-                    task.table.blind = True
-            return
-        fork = found[0]
-        self._world.forks.remove(fork)
-        table, at = fork.now()
-        shares_files, shares_fs = fork.flags & _CLONE_FILES, fork.flags & _CLONE_FS
-        self._world.tasks[call.tid] = Task(
-            fork.task.table if shares_files else table, fork.task.at if shares_fs else at
-        )
+        if call.pid == call.tid and self._world.seen(call.tid) is None:
+            task = self._world.forks.child(call)
+            if task is not None:
+                self._world.put(call.tid, task)
 
     def _exec(self, call: Call, task: Task) -> Task:
         # It ends the other threads, and has a table of its own from now on.
-        for tid in [tid for tid, other in self._world.tasks.items() if other is task and tid != call.pid]:
-            del self._world.tasks[tid]
-        table = Table() if task.table.blind else task.table.copy()
-        for fd in table.closed_by_exec:
-            table.drop(fd)
-        task = self._world.tasks[call.pid] = Task(table, task.at.copy())
-        return task
+        for tid in task.tids - {call.pid}:
+            self._world.drop(tid)
+        return self._world.put(call.pid, Task(task.table.executed(), task.at.copy()))
 
 
-def _files(begun: Begun, made: Known | None = None) -> Files:
-    cwd = in_brackets(begun.cwd.path) if begun.cwd is not None else ""
-    return Files(begun.fds, cwd, made.text if made is not None else "")
+def _files(begun: Begun, made: Opened | None = None) -> Files:
+    return Files(begun.fds, begun.directory, made.now if made is not None else None)
+
+
+def _place(said: bytes | None) -> Place | None:
+    return Place.of(said, real=True) if said is not None and said.startswith(b"/") and len(said) <= PATH_MAX else None
 
 
 def _clone_flags(call: Call) -> int:

@@ -51,14 +51,14 @@ class Arg(NamedTuple):
 
 
 class Files(NamedTuple):
-    """What a call's numbers stood for. before: its descriptors, when it began; cwd: the directory then, ``</etc>``.
+    """What a call's numbers stood for. before: its descriptors, when it began; cwd: the directory then.
 
-    result: of a descriptor that it made, ``</etc/hosts>``. Both texts are "" for what is not known.
+    result: of a descriptor that it made. Both are None where that is not known.
     """
 
     before: Mapping[int, Known]
-    cwd: str
-    result: str
+    cwd: Known | None
+    result: Known | None
 
 
 class Call(NamedTuple):

@@ -8,6 +8,7 @@ the path without its symbolic links.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
@@ -45,8 +46,8 @@ class Paths:
         """Is the call on one of them?"""
         places = _places(call.number, call.abi, selector_of(call))
         if self._named(call, places):
-            if call.files is not None and call.files.result:
-                self._files.add(call.files.result)
+            if call.files is not None and call.files.result is not None and call.files.result.text:
+                self._files.add(call.files.result.text)
             return True
         return call.files is not None and self._stands(call, places)
 
@@ -60,21 +61,27 @@ class Paths:
 
     def _stands(self, call: Call, places: _Places) -> bool:
         assert call.files is not None
-        ours = {fd for fd, known in call.files.before.items() if known.text in self._files}
-        if not ours:
-            return False
-        registers = call.registers
-        if any(registers[index] & _INT in ours for index in places.fds if index < len(registers)):
-            return True
-        for index in places.polled:
-            data = b"".join(item.data for item in call.items.get(index, ())[:1])
-            if any(fd in ours for (fd,) in _POLLFD.iter_unpack(data[: len(data) // 8 * 8])):
-                return True
-        for index in places.sets:
-            bits = int.from_bytes(b"".join(item.data for item in call.items.get(index, ())[:1]), "little")
-            if any(bits >> fd & 1 for fd in ours):
+        before = call.files.before
+        for fd in _descriptors(call, places):
+            known = before.get(fd)
+            if known is not None and known.text in self._files:
                 return True
         return False
+
+
+def _descriptors(call: Call, places: _Places) -> Iterator[int]:
+    # Those that a call names.
+    for index in places.fds:
+        if index < len(call.registers):
+            yield call.registers[index] & _INT
+    for index in places.polled:
+        for item in call.items.get(index, ())[:1]:
+            yield from (fd for (fd,) in _POLLFD.iter_unpack(item.data[: len(item.data) // 8 * 8]))
+    for index in places.sets:
+        for item in call.items.get(index, ())[:1]:
+            yield from (
+                8 * at + bit for at, byte in enumerate(item.data) if byte for bit in range(8) if byte >> bit & 1
+            )
 
 
 @lru_cache(maxsize=4096)

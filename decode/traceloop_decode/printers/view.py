@@ -44,14 +44,13 @@ class View:
     def fd(self, number: int) -> str:
         """A descriptor; with what it stood for when the call began, as far as that is known: ``3</etc/hosts>``."""
         files = self.call.files
-        if files is None or number not in files.before:
-            return str(number)
-        return f"{number}{files.before[number].text}"
+        known = files.before.get(number) if files is not None else None
+        return f"{number}{known.text}" if known is not None else str(number)
 
     def cwd(self) -> str:
         """What AT_FDCWD stood for when the call began: ``</etc>``; "" where it is not known."""
         files = self.call.files
-        return files.cwd if files is not None else ""
+        return files.cwd.text if files is not None and files.cwd is not None else ""
 
     def netlink(self) -> int | None:
         """The protocol of the netlink socket that the first argument is; None: it is none, or that is not known."""
@@ -63,7 +62,7 @@ class View:
     def made(self) -> str:
         """What the descriptor that is the result stands for: ``</etc/hosts>``; "" where it is none, or not known."""
         files = self.call.files
-        return files.result if files is not None else ""
+        return files.result.text if files is not None and files.result is not None else ""
 
     def item(self, index: int, *, out: bool = False) -> Item | None:
         """What was read whole or in part through an argument: at entry, or (`out`) when the call had returned.

@@ -163,8 +163,8 @@ def _syscall(call: Call) -> dict[str, Any]:
         shown["read_at_exit"] = [name for name, index, _ in printer.named if index in call.read_at_exit]
     if view.fds:
         shown["fds"] = view.fds
-    if call.files is not None and call.files.result:
-        shown["ret_fd"] = _bare(call.files.result)
+    if call.files is not None and call.files.result is not None and call.files.result.text:
+        shown["ret_fd"] = _bare(call.files.result.text)
     return shown
 
 
@@ -179,8 +179,9 @@ class _Bare(View):
 
     def fd(self, number: int) -> str:
         files = self.call.files
-        if files is not None and number in files.before and files.before[number].text:
-            self.fds[str(number)] = _bare(files.before[number].text)
+        known = files.before.get(number) if files is not None else None
+        if known is not None and known.text:
+            self.fds[str(number)] = _bare(known.text)
         return str(number)
 
     def cwd(self) -> str:
