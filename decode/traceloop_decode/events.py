@@ -43,8 +43,10 @@ _EXEC: Final = frozenset(("execve", "execveat"))
 _SIGKILL: Final = 9
 _BY_PROCESSES: Final = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL: others have no sender, or the kernel
 _NO_ITEMS: Final[Mapping[int, tuple[Item, ...]]] = {}
+_OUT: Final = Item._fields.index("out")
 _NONE: Final[frozenset[int]] = frozenset()
 _Items = Mapping[int, tuple[Item, ...]]
+_Head = tuple[Abi, int, str, int, Callable[[bytes], tuple[int, ...]], bool]
 _SUB_SHIFT, _ARG_MASK = layout.ITEM_SUB_SHIFT, layout.ITEM_ARG_MASK  # looked up less far
 _FLAGS: Final = tuple(
     (flags & layout.KIND_MASK, *(flags & bit != 0 for bit in (layout.ITEM_MORE, layout.ITEM_FAULT, layout.ITEM_OUT)))
@@ -75,7 +77,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             continue
         ts_ns, cpu, pid, tid, comm, kind, nr, body = record
         if kind in calls:
-            abi, number, name, size, unpack = heads[kind, nr]
+            abi, number, name, size, unpack, executes = heads[kind, nr]
             if len(body) < size:
                 continue
             words = unpack(body)
@@ -106,7 +108,7 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
                 _NONE,
             )
             held = open_calls[tid] = new(Call, begun)
-            if name in _EXEC and not is_exec(open_calls.get(execs.get(pid, 0)), pid):
+            if executes and not is_exec(open_calls.get(execs.get(pid, 0)), pid):
                 execs[pid] = tid
             continue
         if kind == exits:
@@ -117,7 +119,10 @@ def events(snapshot: Snapshot) -> Iterator[Event]:
             elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
             if call is not None:
-                items, again = _merge(call.items, items) if items else (call.items, _NONE)
+                if items:
+                    items, again = _merge(call.items, items)
+                else:
+                    items, again = call.items, _NONE
                 if result == 0 and call.name in _EXEC:
                     items = {index: _executed(its) for index, its in items.items()}
                 ended = new(Call, call[:9] + (items, result, ts_ns, cpu, comm, False, None, again))  # noqa: RUF005 - faster
@@ -199,7 +204,7 @@ def _merge(begun: _Items, ended: _Items) -> tuple[_Items, frozenset[int]]:
     merged, replaced = dict(begun), _NONE
     for index, items in ended.items():
         before = merged.get(index, ())
-        if not before and len(items) == 1 and items[0].out:  # as nearly always
+        if not before and len(items) == 1 and items[0][_OUT]:  # as nearly always
             merged[index] = items
             continue
         again, output = (tuple(item for item in items if item.out is out) for out in (False, True))
@@ -234,17 +239,19 @@ def _executed(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return (*new, found._replace(sub=len(new), kind=layout.KIND_ARGV, data=b"", size=len(new), out=False))
 
 
-class _Heads(dict[tuple[int, int], tuple[Abi, int, str, int, Callable[[bytes], tuple[int, ...]]]]):
+class _Heads(dict[tuple[int, int], _Head]):
     """By a record's type and nr: its call's table, number and name; how many bytes are before its items, in what words.
 
-    These are: the number, where nr has none (NR_WIDE); of an exit the result; registers (of an exit, where its entry
+    The last of it: is it an execve?
+
+    The words: the number, where nr has none (NR_WIDE); of an exit the result; registers (of an exit, where its entry
     may not exist).
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._abis = abis(snapshot.arch, snapshot.syscalls)
 
-    def __missing__(self, key: tuple[int, int]) -> tuple[Abi, int, str, int, Callable[[bytes], tuple[int, ...]]]:
+    def __missing__(self, key: tuple[int, int]) -> _Head:
         kind, nr = key
         abi, number = self._abis[nr & layout.NR_COMPAT != 0], nr & layout.NR_MASK
         recorded = count = nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK
@@ -252,14 +259,15 @@ class _Heads(dict[tuple[int, int], tuple[Abi, int, str, int, Callable[[bytes], t
             count = min(count, len(abi.later[number].params))
         signed = (number == layout.NR_WIDE) + (kind == layout.TYPE_EXIT)
         words = Struct(f"<{signed}q{count}Q{8 * (recorded - count)}x")
-        self[key] = abi, number, _name(number, abi), words.size, words.unpack_from
+        name = _name(number, abi)
+        self[key] = abi, number, name, words.size, words.unpack_from, name in _EXEC
         return self[key]
 
 
 def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
     # By argument.
     items: dict[int, tuple[Item, ...]] = {}
-    lists: dict[int, list[Item]] = {}  # of those that have several
+    lists: dict[int, list[Item]] | None = None  # of those that have several
     unpack, item_size, unit, size = layout.ITEM.unpack_from, layout.ITEM.size, layout.POSITION_UNIT, len(body)
     while at + item_size <= size:
         arg, flags, copied, length = unpack(body, at)
@@ -269,11 +277,10 @@ def _items(body: bytes, at: int) -> dict[int, tuple[Item, ...]]:
         index = arg & _ARG_MASK
         if index not in items:
             items[index] = (item,)
-        elif index in lists:
-            lists[index].append(item)
         else:
-            lists[index] = [*items[index], item]
+            lists = lists or {}
+            lists.setdefault(index, list(items[index])).append(item)
         at += copied + -copied % unit
-    for index, found in lists.items():
-        items[index] = tuple(found)
+    if lists is not None:
+        items |= {index: tuple(found) for index, found in lists.items()}
     return items

@@ -94,7 +94,7 @@ def of_socket(socket: Socket, *, ends: bool) -> Known:
 
 def in_brackets(name: bytes) -> str:
     """A name as strace has it."""
-    text = quote(name)[1:-1].replace("<", r"\74").replace(">", r"\76")
+    text = quote.__wrapped__(name)[1:-1].replace("<", r"\74").replace(">", r"\76")
     return f"<{text}>"
 
 

@@ -16,10 +16,20 @@ from typing import Final
 import atheris
 
 with atheris.instrument_imports(include=["traceloop_decode"]):
-    from traceloop_decode.archive_file import METHODS, TraceInfo, TruncatedError, head_size, read_head, unpack
+    from traceloop_decode.archive_file import (
+        METHODS,
+        TraceInfo,
+        TruncatedError,
+        head_size,
+        read_head,
+        snapshot_max,
+        unpack,
+    )
     from traceloop_decode.archive_file import pack as pack_file
     from traceloop_decode.model import DecodeError
     from traceloop_decode.snapshot import Snapshot
+
+from budget import budget
 
 _FIXED: Final = Struct("<8sI4sIIQQ")
 _INFO_AT: Final = _FIXED.size + 4
@@ -31,7 +41,24 @@ _PART_MAX: Final = 12_000
 
 
 def check(file: bytes) -> None:
-    """Any bytes are refused by a DecodeError, or are a trace that comes back from a file that is made of it."""
+    """Any bytes are refused by a DecodeError, or are a trace that comes back from a file that is made of it.
+
+    A file takes what its head announces, and that is bounded by its ring.
+    """
+    with budget(len(file) + _announced(file)):
+        _check(file)
+
+
+def _announced(file: bytes) -> int:
+    try:
+        head = read_head(file)
+    except DecodeError:
+        return 0
+    assert head.snapshot_size <= snapshot_max(head.info)
+    return head.snapshot_size
+
+
+def _check(file: bytes) -> None:
     try:
         info, encoded = unpack(file)
     except DecodeError as refused:

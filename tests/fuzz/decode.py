@@ -3,12 +3,16 @@
 
 An input is an encoded snapshot. Bytes changed blindly hardly ever get past a record's stamp, so `mutate` mostly takes
 the records out, changes calls, registers and what pointers pointed at, and writes a new ring of them, which is accepted.
+
+What an input takes is in proportion to its size (`budget`). Some inputs are also repeated, in the same threads or in new
+ones, 32 times and 128: what that takes may be four times as much, but not sixteen.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -29,8 +33,9 @@ with atheris.instrument_imports(include=["traceloop_decode"]):
     from traceloop_decode.tables.flags import TABLES
     from traceloop_decode.text import classic, jsonl, short, strace
 
+from budget import budget
 from packing import pack
-from ringwriter import item
+from ringwriter import RingWriter, item
 
 OPTIONS: Final = (
     *(Options(), Options(string_max=0), Options(string_max=1 << 20, verbose=True), Options(escape=1, verbose=True)),
@@ -40,6 +45,7 @@ _BLIND: Final = 0.1
 _CPUS: Final = 2
 _RECORDS_MAX: Final = 32
 _DATA_MAX: Final = 300
+_BODY_MAX: Final = 1536
 _EDGES: Final = (0, 1, 2, 3, 8, 16, 100, 4095, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _CONSTANTS: Final = tuple(sorted({value & (1 << 64) - 1 for _, values in TABLES.values() for value, _ in values}))
 _ERRORS_MAX: Final = 600
@@ -47,6 +53,10 @@ _LATER: Final = 1000
 _NUMBERS: Final = tuple(sorted({number for abi in ABIS for number in abi.prototypes} | {_LATER, 4094}))
 _ARCHES: Final = ("x86_64", "x86_64", "aarch64", "of no table")
 _SYSCALLS: Final = {_LATER: Syscall("later", (Param("fd", "int"), Param("buf", "const char *"), Param("n", "size_t")))}
+_REPEATED: Final = (32, 128)
+_REPEAT_ONE_IN: Final = 64
+_GROWTH_MAX: Final = 9  # of times 4
+_GROWTH_S: Final = 0.2
 _PATHS: Final = Selection(paths=(b"/etc/hosts", b"a", b""))
 _COUNTED: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
 _Item = tuple[tuple[int, int, int], bytes]
@@ -56,10 +66,48 @@ _TYPES: Final = (*_COUNTED, *_COUNTED, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT
 
 def check(encoded: bytes) -> None:
     """Any bytes are refused by a DecodeError, or give lines of printable ASCII in every format."""
+    with budget(len(encoded)):
+        snapshot = _check(encoded)
+    if snapshot is not None and crc32(encoded) >> 16 & _REPEAT_ONE_IN - 1 == 0:
+        _check_growth(snapshot, crc32(encoded) >> 8 & 1)
+
+
+def _check_growth(snapshot: Snapshot, tids_apart: int) -> None:
+    # Twice, as the machine may have been busy.
+    records = [record for record in Ring(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
+    small, large = (_repeated(records, times, tids_apart, snapshot) for times in _REPEATED)
+    for _ in range(2):
+        small_s, large_s = _follow_s(small), _follow_s(large)
+        if large_s < _GROWTH_MAX * small_s + _GROWTH_S:
+            return
+    raise AssertionError(f"{large_s:.2f} s, and {small_s:.2f} s for a quarter of it")
+
+
+def _repeated(records: list[Record], times: int, tids_apart: int, snapshot: Snapshot) -> Snapshot:
+    ring = RingWriter(1 << 22, 1 << 14, 1)
+    for n in range(times):
+        for record in records:
+            tid, pid = ((one + n * tids_apart * 1000) & 0xFFFFFFFF for one in (record.tid, record.pid))
+            if ring.names.get(tid) != (pid, record.comm[:16]):
+                ring.name(tid, pid, record.comm[:16])
+            ring.record(0, tid, record.type, record.nr, record.body[:_BODY_MAX])
+    return replace(ring.snapshot(), arch=snapshot.arch, syscalls=snapshot.syscalls)
+
+
+def _follow_s(snapshot: Snapshot) -> float:
+    began_s = time.process_time()
+    for _ in strace.lines(known(events(snapshot), sockets=True), snapshot):
+        pass
+    for _ in selected(known(events(snapshot)), _PATHS):
+        pass
+    return time.process_time() - began_s
+
+
+def _check(encoded: bytes) -> Snapshot | None:
     try:
         snapshot = Snapshot.decode(encoded)
     except DecodeError:
-        return
+        return None
     found = list(events(snapshot))
     which = crc32(encoded) >> 8 & 3
     if which == 1:
@@ -80,6 +128,7 @@ def check(encoded: bytes) -> None:
     ):
         if not (line.isascii() and line.isprintable()):
             raise AssertionError(f"not printable: {line!r}")
+    return snapshot
 
 
 def mutate(encoded: bytes, size_max: int, seed: int) -> bytes:

@@ -9,7 +9,7 @@ Where a kind is looked for: `memory` for strings, buffers and lists; ``VALUES`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -56,15 +56,17 @@ class CallPrinter:
 
     def args(self, view: View) -> list[str]:
         """The text of each argument that means something in this call."""
-        return _texts(view, self.named)
+        return [text for _, index, print_one in self.named if (text := print_one(view, index)) is not None]
 
     def early(self, view: View) -> list[str]:
         """Those of `args` that are known when the call begins."""
-        return _texts(view, self.named[: self.before_out])
+        shown = self.named[: self.before_out]
+        return [text for _, index, print_one in shown if (text := print_one(view, index)) is not None]
 
     def late(self, view: View) -> list[str]:
         """The rest of `args`."""
-        return _texts(view, self.named[self.before_out :])
+        shown = self.named[self.before_out :]
+        return [text for _, index, print_one in shown if (text := print_one(view, index)) is not None]
 
     def result(self, view: View) -> str:
         """What stands behind ``= ``; ``?`` for a call that has not returned."""
@@ -83,16 +85,21 @@ def printer_of(call: Call) -> CallPrinter:
     return _compiled(call.number, abi, selector, len(call.registers))
 
 
-def _texts(view: View, named: tuple[_Named, ...]) -> list[str]:
-    if view.call.read_at_exit:
-        found = [(index, print_one(view, index)) for _, index, print_one in named]
-        return [marked(view.call, index, text) for index, text in found if text is not None]
-    return [text for _, index, print_one in named if (text := print_one(view, index)) is not None]
+def marking_printer_of(call: Call) -> CallPrinter:
+    """The same; behind arguments whose memory was read at the call's exit, it says so."""
+    printer, again = printer_of(call), call.read_at_exit
+    if not again:  # as nearly always
+        return printer
+    named = [(name, n, _marking(print_one) if n in again else print_one) for name, n, print_one in printer.named]
+    return replace(printer, named=tuple(named))
 
 
-def marked(call: Call, index: int, text: str) -> str:
-    """An argument's text; behind it, that its memory was read at the call's exit, where that is so."""
-    return f"{text}{READ_AT_EXIT}" if index in call.read_at_exit else text
+def _marking(print_one: Printer) -> Printer:
+    def print_marked(view: View, index: int) -> str | None:
+        text = print_one(view, index)
+        return None if text is None else f"{text}{READ_AT_EXIT}"
+
+    return print_marked
 
 
 def seen(call: Call) -> Call:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.printers.core import marked
+from traceloop_decode.printers.core import READ_AT_EXIT
 from traceloop_decode.text import line
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.values import quote
@@ -35,7 +35,8 @@ def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
 def _call(call: Call, shown: frozenset[int] | None) -> str:
     args = call.args
     indices = [n for n in range(len(args)) if shown is None or (n in shown and contents(args, n).readable)]
-    text = ", ".join([f"{args[n].name}={marked(call, n, _argument(args, n))}" for n in indices])
+    again = call.read_at_exit
+    text = ", ".join([f"{args[n].name}={_argument(args, n)}{READ_AT_EXIT if n in again else ''}" for n in indices])
     end = line.NO_RETURN if call.result is None else f" = {call.result & _REGISTER_MASK}"
     return f"{call.name}({text}){end}"
 

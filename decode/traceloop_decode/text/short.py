@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.printers.core import marked, never_returns, printer_of, view_of
+from traceloop_decode.printers.core import marking_printer_of, never_returns, printer_of, view_of
 from traceloop_decode.printers.view import Options
 from traceloop_decode.text import line
 
@@ -28,9 +28,10 @@ def lines(events: Iterable[Event], snapshot: Snapshot, options: Options = _DEFAU
     """One line an event."""
 
     def text(call: Call, shown: frozenset[int] | None) -> str:
-        view, printer = view_of(call, options), printer_of(call)
+        printer = marking_printer_of(call) if call.read_at_exit else printer_of(call)
+        view = view_of(call, options)
         parts = [
-            f"{name}={marked(call, index, text) if call.read_at_exit else text}"
+            f"{name}={text}"
             for name, index, print_one in printer.named
             if (shown is None or index in shown) and (text := print_one(view, index)) is not None
         ]

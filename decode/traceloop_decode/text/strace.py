@@ -114,7 +114,7 @@ class _Writer:
         if call.name == "restart_syscall":
             args = f"<... resuming interrupted {self._interrupted.pop(call.tid, 'system call')} ...>"
         else:
-            args = ", ".join(core.printer_of(call).args(view))
+            args = ", ".join(core.marking_printer_of(call).args(view))
         head = f"{call.tid:<5} {self._clock(call.ts_ns)}{call.name}({args}) "
         return f"{head:<{self._align}}= {self._result(view, after)}"
 
@@ -128,7 +128,7 @@ class _Writer:
 
     def _resumed(self, call: Call, after: Event | None) -> str:
         view = core.view_of(call, self._options)
-        late = ", ".join(core.printer_of(call).late(view))
+        late = ", ".join(core.marking_printer_of(call).late(view))
         # A thread that is not its process's leader becomes it by execve.
         tid = call.pid if call.result == 0 and call.name in _EXEC else call.tid
         head = f"{tid:<5} {self._clock(call.end_ns or 0)}<... {call.name} resumed>{late}) "

@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from typing import Final
 
 _CACHE_MAX: Final = 2048
-_CACHED_BYTES: Final = 256  # so that a cache is full with a megabyte
 _OCTAL: Final = "\\%o"
 _OCTAL_BEFORE_DIGIT: Final = "\\%03o"
 _LETTERS: Final = {9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
@@ -47,15 +46,12 @@ _POINTER_TYPEDEFS: Final = frozenset(("cap_user_header_t", "cap_user_data_t", "_
 _CONST: Final = re.compile(r"\bconst\b")
 
 
+@lru_cache(maxsize=_CACHE_MAX)
 def quote(data: bytes, more: bool = False, escape: int = 0) -> str:  # noqa: FBT001, FBT002 - keywords cost time here
     """Bytes as a C string literal, with the shortest escapes, as strace has it; ``...`` behind it if there is more.
 
     escape: 1 writes all of it in hexadecimal if a byte is not plain text (strace -x), 2 always (-xx).
     """
-    return (_short if len(data) <= _CACHED_BYTES else _quoted)(data, more, escape)
-
-
-def _quoted(data: bytes, more: bool, escape: int) -> str:  # noqa: FBT001
     text = data.decode("latin-1")
     if escape == 2 or (escape == 1 and _NOT_TEXT.search(text)):
         text = "".join([f"\\x{byte:02x}" for byte in data])
@@ -64,9 +60,6 @@ def _quoted(data: bytes, more: bool, escape: int) -> str:  # noqa: FBT001
     else:
         text = text.translate(_ESCAPES)
     return f'"{text}"...' if more else f'"{text}"'
-
-
-_short: Final = lru_cache(maxsize=_CACHE_MAX)(_quoted)
 
 
 @lru_cache(maxsize=_CACHE_MAX)
