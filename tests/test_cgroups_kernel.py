@@ -170,3 +170,17 @@ def test_a_cgroup_whose_word_is_anothers_is_not_recorded(table: CgroupTable, con
         table.remove(colliding(neighbour.id, 10))
     container.run("cat", "/no/own", status=1)
     assert opened(container) == [b"/no/own"]
+
+
+def test_words_that_programs_leave_behind_are_tidied(table: CgroupTable, container: Container) -> None:
+    """Each cgroup that is removed leaves a word that has others' calls looked up twice."""
+    for n in range(200):
+        (container.path / str(n)).mkdir()
+    container.run("cat", "/no/before", status=1)
+    for n in range(200):
+        (container.path / str(n)).rmdir()
+    assert table._front.tolist().count(LOOK_BEHIND) > 150
+    table.tidy()
+    assert table._front.tolist().count(LOOK_BEHIND) < 10
+    container.run("sh", "-c", NESTED, str(container.path))
+    assert opened(container) == [b"/no/before", b"/no/child", b"/no/child/grandchild", b"/no/back"]

@@ -5,14 +5,10 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 from contextlib import closing, contextmanager
 
 import pytest
 
-from traceloop_cli.engines import record, wiring
-from traceloop_cli.engines.files import make_directories
-from traceloop_cli.engines.host import Host
 from traceloop_daemon import own_lock
 from traceloop_daemon.archive import FileArchive
 from traceloop_daemon.errors import ConfigError
@@ -87,20 +83,3 @@ def test_one_lock_at_a_time(tmp_path):
         own_lock.lock(tmp_path)
     os.close(fd)
     os.close(own_lock.lock(tmp_path))
-
-
-def test_a_user_who_locks_the_engines_directory_keeps_root_from_nothing(state_dir):
-    host, done = Host(state_dir.parent), threading.Event()
-    directory = host.path(record.DIRECTORY)
-    make_directories(directory)
-
-    def lock_and_go():
-        with wiring._locked(host), member_holds(host.path(wiring._LOCK)) as held:
-            assert held == []
-        done.set()
-
-    with member_holds(directory) as held:
-        assert held == ["engines"]
-        threading.Thread(target=lock_and_go, daemon=True).start()
-        assert done.wait(30)
-    assert [*state_dir.parent.rglob("*.lock")] == []

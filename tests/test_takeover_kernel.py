@@ -134,7 +134,7 @@ def test_what_is_about_to_be_kept_does_not_go_for_what_was_kept_of_it_before(nod
             held.set()
             kept(recorder)
             assert states(recorder) == {older: State.ARCHIVED}
-            assert recorder.snapshot(older)
+            assert recorder.snapshot(older, lambda: True)
 
 
 def test_another_cgroup_of_the_same_path_is_another_container(node) -> None:
@@ -147,6 +147,21 @@ def test_another_cgroup_of_the_same_path_is_another_container(node) -> None:
         with one.daemon() as recorder:
             assert not one.tracer.is_recorded(cgroup.path.stat().st_ino)
             again = one.add(recorder, cgroup.path).id
+            kept(recorder)
+            assert states(recorder) == {former: State.ARCHIVED, again: State.RECORDING}
+
+
+def test_a_cgroup_of_the_same_path_that_is_recorded_as_another(node) -> None:
+    """It came before the first one's end was noticed: the daemon that follows knows the one from the other."""
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as recorder:
+            former = one.add(recorder, cgroup.path).id
+            cgroup.path.rmdir()
+            cgroup.path.mkdir()
+            again = one.add(recorder, cgroup.path).id
+        (cgroup.path / "child").mkdir()
+        with one.daemon() as recorder:
             kept(recorder)
             assert states(recorder) == {former: State.ARCHIVED, again: State.RECORDING}
 
@@ -188,7 +203,7 @@ def test_a_fault_of_the_archivers_costs_no_other_trace(node, caplog, monkeypatch
         kept(recorder)
         assert states(recorder) == {met: State.FROZEN, other: State.ARCHIVED}
         assert "please report it" in caplog.text
-        assert recorder.snapshot(met)  # it is there still, and the next daemon tries again
+        assert recorder.snapshot(met, lambda: True)  # it is there still, and the next daemon tries again
     monkeypatch.undo()
     with one.daemon() as recorder:
         kept(recorder)
@@ -206,7 +221,7 @@ def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> N
         recorder._recordings.end(trace, "the test says so")
         kept(recorder)
         assert all(b"hunter2" not in file.read_bytes() for file in (tmp_path / "state").iterdir())
-        info, _ = unpack(recorder.dump(trace.id))
+        info, _ = unpack(recorder.dump(trace.id, lambda: True))
         assert info.labels == dict(wanted.pairs)
 
 
@@ -220,4 +235,4 @@ def test_a_recording_begins_though_no_descriptors_are_left_to_look_at_files(node
         trace = one.add(recorder, cgroup.path)
         assert states(recorder) == {trace.id: State.RECORDING}
         assert "Too many open files" in caplog.text
-        assert recorder.snapshot(trace.id)
+        assert recorder.snapshot(trace.id, lambda: True)

@@ -36,6 +36,7 @@ _ID: Final = Struct("<Q")
 _SLOT: Final = Struct("<I")
 _REST: Final = (1 << 64) - 1 - layout.FRONT_MASK
 _LOOK_BEHIND: Final = _REST
+_LOOK_BEHIND_MAX: Final = 64
 
 
 class CgroupTable:
@@ -84,16 +85,25 @@ class CgroupTable:
             gone = [cgroup_id for cgroup_id, its in self._all() if its == slot]
             for cgroup_id in gone:
                 self._take_out(cgroup_id)
-            members = {cgroup_id & layout.FRONT_MASK: (cgroup_id, its) for cgroup_id, its in self._all()}
-            for bucket, word in enumerate(self._front):
-                if word and bucket not in members:
-                    self._front[bucket] = 0
-                elif word == _LOOK_BEHIND:
-                    cgroup_id, its = members[bucket]
-                    self._front[bucket] = cgroup_id & _REST | its
-            for cgroup_id, its in self._all():  # one that a program entered meanwhile
-                self._show(cgroup_id, its)
+            self._clear_words()
             return len(gone)
+
+    def tidy(self) -> None:
+        """Clears the words that no id needs, where there are many: a program that takes out a cgroup cannot tell."""
+        with self._lock:
+            if self._front.tolist().count(_LOOK_BEHIND) > _LOOK_BEHIND_MAX:
+                self._clear_words()
+
+    def _clear_words(self) -> None:
+        members = {cgroup_id & layout.FRONT_MASK: (cgroup_id, its) for cgroup_id, its in self._all()}
+        for bucket, word in enumerate(self._front):
+            if word and bucket not in members:
+                self._front[bucket] = 0
+            elif word == _LOOK_BEHIND:
+                cgroup_id, its = members[bucket]
+                self._front[bucket] = cgroup_id & _REST | its
+        for cgroup_id, its in self._all():  # one that a program entered meanwhile
+            self._show(cgroup_id, its)
 
     def slot_of(self, cgroup_id: int) -> int | None:
         """The slot that a cgroup is recorded into, if any."""

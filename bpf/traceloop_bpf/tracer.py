@@ -182,6 +182,14 @@ class Tracer:
         """Whether a cgroup's calls go into some ring."""
         return self._cgroups.slot_of(cgroup_id) is not None
 
+    def records(self, recording: Recording, cgroup_id: int) -> bool:
+        """Whether a cgroup's calls go into this recording's ring."""
+        return self._cgroups.slot_of(cgroup_id) == recording.slot.number
+
+    def tidy(self) -> None:
+        """Makes look-ups of cgroups that are not recorded quick again, where programs have left many to the hashes."""
+        self._cgroups.tidy()
+
     def give_back(self, recording: Recording) -> None:
         """The ring is not needed any more."""
         self.pool.give_back(recording.slot)

@@ -4,6 +4,8 @@
 Root can freeze its maps, and whoever takes its descriptors away detaches its programs. Nothing can be registered then,
 or nothing is recorded. A new recorder has maps and programs of its own: each container that is being recorded gets a
 new trace, and what the former ring holds is kept.
+
+A container that makes and removes thousands of cgroups makes look-ups slower for the whole node; that is tidied here.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Guard:
             self._thread = threading.Thread(target=self._replace, args=(trouble,), name="guard")
             self._thread.start()
         else:
+            self._recorder.tracer.tidy()
             self._loop.call_later(_LOOK_S, self._look)
 
     def _replace(self, trouble: str) -> None:

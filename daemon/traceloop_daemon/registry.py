@@ -109,16 +109,21 @@ class Registry:
         self._traces: dict[str, Trace] = {}
         self._of_container: dict[str, dict[str, Trace]] = {}
         self._closed: OrderedDict[str, None] = OrderedDict()
+        self._numbers: OrderedDict[str, int] = OrderedDict()
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self._traces.values())
 
     def new_id(self, wanted: str) -> str:
         """An id that no trace has or had: `wanted`, or that with the next number behind it."""
-        number, trace_id = 1, wanted
+        number = self._numbers.pop(wanted, 1)
+        trace_id = wanted if number == 1 else f"{wanted}_{number}"
         while trace_id in self._traces or trace_id in self._closed:
             number += 1
             trace_id = f"{wanted}_{number}"
+        self._numbers[wanted] = number  # where to look first next time: a crash loop has thousands
+        if len(self._numbers) > _CLOSED_REMEMBERED:
+            self._numbers.popitem(last=False)
         return trace_id
 
     def put(self, trace: Trace) -> None:

@@ -80,8 +80,9 @@ def _resume(trace: Trace, recording: Recording, recordings: Recordings, tally: T
     except RegistrationError:
         inside = False
     try:
-        # The kernel forgets cgroups that are removed: one that it does not know is another of the same path.
-        same = recordings.tracer.is_recorded(cgroupfs.cgroup_id(path))
+        # The kernel forgets cgroups that are removed: one that it does not know is another of the same path, and so is
+        # one that goes into another ring.
+        same = recordings.tracer.records(recording, cgroupfs.cgroup_id(path))
         watch = Watch.open(path, trace.init_pid if inside else 0) if same else None
     except RegistrationError:
         watch = None
