@@ -60,6 +60,10 @@ class Served:
         self.channels.append(grpc.insecure_channel(f"unix:{self.path}", options=options))
         return self.channels[-1]
 
+    @property
+    def under_way(self):
+        return self.service._front._sweep.__self__._under_way
+
     def count(self, what):
         return self.tally.read()[0][what]
 
@@ -102,7 +106,8 @@ def test_stopped_readers_are_refused_ended_and_keep_no_question_from_its_answer(
     assert "readers of traces: wait until one has ended" in refused.value.details()
     assert served.stub().Stats(pb.StatsRequest(), timeout=TIMEOUT_S).node == "n"
     assert time.monotonic() - began_s < 2
-    wait_until(lambda: served.count(Counted.CALLS_ENDED) == most)
+    wait_until(lambda: not served.under_way)
+    assert served.count(Counted.CALLS_ENDED)
     assert served.recorder.ended.wait(TIMEOUT_S)
     assert served.count(Counted.CALLS_REFUSED) == 1
     assert sum(len(chunk.data) for chunk in served.stub().Snapshot(pb.TraceRequest(id="t"))) == LARGER
@@ -123,14 +128,14 @@ def test_questions_whose_request_never_comes_end_and_hold_up_no_other_kind(serve
         served.channel().stream_unary("/traceloop.v1.Recorder/Get", bytes, pb.Trace.FromString).future(nothing())
         for _ in range(most)
     ]
-    under_way = served.service._front._sweep.__self__._under_way
-    wait_until(lambda: len(under_way) == most)
+    wait_until(lambda: len(served.under_way) == most)
     with pytest.raises(grpc.RpcError) as refused:
         served.stub().Get(pb.TraceRequest(id="t"), timeout=TIMEOUT_S)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "questions under way" in refused.value.details()
     assert sum(len(chunk.data) for chunk in served.stub().Snapshot(pb.TraceRequest(id="t"))) == LARGER
-    wait_until(lambda: served.count(Counted.CALLS_ENDED) == most)
+    wait_until(lambda: not served.under_way)
+    assert served.count(Counted.CALLS_ENDED)
     assert served.stub().Get(pb.TraceRequest(id="t"), timeout=TIMEOUT_S).id == "t"
     never.set()
     assert {one.exception(TIMEOUT_S).code() for one in slow} == {grpc.StatusCode.CANCELLED}
