@@ -19,7 +19,7 @@ from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
 TIMEOUT_S = 30
-LARGER = 8 << 20  # than what sockets and gRPC take of an answer that nobody reads
+LARGER = 64 << 20  # than what sockets and gRPC take of an answer that nobody reads
 
 
 class Recorder(pb_grpc.RecorderServicer):
