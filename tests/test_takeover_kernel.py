@@ -27,11 +27,12 @@ from traceloop_daemon.loop import Loop
 from traceloop_daemon.names import Names
 from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.registration import Target
 from traceloop_daemon.registry import State, Trace
 from traceloop_daemon.retention import Limits
 from traceloop_daemon.settings import Config
 from traceloop_daemon.tally import Tally
-from traceloop_daemon.targets import Target, Targets
+from traceloop_daemon.targets import Targets
 from traceloop_decode import layout
 from traceloop_decode.archive_file import TraceInfo, unpack
 from traceloop_decode.open_files import OpenFiles

@@ -13,13 +13,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.adoption import Succession
 from traceloop_daemon.loop import Loop
-from traceloop_daemon.recorder import Recorder
 from traceloop_daemon.tally import Counted, Tally
 
 _LOOK_S: Final = 2.0
@@ -27,11 +26,22 @@ _AGAIN_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
+class Replaceable(Protocol):
+    """What records by a tracer, of which another may take the place."""
+
+    @property
+    def tracer(self) -> Tracer:
+        """What new recordings are made with."""
+
+    def replace_tracer(self, tracer: Tracer, why: str) -> None:
+        """Records with another tracer from now on."""
+
+
 class Guard:
     """Looks every two seconds, from the loop. A new recorder is compiled in a thread of its own, for that takes one."""
 
     def __init__(
-        self, loop: Loop, recorder: Recorder, tally: Tally, succession: Succession, load: Callable[[], Tracer]
+        self, loop: Loop, recorder: Replaceable, tally: Tally, succession: Succession, load: Callable[[], Tracer]
     ) -> None:
         """load: brings another recorder into the kernel. Raises LoadError, OSError."""
         self._loop, self._recorder, self._tally = loop, recorder, tally

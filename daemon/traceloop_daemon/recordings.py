@@ -28,9 +28,9 @@ from traceloop_daemon.loop import Loop
 from traceloop_daemon.names import Names
 from traceloop_daemon.procfs import read_open_files
 from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.registration import Target
 from traceloop_daemon.registry import Registry, State, Trace
 from traceloop_daemon.tally import Recorded, Volume
-from traceloop_daemon.targets import Target
 from traceloop_decode.open_files import OpenFiles
 
 _log = logging.getLogger(__name__)

@@ -17,11 +17,10 @@ from traceloop_daemon.names import Told, by_annotations, resolve, without_files
 from traceloop_daemon.oci import HookMessage, parse
 from traceloop_daemon.policy import Choice, choose
 from traceloop_daemon.recordings import Recordings
-from traceloop_daemon.registration import Registration
+from traceloop_daemon.registration import Registration, Target
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.settings import Config, RecordSettings
 from traceloop_daemon.tally import Counted, Tally
-from traceloop_daemon.targets import Target
 
 _UNRECORDED_MAX: Final = 10_000
 _log = logging.getLogger(__name__)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A container that is to be recorded, whoever told of it: a hook, or an engine by NRI."""
+"""What is to be recorded, whoever told of it: a container by a hook or by NRI, a cgroup by a user."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from traceloop_daemon.names import Names
 
@@ -17,4 +17,19 @@ class Registration:
     pid: int
     names: Names
     annotations: Mapping[str, str]
+    by_label: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cgroup to record. cgroup: its path as in /proc/PID/cgroup. pid: its first process, 0: none that is known.
+
+    annotations, by_label: as `names.Told` has them.
+    """
+
+    cgroup: str
+    names: Names
+    container_id: str = ""
+    pid: int = 0
+    annotations: Mapping[str, str] = field(default_factory=dict)
     by_label: frozenset[str] = frozenset()

@@ -33,11 +33,12 @@ from traceloop_daemon.front import Front
 from traceloop_daemon.interceptors import AskingOnly, Readable, details_of
 from traceloop_daemon.messages import change_message, run_times_reply, stats_reply, trace_message
 from traceloop_daemon.recorder import Recorder
+from traceloop_daemon.registration import Target
 from traceloop_daemon.registry import Trace
 from traceloop_daemon.sockets import CONTROL, INNER, QUERIES, is_served, private
 from traceloop_daemon.stats import Gatherer
 from traceloop_daemon.tally import Counted, Tally
-from traceloop_daemon.targets import Target, Targets
+from traceloop_daemon.targets import Targets
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -28,6 +28,7 @@ from traceloop_daemon.cgroupfs import below
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.names import Names, Told, resolve, without_files
 from traceloop_daemon.procfs import first_process
+from traceloop_daemon.registration import Target
 
 _CONTAINER: Final = re.compile(
     r"(?:(?:cri-containerd|crio|docker|libpod|nerdctl|runc)-|[^:]*:[a-z-]+:)?(?!conmon-)(?P<id>[A-Za-z0-9][\w.-]*?)(?:\.scope)?",
@@ -37,21 +38,6 @@ _ENGINES_ID: Final = re.compile(r"[0-9a-f]{64}")
 _PREFIX_MIN: Final = 4
 _SHOWN_MAX: Final = 10
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A cgroup to record. cgroup: its path as in /proc/PID/cgroup. pid: its first process, 0: none that is known.
-
-    annotations, by_label: as `names.Told` has them.
-    """
-
-    cgroup: str
-    names: Names
-    container_id: str = ""
-    pid: int = 0
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    by_label: frozenset[str] = frozenset()
 
 
 class Targets:
