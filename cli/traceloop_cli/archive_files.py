@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
-
-import click
+from typing import BinaryIO, Final
 
 from traceloop_cli.errors import Failed
 from traceloop_cli.file_errors import cannot_read
-from traceloop_cli.options import TRACE_ID
 from traceloop_cli.traces import capture_name
 from traceloop_decode.archive_file import (
     HEAD_READ_BYTES,
@@ -26,34 +23,10 @@ from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
 from traceloop_proto import recorder_pb2 as pb
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 STANDARD: Final = "-"
 """A file of this name is standard input, or output."""
 
 _SIGNAL_MASK: Final = 0x7F
-_Command = TypeVar("_Command", bound="Callable[..., Any]")
-
-
-def trace_or_file(command: _Command) -> _Command:
-    """An ID, or ``--file``. The verb calls `check_source` with both."""
-    argument = click.argument("trace", metavar="ID", type=TRACE_ID, required=False)
-    option = click.option(
-        "--file",
-        "path",
-        metavar="FILE",
-        help="An archive file, as `dump` writes it, in the place of ID; -: from stdin.",
-    )
-    return argument(option(command))
-
-
-def check_source(trace: str | None, path: str | None) -> None:
-    """Raises click.UsageError unless there is one of the two."""
-    if trace is None and path is None:
-        raise click.UsageError("Missing argument 'ID'.")
-    if trace is not None and path is not None:
-        raise click.UsageError("ID and --file exclude each other.")
 
 
 def read(path: str) -> bytes:

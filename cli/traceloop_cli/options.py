@@ -74,3 +74,23 @@ def address_option(default: str | None = None, envvar: str | None = None) -> Cal
         callback=_remember,
         help="The daemon's socket.",
     )
+
+
+def trace_or_file(command: _Command) -> _Command:
+    """An ID, or ``--file``. The verb calls `check_source` with both."""
+    argument = click.argument("trace", metavar="ID", type=TRACE_ID, required=False)
+    option = click.option(
+        "--file",
+        "path",
+        metavar="FILE",
+        help="An archive file, as `dump` writes it, in the place of ID; -: from stdin.",
+    )
+    return argument(option(command))
+
+
+def check_source(trace: str | None, path: str | None) -> None:
+    """Raises click.UsageError unless there is one of the two."""
+    if trace is None and path is None:
+        raise click.UsageError("Missing argument 'ID'.")
+    if trace is not None and path is not None:
+        raise click.UsageError("ID and --file exclude each other.")
