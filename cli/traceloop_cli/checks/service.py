@@ -83,7 +83,7 @@ def _version(machine: Machine) -> Iterator[Finding]:
     started_s = boot_s + ticks / os.sysconf("SC_CLK_TCK")
     package = Path(__file__).parents[2]
     folders = [package / name for name in ("traceloop_daemon", "traceloop_bpf", "traceloop_decode", "traceloop_proto")]
-    changed = [path for folder in folders for path in folder.glob("*.py") if path.stat().st_ctime > started_s + 1]
+    changed = [path for folder in folders for path in folder.rglob("*.py") if path.stat().st_ctime > started_s + 1]
     if changed:
         why = "it is another version than this one"
         what = f"it started before {changed[0]} was installed"
