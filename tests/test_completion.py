@@ -16,9 +16,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import pytest
 from click.shell_completion import ShellComplete
+from command_lines import commands, parse
 from fake_daemon import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
 
 from traceloop_cli.examples import EXAMPLES
@@ -191,12 +191,6 @@ def test_verbs_are_the_same_for_click(path):  # noqa: F811
 # --- help -----------------------------------------------------------------------------------------------------------
 
 
-def commands(group=cli, name=()):
-    yield name, group
-    for word, command in getattr(group, "commands", {}).items():
-        yield from commands(command, (*name, word))
-
-
 @pytest.mark.parametrize("name", [name for name, _ in commands()], ids=" ".join)
 def test_help_fits_a_terminal_and_ends_with_examples(name):
     ended = subprocess.run(
@@ -218,17 +212,3 @@ def test_help_fits_a_terminal_and_ends_with_examples(name):
 @pytest.mark.parametrize("line", [line for examples in EXAMPLES.values() for line, _ in examples])
 def test_examples_are_command_lines(line):
     parse(line)
-
-
-def parse(line):
-    """Reads the traceloopctl of a line of shell as it would be read, and does nothing of it."""
-    (line,) = re.findall(r"^traceloopctl[^|]*", line)
-    words = shlex.split(line)[1:]
-    if words[:1] == ["--address"]:
-        cli.make_context("traceloopctl", words[:2])
-        del words[:2]
-    words = words or ["list"]
-    command = cli
-    while isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
-    command.make_context(command.name, words)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from test_completion import parse
+from command_lines import parse
 
 from traceloop_daemon.config import load, tables_of
 from traceloop_daemon.settings import Config

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from test_completion import commands, parse
+from command_lines import commands, parse
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "docs/man"

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics file: well-formed to the letter, as documented, written whole, and what happens where it cannot be."""
+"""The text of the metrics: well-formed to the letter, and as documented."""
 
 import re
-import stat
-import time
 from pathlib import Path
 
 import pytest
-from lab import Daemon
-from recorder import Cgroup
-from test_daemon import inside, start, trace_of, wait_state
+from prometheus import parsed
 
 from traceloop_bpf.memory import Room
 from traceloop_bpf.pool import PoolUsage
@@ -20,68 +16,7 @@ from traceloop_daemon.stats import Stats
 from traceloop_daemon.tally import BOUNDS_S, Counted, Recorded, Tally
 
 DOCUMENT = Path(__file__).parent.parent / "docs/metrics.md"
-# "Exposition formats", "Text format details". A sample has no time here.
-COMMENT = re.compile(r"# (HELP|TYPE) ([a-z][a-z0-9_]*) (.+)")
-SAMPLE = re.compile(r"([a-z][a-z0-9_]*)(?:\{(\w+)=\"([^\"\\\n]*)\"\})? (\d+(?:\.\d+)?(?:e[+-]\d+)?)")
 ROW = re.compile(r"\| `([a-z_]+)(?:\{(\w+)\})?` \| (\w+) \| (.+) \|")
-
-
-class Family:
-    """One metric. samples: (what follows its name, label, label's value) -> value."""
-
-    def __init__(self, text):
-        self.text, self.kind, self.samples = text, None, {}
-
-    def label(self):
-        (label,) = {label for behind, label, _ in self.samples if not behind}
-        return label
-
-    def value(self, value=None):
-        return self.samples["", self.label(), value]
-
-
-def parsed(text):
-    """By name; AssertionError for what Prometheus would not read, or what its conventions forbid."""
-    families, name = {}, None
-    assert text.endswith("\n")
-    for line in text[:-1].split("\n"):
-        if found := COMMENT.fullmatch(line):
-            word, of, rest = found.groups()
-            if word == "HELP":
-                assert of not in families, "once each"
-                name, families[of] = of, Family(rest)
-            else:
-                assert of == name, "HELP, TYPE, then the samples"
-                assert families[name].kind is None
-                assert not families[name].samples
-                assert rest in ("counter", "gauge", "histogram")
-                families[name].kind = rest
-            continue
-        found = SAMPLE.fullmatch(line)
-        assert found, line
-        of, label, value, number = found.groups()
-        family = families[name]
-        behind = of.removeprefix(name)
-        assert of.startswith(name)
-        assert behind in (("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",))
-        assert (behind, label, value) not in family.samples
-        family.samples[behind, label, value] = float(number)
-    for name, family in families.items():
-        assert family.samples
-        assert name.endswith("_total") == (family.kind == "counter"), name
-        if family.kind == "histogram":
-            check_histogram(family)
-    return families
-
-
-def check_histogram(family):
-    buckets = {value: number for (behind, _, value), number in family.samples.items() if behind == "_bucket"}
-    bounds = [float(value) for value in buckets]
-    assert bounds == sorted(bounds)
-    assert list(buckets)[-1] == "+Inf"
-    assert list(buckets.values()) == sorted(buckets.values())
-    assert buckets["+Inf"] == family.samples["_count", None, None]
-    assert ("_sum", None, None) in family.samples
 
 
 def made_up():
@@ -141,51 +76,3 @@ def test_quantities_above_all_bounds_are_counted_once():
     _, durations = tally.read()
     assert durations.counts == (1,) * (len(BOUNDS_S) + 1)
     assert durations.longest_s == BOUNDS_S[-1] + 1
-
-
-def wait_for(path, before=None):
-    """What the file says, once it is there and says something else than before."""
-    end = time.monotonic() + 60
-    while not path.exists() or (text := path.read_text()) == before:
-        assert time.monotonic() < end, f"{path} was not written"
-        time.sleep(0.05)  # renames into a directory are told by inotify(7), which Python does not have
-    return text
-
-
-@pytest.mark.kernel
-def test_the_daemon_writes_the_file_again_and_again(tmp_path):
-    path = tmp_path / "traceloop.prom"
-    with Daemon(config=f'[metrics]\ntextfile = "{path}"\ninterval = "1s"\n') as daemon, Cgroup() as cgroup:
-        text = wait_for(path)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o644
-        assert parsed(text)["traceloop_traces"].value("recording") == 0
-        with inside(cgroup, "cat") as process:
-            assert start(daemon, "measured", process.pid) == "ok\n"
-            while not parsed(text)["traceloop_traces"].value("recording"):
-                text = wait_for(path, text)
-        trace = trace_of(daemon, "measured")
-        wait_state(daemon, trace["id"], "frozen")
-        events = trace_of(daemon, "measured")["events"]
-        while parsed(text)["traceloop_events_total"].value() != events:
-            text = wait_for(path, text)
-        assert parsed(text)["traceloop_recordings_total"].value("hook") == 1
-        assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-    assert not path.exists()
-
-
-@pytest.mark.kernel
-def test_a_file_that_cannot_be_written_is_told_once_and_once_when_it_can(tmp_path):
-    directory = tmp_path / "collector"
-    path = directory / "traceloop.prom"
-    with Daemon(config=f'[metrics]\ntextfile = "{path}"\ninterval = "1s"\n') as daemon:
-        daemon.wait_for_log(lambda line: "metrics cannot be written" in line)
-        lines = daemon.wait_for_log(lambda line: str(path) in line)
-        assert "No such file or directory" in lines
-        assert "docs/metrics.md" in lines
-        # It is tried again, and nothing more is said.
-        assert daemon.ctl("list").returncode == 0
-        directory.mkdir()
-        wait_for(path)
-        daemon.wait_for_log(lambda line: f"metrics are written to {path} again" in line)
-        assert daemon.log.count("metrics cannot be written") == 1
-        assert daemon.log.count("metrics are written") == 1

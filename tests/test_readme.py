@@ -9,13 +9,13 @@ import shlex
 import subprocess
 
 import pytest
+from command_lines import parse
 from lab import Daemon, Runc
 from lab.demo import Stage
 from lab.installed import install
 from lab.service import SERVICE
 from lab.systemd import Systemd
 from readme import ROOT, RUNNERS, blocks, commands, kinds, run_by, runners_of
-from test_completion import parse
 
 
 def shape(text):

@@ -7,7 +7,7 @@ import pytest
 from lab.installed import add_users, install
 from lab.service import SERVICE, TRACE_FROZEN, Service
 from lab.systemd import Systemd
-from test_metrics import parsed
+from prometheus import parsed
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
 

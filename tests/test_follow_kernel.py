@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of traces, told as it happens: in order, without a gap, and without waiting for anyone."""
+"""`list --follow` at the real daemon: what becomes of traces is told as it happens, and nobody waits for who listens."""
 
 import json
 import signal
 import subprocess
-import threading
 from contextlib import contextmanager
 
 import grpc
@@ -14,67 +13,11 @@ from lab.daemon import BIN
 from recorder import Cgroup
 from test_daemon import inside, start, trace_of
 
-from traceloop_daemon import feed as feeds
 from traceloop_daemon.calls import FOLLOWING
-from traceloop_daemon.feed import LISTENERS_MAX, Feed, Happened, TooManyListeners
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Trace
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 
-
-def trace(number):
-    return Trace(f"t{number}", Names(container="c"), "c", "/c", number, 0, None)
-
-
-def test_listeners_get_changes_in_order_as_they_were():
-    feed = Feed()
-    feed.tell(Happened.STARTED, trace(0))  # nobody hears it
-    listener, other = feed.listen(), feed.listen()
-    one = trace(1)
-    feed.tell(Happened.STARTED, one)
-    one.advance("end")
-    feed.tell(Happened.FROZEN, one)
-    for each in (listener, other):
-        told = [each.next(), each.next()]
-        assert [(change.happened, change.trace.state.value) for change in told] == [
-            (Happened.STARTED, "recording"),
-            (Happened.FROZEN, "frozen"),
-        ]
-        assert {change.missed for change in told} == {0}
-
-
-def test_a_slow_listener_misses_some_and_is_told_how_many(monkeypatch):
-    monkeypatch.setattr(feeds, "_WAITING_MAX", 3)
-    feed = Feed()
-    slow, prompt = feed.listen(), feed.listen()
-    for number in range(5):
-        feed.tell(Happened.STARTED, trace(number))
-        assert prompt.next().trace.id == f"t{number}"
-    assert [slow.next().trace.id for _ in range(3)] == ["t0", "t1", "t2"]
-    mark = slow.next()
-    assert (mark.happened, mark.trace, mark.missed) == (None, None, 2)
-    for number in range(5, 10):
-        feed.tell(Happened.STARTED, trace(number))
-    assert slow.next().trace.id == "t5"
-    feed.tell(Happened.STARTED, trace(10))
-    told = [slow.next() for _ in range(3)]
-    assert [(change.trace.id, change.missed) for change in told] == [("t6", 0), ("t7", 0), ("t10", 2)]
-
-
-def test_who_leaves_is_woken_and_makes_room():
-    feed = Feed()
-    listeners = [feed.listen() for _ in range(LISTENERS_MAX)]
-    with pytest.raises(TooManyListeners):
-        feed.listen()
-    ended = threading.Thread(target=listeners[0].next)
-    ended.start()
-    feed.leave(listeners[0])
-    ended.join(30)
-    assert not ended.is_alive()
-    feed.leave(feed.listen())
-    feed.close()
-    assert [each.next() for each in listeners] == [None] * LISTENERS_MAX
+pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +36,6 @@ def following(daemon, *words):
             process.kill()
 
 
-@pytest.mark.kernel
 def test_a_container_is_followed_from_its_start_to_the_end(daemon):
     with Cgroup() as cgroup, inside(cgroup, "cat") as first:
         assert start(daemon, "first", first.pid) == "ok\n"
@@ -118,7 +60,6 @@ def test_a_container_is_followed_from_its_start_to_the_end(daemon):
             assert table.stderr.read().endswith("traceloopctl: interrupted\n")
 
 
-@pytest.mark.kernel
 def test_more_clients_than_may_follow_are_refused_and_lists_are_still_answered(daemon):
     with grpc.insecure_channel(daemon.address) as channel:
         stub = pb_grpc.RecorderStub(channel)
@@ -140,7 +81,6 @@ def test_more_clients_than_may_follow_are_refused_and_lists_are_still_answered(d
         silent.cancel()
 
 
-@pytest.mark.kernel
 def test_followers_are_told_when_the_daemon_stops():
     with Daemon() as daemon, following(daemon, "--no-legend", "-o", "json") as follower, Cgroup() as cgroup:
         with inside(cgroup, "cat") as process:
