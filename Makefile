@@ -118,7 +118,7 @@ tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_classes.py
 
 settings: setup ## Write packaging/traceloop.toml again
-	$(BIN)/python -m traceloop_daemon.reference > packaging/traceloop.toml
+	$(BIN)/python -m traceloop_daemon.settings.reference > packaging/traceloop.toml
 
 # The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
 proto: build/protoc/installed ## Make the code of proto/ again
@@ -148,12 +148,12 @@ build/man/%: docs/man/%.scd packaging/tidy-manual.awk
 	rm $@.scdoc
 
 build/man/traceloop.toml.5: build/man/traceloop.toml.5.scd packaging/tidy-manual.awk
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings.py)} scdoc <$< >$@.scdoc
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings/keys.py)} scdoc <$< >$@.scdoc
 	awk -f packaging/tidy-manual.awk $@.scdoc >$@.part
 	mv $@.part $@
 	rm $@.scdoc
 
-build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings.py packaging/settings_manual.py
+build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings/keys.py packaging/settings_manual.py
 	@mkdir -p $(@D)
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bpf:decode:proto:daemon $(PYTHON) packaging/settings_manual.py >$@.part
 	mv $@.part $@

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from archives import INFO
 
-from traceloop_daemon.archive import Changes, FileArchive
+from traceloop_daemon.archive.directory import Changes, FileArchive
+from traceloop_daemon.archive.kept_files import FileState
+from traceloop_daemon.archive.retention import Limits
 from traceloop_daemon.errors import TraceGone
-from traceloop_daemon.journal import CANNOT_KEEP
-from traceloop_daemon.kept_files import FileState
-from traceloop_daemon.retention import Limits
+from traceloop_daemon.recording.journal import CANNOT_KEEP
 from traceloop_decode.archive_file import unpack
 
 SNAPSHOT = os.urandom(100_000)

@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 from archives import INFO, encoded_snapshot, info
 
-from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.archive.directory import FileArchive
+from traceloop_daemon.archive.kept_files import FileState
+from traceloop_daemon.archive.retention import Limits
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
-from traceloop_daemon.kept_files import FileState
-from traceloop_daemon.retention import Limits
 from traceloop_decode.archive_file import unpack
 
 NS = 10**9
@@ -71,7 +71,7 @@ _PUT = """
 import sys
 from pathlib import Path
 from archives import INFO, encoded_snapshot, info
-from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.archive.directory import FileArchive
 archive = FileArchive(Path(sys.argv[1]), now_ns=lambda: INFO.ended_ns)
 assert archive.put(INFO, encoded_snapshot()).written
 """
@@ -305,7 +305,7 @@ import sys
 from pathlib import Path
 from dataclasses import replace
 from archives import INFO
-from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.archive.directory import FileArchive
 archive = FileArchive(Path(sys.argv[1]), now_ns=lambda: INFO.ended_ns)
 snapshot = bytes(range(256)) * 4096
 print(flush=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from traceloop_daemon.archive_names import SUFFIX, file_name, trace_id_of
-from traceloop_daemon.closed_ids import ClosedIds
+from traceloop_daemon.archive.closed_ids import ClosedIds
+from traceloop_daemon.archive.file_names import SUFFIX, file_name, trace_id_of
 
 
 @given(st.text(min_size=1))

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from archives import INFO, encoded_snapshot, info
 
-from traceloop_daemon.archive import FileArchive
-from traceloop_daemon.journal import CANNOT_KEEP
-from traceloop_daemon.retention import Limits
+from traceloop_daemon.archive.directory import FileArchive
+from traceloop_daemon.archive.retention import Limits
+from traceloop_daemon.recording.journal import CANNOT_KEEP
 
 NS = 10**9
 ROOT = Path(__file__).parents[1]

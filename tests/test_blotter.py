@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from ringwriter import RingWriter, item
 
-from traceloop_daemon.blotter import Blotter
-from traceloop_daemon.redaction import Redactor
-from traceloop_daemon.snapshots import Snapshots
+from traceloop_daemon.privacy.blotter import Blotter
+from traceloop_daemon.privacy.redaction import Redactor
+from traceloop_daemon.recording.snapshots import Snapshots
 from traceloop_decode import layout
 
 WRITE = 1
@@ -83,8 +83,8 @@ def test_it_minds_no_signal_that_a_unit_gets_when_it_stops(blotter):
 
 BEGIN = """
 import sys
-from traceloop_daemon.blotter import Blotter
-from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.privacy.blotter import Blotter
+from traceloop_daemon.privacy.redaction import Redactor
 print(Blotter(Redactor())._process.pid, flush=True)
 sys.stdin.read()
 """

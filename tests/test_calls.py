@@ -10,11 +10,11 @@ from pathlib import Path
 import grpc
 import pytest
 
-from traceloop_daemon import calls
-from traceloop_daemon.calls import LARGE, SMALL
-from traceloop_daemon.service import Service
-from traceloop_daemon.sockets import QUERIES
-from traceloop_daemon.tally import Counted, Tally
+from traceloop_daemon.recording.tally import Counted, Tally
+from traceloop_daemon.service import calls
+from traceloop_daemon.service.calls import LARGE, SMALL
+from traceloop_daemon.service.grpc_service import Service
+from traceloop_daemon.system.sockets import QUERIES
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 

@@ -13,7 +13,7 @@ from recorder import Container, Workloads
 from strace.programs import Program
 
 from traceloop_bpf.tracer import Tracer
-from traceloop_daemon.capture_policy import CapturePolicy
+from traceloop_daemon.privacy.capture_policy import CapturePolicy
 from traceloop_decode import layout
 from traceloop_decode.events import events
 from traceloop_decode.secrecy import class_of, content_of

@@ -5,12 +5,12 @@ import pytest
 from archives import encoded_snapshot
 
 from traceloop_cli.traces import capture_name, trace_object
-from traceloop_daemon.capture_policy import CapturePolicy
-from traceloop_daemon.kept_files import FileState, Kept
-from traceloop_daemon.messages import trace_message
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Trace
-from traceloop_daemon.trace_info import info_of, trace_of
+from traceloop_daemon.archive.kept_files import FileState, Kept
+from traceloop_daemon.archive.trace_info import info_of, trace_of
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.privacy.capture_policy import CapturePolicy
+from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.service.messages import trace_message
 from traceloop_decode import layout
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot

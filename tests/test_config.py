@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon import reference
-from traceloop_daemon.capture_policy import CapturePolicy
-from traceloop_daemon.config import load
 from traceloop_daemon.errors import ConfigError
-from traceloop_daemon.settings import Config, RecordMode
-from traceloop_daemon.tomllines import lines_of
+from traceloop_daemon.privacy.capture_policy import CapturePolicy
+from traceloop_daemon.settings import reference
+from traceloop_daemon.settings.files import load
+from traceloop_daemon.settings.keys import Config, RecordMode
+from traceloop_daemon.settings.toml_lines import lines_of
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "packaging" / "traceloop.toml"
@@ -43,7 +43,7 @@ def test_a_file_changes_what_it_names(file):
 
 
 def test_without_any_file_the_defaults_hold(tmp_path, monkeypatch):
-    monkeypatch.setattr("traceloop_daemon.config.DEFAULT_FILE", tmp_path / "none.toml")
+    monkeypatch.setattr("traceloop_daemon.settings.files.DEFAULT_FILE", tmp_path / "none.toml")
     assert load().config == Config()
 
 
@@ -66,7 +66,7 @@ def test_drop_ins_win_by_name_and_key_by_key(file):
 
 
 def test_drop_ins_of_a_default_file_that_is_not_there_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("traceloop_daemon.config.DEFAULT_FILE", tmp_path / "t.toml")
+    monkeypatch.setattr("traceloop_daemon.settings.files.DEFAULT_FILE", tmp_path / "t.toml")
     (tmp_path / "t.toml.d").mkdir()
     (tmp_path / "t.toml.d" / "a.toml").write_text('node = "dropped-in"')
     assert load().config.node == "dropped-in"

@@ -16,7 +16,7 @@ import pytest
 from lab import Daemon
 from recorder import Cgroup
 
-from traceloop_daemon.file_readers import _THREADS, DEADLINE_S
+from traceloop_daemon.system.file_readers import _THREADS, DEADLINE_S
 
 pytestmark = pytest.mark.kernel
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from command_lines import parse
 
-from traceloop_daemon.config import load, tables_of
-from traceloop_daemon.settings import Config
+from traceloop_daemon.settings.files import load, tables_of
+from traceloop_daemon.settings.keys import Config
 from traceloop_decode.model import Lost
 from traceloop_decode.text.notes import lost_note
 

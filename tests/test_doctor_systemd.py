@@ -160,7 +160,7 @@ def test_a_state_directory_that_is_read_only(lab):
 
 
 def test_a_daemon_older_than_what_is_installed(lab):
-    lab.run("touch", "/usr/lib/traceloop/traceloop_daemon/main.py")
+    lab.run("touch", "/usr/lib/traceloop/traceloop_daemon/archive/directory.py")
     _, said = asked(lab, "--no-self-test")
     lab.run("systemctl", "restart", SERVICE)
     (found,) = [one for one in said["findings"] if one["area"] == "daemon" and one["level"] == "warning"]

@@ -22,7 +22,7 @@ from strace.programs import Program
 
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
-from traceloop_daemon.procfs import read_open_files
+from traceloop_daemon.system.procfs import read_open_files
 
 BRACKETS = re.compile(r"(?<=[0-9D])<([^>]*)>(?:\\(deleted\\))?")
 # workload -> descriptors of which we say the same as strace, of those that it names; may only rise

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from traceloop_daemon import feed as feeds
-from traceloop_daemon.feed import LISTENERS_MAX, Feed, Happened, TooManyListeners
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Trace
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording import feed as feeds
+from traceloop_daemon.recording.feed import LISTENERS_MAX, Feed, Happened, TooManyListeners
+from traceloop_daemon.recording.registry import Trace
 
 
 def trace(number):

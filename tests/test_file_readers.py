@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_daemon.file_readers import FileReaders, Result
-from traceloop_daemon.loop import Loop
+from traceloop_daemon.system.file_readers import FileReaders, Result
+from traceloop_daemon.system.loop import Loop
 
 THREADS = 2
 DEADLINE_S = 0.2

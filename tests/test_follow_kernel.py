@@ -13,7 +13,7 @@ from lab.daemon import BIN
 from recorder import Cgroup
 from test_daemon import inside, start, trace_of
 
-from traceloop_daemon.calls import FOLLOWING
+from traceloop_daemon.service.calls import FOLLOWING
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto import recorder_pb2_grpc as pb_grpc
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_daemon import front as fronts
-from traceloop_daemon.front import Front, uid_of
-from traceloop_daemon.tally import Counted, Tally
+from traceloop_daemon.recording.tally import Counted, Tally
+from traceloop_daemon.service import front as fronts
+from traceloop_daemon.service.front import Front, uid_of
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 TIMEOUT_S = 30

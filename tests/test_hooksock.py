@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from traceloop_daemon.errors import RegistrationError
-from traceloop_daemon.hooksock import HookSocket, Rest
-from traceloop_daemon.journal import _OneLine
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.tally import Tally
+from traceloop_daemon.recording.journal import _OneLine
+from traceloop_daemon.recording.tally import Tally
+from traceloop_daemon.registering.hook_socket import HookSocket, Rest
+from traceloop_daemon.system.loop import Loop
 
 TIMEOUT_S = 30
 

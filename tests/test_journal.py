@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from recorder import Cgroup
 
-from traceloop_daemon import journal
+from traceloop_daemon.recording import journal
 
 BIN = Path(sys.executable).parent
-DAEMON = Path(journal.__file__).parent
+DAEMON = Path(journal.__file__).parents[1]
 CATALOG = Path(__file__).parents[1] / "systemd/traceloop.catalog"
 IDS = {name: value for name, value in vars(journal).items() if re.fullmatch(r"[0-9a-f]{32}", str(value))}
 # A /run of its own, in which the journal's socket is the test's.
@@ -153,7 +153,7 @@ def test_every_id_is_explained_and_nothing_else():
         assert [line.partition(":")[0] for line in head.splitlines()] == ["Subject", "Defined-By", "Documentation"]
         assert len(rest.split()) > 10
         assert set(re.findall("@([A-Z_]+)@", body)) <= set(journal.FIELDS)
-    sources = [path.read_text() for path in DAEMON.glob("*.py") if path.name != "journal.py"]
+    sources = [path.read_text() for path in DAEMON.rglob("*.py") if path.name != "journal.py"]
     for name in IDS:  # imported and used, or used by the module's name
         used = max(len(re.findall(rf"\b{name}\b", text)) + text.count(f"journal.{name}") for text in sources)
         assert used >= 2, f"nothing is logged as {name}"
@@ -161,8 +161,8 @@ def test_every_id_is_explained_and_nothing_else():
 
 TELLS = """
 import os, subprocess, sys
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.systemd import ServiceManager
+from traceloop_daemon.system.loop import Loop
+from traceloop_daemon.system.systemd import ServiceManager
 
 os.environ["WATCHDOG_PID"] = str(os.getpid())
 manager, loop = ServiceManager(), Loop()

@@ -8,12 +8,12 @@ from archives import INFO, encoded_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon.kept_files import FileState, Kept
-from traceloop_daemon.labels import LABELS_MAX, LABELS_MAX_BYTES, Labels
-from traceloop_daemon.messages import trace_message
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Trace
-from traceloop_daemon.trace_info import info_of, trace_of
+from traceloop_daemon.archive.kept_files import FileState, Kept
+from traceloop_daemon.archive.trace_info import info_of, trace_of
+from traceloop_daemon.naming.labels import LABELS_MAX, LABELS_MAX_BYTES, Labels
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.service.messages import trace_message
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot
 

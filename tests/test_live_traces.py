@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from traceloop_daemon.labels import Labels
-from traceloop_daemon.live_traces import LiveTrace, LiveTraces
-from traceloop_daemon.names import Names
+from traceloop_daemon.naming.labels import Labels
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording.live_traces import LiveTrace, LiveTraces
 from traceloop_decode.open_files import OpenFiles, Process
 
 TRACE = LiveTrace(

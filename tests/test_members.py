@@ -16,7 +16,7 @@ from lab.members import IDLE, LOOPING, STOPPED, UID, admit, members, said_before
 from recorder import Cgroup
 from test_daemon import inside, start, trace_of
 
-from traceloop_daemon.calls import LARGE
+from traceloop_daemon.service.calls import LARGE
 from traceloop_proto import recorder_pb2 as pb
 
 pytestmark = pytest.mark.kernel

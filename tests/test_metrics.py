@@ -9,11 +9,11 @@ from prometheus import parsed
 
 from traceloop_bpf.memory import Room
 from traceloop_bpf.pool import PoolUsage
-from traceloop_daemon.archive import Usage
-from traceloop_daemon.metrics import metrics_text
-from traceloop_daemon.registry import State
-from traceloop_daemon.stats import Stats
-from traceloop_daemon.tally import BOUNDS_S, Counted, Recorded, Tally
+from traceloop_daemon.archive.directory import Usage
+from traceloop_daemon.recording.registry import State
+from traceloop_daemon.recording.tally import BOUNDS_S, Counted, Recorded, Tally
+from traceloop_daemon.service.metrics import metrics_text
+from traceloop_daemon.service.stats import Stats
 
 DOCUMENT = Path(__file__).parent.parent / "docs/metrics.md"
 ROW = re.compile(r"\| `([a-z_]+)(?:\{(\w+)\})?` \| (\w+) \| (.+) \|")

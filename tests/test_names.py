@@ -6,9 +6,9 @@ import json
 import pytest
 from bolt_writer import write_bolt
 
-from traceloop_daemon import names as names_of
-from traceloop_daemon.labels import Labels
-from traceloop_daemon.names import Names
+from traceloop_daemon.naming import names as names_of
+from traceloop_daemon.naming.labels import Labels
+from traceloop_daemon.naming.names import Names
 
 
 def resolve(*told, **more) -> Names:

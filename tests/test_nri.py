@@ -20,8 +20,8 @@ import pytest
 from nri_runtime import SILENCE_MAX_S, Connection, Runtime
 
 from traceloop_daemon.errors import RegistrationError
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.nri import NriPlugin
+from traceloop_daemon.nri.plugin import NriPlugin
+from traceloop_daemon.system.loop import Loop
 from traceloop_proto import nri_pb2 as pb
 
 POD = pb.PodSandbox(id="p1", name="web", namespace="shop", uid="u-1", pid=70)
@@ -207,8 +207,8 @@ def test_it_comes_back_with_one_line_each(node):
 AS_NOBODY = """
 import logging, os, sys
 from pathlib import Path
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.nri import NriPlugin
+from traceloop_daemon.system.loop import Loop
+from traceloop_daemon.nri.plugin import NriPlugin
 logging.basicConfig(format="%(message)s")
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from traceloop_daemon.errors import RegistrationError
-from traceloop_daemon.nri_containers import of_container, of_sandbox
+from traceloop_daemon.nri.containers import of_container, of_sandbox
 from traceloop_proto import nri_pb2 as pb
 
 POD = pb.PodSandbox(id="p1", name="web", namespace="shop", uid="u-1", pid=70)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nri_runtime import PLUGIN
 
 from traceloop_daemon.errors import NriError, RegistrationError
-from traceloop_daemon.nri_containers import of_container, of_sandbox
-from traceloop_daemon.nri_session import Session
-from traceloop_daemon.nri_wire import MESSAGE_MAX_BYTES, REQUEST, RESPONSE, RUNTIME, Message, Reader, encode
+from traceloop_daemon.nri.containers import of_container, of_sandbox
+from traceloop_daemon.nri.session import Session
+from traceloop_daemon.nri.wire import MESSAGE_MAX_BYTES, REQUEST, RESPONSE, RUNTIME, Message, Reader, encode
 from traceloop_proto import nri_pb2 as pb
 
 messages = st.builds(

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from traceloop_daemon import own_lock
-from traceloop_daemon.archive import FileArchive
+from traceloop_daemon.archive.directory import FileArchive
 from traceloop_daemon.errors import ConfigError
+from traceloop_daemon.system import own_lock
 
 MEMBER = 65534
 HOLD = """

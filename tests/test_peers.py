@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares and allowances of users: none has more than its own, and root's is apart."""
 
-from traceloop_daemon.peers import ROOT, Allowances, Complaints, Share, Taken
+from traceloop_daemon.service.peers import ROOT, Allowances, Complaints, Share, Taken
 
 
 def test_shares_are_counted_by_user_and_together_and_root_apart():

@@ -15,7 +15,7 @@ from bolt_writer import PAGE, write_bolt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon import bolt, podman_db
+from traceloop_daemon.naming import bolt, podman_db
 
 ID, POD_ID = "0123456789abcdef" * 4, "0f" * 32
 CONFIG = {"id": ID, "name": "web", "pod": POD_ID, "labels": {"app": "shop"}}

@@ -3,10 +3,10 @@
 
 import pytest
 
-from traceloop_daemon.capture_policy import CapturePolicy
-from traceloop_daemon.names import Names
-from traceloop_daemon.policy import CAPTURE, RECORD, RING_SIZE, Choice, choose
-from traceloop_daemon.settings import CaptureSettings, RecordMode, RecordSettings, RingSettings
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.privacy.capture_policy import CapturePolicy
+from traceloop_daemon.registering.policy import CAPTURE, RECORD, RING_SIZE, Choice, choose
+from traceloop_daemon.settings.keys import CaptureSettings, RecordMode, RecordSettings, RingSettings
 from traceloop_decode import layout
 
 POD = Names("web", "pod", "prod", "u", "docker.io/library/nginx:1.25")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringwriter import RingWriter, item
 
-from traceloop_daemon.redaction import EXACT, EXACT_SIGNS, LOWERED, LOWERED_SIGNS, Redactor, compiled
+from traceloop_daemon.privacy.redaction import EXACT, EXACT_SIGNS, LOWERED, LOWERED_SIGNS, Redactor, compiled
 from traceloop_decode import layout
 from traceloop_decode.events import events
 from traceloop_decode.model import Call

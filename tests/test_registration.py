@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon import cgroupfs, procfs
 from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
-from traceloop_daemon.names import Names
-from traceloop_daemon.oci import MESSAGE_MAX_BYTES, parse
-from traceloop_daemon.registry import Registry, State, Trace
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording.registry import Registry, State, Trace
+from traceloop_daemon.registering.oci import MESSAGE_MAX_BYTES, parse
+from traceloop_daemon.system import cgroupfs, procfs
 
 
 def message(stage="start", **state):

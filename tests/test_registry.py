@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from traceloop_daemon.errors import AmbiguousTrace, NoSuchTrace
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Registry, Trace
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording.registry import Registry, Trace
 
 
 def registry(count: int) -> Registry:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon.retention import Limits, Space, expired
+from traceloop_daemon.archive.retention import Limits, Space, expired
 
 
 class Occupant(NamedTuple):

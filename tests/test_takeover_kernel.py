@@ -17,22 +17,22 @@ from recorder import TIMEOUT_S, Cgroup, cgroup2_mount
 from traceloop_bpf.loader import BELOW
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
-from traceloop_daemon import recordings
-from traceloop_daemon.archive import Changes, FileArchive
-from traceloop_daemon.feed import Feed
-from traceloop_daemon.file_readers import FileReaders
-from traceloop_daemon.labels import Labels
-from traceloop_daemon.live_traces import LiveTraces
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.names import Names
-from traceloop_daemon.recorder import Recorder
-from traceloop_daemon.redaction import Redactor
-from traceloop_daemon.registration import Target
-from traceloop_daemon.registry import State, Trace
-from traceloop_daemon.retention import Limits
-from traceloop_daemon.settings import Config
-from traceloop_daemon.tally import Tally
-from traceloop_daemon.targets import Targets
+from traceloop_daemon.archive.directory import Changes, FileArchive
+from traceloop_daemon.archive.retention import Limits
+from traceloop_daemon.naming.labels import Labels
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.privacy.redaction import Redactor
+from traceloop_daemon.recording import recordings
+from traceloop_daemon.recording.feed import Feed
+from traceloop_daemon.recording.live_traces import LiveTraces
+from traceloop_daemon.recording.registration import Target
+from traceloop_daemon.recording.registry import State, Trace
+from traceloop_daemon.recording.tally import Tally
+from traceloop_daemon.registering.targets import Targets
+from traceloop_daemon.service.recorder import Recorder
+from traceloop_daemon.settings.keys import Config
+from traceloop_daemon.system.file_readers import FileReaders
+from traceloop_daemon.system.loop import Loop
 from traceloop_decode import layout
 from traceloop_decode.archive_file import TraceInfo, unpack
 from traceloop_decode.open_files import OpenFiles

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from traceloop_daemon.errors import RegistrationError
-from traceloop_daemon.targets import Targets
+from traceloop_daemon.registering.targets import Targets
 
 ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f00123456789abcdef0123456789abcdef"
 POD = "7a2b9c04-1f0e-4b6c-9d3d-52f1c6f9a111"

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from test_podman_db import in_bolt, in_sqlite
 
-from traceloop_daemon import podman_db, trusted_files
 from traceloop_daemon.errors import RegistrationError, UntrustedFile
-from traceloop_daemon.names import NAME_MAX, Names, Told, resolve
-from traceloop_daemon.nri_containers import of_container
-from traceloop_daemon.oci import ID_MAX, parse
+from traceloop_daemon.naming import podman_db
+from traceloop_daemon.naming.names import NAME_MAX, Names, Told, resolve
+from traceloop_daemon.nri.containers import of_container
+from traceloop_daemon.registering.oci import ID_MAX, parse
+from traceloop_daemon.system import trusted_files
 from traceloop_proto import nri_pb2 as pb
 
 ID = "0123456789abcdef" * 4

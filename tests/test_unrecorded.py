@@ -12,11 +12,11 @@ from archives import encoded_snapshot
 from fake_daemon import ctl, daemon, path
 from ringwriter import RingWriter
 
-from traceloop_daemon.kept_files import FileState, Kept
-from traceloop_daemon.messages import trace_message
-from traceloop_daemon.names import Names
-from traceloop_daemon.registry import Trace
-from traceloop_daemon.trace_info import info_of, trace_of
+from traceloop_daemon.archive.kept_files import FileState, Kept
+from traceloop_daemon.archive.trace_info import info_of, trace_of
+from traceloop_daemon.naming.names import Names
+from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.service.messages import trace_message
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot
 
