@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from traceloop_cli.engine import command
+from traceloop_cli.commands.engine import command
 from traceloop_cli.engines import findings
 from traceloop_cli.engines.host import Host
 from traceloop_cli.errors import CliError

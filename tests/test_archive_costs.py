@@ -15,7 +15,7 @@ from archives import INFO, encoded_snapshot
 from costs import GROWTH_MAX, growth, peak_bytes
 from fake_daemon import ctl, daemon, path
 
-from traceloop_cli.archive_files import described
+from traceloop_cli.sources.archive_files import described
 from traceloop_decode import flat_json
 from traceloop_decode.archive_file import check, read_head, snapshot_max, unpack
 from traceloop_decode.archive_file import pack as pack_file

@@ -4,7 +4,7 @@
 import pytest
 from archives import encoded_snapshot
 
-from traceloop_cli.traces import capture_name, trace_object
+from traceloop_cli.display.traces import capture_name, trace_object
 from traceloop_daemon.archive.kept_files import FileState, Kept
 from traceloop_daemon.archive.trace_info import info_of, trace_of
 from traceloop_daemon.naming.names import Names

@@ -21,8 +21,8 @@ from click.shell_completion import ShellComplete
 from command_lines import commands, parse
 from fake_daemon import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
 
-from traceloop_cli.examples import EXAMPLES
 from traceloop_cli.main import cli
+from traceloop_cli.options.examples import EXAMPLES
 from traceloop_proto import recorder_pb2 as pb
 
 ROOT = Path(__file__).parent.parent

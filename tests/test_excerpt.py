@@ -13,8 +13,8 @@ import pytest
 from fake_daemon import BUSYBOX, KILLED, ctl, daemon, path  # noqa: F401 - fixtures
 from test_show_options import recorded, rendering, shown_by
 
-from traceloop_cli.excerpt import last
-from traceloop_cli.traces import in_window
+from traceloop_cli.display.traces import in_window
+from traceloop_cli.options.excerpt import last
 from traceloop_proto import recorder_pb2 as pb
 
 

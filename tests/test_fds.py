@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringwriter import RingWriter, item
 
-from traceloop_cli.rendering import Rendering, rendering_options
+from traceloop_cli.options.rendering import Rendering, rendering_options
 from traceloop_decode import layout
 from traceloop_decode.fd_paths import Place, join
 from traceloop_decode.fds import known

@@ -10,7 +10,7 @@ import re
 import pytest
 from fake_daemon import ctl, daemon, path
 
-from traceloop_cli.traces import age, rfc3339, size
+from traceloop_cli.display.traces import age, rfc3339, size
 from traceloop_proto import recorder_pb2 as pb
 
 

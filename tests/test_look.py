@@ -7,11 +7,11 @@ import pytest
 from fake_daemon import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
 from test_pager import SHOW, Terminal
 
-from traceloop_cli.finding_lines import finding_lines
+from traceloop_cli.display.finding_lines import finding_lines
+from traceloop_cli.display.highlight import highlighted
+from traceloop_cli.display.table import HEADINGS, Table, cells
+from traceloop_cli.display.terminal import folded
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.highlight import highlighted
-from traceloop_cli.table import HEADINGS, Table, cells
-from traceloop_cli.terminal import folded
 from traceloop_proto import recorder_pb2 as pb
 
 RED, BOLD, YELLOW, GREEN, END = "\x1b[31m", "\x1b[1m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
@@ -119,7 +119,7 @@ def test_findings_are_folded_to_a_terminal_and_to_nothing_else(monkeypatch):
     finding = Finding("unit", Level.WARNING, what, why, remedy)
     whole = list(finding_lines(finding, color=False))
     assert whole == [f"warning  unit: {what}", f"         {why}", f"         to mend it: {remedy}"]
-    monkeypatch.setattr("traceloop_cli.finding_lines.columns", lambda: 60)
+    monkeypatch.setattr("traceloop_cli.display.finding_lines.columns", lambda: 60)
     lines = list(finding_lines(finding, color=True))
     assert lines[0].startswith(f"{YELLOW}warning{END}  unit: a a")
     assert all(line.startswith("         ") for line in lines[1:])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from traceloop_cli.moments import parse
+from traceloop_cli.options.moments import parse
 
 S = 10**9
 NOW = 1_795_539_723 * S + 123_456_789  # 2026-11-24 17:02:03.123456789 UTC, a Tuesday

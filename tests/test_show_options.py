@@ -13,7 +13,7 @@ import click
 import pytest
 from ringwriter import RingWriter, item
 
-from traceloop_cli.rendering import Rendering, rendering_options
+from traceloop_cli.options.rendering import Rendering, rendering_options
 from traceloop_decode import layout
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.select import signal_set, status_set, trace_set

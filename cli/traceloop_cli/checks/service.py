@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Machine
-from traceloop_cli.client import recorder, socket_path
+from traceloop_cli.display.traces import size
 from traceloop_cli.errors import CliError, Denied, Failed
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.traces import size
+from traceloop_cli.sources.client import recorder, socket_path
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest, StatsReply, StatsRequest
 

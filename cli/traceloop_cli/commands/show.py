@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from traceloop_cli.archive_files import opened, read, snapshot
-from traceloop_cli.client import DEADLINE_S, recorder
-from traceloop_cli.colour import colour_option
-from traceloop_cli.highlight import highlighted
-from traceloop_cli.options import address_option, check_source, trace_or_file
-from traceloop_cli.pager import pager_option, print_lines
-from traceloop_cli.rendering import Rendering, rendering_options
+from traceloop_cli.display.colour import colour_option
+from traceloop_cli.display.highlight import highlighted
+from traceloop_cli.display.pager import pager_option, print_lines
+from traceloop_cli.options.common import address_option, check_source, trace_or_file
+from traceloop_cli.options.rendering import Rendering, rendering_options
+from traceloop_cli.sources.archive_files import opened, read, snapshot
+from traceloop_cli.sources.client import DEADLINE_S, recorder
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 

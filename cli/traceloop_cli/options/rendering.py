@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from traceloop_cli.excerpt import check_window, excerpt_options, last
-from traceloop_cli.options import TEXT
+from traceloop_cli.options.common import TEXT
+from traceloop_cli.options.excerpt import check_window, excerpt_options, last
 from traceloop_decode.events import events
 from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event

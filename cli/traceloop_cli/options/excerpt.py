@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from traceloop_cli.moments import parse
+from traceloop_cli.options.moments import parse
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Line = TypeVar("_Line")

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import click
 
-from traceloop_cli.colour import colour_option
+from traceloop_cli.display.colour import colour_option
+from traceloop_cli.display.finding_lines import finding_lines
+from traceloop_cli.display.table import aligned
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
 from traceloop_cli.engines.host import HOOK, Host, find_host
 from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
-from traceloop_cli.finding_lines import finding_lines
 from traceloop_cli.findings import Level
-from traceloop_cli.table import aligned
 from traceloop_decode.text.values import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))

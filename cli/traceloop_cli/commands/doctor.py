@@ -11,12 +11,12 @@ import click
 
 from traceloop_cli.checks import findings, selftest
 from traceloop_cli.checks.model import Machine
-from traceloop_cli.colour import colour_option
+from traceloop_cli.display.colour import colour_option
+from traceloop_cli.display.finding_lines import finding_lines
 from traceloop_cli.engines.host import find_host
 from traceloop_cli.errors import Denied, Failed
-from traceloop_cli.finding_lines import finding_lines
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.options import address_option
+from traceloop_cli.options.common import address_option
 from traceloop_decode.text.jsonl import dumps
 
 if TYPE_CHECKING:

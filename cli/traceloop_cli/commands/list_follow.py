@@ -7,10 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.display.table import STATE, Table, cells
+from traceloop_cli.display.traces import trace_object
 from traceloop_cli.errors import Unreachable
-from traceloop_cli.table import STATE, Table, cells
-from traceloop_cli.traces import trace_object
+from traceloop_cli.sources.client import DEADLINE_S, recorder
 from traceloop_decode.text.jsonl import dumps
 from traceloop_proto import recorder_pb2 as pb
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import click
 
-from traceloop_cli.client import DEADLINE_S, control_address, recorder
-from traceloop_cli.options import TRACE_ID, address_option
+from traceloop_cli.options.common import TRACE_ID, address_option
+from traceloop_cli.sources.client import DEADLINE_S, control_address, recorder
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 

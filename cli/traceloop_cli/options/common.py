@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from traceloop_cli.client import socket_path
-from traceloop_cli.completion import trace_ids
+from traceloop_cli.options.completion import trace_ids
+from traceloop_cli.sources.client import socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traceloop_cli.client import DEADLINE_S, recorder
-from traceloop_cli.colour import colour_option
-from traceloop_cli.excerpt import check_window, excerpt_options, last
-from traceloop_cli.follow import follow
-from traceloop_cli.options import address_option
-from traceloop_cli.pager import pager_option, print_lines
-from traceloop_cli.table import HEADINGS, Table, cells
-from traceloop_cli.terminal import columns
-from traceloop_cli.traces import in_window, trace_object
+from traceloop_cli.commands.list_follow import follow
+from traceloop_cli.display.colour import colour_option
+from traceloop_cli.display.pager import pager_option, print_lines
+from traceloop_cli.display.table import HEADINGS, Table, cells
+from traceloop_cli.display.terminal import columns
+from traceloop_cli.display.traces import in_window, trace_object
+from traceloop_cli.options.common import address_option
+from traceloop_cli.options.excerpt import check_window, excerpt_options, last
+from traceloop_cli.sources.client import DEADLINE_S, recorder
 from traceloop_decode.text.jsonl import dumps
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from traceloop_cli.display.traces import capture_name
 from traceloop_cli.errors import Failed
-from traceloop_cli.file_errors import cannot_read
-from traceloop_cli.traces import capture_name
+from traceloop_cli.sources.file_errors import cannot_read
 from traceloop_decode.archive_file import (
     HEAD_READ_BYTES,
     TraceInfo,

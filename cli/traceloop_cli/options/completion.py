@@ -8,9 +8,9 @@ from typing import Final
 
 from click.shell_completion import CompletionItem
 
-from traceloop_cli.client import recorder
+from traceloop_cli.display.traces import age, state
 from traceloop_cli.errors import CliError
-from traceloop_cli.traces import age, state
+from traceloop_cli.sources.client import recorder
 from traceloop_decode.text.values import printable
 from traceloop_proto import recorder_pb2 as pb
 

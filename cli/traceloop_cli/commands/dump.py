@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import click
 
-from traceloop_cli.archive_files import STANDARD, opened
-from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.errors import Failed
-from traceloop_cli.file_errors import cannot_write
-from traceloop_cli.options import TRACE_ID, address_option
+from traceloop_cli.options.common import TRACE_ID, address_option
+from traceloop_cli.sources.archive_files import STANDARD, opened
+from traceloop_cli.sources.client import DEADLINE_S, recorder
+from traceloop_cli.sources.file_errors import cannot_write
 from traceloop_decode.archive_file import NONE, pack, read_head
 from traceloop_proto.recorder_pb2 import TraceRequest
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from traceloop_cli.colour import painted
-from traceloop_cli.traces import age, ending, size, state
+from traceloop_cli.display.colour import painted
+from traceloop_cli.display.traces import age, ending, size, state
 from traceloop_decode.text.values import printable
 from traceloop_proto import recorder_pb2 as pb
 

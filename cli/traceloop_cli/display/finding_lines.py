@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from traceloop_cli.colour import painted
+from traceloop_cli.display.colour import painted
+from traceloop_cli.display.terminal import columns, folded
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.terminal import columns, folded
 from traceloop_decode.text.values import printable
 
 _INDENT: Final = 9  # behind the longest level

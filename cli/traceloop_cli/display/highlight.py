@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from traceloop_cli.colour import painted
+from traceloop_cli.display.colour import painted
 
 _ERROR: Final = re.compile(r"(?<= = )-1 E[A-Z0-9]+ \([^()\"]*\)(?= <[0-9.]+>$|$)")
 _NOTE: Final = re.compile(r"--- \S.* ---(?: sent by pid [0-9]+ \[.*\])?$")
