@@ -35,7 +35,8 @@ class Door:
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(TIMEOUT_S)
         client.connect(str(self.path))
-        client.sendall(said)
+        with suppress(BrokenPipeError):  # refused already: its reason can be read still
+            client.sendall(said)
         return client
 
     def enter(self, said=PREFACE):

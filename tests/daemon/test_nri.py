@@ -225,7 +225,8 @@ def test_who_may_not_connect_is_told_what_to_do_once(node, runtime):
     node.path.parent.chmod(0o755)
     node.path.chmod(0o755)
     words = [sys.executable, "-c", AS_NOBODY, node.path]
-    ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stderr.count("no NRI at") == 1
     assert "/nri.md" in ended.stderr
 
