@@ -2,7 +2,7 @@
 """Where the traces of ended containers are kept: a file each in one directory.
 
 A file is whole or not there: it is written under another name, synced, and renamed. `archive_file` explains what is in
-it, `archive_names` how it is called, `retention` which ones go to make room.
+it, `file_names` how it is called, `retention` which ones go to make room.
 
 Theory of operation: what is to be kept waits in memory until it is written, so a disk that is full or broken is only a
 longer wait; from the first failure on where the next daemon finds it (`waiting`). The oldest that wait are dropped when

@@ -3,7 +3,7 @@
 
 A table of the TOML file is a dataclass here, and a key one line of it: ``name: type = key(default, convert, text)``.
 `convert` makes the value of what stands in the file, or raises ValueError with what it should have been. Reading
-(`config`), the commented default file and its check (`packaging/traceloop.toml`) follow from this.
+(`files`), the commented default file and its check (`packaging/traceloop.toml`) follow from this.
 """
 
 from __future__ import annotations
