@@ -59,7 +59,7 @@ $(BIN)/installed: pyproject.toml $(HOOK) | packages
 	touch $@
 
 demo: setup ## Play both demos: a lost result is recovered from a container that is gone
-	PYTHONPATH=tests $(BIN)/python -m lab.demo
+	PYTHONPATH=tests:tests/support $(BIN)/python -m lab.demo
 
 test: setup ## Run all tests
 	$(BIN)/pytest
@@ -78,21 +78,21 @@ crowd: setup ## Measure a full node: 110 containers at once, 1,000 one after the
 	$(BIN)/python bench/run.py crowd
 
 chaos: setup ## Do harm to the daemon under load, CHAOS_ROUNDS (50) times, by chance from CHAOS_SEED
-	PYTHONPATH=tests $(BIN)/python tests/chaos/run.py
+	PYTHONPATH=tests:tests/support $(BIN)/python tests/chaos/run.py
 
 soak: setup ## Load the daemon for SOAK_HOURS (4), and fail if memory, descriptors, rings or times grow
-	PYTHONPATH=tests:tests/chaos $(BIN)/python -m soak.run
+	PYTHONPATH=tests:tests/support:tests/chaos $(BIN)/python -m soak.run
 
 fuzz: $(FUZZERS:%=fuzz-%) ## Feed broken input to each of FUZZERS (decode archive hook_message config grpc_requests) for FUZZ_SECONDS (600)
 
 fuzz-%: build/fuzz/installed
 	mkdir -p build/fuzz/found/$*
-	PYTHONPATH=daemon:bpf:decode:tests nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
+	PYTHONPATH=daemon:bpf:decode:tests:tests/support nice build/fuzz/bin/python tests/fuzz/$*.py -max_total_time=$(FUZZ_SECONDS) \
 		-max_len=16384 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$*- \
 		build/fuzz/found/$* $(FUZZ_SEEDS_$*)
 
 fuzz-grpc_requests: setup # the real daemon's sockets, from outside
-	PYTHONPATH=tests nice $(BIN)/python tests/fuzz/grpc_requests.py $(FUZZ_SECONDS)
+	PYTHONPATH=tests:tests/support nice $(BIN)/python tests/fuzz/grpc_requests.py $(FUZZ_SECONDS)
 
 build/fuzz/installed: | packages
 	$(PYTHON) -m venv build/fuzz
@@ -110,7 +110,7 @@ test-engines: setup engine-packages ## Run tests with podman, docker and three v
 	TRACELOOP_REQUIRE_ENGINES=1 $(BIN)/pytest -m engine
 
 golden: setup ## Record the snapshots of tests/golden anew, with their texts
-	PYTHONPATH=tests $(BIN)/python tests/golden/record.py
+	PYTHONPATH=tests:tests/support $(BIN)/python tests/golden/record.py
 
 tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_tables.py
@@ -118,7 +118,7 @@ tables: setup ## Make the tables of system calls and flags again
 	$(BIN)/python decode/generate_classes.py
 
 settings: setup ## Write packaging/traceloop.toml again
-	$(BIN)/python -m traceloop_daemon.reference > packaging/traceloop.toml
+	$(BIN)/python -m traceloop_daemon.settings.reference > packaging/traceloop.toml
 
 # The generator must be no newer than the oldest runtime that is supported: a newer one's code demands its own.
 proto: build/protoc/installed ## Make the code of proto/ again
@@ -148,12 +148,12 @@ build/man/%: docs/man/%.scd packaging/tidy-manual.awk
 	rm $@.scdoc
 
 build/man/traceloop.toml.5: build/man/traceloop.toml.5.scd packaging/tidy-manual.awk
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings.py)} scdoc <$< >$@.scdoc
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y daemon/traceloop_daemon/settings/keys.py)} scdoc <$< >$@.scdoc
 	awk -f packaging/tidy-manual.awk $@.scdoc >$@.part
 	mv $@.part $@
 	rm $@.scdoc
 
-build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings.py packaging/settings_manual.py
+build/man/traceloop.toml.5.scd: daemon/traceloop_daemon/settings/keys.py packaging/settings_manual.py
 	@mkdir -p $(@D)
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bpf:decode:proto:daemon $(PYTHON) packaging/settings_manual.py >$@.part
 	mv $@.part $@

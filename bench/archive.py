@@ -17,8 +17,8 @@ from lab import Daemon
 from node import container, register
 from report import Figure, spread
 
-from traceloop_daemon.archive import FileArchive
-from traceloop_daemon.retention import Limits
+from traceloop_daemon.archive.directory import FileArchive
+from traceloop_daemon.archive.retention import Limits
 from traceloop_decode.archive_file import TraceInfo, pack
 from traceloop_decode.snapshot import Snapshot
 

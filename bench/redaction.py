@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from decoding import full_ring
 from report import Figure, spread
 
-from traceloop_daemon.redaction import Redactor
+from traceloop_daemon.privacy.redaction import Redactor
 from traceloop_decode.places import places
 from traceloop_decode.ring import Record, Ring
 from traceloop_decode.snapshot import Snapshot

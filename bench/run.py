@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for `lab`
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("tests", "tests/support")]  # for `lab`
 
 import archive
 import calls

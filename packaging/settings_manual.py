@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from traceloop_daemon.settings import Config
+from traceloop_daemon.settings.keys import Config
 
 HEAD = """\
 traceloop.toml(5) "traceloop"

@@ -53,6 +53,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs {what}")
 
 
+def pytest_configure() -> None:
+    if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1" and importlib.util.find_spec("hypothesis") is None:
+        raise pytest.UsageError("needs Hypothesis, and TRACELOOP_REQUIRE_KERNEL=1 forbids to skip: run `make setup`")
+
+
 @pytest.fixture(scope="session")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
     """`workload("name")` is the path of the compiled tests/workloads/name.c."""

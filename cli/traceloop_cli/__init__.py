@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloopctl: asks the daemon, decodes what it answers, and prints it. One verb a module."""
+"""traceloopctl: asks the daemon, decodes what it answers, and prints it. `commands` has a file for each verb."""

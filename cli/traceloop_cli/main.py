@@ -11,18 +11,18 @@ from typing import Final
 
 import click
 
-from traceloop_cli.add import command as add
-from traceloop_cli.close import command as close
-from traceloop_cli.doctor import command as doctor
-from traceloop_cli.dump import command as dump
-from traceloop_cli.engine import command as engine
+from traceloop_cli.commands.add import command as add
+from traceloop_cli.commands.close import command as close
+from traceloop_cli.commands.doctor import command as doctor
+from traceloop_cli.commands.dump import command as dump
+from traceloop_cli.commands.engine import command as engine
+from traceloop_cli.commands.info import command as info
+from traceloop_cli.commands.list import command as list_traces
+from traceloop_cli.commands.show import command as show
+from traceloop_cli.commands.stats import command as stats
 from traceloop_cli.errors import Denied, Failed, Unreachable
-from traceloop_cli.examples import add_examples
-from traceloop_cli.info import command as info
-from traceloop_cli.list import command as list_traces
-from traceloop_cli.options import DEFAULT_ADDRESS, address_option
-from traceloop_cli.show import command as show
-from traceloop_cli.stats import command as stats
+from traceloop_cli.options.common import DEFAULT_ADDRESS, address_option
+from traceloop_cli.options.examples import add_examples
 from traceloop_decode.text.values import printable
 
 _PROGRAM: Final = "traceloopctl"

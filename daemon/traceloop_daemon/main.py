@@ -20,34 +20,35 @@ from traceloop_bpf.kept_fds import Keeper, NoKeeper
 from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
-from traceloop_daemon import journal, own_lock
-from traceloop_daemon.adoption import Found, Succession, find
-from traceloop_daemon.archive import FileArchive
-from traceloop_daemon.cgroupfs import find_mount
-from traceloop_daemon.config import DEFAULT_FILE, load
+from traceloop_daemon.archive.directory import FileArchive
 from traceloop_daemon.errors import ConfigError
-from traceloop_daemon.fdstore import FdStore
-from traceloop_daemon.feed import Feed
-from traceloop_daemon.file_readers import FileReaders
-from traceloop_daemon.guard import Guard
-from traceloop_daemon.hooksock import HookSocket
-from traceloop_daemon.live_traces import LiveTraces
-from traceloop_daemon.loop import Loop
-from traceloop_daemon.mending import Mender
-from traceloop_daemon.metrics import metrics_text
-from traceloop_daemon.nri import NriPlugin
-from traceloop_daemon.recorder import Recorder
-from traceloop_daemon.redaction import Redactor
-from traceloop_daemon.refusal import refuse_hooks
-from traceloop_daemon.registry import State
-from traceloop_daemon.service import RecorderService, Service
-from traceloop_daemon.settings import Config, RedactSettings
-from traceloop_daemon.sockets import CONTROL, HOOKS, QUERIES
-from traceloop_daemon.stats import Gatherer
-from traceloop_daemon.systemd import ServiceManager
-from traceloop_daemon.tally import Tally
-from traceloop_daemon.targets import Targets
-from traceloop_daemon.textfile import Textfile
+from traceloop_daemon.nri.plugin import NriPlugin
+from traceloop_daemon.privacy.redaction import Redactor
+from traceloop_daemon.recording import journal
+from traceloop_daemon.recording.feed import Feed
+from traceloop_daemon.recording.live_traces import LiveTraces
+from traceloop_daemon.recording.registry import State
+from traceloop_daemon.recording.tally import Tally
+from traceloop_daemon.registering.hook_socket import HookSocket
+from traceloop_daemon.registering.refusal import refuse_hooks
+from traceloop_daemon.registering.targets import Targets
+from traceloop_daemon.service.grpc_service import RecorderService, Service
+from traceloop_daemon.service.metrics import metrics_text
+from traceloop_daemon.service.recorder import Recorder
+from traceloop_daemon.service.stats import Gatherer
+from traceloop_daemon.settings.files import DEFAULT_FILE, load
+from traceloop_daemon.settings.keys import Config, RedactSettings
+from traceloop_daemon.succession.adoption import Found, Succession, find
+from traceloop_daemon.succession.guard import Guard
+from traceloop_daemon.system import own_lock
+from traceloop_daemon.system.cgroupfs import find_mount
+from traceloop_daemon.system.fdstore import FdStore
+from traceloop_daemon.system.file_readers import FileReaders
+from traceloop_daemon.system.loop import Loop
+from traceloop_daemon.system.mending import Mender
+from traceloop_daemon.system.sockets import CONTROL, HOOKS, QUERIES
+from traceloop_daemon.system.systemd import ServiceManager
+from traceloop_daemon.system.textfile import Textfile
 from traceloop_decode.syscalls import Later
 
 _HOOKS_FD: Final = "hook"

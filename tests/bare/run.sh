@@ -13,7 +13,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 root=$(tests/bare/root.sh)
 if [ $# = 0 ]; then
-	python3 tests/readme.py bare | {
+	python3 tests/support/readme.py bare | {
 		while read -r line; do
 			set -- "$@" "$line"
 		done

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chaos: rounds of a random fault under load, each followed by a look whether every promise was kept.
 
-    CHAOS_ROUNDS=50 CHAOS_SEED=… PYTHONPATH=tests .venv/bin/python tests/chaos/run.py
+    CHAOS_ROUNDS=50 CHAOS_SEED=… PYTHONPATH=tests:tests/support .venv/bin/python tests/chaos/run.py
 
 Exits with 1 at the first promise that was broken, with the end of the journal. README.md says what is promised.
 """

@@ -12,8 +12,8 @@ from typing import Final
 import atheris
 
 with atheris.instrument_imports(include=["traceloop_daemon"]):
-    from traceloop_daemon.config import load
     from traceloop_daemon.errors import ConfigError
+    from traceloop_daemon.settings.files import load
 
 SPLIT: Final = b"\n--\n"
 _BLIND: Final = 0.3

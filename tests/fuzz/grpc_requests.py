@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feeds broken and odd gRPC requests to a real daemon's sockets; `make fuzz-grpc_requests`, README.md.
 
-    PYTHONPATH=tests .venv/bin/python tests/fuzz/grpc_requests.py SECONDS [SEED]
+    PYTHONPATH=tests:tests/support .venv/bin/python tests/fuzz/grpc_requests.py SECONDS [SEED]
 
 Whatever comes, the daemon answers it with a status that it or gRPC chose; it goes on, writes one line at a time, and
 nothing stays behind.

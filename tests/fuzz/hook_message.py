@@ -17,12 +17,12 @@ from typing import Any, Final
 import atheris
 
 with atheris.instrument_imports(include=["traceloop_daemon"]):
-    from traceloop_daemon.capture_policy import CapturePolicy
     from traceloop_daemon.errors import RegistrationError
-    from traceloop_daemon.names import Names, resolve
-    from traceloop_daemon.oci import parse
-    from traceloop_daemon.policy import choose
-    from traceloop_daemon.settings import CaptureSettings, RecordMode, RecordSettings, RingSettings
+    from traceloop_daemon.naming.names import Names, resolve
+    from traceloop_daemon.privacy.capture_policy import CapturePolicy
+    from traceloop_daemon.registering.oci import parse
+    from traceloop_daemon.registering.policy import choose
+    from traceloop_daemon.settings.keys import CaptureSettings, RecordMode, RecordSettings, RingSettings
 
 ID: Final = "0123456789abcdef" * 4
 SPLIT: Final = b"\n--\n"

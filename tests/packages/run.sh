@@ -15,5 +15,5 @@ TRACELOOP_VERSION=0.1.0+next packaging/build-rpm.sh >/dev/null
 tests/packages/engines_root.sh build/deb/traceloop_0.1.0_amd64.deb >/dev/null # and the one below it
 tests/bare/root.sh >/dev/null
 
-UPGRADE_KILLS=30 .venv/bin/pytest tests/test_interrupted_upgrade.py
+UPGRADE_KILLS=30 .venv/bin/pytest tests/node/test_interrupted_upgrade.py
 exec .venv/bin/pytest tests/packages/of_*.py "$@"

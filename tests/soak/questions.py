@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import grpc
 from node import Node
 
-from traceloop_cli.client import DEADLINE_S, recorder
+from traceloop_cli.sources.client import DEADLINE_S, recorder
 from traceloop_proto import recorder_pb2 as pb
 from traceloop_proto.recorder_pb2_grpc import RecorderStub
 

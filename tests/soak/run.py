@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Soak: hours of steady load on a daemon under the real units, and a look whether anything of it grows.
 
-    SOAK_HOURS=4 PYTHONPATH=tests:tests/chaos .venv/bin/python -m soak.run
+    SOAK_HOURS=4 PYTHONPATH=tests:tests/support:tests/chaos .venv/bin/python -m soak.run
 
 Exits with 1 when a number grows beyond what limits.py allows, or a container was not served. An interrupt ends it early,
 with the report so far. README.md says what runs, and what is looked at.

@@ -22,7 +22,7 @@ class RuncLoad:
         root, directory = make_root(lab.shared / "root"), lab.shared / "bundles"
         directory.mkdir()
         script = Path(__file__).with_name("containers.py")
-        environment = ["env", f"PYTHONPATH={PROJECT}/tests", "PYTHONDONTWRITEBYTECODE=1"]
+        environment = ["env", f"PYTHONPATH={PROJECT}/tests:{PROJECT}/tests/support", "PYTHONDONTWRITEBYTECODE=1"]
         self._process = lab.start(*environment, "/usr/bin/python3", script, root, directory, HOOK, socket)
         self._lock = threading.Lock()
         self._said: list[dict[str, Any]] = []

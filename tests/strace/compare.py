@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what strace and the recorder say of the same program. As a command, it shows the lines that differ::
 
-    PYTHONPATH=tests .venv/bin/python -m strace.compare files_open [process_fork ...] [-- -v -s 100]
+    PYTHONPATH=tests:tests/support .venv/bin/python -m strace.compare files_open [process_fork ...] [-- -v -s 100]
 
 - is strace's line, + is ours. Without names: all workloads, the counts alone. --here prints our lines, --strace theirs.
---floors prints what tests/test_strace.py holds on to. Behind -- stand strace's options, of those that both know. Needs
+--floors prints what tests/node/test_strace.py holds on to. Behind -- stand strace's options, of those that both know. Needs
 root.
 """
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from traceloop_cli.checks.model import Machine
-from traceloop_cli.client import recorder
 from traceloop_cli.errors import CliError
 from traceloop_cli.findings import Finding, Level
+from traceloop_cli.sources.client import recorder
 from traceloop_proto.recorder_pb2 import StatsRequest
 
 _AREA: Final = "losses"

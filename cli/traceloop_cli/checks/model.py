@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.client import socket_path
 from traceloop_cli.engines.host import Host
+from traceloop_cli.sources.client import socket_path
 
 SERVICE: Final = "traceloopd.service"
 HOOK_SOCKET_UNIT: Final = "traceloopd-hook.socket"

@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from traceloop_cli.archive_files import snapshot
 from traceloop_cli.checks.kernel import cgroup_mount
 from traceloop_cli.checks.model import Machine
-from traceloop_cli.client import control_address, recorder
 from traceloop_cli.errors import CliError, Failed
 from traceloop_cli.findings import Finding, Level
+from traceloop_cli.sources.archive_files import snapshot
+from traceloop_cli.sources.client import control_address, recorder
 from traceloop_decode.events import events
 from traceloop_decode.text import short
 from traceloop_proto.recorder_pb2 import AddRequest, ListRequest, TraceRequest

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_cli.checks.model import HOOK_SOCKET_UNIT, SERVICE, Machine
-from traceloop_cli.client import recorder, socket_path
+from traceloop_cli.display.traces import size
 from traceloop_cli.errors import CliError, Denied, Failed
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.traces import size
+from traceloop_cli.sources.client import recorder, socket_path
 from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest, StatsReply, StatsRequest
 
@@ -83,7 +83,7 @@ def _version(machine: Machine) -> Iterator[Finding]:
     started_s = boot_s + ticks / os.sysconf("SC_CLK_TCK")
     package = Path(__file__).parents[2]
     folders = [package / name for name in ("traceloop_daemon", "traceloop_bpf", "traceloop_decode", "traceloop_proto")]
-    changed = [path for folder in folders for path in folder.glob("*.py") if path.stat().st_ctime > started_s + 1]
+    changed = [path for folder in folders for path in folder.rglob("*.py") if path.stat().st_ctime > started_s + 1]
     if changed:
         why = "it is another version than this one"
         what = f"it started before {changed[0]} was installed"

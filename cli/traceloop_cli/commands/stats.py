@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``traceloopctl stats``: the daemon's numbers about itself."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from traceloop_cli.display.traces import age, rfc3339, size, state_name
+from traceloop_cli.options.common import address_option
+from traceloop_cli.sources.client import DEADLINE_S, control_address, recorder
+from traceloop_decode.text.jsonl import dumps
+from traceloop_decode.text.values import printable
+from traceloop_proto.recorder_pb2 import RunTimesRequest, StatsRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from traceloop_proto import recorder_pb2 as pb
+
+_MS: Final = 1000
+_NUMBERS: Final = (  # those that are shown as they come
+    *("rings_in_use", "rings_in_stock", "ring_bytes_in_use", "ring_bytes_in_stock"),
+    *("events", "overwritten", "dropped", "reread", "unread", "forgotten", "cgroups_left_out", "io_urings"),
+    *("started_by_hook", "started_by_add", "adopted", "excluded", "hooks_served", "hooks_refused"),
+    *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
+    *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
+    *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
+    *("connections_refused", "calls_refused", "calls_ended"),
+)
+
+
+@click.command("stats")
+@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.option("--programs", is_flag=True, help="Measure how long the BPF programs run, instead. For root.")
+@click.option("--seconds", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="For how long.")
+@address_option()
+@click.pass_obj
+def command(address: str, output: str, programs: bool, seconds: float) -> None:  # noqa: FBT001 - click calls it by keyword
+    """Print the daemon's numbers about itself.
+
+    Counters count since the daemon started. --programs has the kernel time the programs for a while, which makes each
+    run of any BPF program of the node a little slower meanwhile.
+    """
+    if programs:
+        _print_run_times(address, output, seconds)
+        return
+    with recorder(address) as daemon:
+        stats = daemon.Stats(StatsRequest(), timeout=DEADLINE_S)
+    if output == "json":
+        print(dumps(_object(stats)))
+        return
+    rows = list(_rows(stats, time.time_ns()))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name.ljust(width)}  {value}")
+
+
+def _object(stats: pb.StatsReply) -> dict[str, Any]:
+    durations = stats.hook_durations
+    return {
+        "node": stats.node,
+        "started": rfc3339(stats.started_ns),
+        "traces": {state_name(one.state): one.count for one in stats.traces},
+        **{name: getattr(stats, name) for name in _NUMBERS},
+        "hook_durations": {
+            "bounds_s": list(durations.bounds_s),
+            "counts": list(durations.counts),
+            "sum_s": durations.sum_s,
+            "longest_s": durations.longest_s,
+        },
+    }
+
+
+def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
+    traces = ", ".join(f"{state_name(one.state)} {one.count}" for one in stats.traces if one.count)
+    hooks = stats.hook_durations
+    yield "node", printable(stats.node)
+    yield "daemon started", f"{rfc3339(stats.started_ns)}, {age(now_ns - stats.started_ns)} ago"
+    yield "traces", traces or "none"
+    yield "rings in use", f"{stats.rings_in_use}, {size(stats.ring_bytes_in_use)}"
+    yield "rings in stock", f"{stats.rings_in_stock}, {size(stats.ring_bytes_in_stock)}"
+    yield "events", str(stats.events)
+    yield "  overwritten", str(stats.overwritten)
+    yield "  dropped", str(stats.dropped)
+    yield "calls read again", str(stats.reread)
+    yield "  unread", str(stats.unread)
+    yield "  not read again", str(stats.forgotten)
+    yield "cgroups left out", str(stats.cgroups_left_out)
+    yield "io_uring instances", str(stats.io_urings)
+    yield "recordings by hook", str(stats.started_by_hook)
+    yield "  by add", str(stats.started_by_add)
+    yield "  adopted", str(stats.adopted)
+    yield "containers left out", str(stats.excluded)
+    yield "  for want of memory", str(stats.no_memory)
+    yield "memory for rings", f"{size(stats.memory_left_bytes)} left"
+    yield "hooks served", str(stats.hooks_served)
+    yield "  refused", str(stats.hooks_refused)
+    if sum(hooks.counts):
+        mean_ms = hooks.sum_s / sum(hooks.counts) * _MS
+        half, most = _quantile(hooks, 0.5), _quantile(hooks, 0.99)
+        yield "  waited", f"mean {mean_ms:.1f} ms, longest {hooks.longest_s * _MS:.1f} ms"
+        yield "  of them", f"half {half}, 99 % {most}"
+    yield "archive", f"{stats.archive_traces} traces, {size(stats.archive_bytes)}"
+    yield "  waiting in memory", f"{stats.archive_waiting}, {size(stats.archive_waiting_bytes)}"
+    yield "  went to make room", str(stats.traces_dropped)
+    yield "traces lost", str(stats.traces_lost)
+    yield "snapshots served", str(stats.snapshots)
+    yield "connections refused", str(stats.connections_refused)
+    yield "calls refused", str(stats.calls_refused)
+    yield "  ended unread", str(stats.calls_ended)
+    yield "program exchanges", str(stats.exchanges)
+    yield "recorders replaced", str(stats.recorders_replaced)
+
+
+def _quantile(durations: pb.Durations, share: float) -> str:
+    # The bound below which that share of them lies.
+    seen, total = 0, sum(durations.counts)
+    for bound_s, count in zip(durations.bounds_s, durations.counts, strict=False):
+        seen += count
+        if seen >= share * total:
+            return f"at most {bound_s * _MS:g} ms"
+    return f"more than {durations.bounds_s[-1] * _MS:g} ms"
+
+
+def _print_run_times(address: str, output: str, seconds: float) -> None:
+    with recorder(control_address(address)) as daemon:
+        request = RunTimesRequest(for_ms=round(seconds * _MS))
+        found = daemon.RunTimes(request, timeout=DEADLINE_S + seconds).programs
+    if output == "json":
+        print(dumps([{"program": one.program, "runs": one.runs, "time_ns": one.time_ns} for one in found]))
+        return
+    print(f"{'PROGRAM':20} {'RUNS':>12} {'TIME_MS':>10} {'NS_A_RUN':>9} {'CPU':>7}")
+    for one in found:
+        share = one.time_ns / (seconds * 1e9)
+        mean_ns = f"{one.time_ns / one.runs:.0f}" if one.runs else "-"
+        print(f"{printable(one.program):20} {one.runs:>12} {one.time_ns / 1e6:>10.2f} {mean_ns:>9} {share:>7.2%}")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings as people read them: what is so, and below it why it matters and what mends it; folded on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from traceloop_cli.display.colour import painted
+from traceloop_cli.display.terminal import columns, folded
+from traceloop_cli.findings import Finding, Level
+from traceloop_decode.text.values import printable
+
+_INDENT: Final = 9  # behind the longest level
+_COLOURS: Final = {
+    Level.OK: "green",
+    Level.BY_FLAG: "green",
+    Level.UNKNOWN: "cyan",
+    Level.WARNING: "yellow",
+    Level.ERROR: "red",
+}
+
+
+def finding_lines(finding: Finding, *, color: bool) -> Iterator[str]:
+    """The lines of one."""
+    width, below = columns(), " " * _INDENT
+    folds, level = f"{below}  ", finding.level.value
+    first, *others = folded(printable(f"{finding.area}: {finding.what}"), width, level.ljust(_INDENT), folds)
+    yield (painted(level, _COLOURS[finding.level]) if color else level) + first[len(level) :]
+    yield from others
+    if finding.why:
+        yield from folded(printable(finding.why), width, below, folds)
+    if finding.remedy:
+        yield from folded(f"to mend it: {printable(finding.remedy)}", width, below, folds)

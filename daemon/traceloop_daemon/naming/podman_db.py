@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What podman's own data base holds of one container: looked up by its id, so that its size does not matter.
+
+podman keeps a piece of JSON of each container and each pod (libpod: container_config.go, pod.go), below the storage's
+root: in SQLite, ``db.sql`` (sqlite_state_internal.go), from 4.5 on; before, and where that was there already, in bbolt,
+``libpod/bolt_state.db`` (boltdb_state_internal.go). Nothing is written here, and podman is not waited for: what cannot
+be read at once is not known. A file that others than root may have written is not read (`trusted_files`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from traceloop_daemon.errors import UntrustedFile
+from traceloop_daemon.naming import bolt
+from traceloop_daemon.system.trusted_files import opened
+
+_SQLITE: Final = "db.sql"
+_BOLT: Final = "libpod/bolt_state.db"
+_QUERY: Final = (
+    "SELECT c.JSON, CASE WHEN length(p.JSON) <= ?2 THEN p.JSON END "
+    "FROM ContainerConfig c LEFT JOIN PodConfig p ON p.ID = c.PodID "
+    "WHERE c.ID = ?1 AND length(c.JSON) <= ?2"
+)
+_HEADER_BYTES: Final = 20
+_READ_VERSION_AT: Final = 19  # sqlite.org/fileformat.html, "The Database Header"
+_LOGGED: Final = b"\2"
+_JSON_MAX_BYTES: Final = 4 << 20
+_BUSY_S: Final = 0.05
+_STEPS_MAX: Final = 10_000  # of SQLite's machine: this query takes less than a hundred
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """config: as podman has it. pod: that of its pod; empty without one."""
+
+    config: Mapping[str, Any]
+    pod: Mapping[str, Any]
+
+
+def find(root: Path, container_id: str) -> Found | None:
+    """A container of the storage at `root`; None if it is not there, or cannot be read."""
+    try:
+        texts = _in_sqlite(root / _SQLITE, container_id) or _in_bolt(root / _BOLT, container_id)
+    except UntrustedFile as error:
+        _log.warning("%s", error)
+        return None
+    if texts is None:
+        return None
+    config, pod = map(_object, texts)
+    return Found(config, pod) if config.get("id") == container_id else None
+
+
+def _in_sqlite(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
+    try:
+        uri = f"file:{quote(str(path))}?{_how_to_open(path)}"
+        with closing(sqlite3.connect(uri, timeout=_BUSY_S, uri=True)) as data_base:
+            data_base.set_progress_handler(lambda: 1, _STEPS_MAX)
+            row = data_base.execute(_QUERY, (container_id, _JSON_MAX_BYTES)).fetchone()
+            return (_bytes(row[0]), _bytes(row[1])) if row else None
+    except (OSError, sqlite3.Error):
+        return None
+
+
+def _how_to_open(path: Path) -> str:
+    # A file that goes with a write-ahead log (podman 4.5 to 4.7) and has none now is whole, and no one has it open:
+    # SQLite would make the log at once, however it is opened (sqlite.org/wal.html, "Read-Only Databases").
+    # SQLite opens it by its path, which leads to this very file still: no one but root can have changed that.
+    with opened(path) as fd:
+        logged = os.read(fd, _HEADER_BYTES)[_READ_VERSION_AT:] == _LOGGED
+    return "immutable=1" if logged and not Path(f"{path}-wal").exists() else "mode=ro&readonly_shm=1"
+
+
+def _in_bolt(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
+    try:
+        with opened(path) as fd:
+            config = bolt.get(fd, (b"ctr", container_id.encode(), b"config"))
+            if config is None:
+                return None
+            pod_id = str(_object(config).get("pod") or "")
+            return config, (pod_id and bolt.get(fd, (b"pod", pod_id.encode(), b"config"))) or b""
+    except (OSError, bolt.BoltError, UnicodeEncodeError):
+        return None
+
+
+def _bytes(value: object) -> bytes:
+    # podman puts its JSON in as bytes, which other programs may turn into text.
+    return value if isinstance(value, bytes) else str(value or "").encode()
+
+
+def _object(text: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks that keep daemons apart cannot be held by those who may only read."""
+
+import os
+import stat
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+
+import pytest
+
+from traceloop_daemon.archive.directory import FileArchive
+from traceloop_daemon.errors import ConfigError
+from traceloop_daemon.system import own_lock
+
+MEMBER = 65534
+HOLD = """
+import fcntl, os, sys
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+for path in sys.argv[1:]:
+    try:
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print("holds", os.path.basename(path))
+    except PermissionError:
+        pass
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def member_holds(*paths):
+    """Locks what it can open of these; yields what that was."""
+    command = [sys.executable, "-c", HOLD, *map(str, paths)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        held = []
+        for line in process.stdout:
+            if line == "ready\n":
+                break
+            held.append(line.split()[1])
+        yield held
+        process.stdin.close()
+
+
+@pytest.fixture
+def state_dir(tmp_path):
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o750)
+    os.chown(directory, -1, MEMBER)
+    return directory
+
+
+def test_a_member_who_locks_all_that_it_can_open_keeps_no_daemon_from_starting(state_dir):
+    with closing(FileArchive(state_dir)):
+        pass
+    with member_holds(state_dir, *state_dir.iterdir()) as held:
+        assert held == ["state"]
+        with closing(FileArchive(state_dir)), pytest.raises(ConfigError, match="another traceloopd keeps its traces"):
+            FileArchive(state_dir)
+    with closing(FileArchive(state_dir)):
+        pass
+
+
+def test_a_lock_that_others_could_open_is_closed_to_them(tmp_path):
+    (tmp_path / own_lock.NAME).touch(0o644)
+    os.close(own_lock.lock(tmp_path))
+    assert stat.S_IMODE((tmp_path / own_lock.NAME).stat().st_mode) == 0o600
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path):
+    (tmp_path / own_lock.NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        own_lock.lock(tmp_path)
+
+
+def test_one_lock_at_a_time(tmp_path):
+    fd = own_lock.lock(tmp_path)
+    with pytest.raises(BlockingIOError):
+        own_lock.lock(tmp_path)
+    os.close(fd)
+    os.close(own_lock.lock(tmp_path))

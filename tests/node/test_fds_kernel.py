@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What descriptors of real programs stand for: as strace names them, and from what the daemon read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from contextlib import closing
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import pytest
+from lab import Daemon
+from recorder import Cgroup
+from strace.compare import RING_SIZE
+from strace.normal import by_thread
+from strace.programs import Program
+
+from traceloop_bpf.programs import Plan
+from traceloop_bpf.tracer import Tracer
+from traceloop_daemon.system.procfs import read_open_files
+
+BRACKETS = re.compile(r"(?<=[0-9D])<([^>]*)>(?:\\(deleted\\))?")
+# workload -> descriptors of which we say the same as strace, of those that it names; may only rise
+SAME = {"files_fcntl": 70, "files_io": 101, "files_names": 51, "files_open": 72, "files_watch": 30}
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("name", SAME)
+def test_as_strace_names_them(name: str, tmp_path: Path) -> None:
+    program = Program(name, tmp_path)
+    theirs = by_thread(program.under_strace("-y"), os.getpid())
+    with closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer:
+        ours = by_thread(program.recorded(tracer, descriptors=True), os.getpid())
+    named = same = 0
+    for thread, lines in theirs.items():
+        bare = [[BRACKETS.sub("", line) for line in one] for one in (lines, ours[thread])]
+        for at, there, count in SequenceMatcher(None, *bare, autojunk=False).get_matching_blocks():
+            for left, right in zip(lines[at : at + count], ours[thread][there : there + count], strict=True):
+                said = [match[0] for match in BRACKETS.finditer(left)]
+                named += len(said)
+                same += len(said) if left == right else 0
+                for match in BRACKETS.finditer(right):
+                    # strace has what symbolic links lead to; the trace has what was asked for
+                    assert match[0] in said or f"<{os.path.realpath(match[1])}>" in said, (left, right)
+    print(f"{name}: {same} of {named} descriptors named as strace does, none otherwise")
+    assert same >= SAME[name]
+
+
+_DEEP = "d" * 200
+_GO_DEEP = f"for _ in $(seq 30); do mkdir {_DEEP} && cd -P {_DEEP} || exit; done; exec 3<. && echo && exec cat"
+
+
+@pytest.mark.kernel
+def test_the_daemon_reads_what_lies_deeper_than_proc_tells(tmp_path: Path) -> None:
+    with Cgroup() as cgroup:
+        program = cgroup.start("sh", "-c", _GO_DEEP, cwd=tmp_path)
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"\n"  # it is there
+        read = read_open_files(cgroup.path)
+        program.stdin.close()
+        program.stdout.close()
+        program.wait()
+    process = read.processes[program.pid]
+    assert process.cwd is None
+    assert 3 not in process.fds
+    assert process.fds[0][0].startswith(b"pipe:[")
+
+
+@pytest.mark.kernel
+def test_what_the_daemon_reads(tmp_path: Path) -> None:
+    before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    log = tmp_path / "log"
+    with Cgroup() as cgroup, log.open("w") as kept:
+        program = cgroup.start("cat", cwd=tmp_path, stderr=kept, stdin=subprocess.PIPE)
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write(b"x")
+        program.stdin.flush()
+        assert program.stdout.read(1) == b"x"  # it runs
+        read = read_open_files(cgroup.path)
+        program.stdin.close()
+        program.stdout.close()
+        program.wait()
+        assert not read_open_files(cgroup.path).processes
+    process = read.processes[program.pid]
+    assert (process.cwd, process.root) == (os.fsencode(tmp_path), b"/")
+    assert process.fds[0][0].startswith(b"pipe:[")
+    assert process.fds[2] == (os.fsencode(log), False)
+    assert before_ns < read.from_ns <= read.until_ns
+
+
+@pytest.mark.kernel
+def test_what_was_open_travels_with_the_trace(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Daemon() as daemon, Cgroup() as cgroup, log.open("w") as kept:
+        script = "echo; read x; echo $x >&2; cat /etc/passwd"
+        with cgroup.start("sh", "-c", script, stderr=kept, cwd=tmp_path) as program:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            assert program.stdout.readline() == b"\n"
+            daemon.ctl("add", "--cgroup", str(cgroup.path), "--name", "mine")
+            (trace,) = json.loads(daemon.ctl("list", "-o", "json").stdout)
+            program.communicate(b"hello\n")
+        daemon.wait_for_log(lambda line: f"frozen {trace['id']} " in line)
+        lines = daemon.ctl("show", trace["id"], "-o", "strace", "-y", "-e", "write,openat,close").stdout.splitlines()
+    shown = [" ".join(line.split()[1:]) for line in lines]
+    assert f'write(1<{log}>, "hello\\n", 6) = 6' in shown  # the shell has moved its 2 there
+    assert (
+        f'openat(AT_FDCWD<{tmp_path}>, "/etc/passwd", O_RDONLY) = 3</etc/passwd>' in shown
+    )  # by the child of the shell
+    assert "close(3</etc/passwd>) = 0" in shown
