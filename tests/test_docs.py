@@ -18,7 +18,7 @@ from traceloop_decode.text.notes import lost_note
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (".", "docs", "bench", "packaging", "tests/*", "bpf/*/*")
+    for folder in (".", "docs", "docs/*", "bench", "packaging", "tests/*", "bpf/*/*")
     for path in ROOT.glob(f"{folder}/*.md")
 )
 SECTIONS = tables_of(Config)
