@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/decisions"
 INDEX = re.findall(
     r"^\| (\d+) \| \[(.*)\]\((\w+\.md)#\S+\) \| (\S+) \| (.*) \|$", (FOLDER / "README.md").read_text(), re.MULTILINE

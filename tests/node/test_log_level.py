@@ -14,7 +14,7 @@ POD = "pod"
 DECIDED = [
     r"container pod: the hook reports start, process \d+",
     r"container pod: its annotations name it",
-    r"container pod: it may be recorded as \S+_default_pod: capture policy full, 1048576 bytes of ring",
+    r"container pod: it may be recorded as \S+_default_pod: capture policy all, 1048576 bytes of ring",
     r"(\S+_default_pod): slot \d+ of recorder \d+, 1048576 bytes of ring, classes of memory withheld: 0x0",
     r"\S+_default_pod: (its cgroup\.events changed|its first process ended|looked again): its cgroup is (empty|removed)",
     r"\d+ traces of \d+ bytes are kept, \d+ bytes are free",
