@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 # What `check` runs, but for what takes seconds: tests of costs, and of many random calls.
-CHECKED := tests/decode tests/project/test_layers.py tests/project/test_decisions.py
+CHECKED := tests/decode $(addprefix tests/project/test_,architecture.py decisions.py layers.py)
 SLOW := *_costs.py *_printers_total.py
 
 # What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
@@ -66,8 +66,8 @@ $(BIN)/installed: pyproject.toml $(HOOK) | packages
 demo: setup ## Play both demos: a lost result is recovered from a container that is gone
 	PYTHONPATH=tests $(BIN)/python -m lab.demo
 
-check: lint ## Check style, types, the decoder, and who imports whom: 20 seconds; before each commit
-	$(BIN)/pytest -q $(SLOW:%=--ignore-glob='%') $(CHECKED)
+check: lint ## Check style, types, the decoder, and who imports whom: some 10 seconds; before each commit
+	$(BIN)/pytest -q -m 'not kernel and not runtime' $(SLOW:%=--ignore-glob='%') $(CHECKED)
 
 unit: setup ## Run all tests that need no kernel to record with: some minutes
 	$(BIN)/pytest -q -m 'not kernel and not runtime'
