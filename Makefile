@@ -26,6 +26,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
+# What `check` runs, but for what takes seconds: tests of costs, and of many random calls.
+CHECKED := tests/decode $(addprefix tests/project/test_,architecture.py decisions.py layers.py)
+SLOW := *_costs.py *_printers_total.py
+
 # What `fuzz` runs, each a file in tests/fuzz, for how long each; and where the first inputs of each are.
 FUZZERS := decode archive hook_message config grpc_requests
 FUZZ_SECONDS := 600
@@ -39,8 +43,9 @@ C_WARNINGS := -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-protot
 
 MANUAL := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd)) build/man/traceloop.toml.5
 
-.PHONY: help setup packages engine-packages demo test test-engines lint bench crowd chaos soak fuzz fuzz-grpc_requests \
-	golden run hook test-kernels tables settings proto clean man install uninstall deb rpm test-packages test-bare
+.PHONY: help setup packages engine-packages demo check unit test test-engines lint bench crowd chaos soak fuzz \
+	fuzz-grpc_requests golden run hook test-kernels tables settings proto clean man install uninstall deb rpm \
+	test-packages test-bare
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 21
@@ -60,6 +65,12 @@ $(BIN)/installed: pyproject.toml $(HOOK) | packages
 
 demo: setup ## Play both demos: a lost result is recovered from a container that is gone
 	PYTHONPATH=tests:tests/support $(BIN)/python -m lab.demo
+
+check: lint ## Check style, types, the decoder, and who imports whom: some 10 seconds; before each commit
+	$(BIN)/pytest -q -m 'not kernel and not runtime' $(SLOW:%=--ignore-glob='%') $(CHECKED)
+
+unit: setup ## Run all tests that need no kernel to record with: some minutes
+	$(BIN)/pytest -q -m 'not kernel and not runtime'
 
 test: setup ## Run all tests
 	$(BIN)/pytest

@@ -70,8 +70,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--check-config", action="store_true", help="print the settings in force, or what is wrong")
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/traceloop"), help="where the sockets lie")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/traceloop"), help="where traces are kept")
+    parser.add_argument(
+        "--log-level",
+        choices=journal.LEVELS,
+        default="info",
+        help="the least that is logged; debug: also what is decided of each container, and why. Default: info",
+    )
     arguments = parser.parse_args(argv)
-    journal.begin()
+    journal.begin(arguments.log_level)
     manager = ServiceManager()
     try:
         loaded = load(arguments.config)

@@ -127,6 +127,7 @@ def test_what_must_be_captured_is():
         ("openat2", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, 3, 1)], []),
         ("read", [], [Rule(1, BUFFER, RESULT, 1, limit=3)]),
         ("write", [Rule(1, BUFFER, 2, 1)], []),
+        ("cachestat", [Rule(1, BUFFER, ONE, 16)], [Rule(2, BUFFER, ONE, 40)]),
         ("readlinkat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, RESULT, 1, limit=4)]),
         ("newfstatat", [Rule(1, STRING, ONE, 1)], [Rule(2, BUFFER, ONE, 144)]),
         ("pipe2", [], [Rule(0, BUFFER, ONE, 8)]),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 import pytest
 
@@ -40,7 +41,18 @@ def halves(made: Call) -> list[Event]:
 read = call(101, "read", 5, 0x1000, 9, result=0)
 execve = call(101, "execve", 16, 0, 0, result=0, items=PATH)
 
+RANGE, COUNTS = struct.pack("<2Q", 4096, 0), struct.pack("<5Q", 3, 1, 0, 2, 2)
+SHOWN = "{nr_cache=3, nr_dirty=1, nr_writeback=0, nr_evicted=2, nr_recently_evicted=2}"
+CACHE = {
+    1: (Item(1, layout.KIND_BUFFER, RANGE, 16, more=False, fault=False, out=False),),
+    2: (Item(2, layout.KIND_BUFFER, COUNTS, 40, more=False, fault=False, out=True),),
+}
+
 CASES = {
+    "cachestat": (  # as strace's src/cachestat.c prints it, which strace 6.1 has not
+        [call(100, "cachestat", 3, 0x1000, 0x2000, 0, result=0, items=CACHE)],
+        [f"100   cachestat(3, {{off=0x1000, len=0}}, {SHOWN}, 0) = 0"],
+    ),
     "whole": ([call(100, "getpid", result=100)], ["100   getpid() = 100"]),
     "a long line": (
         [call(100, "rt_sigprocmask", 2, 0, 0, 8, result=-22)],

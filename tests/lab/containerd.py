@@ -49,8 +49,9 @@ class Containerd:
         self._scratch = TemporaryDirectory(prefix="traceloop-containerd-")
         self.cgroup = cgroup_name(Path(self._scratch.name))
         self.host = Host(pure_v2=pure_v2)
-        for name in PROGRAMS if programs else ():
-            self.host.run("mount", "--bind", programs / "usr/bin" / name, f"/usr/bin/{name}")
+        if programs is not None:
+            for name in PROGRAMS:
+                self.host.run("mount", "--bind", programs / "usr/bin" / name, f"/usr/bin/{name}")
         self.log_path = Path(self._scratch.name) / "log"
         self.host.path(CONFIG).parent.mkdir(exist_ok=True)
         self.host.path(CONFIG).write_text(configuration)

@@ -96,7 +96,8 @@ class Pod:
             15: security,
         }
         request = {1: self.id, 2: config, 3: self._config}
-        return self._cri.call("CreateContainer", request)[1][0].decode()
+        made: bytes = self._cri.call("CreateContainer", request)[1][0]
+        return made.decode()
 
     def wait(self, container_id: str) -> int:
         """A container's exit code, once it has ended. The CRI has no other way to learn of it than to ask."""
@@ -128,6 +129,7 @@ def encode(fields: Fields) -> bytes:
 def decode(data: bytes) -> dict[int, list[Any]]:
     """By number: numbers, and bytes of whatever they are."""
     found: dict[int, list[Any]] = {}
+    value: int | bytes
     at = 0
     while at < len(data):
         key, at = _varint(data, at)

@@ -19,11 +19,18 @@ BIN = Path(sys.executable).parent
 class Daemon:
     """A daemon that is ready once constructed. config: the text of its configuration file.
 
-    state_dir: instead of one of its own, which goes with it. wrapper: a command that is given the daemon's.
+    state_dir: instead of one of its own, which goes with it. wrapper: a command that is given the daemon's. options:
+    more words of its command line.
     """
 
     def __init__(
-        self, *, config: str = "", ready_s: float = 60, state_dir: Path | None = None, wrapper: Sequence[str] = ()
+        self,
+        *,
+        config: str = "",
+        ready_s: float = 60,
+        state_dir: Path | None = None,
+        wrapper: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> None:
         # Not in a test's own directory: the path of a unix socket has at most 107 bytes (unix(7)).
         self.directory = Path(tempfile.mkdtemp(prefix="traceloopd-"))
@@ -31,8 +38,8 @@ class Daemon:
         self.hook_socket = self.runtime_dir / "hook.sock"
         self.address = f"unix:{self.runtime_dir}/traceloop.sock"
         (self.directory / "config").write_text(config)
-        words = ["--config", self.directory / "config"] if config else []
-        words += ["--runtime-dir", self.runtime_dir, "--state-dir", self.state_dir]
+        words: list[str | Path] = ["--config", self.directory / "config"] if config else []
+        words += ["--runtime-dir", self.runtime_dir, "--state-dir", self.state_dir, *options]
         self.process = subprocess.Popen(
             # It ends with us even if we are killed.
             ["setpriv", "--pdeathsig", "TERM", *wrapper, BIN / "traceloopd", *words],
@@ -77,7 +84,7 @@ class Daemon:
 
     def ctl(self, *words: str, check: bool = True, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Runs traceloopctl against this daemon; with `check` it must succeed."""
-        command = [BIN / "traceloopctl", "--address", self.address, *words]
+        command: list[str | Path] = [BIN / "traceloopctl", "--address", self.address, *words]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
         assert not check or ended.returncode == 0, f"{' '.join(words)}: {ended.stderr}\n{self.log}"
         return ended
@@ -93,10 +100,12 @@ class Daemon:
         self.process.kill()
         self.process.wait()
         self._reader.join()
+        assert self.process.stderr is not None
         self.process.stderr.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _read_log(self) -> None:
+        assert self.process.stderr is not None
         for line in self.process.stderr:
             with self._changed:
                 self._lines.append(line)

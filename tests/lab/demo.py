@@ -71,7 +71,7 @@ class Stage:
         """The id that a person reads off the list."""
         match json.loads(self._daemon.ctl("list", "-o", "json").stdout):
             case [{"id": trace_id}]:
-                return trace_id
+                return str(trace_id)
         sys.exit(f"demo: the container was not recorded. The daemon wrote:\n{self._daemon.log}")
 
 

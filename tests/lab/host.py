@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 _SETUP = """
 mount -t tmpfs none /run
@@ -45,6 +45,7 @@ class Host:
             env={**os.environ, "PURE_V2": str(int(pure_v2))},
             process_group=0,
         )
+        assert self._holder.stdout is not None
         line = self._holder.stdout.readline()
         assert line == b"ready\n", "no mount namespace could be set up"
 
@@ -65,7 +66,7 @@ class Host:
         check: bool = True,
         env: Mapping[str, str] | None = None,
         timeout_s: float = 120,
-        **more,
+        **more: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
         ended = subprocess.run(

@@ -36,6 +36,8 @@ def keep(cgroup: Path, directory: Path, command: list[str]) -> None:
             stderr=console,
             process_group=0,
         )
+    assert process.stdin is not None
+    assert process.stdout is not None
     if process.stdout.readline():
         (outside / "cgroup.procs").write_text(str(process.pid))
         with suppress(BrokenPipeError):

@@ -116,7 +116,7 @@ def members(
 
 def said_before_ready(process: subprocess.Popen[str]) -> list[str]:
     """Waits until a process is ready; the lines that it wrote before."""
-    lines = []
+    lines: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:
         if line == "ready\n":

@@ -46,7 +46,7 @@ class Runc:
 
     def start(self, bundle: Path, container_id: str, *, keep: bool = False) -> subprocess.Popen[str]:
         """Begins what `run` does, with a pipe as stdin. The caller waits."""
-        words = ["run", *(["--keep"] if keep else []), "--bundle", bundle, container_id]
+        words: list[str | Path] = ["run", *(["--keep"] if keep else []), "--bundle", bundle, container_id]
         return subprocess.Popen(
             self._command(words),
             stdin=subprocess.PIPE,

@@ -37,7 +37,8 @@ class Service:
         return self.lab.run("traceloopctl", *words, **settings)
 
     def traces(self) -> list[dict[str, Any]]:
-        return json.loads(self.ctl("list", "-o", "json").stdout)
+        listed: list[dict[str, Any]] = json.loads(self.ctl("list", "-o", "json").stdout)
+        return listed
 
     def property(self, name: str) -> str:
         """Empty without a value: systemctl leaves out some that are."""
@@ -52,6 +53,7 @@ class Service:
         """A running process that the hook has registered; it ends with the block."""
         state = json.dumps({"ociVersion": "1.0.2", "id": name, "pid": "PID", "annotations": annotations})
         with self.lab.start("sh", "-euc", CONTAINER, "sh", f"test-{name}", state, HOOK) as process:
+            assert process.stdout is not None
             said = process.stdout.readline()
             assert re.fullmatch(hook_says + "\n", said), said
             yield process

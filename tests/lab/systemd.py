@@ -56,9 +56,10 @@ class Systemd:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(self.shared / "notify"))
             unshare = ["unshare", *NAMESPACES, "--propagation=private", "--kill-child"]
-            boot = [*unshare, HERE / "boot.sh", self.directory, PROJECT, root]
+            boot: list[str | Path] = [*unshare, HERE / "boot.sh", self.directory, PROJECT, root]
+            keep: list[str | Path] = [sys.executable, HERE / "keeper.py", self._cgroup, self.directory]
             self._keeper = subprocess.Popen(
-                [sys.executable, HERE / "keeper.py", self._cgroup, self.directory, *boot],
+                [*keep, *boot],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -121,10 +122,12 @@ class Systemd:
         """The first entry that fits, as soon as it is written; without `since_now`, from the boot on."""
         command = ["journalctl", "--follow", "--no-tail", "--all", "--output=json", *words]
         with self.start(*command) as follower:
+            assert follower.stdout is not None
             try:
                 ready, _, _ = select.select([follower.stdout], [], [], timeout_s)
                 assert ready, f"journalctl {' '.join(words)} found nothing in {timeout_s:g} s\n{self.log()}"
-                return json.loads(follower.stdout.readline())
+                entry: dict[str, Any] = json.loads(follower.stdout.readline())
+                return entry
             finally:
                 follower.kill()
 
@@ -151,7 +154,15 @@ class Systemd:
 
     def _command(self, words: tuple[str | Path, ...], user: str) -> list[str | Path]:
         # It is in a cgroup that ends with the lab, and ends itself when it is not waited for any more.
-        enter = ["/bin/sh", "-c", JOIN, self._cgroup / "machine/lab", "nsenter", f"--target={self.pid}", "--all"]
+        enter: list[str | Path] = [
+            "/bin/sh",
+            "-c",
+            JOIN,
+            self._cgroup / "machine/lab",
+            "nsenter",
+            f"--target={self.pid}",
+            "--all",
+        ]
         alone = ["--", "env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "setpriv", "--pdeathsig=KILL"]
         who = (
             ["sh", "-c", 'exec setpriv --reuid="$0" --regid="$(id -g "$0")" --init-groups -- "$@"', user]
@@ -164,7 +175,8 @@ class Systemd:
         """Until process 1 says READY=1, as sd_notify(3) has it."""
         keeper = os.pidfd_open(self._keeper.pid)
         try:
-            while ready := select.select([notify, keeper], [], [], max(0.0, end - time.monotonic()))[0]:
+            waited: list[socket.socket | int] = [notify, keeper]
+            while ready := select.select(waited, [], [], max(0.0, end - time.monotonic()))[0]:
                 if notify not in ready:
                     break
                 if "READY=1" in notify.recv(4096).decode().splitlines():

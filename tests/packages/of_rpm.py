@@ -14,7 +14,7 @@ RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0-1.x86_64.rpm"
 NEXT_RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0+next-1.x86_64.rpm"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
 # What rpmlint 2.4 says of any package that is not openSUSE's: of tags and folders that others do not use.
-# The hook is static on purpose: see docs/decisions.md.
+# The hook is static on purpose: see docs/decisions/engines.md.
 NOT_OURS = ("no-signature", "no-packager-tag", "no-group-tag", "bad-manual-page-folder", "statically-linked-binary")
 # Where Debian has another place, or another name for the same.
 ELSEWHERE = re.compile(

@@ -18,7 +18,7 @@ from traceloop_decode.text.notes import lost_note
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (".", "docs", "bench", "packaging", "tests/*", "bpf/*/*")
+    for folder in (".", "docs", "docs/*", "bench", "packaging", "tests/*", "bpf/*/*")
     for path in ROOT.glob(f"{folder}/*.md")
 )
 SECTIONS = tables_of(Config)
@@ -49,7 +49,7 @@ def test_command_lines_are_right(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_settings_are_those_that_there_are(page, tmp_path):
     text = (ROOT / page).read_text()
-    for section, key in re.findall(rf"(?<=[ `(])({'|'.join(SECTIONS)})\.(?!h\b|md\b|py\b)([a-z_]+)", text):
+    for section, key in re.findall(rf"(?<=[ `(])({'|'.join(SECTIONS)})\.(?!bpf\b|h\b|md\b|py\b)([a-z_]+)", text):
         assert key in {field.name for field in fields(SECTIONS[section])}, f"{section}.{key}"
     for number, block in enumerate(re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
         if re.match(rf"\[({'|'.join(SECTIONS)})\]", block):

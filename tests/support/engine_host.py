@@ -61,7 +61,7 @@ class Made:
 
 
 @pytest.fixture
-def host(tmp_path) -> Made:
+def host(tmp_path: Path) -> Made:
     made = Made(tmp_path / "host")
     made.write("bin/sh", "", 0o755)
     for name in ("traceloop-hook", "traceloop-runtime"):

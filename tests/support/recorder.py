@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.events import events
@@ -42,7 +42,8 @@ class Workloads:
     def __call__(self, name: str, *flags: str) -> str:
         binary = self._directory / name
         if not binary.exists():
-            command = ("gcc", "-O1", "-Wall", "-Werror", "-pthread", *flags, "-o", binary, _SOURCES / f"{name}.c")
+            options = ("-O1", "-Wall", "-Werror", "-pthread", *flags)
+            command: list[str | Path] = ["gcc", *options, "-o", binary, _SOURCES / f"{name}.c"]
             subprocess.run(command, check=True, timeout=TIMEOUT_S)
         return str(binary)
 
@@ -77,7 +78,8 @@ class Cgroup:
     def start(self, *argv: str, **settings: Any) -> subprocess.Popen[bytes]:
         """Starts a program in the cgroup; its stdin and stdout are pipes."""
         settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} | settings
-        return subprocess.Popen(["sh", "-c", _ENTER, str(self.path), *argv], **settings)
+        process: Any = subprocess.Popen(["sh", "-c", _ENTER, str(self.path), *argv], **settings)
+        return cast("subprocess.Popen[bytes]", process)
 
     def run(self, *argv: str, status: int = 0) -> list[str]:
         """Runs a program in the cgroup to its end; the lines that it wrote. status: what it must end with."""

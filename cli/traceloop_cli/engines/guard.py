@@ -3,7 +3,7 @@
 
 A runtime fails a container whose hook is missing, not executable, a directory, or of another architecture. A shell does
 not, and reads what the runtime writes in the hook's place: a runtime that cannot write all of it may fail too. It costs
-1 ms a stage: docs/decisions.md.
+1 ms a stage: docs/decisions/engines.md.
 """
 
 from __future__ import annotations

@@ -102,6 +102,8 @@ class Archiver:
             with self._recordings.lock:
                 unsettled = self._recordings.unsettled() - {trace.id}
             changes = self._archive.put(info, self._snapshots.surely_encoded(taken, trace), unsettled)
+            how = "written" if trace.id in changes.written else "waits in memory"
+            _log.debug("%s: its file of %d bytes %s", trace.id, changes.size_bytes, how)
         with self._recordings.lock:
             self._recordings.release(trace)
             closed = trace.state is State.CLOSED  # meanwhile

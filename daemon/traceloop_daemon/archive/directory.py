@@ -256,6 +256,8 @@ class FileArchive:
             kept = list(self._kept.values())
             to_come = self._waiting.size_bytes
         space = Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize - to_come)
+        used_bytes = sum(one.size_bytes for one in kept)
+        _log.debug("%d traces of %d bytes are kept, %d bytes are free", len(kept), used_bytes, space.free_bytes)
         for trace_id, reason in expired(kept, self._limits, space, self._now_ns(), live):
             try:
                 self.delete(trace_id)

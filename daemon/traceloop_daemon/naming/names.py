@@ -9,6 +9,7 @@ podman and docker give no names to runtimes; theirs are read from their own file
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ NAME_MAX: Final = 256
 _IMAGE_MAX: Final = 512  # 456 at most: distribution/reference
 _CUT: Final = "..."
 _LENGTHS: Final = dict.fromkeys(("container", "pod", "namespace", "pod_uid"), NAME_MAX) | {"image": _IMAGE_MAX}
+_log = logging.getLogger(__name__)
 _SHORT_ID: Final = 12
 _LONG_ID: Final = re.compile(r"[0-9a-f]{64}")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9.:@+-]+")
@@ -127,10 +129,12 @@ def resolve(
     """
     told = by_annotations(annotations)
     if told is not None:
+        _log.debug("container %s: its annotations name it", container_id)
         return told
-    entry = engine_files.podman(container_id, annotations, bundle) or engine_files.docker(
-        container_id, bundle, docker_root
-    )
+    source, entry = "podman's files name it", engine_files.podman(container_id, annotations, bundle)
+    if entry is None:
+        source, entry = "docker's files name it", engine_files.docker(container_id, bundle, docker_root)
+    _log.debug("container %s: %s", container_id, source if entry else "no engine's file names it")
     return _told(container_id, annotations, entry)
 
 

@@ -10,6 +10,7 @@ again; one with processes left (--pid=host) is looked at on.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from traceloop_daemon.recording.registry import Trace
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.loop import PRIORITY, READABLE, Loop
 
+_log = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 0.01
 _LOOK_AGAIN_MAX_S: Final = 1.0
 
@@ -62,11 +64,11 @@ class Ends:
     def begin(self, trace: Trace, watch: Watch) -> None:
         """Watches for a trace's end; the watch is this one's to close."""
         self._watches[trace.id] = watch
-        self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace))
+        self._loop.watch(watch.events_fd, PRIORITY, lambda: self._look(trace, "its cgroup.events changed"))
         if watch.pidfd >= 0:
             self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(trace))
         else:
-            self._look_later(trace, _LOOK_AGAIN_MAX_S)
+            self._look_later(trace, "looked again", _LOOK_AGAIN_MAX_S)
 
     def end(self, trace: Trace) -> None:
         """Watches no more, if it was."""
@@ -77,7 +79,7 @@ class Ends:
                 self._loop.unwatch(watch.pidfd)
             watch.close()
 
-    def _look(self, trace: Trace) -> None:
+    def _look(self, trace: Trace, told_by: str) -> None:
         with self._lock:
             watch = self._watches.get(trace.id)
             if watch is None:
@@ -86,6 +88,7 @@ class Ends:
             populated = cgroupfs.populated(watch.events_fd)
             # One that was added may be empty at first: nothing is recorded of it yet.
             if populated is None or (not populated and trace.recording.ring.headers().head):
+                _log.debug("%s: %s: its cgroup is %s", trace.id, told_by, "removed" if populated is None else "empty")
                 self._ended(trace)
 
     def _init_ended(self, trace: Trace) -> None:
@@ -95,10 +98,10 @@ class Ends:
                 self._loop.unwatch(watch.pidfd)
                 os.close(watch.pidfd)
                 watch.pidfd = -1
-        self._look_later(trace, _LOOK_AGAIN_S)
+        self._look_later(trace, "its first process ended", _LOOK_AGAIN_S)
 
-    def _look_later(self, trace: Trace, delay_s: float) -> None:
-        self._look(trace)
+    def _look_later(self, trace: Trace, told_by: str, delay_s: float) -> None:
+        self._look(trace, told_by)
         if trace.id in self._watches:
             again_s = min(2 * delay_s, _LOOK_AGAIN_MAX_S)
-            self._loop.call_later(delay_s, lambda: self._look_later(trace, again_s))
+            self._loop.call_later(delay_s, lambda: self._look_later(trace, "looked again", again_s))

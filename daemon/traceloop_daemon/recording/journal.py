@@ -23,6 +23,7 @@ from traceloop_daemon.recording.registry import State, Trace
 from traceloop_decode.text.values import printable
 
 IDENTIFIER: Final = "traceloopd"
+LEVELS: Final = ("debug", "info", "warning", "error")
 RECORDING_STARTED: Final = "66ac31ccda27455ebf1a506a433f8f47"
 RECORDING_PAUSED: Final = "414791e14b1f4c77a354a21ccfcfeb92"
 RECORDING_RESUMED: Final = "e263539a2cf444c9bf38745b3366f0d9"
@@ -69,8 +70,11 @@ def fields(message_id: str, trace: Trace) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def begin() -> None:
-    """All that this process logs from now on goes to the journal if stderr does, else to stderr."""
+def begin(level: str = "info") -> None:
+    """Sends all that this process logs from now on to the journal if stderr goes there, else to stderr.
+
+    level: of LEVELS, the least that is logged of ours; libraries never log below `info`.
+    """
     handler: logging.Handler
     if _stderr_is_journal():
         handler = _JournalHandler()
@@ -79,6 +83,8 @@ def begin() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_OneLine(f"{IDENTIFIER}: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for ours in (IDENTIFIER, "traceloop_daemon"):
+        logging.getLogger(ours).setLevel(level.upper())
 
 
 def _stderr_is_journal() -> bool:

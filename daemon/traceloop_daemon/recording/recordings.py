@@ -116,6 +116,10 @@ class Recordings:
         self._put_live(trace, recording)
         self.registry.put(trace)
         self._ends.begin(trace, watch)
+        _log.debug(
+            "%s: slot %d of recorder %d, %d bytes of ring, classes of memory withheld: %#x",
+            *(trace.id, recording.slot.number, recording.tracer.number, recording.ring.data_size, withheld),
+        )
         self._feed.tell(Happened.STARTED, trace)
         started = fields(RECORDING_STARTED, trace)
         _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)

@@ -49,10 +49,12 @@ class Registrar:
         get.
         """
         hook = parse(message)
+        _log.debug("container %s: the hook reports %s, process %d", hook.container_id, hook.stage, hook.pid)
         if hook.stage == "stop" and self._is_ended(hook.container_id):
             return None
         told = by_annotations(hook.annotations)
         if told is not None:
+            _log.debug("container %s: its annotations name it", hook.container_id)
             self._handle(hook, told)
             return None
         return partial(self._with_files, hook)
@@ -124,6 +126,10 @@ class Registrar:
         return trace
 
     def _begin(self, target: Target, choice: Choice) -> Trace:
+        _log.debug(
+            "container %s: it may be recorded as %s: capture policy %s, %d bytes of ring",
+            *(target.container_id or "-", target.names.trace_id(self._node), choice.capture.value, choice.ring_size),
+        )
         try:
             return self._recordings.begin(target, choice.capture.withheld, choice.ring_size)
         except NoMemory:

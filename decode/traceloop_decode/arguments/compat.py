@@ -109,6 +109,8 @@ SAME = frozenset(
         "bpf_attr",
         "bpf_step",
         "bytes",
+        "cache_counts",
+        "cache_range",
         "cap_data",
         "cap_header",
         "clone_args",

@@ -126,6 +126,7 @@ process_vm_readv    int end:iovec[liovcnt] ulong in:span[riovcnt] ulong ulong
 process_vm_writev   int in:iovec[liovcnt] ulong in:span[riovcnt] ulong ulong
 fallocate           fd fallocate_mode loff loff
 fadvise64           fd loff size one_fadvise
+cachestat           fd in:cache_range out:cache_counts hex32
 readahead           fd loff size
 fsync               fd
 fdatasync           fd
@@ -170,6 +171,8 @@ fanotify_mark       fd fanotify_mark_flags fanotify_events fanotify_dirfd in:pat
 
 SIZES: dict[str, int] = {
     "boxed_offset": 8,
+    "cache_counts": 40,
+    "cache_range": 16,
     "dirents": 1,
     "f_owner_ex": 8,
     "fd_number": 4,

@@ -7,6 +7,7 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.files import O_MAKES_FILE, extra_bytes, open_flags, register, whole_struct
+from traceloop_decode.printers.kit import hexadecimal
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, mode
 from traceloop_decode.printers.view import Printer, StructPrinter, View
@@ -19,6 +20,8 @@ _DIRENT: Final = Struct("<QqH")
 _OFFSET: Final = Struct("<q")
 _FD: Final = Struct("<i")
 _SPAN: Final = Struct("<QQ")
+_CACHE_COUNTS: Final = Struct("<QQQQQ")
+_COUNTED: Final = ("cache", "dirty", "writeback", "evicted", "recently_evicted")
 
 
 def _print_open_how(view: View, index: int) -> str:
@@ -143,7 +146,14 @@ VALUES: Final[dict[str, Printer]] = {
     "moved_offset": _print_moved_offset,
 }
 
+
+def _print_cache_counts(fields: tuple[int, ...], _view: View) -> str:
+    return "{" + ", ".join(f"nr_{name}={value}" for name, value in zip(_COUNTED, fields, strict=True)) + "}"
+
+
 STRUCTS: Final[dict[str, StructPrinter]] = {
+    "cache_counts": whole_struct(_CACHE_COUNTS, _print_cache_counts),
+    "cache_range": whole_struct(_SPAN, lambda fields, _view: f"{{off={hexadecimal(fields[0])}, len={fields[1]}}}"),
     "fd_number": whole_struct(_FD, lambda fields, _view: str(fields[0])),
     "span": whole_struct(_SPAN, lambda fields, _view: f"{{iov_base={address(fields[0])}, iov_len={fields[1]}}}"),
 }
