@@ -13,10 +13,10 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.arguments.compat import SIZES, name_of
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import line_of
 from traceloop_decode.model import Call, Item
 from traceloop_decode.syscalls import I386
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import line_of
 
 _Widen = Callable[[bytes], bytes]
 

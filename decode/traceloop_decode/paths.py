@@ -14,11 +14,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from traceloop_decode import layout
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import line_of
 from traceloop_decode.fd_names import in_brackets
 from traceloop_decode.model import Call
 from traceloop_decode.syscalls import Abi
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import line_of
 
 _INT: Final = 0xFFFFFFFF
 _POLLFD: Final = Struct("<i4x")

@@ -169,5 +169,3 @@ def _bpf_attr(data: bytes, view: View) -> str:
 
 
 STRUCTS: Final[dict[str, StructPrinter]] = {"bpf_attr": _bpf_attr}
-
-SELECTORS: Final = {"bpf": (0, "bpf_cmd")}

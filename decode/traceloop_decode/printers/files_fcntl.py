@@ -55,5 +55,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final[dict[str, Callable[[View], str]]] = {"fcntl": _fcntl_result}
-
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"fcntl": (1, "fcntl_cmd")}

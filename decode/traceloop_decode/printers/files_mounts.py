@@ -153,5 +153,3 @@ VALUES: Final[dict[str, Printer]] = {
 }
 
 LATE: Final = frozenset(("quota_data",))
-
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"fsconfig": (1, "fsconfig_cmd")}

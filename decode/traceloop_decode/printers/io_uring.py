@@ -123,5 +123,3 @@ VALUES: Final[dict[str, Printer]] = {
     "uring_mask": _uring_mask,
 }
 STRUCTS: Final[dict[str, StructPrinter]] = {"io_uring_params": _uring_params, "plain_iovec": _plain_iovec}
-
-SELECTORS: Final = {"io_uring_register": (1, "uring_register")}

@@ -87,5 +87,4 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     **ioctl_terminal.STRUCTS,
     **ioctl_interface.STRUCTS,
 }
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"ioctl": (1, "ioctls")}
 LATE: Final = ("ifreq_answer", "ifconf")

@@ -201,4 +201,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final = {"membarrier": _membarrier_result}
-SELECTORS: Final = {"futex": (1, "futex_ops")}

@@ -264,11 +264,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final = {"prctl": _prctl_result, "personality": _personality_result}
-
-SELECTORS: Final = {
-    "prctl": (0, "prctl_options"),
-    "arch_prctl": (0, "arch_prctl"),
-    "seccomp": (0, "seccomp_ops"),
-    "ptrace": (0, "ptrace_requests"),
-    "kcmp": (2, "kcmp_type"),
-}

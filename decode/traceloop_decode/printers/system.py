@@ -95,5 +95,3 @@ VALUES: Final[dict[str, Printer]] = {
 }
 
 STRUCTS: Final[dict[str, StructPrinter]] = {"utsname": _utsname, "sysinfo": _sysinfo}
-
-SELECTORS: Final = {"syslog": (0, "syslog_action"), "reboot": (2, "reboot_cmd")}

@@ -75,7 +75,7 @@ class View:
         return None
 
     def nested(self, index: int, number: int, *, out: bool = False) -> Item | None:
-        """What a pointer within an argument's memory pointed at, the number-th of its line in `arguments.TABLE`."""
+        """What a pointer within an argument's memory pointed at, the number-th of its line in `arguments.table`."""
         for item in self.call.items.get(index, ()):
             if item.out is out and item.sub == number and (item.data or not item.fault):
                 return item
