@@ -11,8 +11,8 @@ from traceloop_cli.archive_files import check_source, described, read, trace_or_
 from traceloop_cli.client import DEADLINE_S, recorder
 from traceloop_cli.options import address_option
 from traceloop_cli.traces import trace_object
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 _OF_FILES: Final = ("arch", "kernel", "boot_id", "boot_offset_ns", "version")

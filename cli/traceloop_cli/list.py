@@ -17,8 +17,8 @@ from traceloop_cli.pager import pager_option, print_lines
 from traceloop_cli.table import HEADINGS, Table, cells
 from traceloop_cli.terminal import columns
 from traceloop_cli.traces import in_window, trace_object
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from traceloop_cli.list import command as list_traces
 from traceloop_cli.options import DEFAULT_ADDRESS, address_option
 from traceloop_cli.show import command as show
 from traceloop_cli.stats import command as stats
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 _PROGRAM: Final = "traceloopctl"
 _EXIT_CODES: Final[dict[type[Exception], int]] = {

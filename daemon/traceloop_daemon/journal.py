@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Final
 
 from traceloop_daemon.registry import State, Trace
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 IDENTIFIER: Final = "traceloopd"
 RECORDING_STARTED: Final = "66ac31ccda27455ebf1a506a433f8f47"

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
 from traceloop_decode.fd_paths import PATH_MAX, Place
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
 
 _KEPT_MAX: Final = 256  # of a longer name, the text is made again each time
 _DELETED: Final = b" (deleted)"

@@ -22,10 +22,11 @@ from traceloop_decode.compat import widened
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.printers import families, memory, numbers
-from traceloop_decode.printers.view import Options, Printer, View
-from traceloop_decode.printers.xlat import XLATS, xlat
+from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.syscalls import Abi, Param
-from traceloop_decode.text.values import is_pointer, width
+from traceloop_decode.values.c_types import is_pointer, width
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, xlat
 
 READ_AT_EXIT: Final = " /* read at exit */"
 _COMPILED_MAX: Final = 4096

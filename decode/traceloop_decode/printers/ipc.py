@@ -12,7 +12,7 @@ from traceloop_decode.printers import memory
 from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, register, styled
 from traceloop_decode.printers.numbers import address, mode, signed32
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _PERMISSIONS: Final = 0o777
 _HUGE_SHIFT: Final = 26

@@ -12,9 +12,9 @@ from typing import Final
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers.network_route import head
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import XLATS, Xlat
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 AF_NETLINK: Final = 16
 

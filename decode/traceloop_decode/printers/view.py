@@ -4,28 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from traceloop_decode.model import Call, Item
+from traceloop_decode.values.options import Options
 
 _INT: Final = 0xFFFFFFFF
 _NETLINK: Final = "NETLINK"
 ERROR_MAX: Final = 4095
 """Results from -4095 on are errors (include/linux/err.h)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """strace's options for values. string_max: -s. verbose: -v. escape: 0, 1 (-x) or 2 (-xx).
-
-    constants: -X, ``abbrev``, ``raw`` or ``verbose``.
-    """
-
-    string_max: int = 32
-    verbose: bool = False
-    escape: int = 0
-    constants: str = "abbrev"
 
 
 class View:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from traceloop_decode import constants
-from traceloop_decode.printers.view import Options
 from traceloop_decode.syscalls import Abi
+from traceloop_decode.values.options import Options
 
 _CACHE_MAX: Final = 4096
 
