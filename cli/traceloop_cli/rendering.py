@@ -13,17 +13,17 @@ import click
 
 from traceloop_cli.excerpt import check_window, excerpt_options, last
 from traceloop_cli.options import TEXT
+from traceloop_decode.descriptors.follow import known, protocols, unnamed
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.ring import unrecorded
-from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.selection.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.selection.window import within
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
 from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
 from traceloop_decode.values.options import Options
-from traceloop_decode.window import within
 
 FORMATS: Final = ("short", "strace", "classic", "json", "jsonl")
 _OBJECTS: Final = ("json", "jsonl")

@@ -16,8 +16,8 @@ from pathlib import Path
 from recorder import Container, entered
 
 from traceloop_bpf.tracer import Tracer
+from traceloop_decode.descriptors.follow import known, protocols
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, protocols
 from traceloop_decode.model import Lost
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import strace

@@ -18,11 +18,11 @@ from traceloop_decode.arguments.selectors import SELECTORS
 from traceloop_decode.arguments.table import sizes
 from traceloop_decode.arguments.variants import selector_of
 from traceloop_decode.arguments.words import UNKNOWN, Line, Word, line_of
-from traceloop_decode.compat import widened
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.printers import families, memory, numbers
 from traceloop_decode.printers.view import Printer, View
+from traceloop_decode.printers.widening import widened
 from traceloop_decode.syscalls import Abi, Param
 from traceloop_decode.values.c_types import is_pointer, width
 from traceloop_decode.values.options import Options

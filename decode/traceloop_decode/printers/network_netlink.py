@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Netlink's messages as text: their headers, and what is common to every protocol.
 
-A message's type says what is in it only together with the socket's protocol. A call does not tell that: where `fds`
-does not know the socket, types of protocols are printed as numbers, and what they carry as bytes.
+A message's type says what is in it only together with the socket's protocol. A call does not tell that: where
+`descriptors` does not know the socket, types of protocols are printed as numbers, and what they carry as bytes.
 """
 
 from __future__ import annotations

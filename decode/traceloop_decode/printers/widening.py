@@ -57,7 +57,6 @@ _SIGCHLD: Final = 17
 _CHILD: Final = _fields("iIiii", "iIi4xqq")
 _SENDER: Final = _fields("iIi", "iIq")
 _TWO: Final = _fields("iI", "qI")
-_TIMER_CODE: Final = -2
 _POLL_CODES: Final = frozenset((-5, *range(1, 7)))
 _SIGIO: Final = 29
 _FAULTS: Final = frozenset((4, 5, 7, 8, 11, 31))
