@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,26 @@ FOLDERS = {  # folder -> what of ours its package may import
     "daemon": {"bpf", "decode", "proto"},
     "cli": {"decode", "proto"},
 }
+# Package -> its rooms, the folders in it, each with the rooms that it may use; "": the modules beside the folders.
+ROOMS = {
+    "bpf": {"": set()},
+    "decode": {
+        "tables": set(),
+        "": {"tables"},
+        "arguments": {""},
+        "values": {""},
+        "printers": {"", "arguments", "values"},
+        "descriptors": {""},
+        "selection": {"", "arguments", "descriptors", "tables"},
+        "text": {"", "printers", "values"},
+    },
+}
+# Package, another one -> the modules of that one that it may import.
+DOORS = {
+    ("bpf", "decode"): {"arguments.capture", "later_calls", "layout", "ring", "snapshot", "syscalls"},
+}
+# What may not be loaded into the privileged daemon, and is not, whoever imports it: what prints.
+PRINTING = ("traceloop_decode.printers", "traceloop_decode.text", "traceloop_decode.values")
 # decode/ is given bytes and times: it asks nothing of the system that it runs on.
 IMPURE = {
     *("os", "io", "sys", "socket", "select", "selectors", "time", "datetime", "logging", "subprocess", "threading"),
@@ -64,6 +87,86 @@ def test_arrows_between_packages(folder: str) -> None:
 
 def test_every_package_is_in_the_table() -> None:
     assert {path.parent.name for path in ROOT.glob("*/traceloop_*/") if path.is_dir()} == set(FOLDERS)
+
+
+def _modules(folder: str) -> dict[str, Path]:
+    """The modules of a package by their dotted name below it; a folder's ``__init__`` by the folder's, its own by ""."""
+    package = ROOT / folder / f"traceloop_{folder}"
+    names = {path: ".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
+    return {name.removesuffix("__init__").removesuffix("."): path for path, name in names.items()}
+
+
+def _imports_of(path: Path, package: str) -> set[str]:
+    """The modules of a package that a file imports, by their dotted names below it."""
+    known, found = _modules(package), set()
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in named:
+            top, _, rest = name.partition(".")
+            if top == f"traceloop_{package}":
+                found.add(rest if rest in known else rest.rpartition(".")[0])
+    return found
+
+
+def _room(module: str, package: str) -> str:
+    first = module.partition(".")[0]
+    return first if (ROOT / package / f"traceloop_{package}" / first).is_dir() else ""
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_arrows_between_rooms(package: str) -> None:
+    rooms, modules = ROOMS[package], _modules(package)
+    assert {_room(module, package) for module in modules} == rooms.keys()
+    for module, path in modules.items():
+        room = _room(module, package)
+        used = {_room(other, package) for other in _imports_of(path, package)}
+        assert used <= {room, *rooms[room]}, f"{path} may not use {used - {room, *rooms[room]}}"
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_arrow_between_rooms_stays_drawn_when_nobody_takes_it(package: str) -> None:
+    drawn = {(room, other) for room, others in ROOMS[package].items() for other in others}
+    taken = {
+        (_room(module, package), _room(other, package))
+        for module, path in _modules(package).items()
+        for other in _imports_of(path, package)
+    }
+    assert drawn <= taken
+
+
+@pytest.mark.parametrize(("package", "other"), DOORS)
+def test_doors_into_other_packages(package: str, other: str) -> None:
+    assert {module for path in _files(package) for module in _imports_of(path, other)} == DOORS[package, other]
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_form_no_circle(package: str) -> None:
+    TopologicalSorter(ROOMS[package]).prepare()  # raises CycleError, which names it
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_modules_form_no_circle(package: str) -> None:
+    TopologicalSorter({name: _imports_of(path, package) for name, path in _modules(package).items()}).prepare()
+
+
+@pytest.mark.parametrize("module", ["traceloop_bpf.tracer", "traceloop_daemon.main"])
+def test_the_daemon_loads_nothing_that_prints(module: str) -> None:
+    path = os.pathsep.join(str(ROOT / folder) for folder in FOLDERS)
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = run.stdout.split()
+    assert {module, "traceloop_decode.layout"} <= {*loaded}
+    assert not [name for name in loaded if name.startswith(PRINTING)]
 
 
 @pytest.mark.parametrize("path", _files("decode"), ids=lambda path: str(path.relative_to(ROOT)))
