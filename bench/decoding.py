@@ -28,8 +28,8 @@ from workload import cgroup
 
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
+from traceloop_decode.descriptors.follow import protocols
 from traceloop_decode.events import events
-from traceloop_decode.fds import protocols
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import jsonl, short, strace
 

@@ -17,7 +17,7 @@ from traceloop_bpf.identity import layout_digest, program_digest
 from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, generation_name, map_name
 from traceloop_bpf.loader import BELOW, OWN, PROGRAMS, SHARED, SLOTS, load
 from traceloop_decode import layout
-from traceloop_decode.capture import calls_table
+from traceloop_decode.arguments.capture import calls_table
 
 _KEY: Final = Struct("<I")
 _VARIANT: Final = Struct("<Q")

@@ -13,12 +13,14 @@
  */
 #include "verifier.h"
 #include "arch_x86_64.h"
+#include "calls.bpf.h"
 #include "capture.bpf.h"
 #include "layout.bpf.h"
 #include "record.h"
 #include "retries.bpf.h"
 #include "rules.h"
 #include "scratch.bpf.h"
+#include "threads.bpf.h"
 #include "writer.bpf.h"
 
 /* BCC rewrites what is done with maps in this file alone, so all of that is here. */
@@ -159,12 +161,6 @@ TL_INLINE struct scratch *open_call(struct writer *w, u64 regs)
 	return s;
 }
 
-/* tl_header.nr of a call */
-TL_INLINE u16 short_number(u64 nr, u64 arguments, bool compat)
-{
-	return (nr < TL_NR_WIDE ? nr : TL_NR_WIDE) | arguments << TL_NR_ARGS_SHIFT | (compat ? TL_NR_COMPAT : 0);
-}
-
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct writer w = {};
@@ -188,12 +184,7 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	tl_frame_arguments(s->frame, s->arg, compat);
 	if (call->flags & TL_CALL_SIGRETURN)
 		s->arg[0] = TL_FRAME_SAVED_MASK(s->frame);
-	body[0] = s->arg[0];
-	body[1] = s->arg[1];
-	body[2] = s->arg[2];
-	body[3] = s->arg[3];
-	body[4] = s->arg[4];
-	body[5] = s->arg[5];
+	put_arguments(body, s);
 	w.cpu->open_tid = w.tid_pid;
 
 	if (call->enter_rules) {
@@ -209,15 +200,6 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	}
 	finish(&w, header, length, TL_ENTER);
 	return 0;
-}
-
-#define NR_IO_URING_SETUP 425 /* and behind it io_uring_enter and io_uring_register, in every table of every machine */
-
-/* What is done by way of an io_uring is no call. An instance may also come from elsewhere, as a descriptor. */
-TL_INLINE void note_io_uring(struct ring *ring, u64 nr, s64 result)
-{
-	if (nr - NR_IO_URING_SETUP < 3 && result >= 0 && (nr == NR_IO_URING_SETUP || !ring->head.io_urings))
-		__sync_fetch_and_add(&ring->head.io_urings, 1);
 }
 
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
@@ -259,21 +241,10 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	u64 exit_rules = failed && !(call->flags & TL_CALL_OUT_ON_FAILURE) ? 0 : call->exit_rules;
 	if (exit_rules || again) {
 		tl_frame_arguments(s->frame, s->arg, compat);
-		if (!failed && call->flags & TL_CALL_EXEC) {
-			/* The new memory has argv, the environment and the file's name, one behind the other. */
-			u64 mm = read64(bpf_get_current_task() + TL_OFFSET_MM);
-			u64 start = read64(mm + TL_OFFSET_ARG_START), argv = call->rules[TL_RULES + 1].arg;
-			s->arg[argv & 7] = start;
-			s->arg[(argv + 1) & 7] = read64(mm + TL_OFFSET_ARG_END) - start;
-			s->arg[call->rules[TL_RULES].arg & 7] = read64(mm + TL_OFFSET_ENV_END);
-		}
+		if (!failed && call->flags & TL_CALL_EXEC)
+			take_arguments_of_new_program(s, call);
 		if (arguments) {
-			body[0] = s->arg[0];
-			body[1] = s->arg[1];
-			body[2] = s->arg[2];
-			body[3] = s->arg[3];
-			body[4] = s->arg[4];
-			body[5] = s->arg[5];
+			put_arguments(body, s);
 			length += arguments * 8;
 		}
 		s->compat = compat;
@@ -306,40 +277,7 @@ TL_INLINE u64 id_of(u64 cgroup)
 	return read64(read64(cgroup + TL_OFFSET_CGROUP_KN) + TL_OFFSET_KN_ID);
 }
 
-#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h: all threads are to exit, with group_exit_code */
-
 #define TRACE_SIGNAL_DELIVERED 0 /* include/trace/events/signal.h: it was neither ignored nor pending already */
-#define SI_KERNEL 0x80
-
-#define UPID_SIZE 16 /* struct upid: int nr; struct pid_namespace *ns; */
-#define PID_LEVELS 8 /* of at most 32 (MAX_PID_NS_LEVEL), how deep the daemon may be */
-
-/* The number of a thread in the pid namespace of another, or 0 (pid_nr_ns). */
-TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
-{
-	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), other_pid = read64(other + TL_OFFSET_THREAD_PID);
-	u64 level = read32(other_pid + TL_OFFSET_PID_LEVEL);
-	if (level > read32(pid + TL_OFFSET_PID_LEVEL))
-		return 0;
-	u64 at = TL_OFFSET_PID_NUMBERS + level * UPID_SIZE;
-	if (read64(pid + at + TL_OFFSET_UPID_NS) != read64(other_pid + at + TL_OFFSET_UPID_NS))
-		return 0;
-	return read32(pid + at);
-}
-
-/* The number of a thread in the daemon's pid namespace, or 0: a node may itself be a container. */
-TL_INLINE u32 number_for_daemon(u64 thread)
-{
-	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), level = read32(pid + TL_OFFSET_PID_LEVEL);
-	u64 at = pid + TL_OFFSET_PID_NUMBERS;
-#pragma clang loop unroll(disable)
-	for (u64 n = 0; n < PID_LEVELS; n++) {
-		if (n <= level && read32(read64(at + TL_OFFSET_UPID_NS) + TL_OFFSET_NS_INUM) == TL_PID_NAMESPACE)
-			return read32(at);
-		at += UPID_SIZE;
-	}
-	return 0;
-}
 
 /* (int sig, struct kernel_siginfo *, struct task_struct *, int group, int result), in the sender, or an interrupt */
 int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
@@ -347,10 +285,7 @@ int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	u64 number = ctx->args[0], info = ctx->args[1], task = ctx->args[2];
 	if (ctx->args[4] != TRACE_SIGNAL_DELIVERED)
 		return 0;
-	/* Where it kills all threads, and dumps no core, they have been told by now (complete_signal). */
-	u64 process = read64(task + TL_OFFSET_SIGNAL);
-	if (!(read32(process + TL_OFFSET_SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT) ||
-	    read32(process + TL_OFFSET_GROUP_EXIT_CODE) != number)
+	if (!is_killed_by(task, number))
 		return 0;
 	struct writer w = {};
 	w.ring = ring_of_cgroup(id_of(read64(read64(task + TL_OFFSET_CGROUPS) + TL_OFFSET_DFL_CGRP)));
@@ -361,22 +296,7 @@ int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	if (!begin(&w, sizeof(struct tl_signal_sent)))
 		return 0;
 	struct tl_signal_sent *record = (struct tl_signal_sent *)start(&w, number);
-	/* SEND_SIG_NOINFO is 0 and SEND_SIG_PRIV 1: the kernel sends it, in this process's name (SI_USER) or in its own. */
-	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)info);
-	if (info < 2) {
-		u32 *siginfo = (u32 *)record->siginfo;
-		siginfo[0] = number;
-		if (info) {
-			siginfo[2] = SI_KERNEL;
-		} else {
-			siginfo[4] = number_in_namespace_of(read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER), task);
-			siginfo[5] = bpf_get_current_uid_gid();
-		}
-	}
-	u64 sender = bpf_get_current_pid_tgid();
-	record->sender_pid = sender >> 32;
-	record->sender_tid = sender;
-	bpf_get_current_comm(record->sender_comm, sizeof record->sender_comm);
+	fill_signal_sent(record, number, info, task);
 	finish(&w, &record->header, sizeof *record, TL_SIGNAL_SENT);
 	return 0;
 }
@@ -391,24 +311,14 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	if (w.ring->head.retries)
 		recall(w.ring, task, 0);
 	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
-	u64 process = read64(task + TL_OFFSET_SIGNAL);
 #ifdef TL_GROUP_DEAD_IS_ARGUMENT
-	u32 group_dead = ctx->args[1], code;
+	u32 group_dead = ctx->args[1];
 #else /* two threads that end at once may both see themselves the last */
-	u32 group_dead = !read32(process + TL_OFFSET_LIVE), code;
+	u32 group_dead = !read32(read64(task + TL_OFFSET_SIGNAL) + TL_OFFSET_LIVE);
 #endif
-	if (!group_dead)
-		code = read32(task + TL_OFFSET_EXIT_CODE);
-	else if (read32(process + TL_OFFSET_SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT)
-		code = read32(process + TL_OFFSET_GROUP_EXIT_CODE);
-	else
-		code = read32(read64(task + TL_OFFSET_GROUP_LEADER) + TL_OFFSET_EXIT_CODE);
-	u32 init_pid = w.ring->head.init_pid;
-	if (group_dead && init_pid && init_pid == number_for_daemon(read64(task + TL_OFFSET_GROUP_LEADER))) {
-		w.ring->head.exit_code = code;
-		w.ring->head.exit_ns = bpf_ktime_get_boot_ns();
-		TL_PUBLISH(w.ring->head.exited, 1);
-	}
+	u32 code = exit_code_of(task, group_dead);
+	if (group_dead)
+		note_exit(w.ring, task, code);
 	if (!begin(&w, sizeof(struct tl_task_exit)))
 		return 0;
 	struct tl_task_exit *record = (struct tl_task_exit *)start(&w, 0);

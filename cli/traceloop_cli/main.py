@@ -23,7 +23,7 @@ from traceloop_cli.commands.stats import command as stats
 from traceloop_cli.errors import Denied, Failed, Unreachable
 from traceloop_cli.options.common import DEFAULT_ADDRESS, address_option
 from traceloop_cli.options.examples import add_examples
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 _PROGRAM: Final = "traceloopctl"
 _EXIT_CODES: Final[dict[type[Exception], int]] = {

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from traceloop_decode.fd_names import Known
     from traceloop_decode.syscalls import Abi
 
 
@@ -50,15 +49,37 @@ class Arg(NamedTuple):
     items: tuple[Item, ...] = ()
 
 
+class Socket(NamedTuple):
+    """A socket's kind, as ``TCP``, and the addresses of its ends; "" for what is not known.
+
+    protocol: as socket(2) was given it.
+    """
+
+    kind: str
+    local: str = ""
+    remote: str = ""
+    protocol: int = 0
+
+
+class KnownFile(Protocol):
+    """What a descriptor stood for. text: as it is printed, in angle brackets; "" where there is nothing to print."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def socket(self) -> Socket | None: ...
+
+
 class Files(NamedTuple):
     """What a call's numbers stood for. before: its descriptors, when it began; cwd: the directory then.
 
     result: of a descriptor that it made. Both are None where that is not known.
     """
 
-    before: Mapping[int, Known]
-    cwd: Known | None
-    result: Known | None
+    before: Mapping[int, KnownFile]
+    cwd: KnownFile | None
+    result: KnownFile | None
 
 
 class Call(NamedTuple):
@@ -69,7 +90,7 @@ class Call(NamedTuple):
     argument.
     result: signed 64 bits; None while the call has not returned. end_ns, end_cpu, end_comm: when and where it returned.
     entry_lost: only the exit was recorded; `registers` is then empty, or read at exit (a call that seccomp refused).
-    files: what `fds.known` says, where it was asked.
+    files: what `descriptors.follow.known` says, where it was asked.
     read_at_exit: the arguments whose input could not be read at entry, or whose entry was not recorded: its memory was
     read when the call had returned, and another thread may have changed it by then.
     """

@@ -219,6 +219,10 @@ class Ring:
         """The positions of each chunk's begin, and of the end of what can be believed in it."""
         return ((chunk.start, chunk.limit) for chunks in self._chunks.values() for chunk in chunks)
 
+    def may_be_damaged(self, pos: int, length: int) -> bool:
+        """May a program that was lapped by the ring have written over these bytes?"""
+        return self._damage.touches(pos, length)
+
     def overwritten_until_ns(self) -> float:
         """Since when no CPU's records are overwritten; infinity where nothing tells of it."""
         until_ns: float = 0

@@ -16,7 +16,7 @@ from ringwriter import RingWriter, item
 from traceloop_cli.options.rendering import Rendering, rendering_options
 from traceloop_decode import layout
 from traceloop_decode.open_files import OpenFiles, Process
-from traceloop_decode.select import signal_set, status_set, trace_set
+from traceloop_decode.selection.select import signal_set, status_set, trace_set
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Param, Syscall, table
 from traceloop_decode.text import jsonl

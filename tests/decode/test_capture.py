@@ -7,13 +7,13 @@ import subprocess
 import pytest
 
 from traceloop_decode import layout, syscalls
-from traceloop_decode.arguments import SIZES
 from traceloop_decode.arguments import compat as compat_calls
-from traceloop_decode.capture import KINDS, Rule, calls_table, rules
-from traceloop_decode.compat import WIDEN
-from traceloop_decode.printers.families import SELECTORS
-from traceloop_decode.variants import selectors
-from traceloop_decode.words import compat_lines, line_of, lines
+from traceloop_decode.arguments.capture import KINDS, Rule, calls_table, rules
+from traceloop_decode.arguments.selectors import SELECTORS
+from traceloop_decode.arguments.table import SIZES
+from traceloop_decode.arguments.variants import selectors
+from traceloop_decode.arguments.words import compat_lines, line_of, lines
+from traceloop_decode.printers.widening import WIDEN
 
 CALLS = {call.name: call for call in syscalls.table(compat=False).values()}
 # A variant's arguments are pointers for its values alone, whatever their C type.

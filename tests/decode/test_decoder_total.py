@@ -24,6 +24,7 @@ from traceloop_decode.events import events
 from traceloop_decode.model import DecodeError, Event, Lost
 from traceloop_decode.ring import Record, Ring
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.text import records
 
 
 @cache
@@ -56,6 +57,7 @@ def read_all(encoded: bytes) -> list[Event]:
         if isinstance(event, Lost):
             assert event.records >= 0
             assert event.events >= 0
+    assert all(line.isascii() and line.isprintable() for line in records.lines(snapshot))
     return found
 
 

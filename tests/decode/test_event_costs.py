@@ -10,8 +10,8 @@ from costs import GROWTH_MAX, TIMES, exhaust, growth, peak_bytes
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
+from traceloop_decode.descriptors.follow import protocols
 from traceloop_decode.events import events
-from traceloop_decode.fds import protocols
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace, summary
 

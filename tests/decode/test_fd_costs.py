@@ -14,9 +14,9 @@ from fdtrace import AT_FDCWD, CLONE_FILES, CLONE_FS, NUMBERS, O_CLOEXEC, Trace
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
+from traceloop_decode.descriptors.follow import known
 from traceloop_decode.events import events
-from traceloop_decode.fds import known
-from traceloop_decode.select import Selection, selected
+from traceloop_decode.selection.select import Selection, selected
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import strace
 

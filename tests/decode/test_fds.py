@@ -32,8 +32,8 @@ from ringwriter import RingWriter, item
 
 from traceloop_cli.options.rendering import Rendering, rendering_options
 from traceloop_decode import layout
-from traceloop_decode.fd_paths import Place, join
-from traceloop_decode.fds import known
+from traceloop_decode.descriptors.follow import known
+from traceloop_decode.descriptors.paths import Place, join
 from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.syscalls import X86_64

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import pytest
 from generate_flags import FAMILIES, _scan
 
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import Xlat
 from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import Xlat
 
 # glibc's own: on 64 bits it hides what only 32-bit programs need.
 DIFFERENT_IN_GLIBC = {"O_LARGEFILE", "F_GETLK64", "F_SETLK64", "F_SETLKW64"}

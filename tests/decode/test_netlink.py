@@ -11,8 +11,8 @@ import pytest
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
+from traceloop_decode.descriptors.follow import known, protocols, unnamed
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.syscalls import X86_64
 from traceloop_decode.text import strace
 

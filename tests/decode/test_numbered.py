@@ -10,7 +10,7 @@ pytest.importorskip("hypothesis", minversion="6.100")
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
 
-from traceloop_decode.numbered import Numbered
+from traceloop_decode.descriptors.numbered import Numbered
 
 NUMBERS = st.integers(0, 70) | st.integers(0, 5000) | st.integers(0, (1 << 32) - 1)
 Pair = tuple[Numbered[str], dict[int, str]]

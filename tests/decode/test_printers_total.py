@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 from traceloop_decode import layout
+from traceloop_decode.arguments.variants import selectors
 from traceloop_decode.model import Call, Entered, Event, Item, Returned, Signal, TaskExit
-from traceloop_decode.printers.view import Options
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import ABIS, Abi
 from traceloop_decode.text import jsonl, short, strace
-from traceloop_decode.variants import selectors
+from traceloop_decode.values.options import Options
 
 SNAPSHOT = Snapshot("x86_64", 1, 1 << 20, 1 << 14, 2, 10**18, 0, 0, (), b"")
 ROUNDS = 10

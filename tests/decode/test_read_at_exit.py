@@ -10,8 +10,8 @@ import pytest
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
+from traceloop_decode.descriptors.follow import known
 from traceloop_decode.events import events
-from traceloop_decode.fds import known
 from traceloop_decode.model import Call, Event, Returned
 from traceloop_decode.printers.core import READ_AT_EXIT
 from traceloop_decode.snapshot import Snapshot

@@ -4,10 +4,10 @@
 import pytest
 
 from traceloop_decode import layout
-from traceloop_decode.capture import calls_table, rules
-from traceloop_decode.secrecy import class_of, content_of
+from traceloop_decode.arguments.capture import calls_table, rules
+from traceloop_decode.arguments.secrecy import class_of, content_of
+from traceloop_decode.arguments.words import Line, Word, lines
 from traceloop_decode.syscalls import table
-from traceloop_decode.words import Line, Word, lines
 
 
 def line(name, selector=""):

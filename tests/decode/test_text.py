@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from madeevents import NEWFSTATAT, OPEN, SNAPSHOT, WRITE, args, call, item, shown, string
 
 from traceloop_decode.model import Entered, Returned
+from traceloop_decode.safe_text import printable, quote
 from traceloop_decode.text import classic, jsonl, short
-from traceloop_decode.text.values import clock, printable, quote
+from traceloop_decode.text.times import clock
 
 MULTIPLICATION = r"""
 00:00.001792832 cpu#0 pid 14276 [runc:[2:INIT]] write(fd=4, buf=842351188896 "{\"type\":\"procReady\"}", count=20)...

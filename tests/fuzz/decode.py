@@ -22,16 +22,16 @@ import atheris
 
 with atheris.instrument_imports(include=["traceloop_decode"]):
     from traceloop_decode import layout
+    from traceloop_decode.descriptors.follow import known, protocols, unnamed
     from traceloop_decode.events import events
-    from traceloop_decode.fds import known, protocols, unnamed
     from traceloop_decode.model import DecodeError
-    from traceloop_decode.printers.view import Options
     from traceloop_decode.ring import Record, Ring
-    from traceloop_decode.select import Selection, selected
+    from traceloop_decode.selection.select import Selection, selected
     from traceloop_decode.snapshot import Snapshot
     from traceloop_decode.syscalls import ABIS, Param, Syscall
     from traceloop_decode.tables.flags import TABLES
     from traceloop_decode.text import classic, jsonl, short, strace
+    from traceloop_decode.values.options import Options
 
 from budget import budget
 from packing import pack

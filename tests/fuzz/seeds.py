@@ -23,9 +23,9 @@ from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
 from traceloop_decode.events import events
-from traceloop_decode.printers.view import Options
 from traceloop_decode.ring import Record, Ring
 from traceloop_decode.text import jsonl, strace
+from traceloop_decode.values.options import Options
 
 _CORPUS: Final = Path(__file__).with_name("corpus")
 _THREAD: Final = 7

@@ -15,12 +15,12 @@ from strace.programs import Program
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.privacy.capture_policy import CapturePolicy
 from traceloop_decode import layout
+from traceloop_decode.arguments.secrecy import class_of, content_of
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import line_of
 from traceloop_decode.events import events
-from traceloop_decode.secrecy import class_of, content_of
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import classic, jsonl, short, strace
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import line_of
 
 pytestmark = pytest.mark.kernel
 

@@ -10,6 +10,8 @@ import sys
 import pytest
 from lab import Daemon, Runc, hooks, make_bundle, make_root, pod_annotations
 
+pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
+
 POD = "pod"
 DECIDED = [
     r"container pod: the hook reports start, process \d+",
@@ -22,7 +24,7 @@ DECIDED = [
 ]
 SAY_ALL = """
 import logging, sys
-from traceloop_daemon.journal import begin
+from traceloop_daemon.recording.journal import begin
 begin(sys.argv[1])
 for name in ("traceloopd", "traceloop_daemon.some.module", "grpc"):
     for level in ("debug", "info", "warning", "error"):
@@ -38,8 +40,6 @@ def test_ours_are_logged_from_the_level_on_and_libraries_never_below_info(level,
     assert said.splitlines() == [f"traceloopd: {line}" for line in (*ours, *(f"grpc {one}" for one in levels[1:]))]
 
 
-@pytest.mark.kernel
-@pytest.mark.runtime
 @pytest.mark.parametrize("level", ["info", "debug"])
 def test_debug_says_what_was_decided_of_a_container_in_that_order(tmp_path, level):
     with Daemon(options=["--log-level", level]) as daemon, Runc(tmp_path / "runc") as runc:

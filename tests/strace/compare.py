@@ -25,7 +25,7 @@ from strace.normal import by_thread, is_artefact, workloads
 from strace.programs import WORKLOADS, Program
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
-from traceloop_decode.printers.view import Options
+from traceloop_decode.values.options import Options
 
 RING_SIZE = 8 << 20  # bytes: nothing of a workload may be overwritten
 _CALL = re.compile(r"(\w+)\(")

@@ -16,12 +16,12 @@ from pathlib import Path
 from recorder import Container, entered
 
 from traceloop_bpf.tracer import Tracer
+from traceloop_decode.descriptors.follow import known, protocols
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, protocols
 from traceloop_decode.model import Lost
-from traceloop_decode.printers.view import Options
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import strace
+from traceloop_decode.values.options import Options
 
 TIMEOUT_S = 60
 WORKLOADS = Path(__file__).parent / "workloads"

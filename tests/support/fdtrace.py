@@ -6,8 +6,8 @@ from __future__ import annotations
 from ringwriter import RingWriter
 
 from traceloop_decode import layout
-from traceloop_decode.fd_paths import Place
-from traceloop_decode.fds import FdTable
+from traceloop_decode.descriptors.follow import FdTable
+from traceloop_decode.descriptors.paths import Place
 from traceloop_decode.model import Call, Event, Item, Returned
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.syscalls import X86_64, table

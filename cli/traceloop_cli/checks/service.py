@@ -16,7 +16,7 @@ from traceloop_cli.display.traces import size
 from traceloop_cli.errors import CliError, Denied, Failed
 from traceloop_cli.findings import Finding, Level
 from traceloop_cli.sources.client import recorder, socket_path
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 from traceloop_proto.recorder_pb2 import ListRequest, StatsReply, StatsRequest
 
 _AREA: Final = "daemon"

@@ -7,7 +7,7 @@ import click
 
 from traceloop_cli.options.common import TEXT, address_option
 from traceloop_cli.sources.client import DEADLINE_S, control_address, recorder
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 from traceloop_proto.recorder_pb2 import AddRequest
 
 

@@ -20,7 +20,7 @@ from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Level
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
 _DRY_RUN: Final = click.option("-n", "--dry-run", is_flag=True, help="Show the change as a diff, and make none.")

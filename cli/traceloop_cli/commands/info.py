@@ -11,8 +11,8 @@ from traceloop_cli.display.traces import trace_object
 from traceloop_cli.options.common import address_option, check_source, trace_or_file
 from traceloop_cli.sources.archive_files import described, read
 from traceloop_cli.sources.client import DEADLINE_S, recorder
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import TraceRequest
 
 _OF_FILES: Final = ("arch", "kernel", "boot_id", "boot_offset_ns", "version")

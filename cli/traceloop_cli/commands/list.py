@@ -17,8 +17,8 @@ from traceloop_cli.display.traces import in_window, trace_object
 from traceloop_cli.options.common import address_option
 from traceloop_cli.options.excerpt import check_window, excerpt_options, last
 from traceloop_cli.sources.client import DEADLINE_S, recorder
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import ListRequest
 
 if TYPE_CHECKING:

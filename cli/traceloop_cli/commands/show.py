@@ -31,7 +31,7 @@ def command(address: str, *, trace: str | None, path: str | None, color: bool, n
     run; it is not stopped for this.
 
     short: decoded values. strace: what strace -f -o writes. classic: the registers as they were. jsonl: one JSON
-    object an event; json: one array of them.
+    object an event; json: one array of them. records: the ring's records as they lie in it, for debugging.
 
     -S, -U, -n and -r are journalctl's. A TIME is one of systemd.time(7) or RFC 3339; what is lost is always shown.
 

@@ -11,8 +11,8 @@ import click
 from traceloop_cli.display.traces import age, rfc3339, size, state_name
 from traceloop_cli.options.common import address_option
 from traceloop_cli.sources.client import DEADLINE_S, control_address, recorder
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.jsonl import dumps
-from traceloop_decode.text.values import printable
 from traceloop_proto.recorder_pb2 import RunTimesRequest, StatsRequest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 from traceloop_cli.display.colour import painted
 from traceloop_cli.display.terminal import columns, folded
 from traceloop_cli.findings import Finding, Level
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 _INDENT: Final = 9  # behind the longest level
 _COLOURS: Final = {

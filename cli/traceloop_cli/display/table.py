@@ -8,7 +8,7 @@ from typing import Final
 
 from traceloop_cli.display.colour import painted
 from traceloop_cli.display.traces import age, ending, size, state
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 from traceloop_proto import recorder_pb2 as pb
 
 HEADINGS: Final = ("NODE", "TRACE", "STATE", "EXIT", "AGE", "EVENTS", "LOST", "SIZE")

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from traceloop_cli.display.traces import age, state
 from traceloop_cli.errors import CliError
 from traceloop_cli.sources.client import recorder
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 from traceloop_proto import recorder_pb2 as pb
 
 _DEADLINE_S: Final = 0.5

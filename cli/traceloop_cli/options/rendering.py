@@ -13,23 +13,35 @@ import click
 
 from traceloop_cli.options.common import TEXT
 from traceloop_cli.options.excerpt import check_window, excerpt_options, last
+from traceloop_decode.descriptors.follow import known, protocols, unnamed
 from traceloop_decode.events import events
-from traceloop_decode.fds import known, protocols, unnamed
 from traceloop_decode.model import Event
-from traceloop_decode.printers.view import Options
 from traceloop_decode.ring import unrecorded
-from traceloop_decode.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.selection.select import STATUSES, CallSet, Selection, selected, signal_set, status_set, trace_set
+from traceloop_decode.selection.window import within
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.text import classic, jsonl, short, strace, summary
+from traceloop_decode.text import classic, jsonl, records, short, strace, summary
 from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.text.times import Clock, no_clock, relative_clock, wall_clock
-from traceloop_decode.window import within
+from traceloop_decode.values.options import Options
 
-FORMATS: Final = ("short", "strace", "classic", "json", "jsonl")
+FORMATS: Final = ("short", "strace", "classic", "json", "jsonl", "records")
 _OBJECTS: Final = ("json", "jsonl")
+_RECORDS: Final = "records"  # of the ring, which are no events: none is picked or counted
 _STRING_MAX: Final = {"short": 256, "strace": 32}
 _VALUES: Final = ("string_max", "verbose", "escape", "constants")  # what only the formats of _STRING_MAX have
 _LAYOUT: Final = ("align", "times", "durations", "relative")  # what only strace's format has
+_EVENTS: Final = (
+    "expressions",
+    "paths",
+    "successful",
+    "failed",
+    "descriptors",
+    "summary_only",
+    "summary",
+    "since",
+    "until",
+)
 _ALL: Final = "all"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -61,6 +73,9 @@ class Rendering:
 
     def check(self) -> None:
         """Raises click.UsageError where options do not go together, or a set names what there is not."""
+        for name in _EVENTS if self.output == _RECORDS else ():
+            if getattr(self, name) not in (None, False, 0, ()):
+                raise click.UsageError(f"{_NAMES[name]} goes with all formats but -o records.")
         for name in _VALUES if self.output not in _STRING_MAX else ():
             if getattr(self, name):
                 raise click.UsageError(f"{_NAMES[name]} goes with -o {' and -o '.join(_STRING_MAX)} alone.")
@@ -82,11 +97,13 @@ class Rendering:
 
     @property
     def is_for_people(self) -> bool:
-        """Whether the lines are text, not JSON."""
-        return self.output not in _OBJECTS
+        """Whether the lines tell of events in text, where colour helps."""
+        return self.output not in (*_OBJECTS, _RECORDS)
 
     def lines(self, snapshot: Snapshot) -> Iterable[str]:
         """What is shown of a snapshot; first, whatever is picked, what no record could tell."""
+        if self.output == _RECORDS:
+            return last(records.lines(snapshot), self.newest, reverse=self.reverse)
         text = self.is_for_people or self.summary_only
         missing = unrecorded_notes(unrecorded(snapshot)) if text else jsonl.unrecorded_lines(snapshot)
         shown = itertools.chain(missing, self._picked(snapshot))
@@ -184,6 +201,14 @@ _NAMES: Final = {
     "times": "-t",
     "durations": "-T",
     "relative": "--relative-timestamps",
+    "expressions": "-e",
+    "paths": "-P",
+    "successful": "-z",
+    "failed": "-Z",
+    "summary_only": "-c",
+    "summary": "-C",
+    "since": "-S",
+    "until": "-U",
 }
 _OPTIONS: Final = (
     click.option("-o", "--output", type=click.Choice(FORMATS), default="short", show_default=True),

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Final
 
 from traceloop_daemon.recording.registry import State, Trace
-from traceloop_decode.text.values import printable
+from traceloop_decode.safe_text import printable
 
 IDENTIFIER: Final = "traceloopd"
 LEVELS: Final = ("debug", "info", "warning", "error")

@@ -4,7 +4,7 @@
 A line of its own is in `TABLE`; ``wide_`` before a word's name says that its struct is the 64-bit one there too. A
 call of `LIKE` or `WIDE` has the line of another. All others have the line of the 64-bit call of that name, if it has
 the same arguments. Of memory then remains what is the same in both (`SAME`) or has a size in `SIZES`, and so a way to
-be widened in `traceloop_decode.compat`; the rest is an address.
+be widened in `traceloop_decode.printers.widening`; the rest is an address.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from traceloop_decode.printers.kit import fixed, hexadecimal, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _AIO: Final = XLATS["aio_cmd"]
 

@@ -11,7 +11,7 @@ from traceloop_decode.printers.kit import MASK32, hexadecimal, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS, Xlat
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 # Each command's attributes, in strace's order: name, offset, how it is shown. A field that begins at or behind
 # the size that the call gave is left out.
@@ -169,5 +169,3 @@ def _bpf_attr(data: bytes, view: View) -> str:
 
 
 STRUCTS: Final[dict[str, StructPrinter]] = {"bpf_attr": _bpf_attr}
-
-SELECTORS: Final = {"bpf": (0, "bpf_cmd")}

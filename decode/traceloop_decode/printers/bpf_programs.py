@@ -14,7 +14,7 @@ from traceloop_decode.model import Item
 from traceloop_decode.printers.kit import hexadecimal, styled
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _STEP: Final = Struct("<BBhi")  # struct bpf_insn
 _FILTER_STEP: Final = Struct("<HBBI")  # struct sock_filter

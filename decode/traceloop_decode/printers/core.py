@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a call's line of `arguments.TABLE` to its printers, compiled once a call.
+"""From a call's line of `arguments.table` to its printers, compiled once a call.
 
 Where a kind is looked for: `memory` for strings, buffers and lists; ``VALUES`` and ``STRUCTS`` of the family modules;
 `xlat` for names of numbers (a word that names a table: ``open_flags`` for sets of bits, ``=whence`` is written
@@ -13,18 +13,20 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from traceloop_decode.arguments import sizes
 from traceloop_decode.arguments.compat import name_of
-from traceloop_decode.compat import widened
+from traceloop_decode.arguments.selectors import SELECTORS
+from traceloop_decode.arguments.table import sizes
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import UNKNOWN, Line, Word, line_of
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.printers import families, memory, numbers
-from traceloop_decode.printers.view import Options, Printer, View
-from traceloop_decode.printers.xlat import XLATS, xlat
+from traceloop_decode.printers.view import Printer, View
+from traceloop_decode.printers.widening import widened
 from traceloop_decode.syscalls import Abi, Param
-from traceloop_decode.text.values import is_pointer, width
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import UNKNOWN, Line, Word, line_of
+from traceloop_decode.values.c_types import is_pointer, width
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, xlat
 
 READ_AT_EXIT: Final = " /* read at exit */"
 _COMPILED_MAX: Final = 4096
@@ -81,7 +83,7 @@ class CallPrinter:
 def printer_of(call: Call) -> CallPrinter:
     """The printers for a call: those of its variant, where it has any."""
     abi = call.abi
-    selector = selector_of(call) if abi.compat or call.name in families.SELECTORS else ""
+    selector = selector_of(call) if abi.compat or call.name in SELECTORS else ""
     return _compiled(call.number, abi, selector, len(call.registers))
 
 

@@ -77,10 +77,8 @@ def _merged(name: str) -> dict[str, Any]:
 VALUES: Final[dict[str, Printer]] = _merged("VALUES")
 """word -> printer of an argument that the family prints itself, from its register or its memory."""
 STRUCTS: Final[dict[str, StructPrinter]] = _merged("STRUCTS")
-"""word -> printer of one struct in memory; its size is in `arguments.SIZES`."""
+"""word -> printer of one struct in memory; its size is in `arguments.table.SIZES`."""
 RESULTS: Final[dict[str, Callable[[View], str]]] = _merged("RESULTS")
 """call -> what stands behind the number of a result, as `` (flags O_RDWR)``."""
-SELECTORS: Final[dict[str, tuple[int, str]]] = _merged("SELECTORS")
-"""call -> the index of the argument that tells its variants apart, and the table that names its values."""
 LATE: Final[frozenset[str]] = frozenset(word for family in _FAMILIES for word in getattr(family, "LATE", ()))
 """Words, or ``direction:word``, that strace prints only when the call has returned, although they are no output."""

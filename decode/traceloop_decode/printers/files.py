@@ -8,9 +8,10 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.numbers import mode, signed32, signed64
-from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS, xlat
-from traceloop_decode.text.values import quote
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, xlat
 
 _O_ACCMODE: Final = 3
 _S_IFMT: Final = 0o170000

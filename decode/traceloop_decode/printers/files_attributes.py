@@ -10,7 +10,7 @@ from typing import Final
 from traceloop_decode.printers.files import device, is_device, more_flags, styled, symbolic_mode, whole_struct
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _STAT: Final = Struct("<QQQIII4xQqqqQQQQQQ")
 _STAT_ARM64: Final = Struct("<QQIIIIQ8xqi4xqQQQQQQ8x")  # asm-generic/stat.h

@@ -10,8 +10,8 @@ from typing import Final
 
 from traceloop_decode.printers.files import ABBREVIATED, open_flags, register, whole_struct
 from traceloop_decode.printers.view import StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.values.xlat import XLATS
 
 _FLOCK: Final = Struct("<HH4xqqi")
 _OWNER: Final = Struct("<Ii")
@@ -55,5 +55,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final[dict[str, Callable[[View], str]]] = {"fcntl": _fcntl_result}
-
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"fcntl": (1, "fcntl_cmd")}

@@ -11,8 +11,8 @@ from traceloop_decode.printers.kit import hexadecimal
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, mode
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.xlat import XLATS
 
 _OPEN_HOW: Final = Struct("<QQQ")
 _HANDLE: Final = Struct("<Ii")

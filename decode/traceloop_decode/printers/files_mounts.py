@@ -11,8 +11,8 @@ from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import VALUES as _NUMBERS
 from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.view import Printer, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.xlat import XLATS
 
 _MOUNT_FLAGS: Final = 3  # their place among mount's arguments
 _MS_REMOUNT: Final = 0x20
@@ -153,5 +153,3 @@ VALUES: Final[dict[str, Printer]] = {
 }
 
 LATE: Final = frozenset(("quota_data",))
-
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"fsconfig": (1, "fsconfig_cmd")}

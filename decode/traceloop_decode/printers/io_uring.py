@@ -11,7 +11,7 @@ from traceloop_decode.printers.memory import elements
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _PARAMS: Final = Struct("<7I12x8IQ8IQ")
 _SETUP: Final = XLATS["uring_setup"]
@@ -123,5 +123,3 @@ VALUES: Final[dict[str, Printer]] = {
     "uring_mask": _uring_mask,
 }
 STRUCTS: Final[dict[str, StructPrinter]] = {"io_uring_params": _uring_params, "plain_iovec": _plain_iovec}
-
-SELECTORS: Final = {"io_uring_register": (1, "uring_register")}

@@ -8,7 +8,7 @@ from typing import Final
 from traceloop_decode.printers import ioctl_interface, ioctl_terminal
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _COMMANDS: Final = XLATS["ioctls"]
 _SHARED: Final = {
@@ -87,5 +87,4 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     **ioctl_terminal.STRUCTS,
     **ioctl_interface.STRUCTS,
 }
-SELECTORS: Final[dict[str, tuple[int, str]]] = {"ioctl": (1, "ioctls")}
 LATE: Final = ("ifreq_answer", "ifconf")

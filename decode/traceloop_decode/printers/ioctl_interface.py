@@ -9,9 +9,10 @@ from typing import Final
 
 from traceloop_decode.printers.network_address import hardware_address, network_order, sockaddr
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.view import Options, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.text.values import quote
+from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 _NAME_MAX: Final = 16
 _REQUEST_SIZE: Final = 40

@@ -6,8 +6,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.view import Options, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS, Xlat
+from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 _OLD: Final = Struct("<HHHHB")
 """struct termio before c_cc[8]."""

@@ -6,13 +6,13 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.arguments.words import Word
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers import memory
 from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, register, styled
 from traceloop_decode.printers.numbers import address, mode, signed32
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.words import Word
+from traceloop_decode.values.xlat import XLATS
 
 _PERMISSIONS: Final = 0o777
 _HUGE_SHIFT: Final = 26
@@ -226,12 +226,4 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "mq_attr": _mq_attr,
     "landlock_ruleset": _ruleset,
     "path_beneath": _path_beneath,
-}
-
-SELECTORS: Final = {
-    "shmctl": (1, "shmctl_cmd"),
-    "semctl": (2, "semctl_cmd"),
-    "msgctl": (1, "msgctl_cmd"),
-    "keyctl": (0, "keyctl_ops"),
-    "landlock_add_rule": (1, "landlock_rule"),
 }

@@ -9,7 +9,7 @@ from struct import Struct
 from traceloop_decode.model import Item
 from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS, Xlat
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 MASK32 = 0xFFFFFFFF
 

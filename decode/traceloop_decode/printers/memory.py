@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import Final
 
 from traceloop_decode import layout
+from traceloop_decode.arguments.words import Word
 from traceloop_decode.model import Item
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.text.values import quote
-from traceloop_decode.words import Word
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
 
 _NULL: Final = bytes(8)
 

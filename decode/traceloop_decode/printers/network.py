@@ -12,7 +12,7 @@ from traceloop_decode.printers.network_address import SOCKADDR_MAX, ethernet_pro
 from traceloop_decode.printers.network_netlink import is_netlink, messages
 from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.view import Printer, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _TYPE_MASK: Final = 0xF
 _PAIR: Final = Struct("<ii")

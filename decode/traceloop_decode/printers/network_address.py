@@ -7,9 +7,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 SOCKADDR_MAX: Final = 128
 """sizeof(struct sockaddr_storage), behind which nothing is printed."""

@@ -13,9 +13,10 @@ from traceloop_decode.printers.files_vectors import vector
 from traceloop_decode.printers.network_address import inet_addr, interface, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.view import Options, View
-from traceloop_decode.printers.xlat import XLATS, Xlat
-from traceloop_decode.text.values import quote
+from traceloop_decode.printers.view import View
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 _HEADER: Final = Struct("<QI4xQQQQI4x")
 """struct user_msghdr: name, namelen, iov, iovlen, control, controllen, flags."""

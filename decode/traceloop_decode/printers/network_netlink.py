@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Netlink's messages as text: their headers, and what is common to every protocol.
 
-A message's type says what is in it only together with the socket's protocol. A call does not tell that: where `fds`
-does not know the socket, types of protocols are printed as numbers, and what they carry as bytes.
+A message's type says what is in it only together with the socket's protocol. A call does not tell that: where
+`descriptors` does not know the socket, types of protocols are printed as numbers, and what they carry as bytes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Final
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.printers.network_route import head
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import XLATS, Xlat
-from traceloop_decode.text.values import quote
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, Xlat
 
 AF_NETLINK: Final = 16
 

@@ -12,9 +12,10 @@ from traceloop_decode.printers import memory
 from traceloop_decode.printers.network_address import hardware_address, inet_addr, inet_pton, interface, network_order
 from traceloop_decode.printers.network_message import credentials, ints, user
 from traceloop_decode.printers.numbers import address, signed32
-from traceloop_decode.printers.view import Options, View
-from traceloop_decode.printers.xlat import XLATS
-from traceloop_decode.text.values import quote
+from traceloop_decode.printers.view import View
+from traceloop_decode.safe_text import quote
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 _INT: Final = Struct("<i")
 _TWO: Final = Struct("<ii")

@@ -8,8 +8,8 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.network_address import interface
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 _FIRST: Final = 16  # RTM_BASE; from there, four types are of one kind: new, del, get, set
 _LINK: Final = Struct("<BxHiII")

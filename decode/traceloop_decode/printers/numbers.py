@@ -8,7 +8,7 @@ from typing import Final
 
 from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.text.siginfo import styled
+from traceloop_decode.values.siginfo import styled
 
 _AT_FDCWD: Final = -100
 

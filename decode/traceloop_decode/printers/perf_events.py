@@ -9,7 +9,7 @@ from typing import Final
 from traceloop_decode.printers.kit import hexadecimal, register
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _PERF: Final = Struct("<IIQQQQQ")  # type, size, config, sample_period, sample_type, read_format, bits
 _PERF_TYPE: Final = XLATS["perf_type"]

@@ -13,7 +13,7 @@ from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.time import left, timespec, timeval
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _POLLFD: Final = Struct("<iHH")
 _PAIR: Final = Struct("<QQ")

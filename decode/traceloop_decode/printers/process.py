@@ -20,7 +20,7 @@ from traceloop_decode.printers.kit import (
 )
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _GROUPS_MAX: Final = 65536
 

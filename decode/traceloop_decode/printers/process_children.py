@@ -9,8 +9,8 @@ from typing import Final
 from traceloop_decode.printers.kit import boxed, fixed, hexadecimal, listed, number, register, styled
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.values.xlat import XLATS
 
 _CSIGNAL: Final = 0xFF
 _CLONE_PIDFD: Final = 0x1000

@@ -22,8 +22,9 @@ from traceloop_decode.printers.kit import (
     styled,
 )
 from traceloop_decode.printers.numbers import address
-from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS, xlat
+from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS, xlat
 
 _TYPE: Final = XLATS["map_type"]
 _TYPE_MASK: Final = 0xF
@@ -201,4 +202,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final = {"membarrier": _membarrier_result}
-SELECTORS: Final = {"futex": (1, "futex_ops")}

@@ -10,9 +10,10 @@ from traceloop_decode.printers.bpf_programs import classic_filter
 from traceloop_decode.printers.kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, signed32, signed64
-from traceloop_decode.printers.view import Options, Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 _MASK64: Final = (1 << 64) - 1
 _PTRACER_ANY: Final = _MASK64
@@ -264,11 +265,3 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 RESULTS: Final = {"prctl": _prctl_result, "personality": _personality_result}
-
-SELECTORS: Final = {
-    "prctl": (0, "prctl_options"),
-    "arch_prctl": (0, "arch_prctl"),
-    "seccomp": (0, "seccomp_ops"),
-    "ptrace": (0, "ptrace_requests"),
-    "kcmp": (2, "kcmp_type"),
-}

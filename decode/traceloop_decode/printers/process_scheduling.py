@@ -9,7 +9,7 @@ from typing import Final
 from traceloop_decode.printers.kit import MASK32, recorded, styled
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _POLICY: Final = XLATS["sched_policy"]
 _SCHED_FLAGS: Final = XLATS["sched_flags"]

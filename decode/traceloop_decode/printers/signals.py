@@ -10,9 +10,9 @@ from typing import Final
 
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.text.siginfo import SIZE, fields_of, signal_name, styled, text_of
+from traceloop_decode.values.siginfo import SIZE, fields_of, signal_name, styled, text_of
+from traceloop_decode.values.xlat import XLATS
 
 _SIGNALS: Final = 64
 _SET_BYTES: Final = _SIGNALS // 8

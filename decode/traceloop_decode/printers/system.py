@@ -9,7 +9,7 @@ from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecima
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _NAME_BYTES: Final = 65  # each of struct new_utsname's names
 _UTSNAME: Final = ("sysname", "nodename", "release", "version", "machine", "domainname")
@@ -95,5 +95,3 @@ VALUES: Final[dict[str, Printer]] = {
 }
 
 STRUCTS: Final[dict[str, StructPrinter]] = {"utsname": _utsname, "sysinfo": _sysinfo}
-
-SELECTORS: Final = {"syslog": (0, "syslog_action"), "reboot": (2, "reboot_cmd")}

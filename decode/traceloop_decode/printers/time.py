@@ -10,7 +10,7 @@ from typing import Final
 from traceloop_decode.printers.files_attributes import date
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.printers.xlat import XLATS
+from traceloop_decode.values.xlat import XLATS
 
 _PAIR: Final = Struct("<qQ")
 _FOUR: Final = Struct("<qQqQ")

@@ -4,28 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from traceloop_decode.model import Call, Item
+from traceloop_decode.values.options import Options
 
 _INT: Final = 0xFFFFFFFF
 _NETLINK: Final = "NETLINK"
 ERROR_MAX: Final = 4095
 """Results from -4095 on are errors (include/linux/err.h)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """strace's options for values. string_max: -s. verbose: -v. escape: 0, 1 (-x) or 2 (-xx).
-
-    constants: -X, ``abbrev``, ``raw`` or ``verbose``.
-    """
-
-    string_max: int = 32
-    verbose: bool = False
-    escape: int = 0
-    constants: str = "abbrev"
 
 
 class View:
@@ -75,7 +62,7 @@ class View:
         return None
 
     def nested(self, index: int, number: int, *, out: bool = False) -> Item | None:
-        """What a pointer within an argument's memory pointed at, the number-th of its line in `arguments.TABLE`."""
+        """What a pointer within an argument's memory pointed at, the number-th of its line in `arguments.table`."""
         for item in self.call.items.get(index, ()):
             if item.out is out and item.sub == number and (item.data or not item.fault):
                 return item

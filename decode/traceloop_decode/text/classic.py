@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.printers.core import READ_AT_EXIT
+from traceloop_decode.safe_text import quote
 from traceloop_decode.text import line
 from traceloop_decode.text.contents import contents
-from traceloop_decode.text.values import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

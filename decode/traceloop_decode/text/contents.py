@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode import layout
-from traceloop_decode.text.values import bare_type
+from traceloop_decode.values.c_types import bare_type
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Arg, Item

@@ -53,12 +53,13 @@ from typing import TYPE_CHECKING, Any, Final
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
 from traceloop_decode.printers.core import printer_of, seen
-from traceloop_decode.printers.view import Options, View
+from traceloop_decode.printers.view import View
 from traceloop_decode.ring import unrecorded
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import exit_status
-from traceloop_decode.text.siginfo import fields, signal_name
-from traceloop_decode.text.values import integer
+from traceloop_decode.values.c_types import integer
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.siginfo import fields, signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

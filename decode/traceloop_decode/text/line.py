@@ -18,8 +18,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.model import Call, Entered, Event, Returned, Signal, TaskExit
+from traceloop_decode.safe_text import printable
 from traceloop_decode.text.notes import exit_note, lost_note, signal_note
-from traceloop_decode.text.values import clock, printable
+from traceloop_decode.text.times import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

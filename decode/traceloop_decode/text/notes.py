@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.text.siginfo import fields, signal_name, text_of
+from traceloop_decode.values.siginfo import fields, signal_name, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

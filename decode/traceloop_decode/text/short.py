@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.printers.core import marking_printer_of, never_returns, printer_of, view_of
-from traceloop_decode.printers.view import Options
 from traceloop_decode.text import line
+from traceloop_decode.values.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Final
 from traceloop_decode.events import is_exec
 from traceloop_decode.model import Call, Entered, Event, Lost, Returned, Signal, TaskExit
 from traceloop_decode.printers import core
-from traceloop_decode.printers.view import Options, View
+from traceloop_decode.printers.view import View
 from traceloop_decode.text.notes import exit_note, lost_note, signal_note
 from traceloop_decode.text.times import Clock, no_clock
+from traceloop_decode.values.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

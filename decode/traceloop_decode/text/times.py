@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The time in front of a line, as strace's options for it have it."""
+"""The time in front of a line: since the recording began, or as strace's options have it."""
 
 from __future__ import annotations
 
@@ -50,3 +50,15 @@ def relative_clock(wall: Clock | None = None) -> Clock:
 @lru_cache(maxsize=16)
 def _time_of_day(second: int) -> str:
     return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+def clock(elapsed_ns: int) -> str:
+    """``MM:SS.nnnnnnnnn``; the minutes go on after 59."""
+    seconds, nanoseconds = divmod(abs(elapsed_ns), 1_000_000_000)
+    text = f"{_minutes(seconds)}.{nanoseconds:09}"
+    return text if elapsed_ns >= 0 else f"-{text}"
+
+
+@lru_cache(maxsize=16)
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60:02}:{seconds % 60:02}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which calls are on a path (strace -P): those that name it, and those on a descriptor that stands for it.
 
-A call names a path as it stands there, relative or not. What a descriptor stands for is what `fds` knows of it, so
-events must have come through `fds.known`. An opening call that names a path adds what it opened, as strace adds
-the path without its symbolic links.
+A call names a path as it stands there, relative or not. What a descriptor stands for is what `descriptors` knows of it,
+so events must have come through `descriptors.follow.known`. An opening call that names a path adds what it opened, as
+strace adds the path without its symbolic links.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from traceloop_decode import layout
-from traceloop_decode.fd_names import in_brackets
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import line_of
+from traceloop_decode.descriptors.names import in_brackets
 from traceloop_decode.model import Call
 from traceloop_decode.syscalls import Abi
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import line_of
 
 _INT: Final = 0xFFFFFFFF
 _POLLFD: Final = Struct("<i4x")
@@ -40,7 +40,7 @@ class Paths:
 
     def __init__(self, paths: tuple[bytes, ...]) -> None:
         self._paths = frozenset(paths)
-        self._files = {in_brackets(path) for path in paths}  # as `fds` has them
+        self._files = {in_brackets(path) for path in paths}  # as `descriptors` has them
 
     def has(self, call: Call) -> bool:
         """Is the call on one of them?"""

@@ -22,7 +22,7 @@ from functools import cache
 from typing import Final
 
 from traceloop_decode.model import Call, Entered, Event, Returned, Signal, TaskExit
-from traceloop_decode.paths import Paths
+from traceloop_decode.selection.paths import Paths
 from traceloop_decode.signals import SIGNAL
 from traceloop_decode.syscalls import ABIS
 from traceloop_decode.tables.classes import CLASSES
@@ -125,7 +125,7 @@ def _known() -> frozenset[str]:
 def selected(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
     """The events that are shown, in their order. Halves of a call that stand together then become one again.
 
-    events: where paths are asked for, those that `fds.known` gives.
+    events: where paths are asked for, those that `descriptors.follow.known` gives.
     """
     picked = _picked(events, selection)
     return _rejoined(picked) if selection.statuses is None else _settled(picked, selection.statuses)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The capture rules by which the kernel side reads what pointer arguments point at: `arguments.TABLE`, compiled.
+"""The capture rules by which the kernel side reads what pointer arguments point at: `arguments.table`, compiled.
 
 Each word becomes a `Rule` for the call's beginning, its end, or both (`rules`), and these become the bytes of
 ``struct tl_call`` of record.h (`calls_table`).
@@ -13,11 +13,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from traceloop_decode import layout, syscalls
-from traceloop_decode.arguments import SIZES, compat
-from traceloop_decode.printers.families import SELECTORS
-from traceloop_decode.secrecy import class_of, content_of
-from traceloop_decode.variants import selectors
-from traceloop_decode.words import Line, Word, line_of, lines
+from traceloop_decode.arguments import compat
+from traceloop_decode.arguments.secrecy import class_of, content_of
+from traceloop_decode.arguments.selectors import SELECTORS
+from traceloop_decode.arguments.table import SIZES
+from traceloop_decode.arguments.variants import selectors
+from traceloop_decode.arguments.words import Line, Word, line_of, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from traceloop_decode import layout
-from traceloop_decode.arguments import SIZES
-from traceloop_decode.words import Line
+from traceloop_decode.arguments.table import SIZES
+from traceloop_decode.arguments.words import Line
 
 _WORDS: Final = {
     layout.CLASS_PATH: ("path",),

@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-from traceloop_decode.fd_names import Known
-from traceloop_decode.fd_paths import Place
+from traceloop_decode.descriptors.names import Known
+from traceloop_decode.descriptors.paths import Place
 
 _ANY_NAME: Final = (b"", b".", b"..")
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from traceloop_decode import constants
 from traceloop_decode.arguments.compat import name_of
+from traceloop_decode.arguments.selectors import SELECTORS
+from traceloop_decode.arguments.words import lines
 from traceloop_decode.model import Call
-from traceloop_decode.printers.families import SELECTORS
-from traceloop_decode.printers.xlat import xlat
 from traceloop_decode.syscalls import X86_64, Abi
-from traceloop_decode.words import lines
 
 _MASK = 0xFFFFFFFF  # what selects is an int
 
@@ -22,7 +22,7 @@ def selectors(name: str, abi: Abi = X86_64) -> Mapping[int, str]:
     if name not in SELECTORS:
         return {}
     _, table = SELECTORS[name]
-    values = {text: value & _MASK for value, text in xlat(table, abi).entries}
+    values = {text: value & _MASK for value, text in constants.entries(table, abi.arch)}
     variants = [line.selector for line in lines() if line.name == name and line.selector]
     return {values[text]: selector for selector in variants for text in selector.split(",") if text in values}
 

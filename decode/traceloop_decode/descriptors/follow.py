@@ -21,15 +21,15 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.fd_calls import ARGUMENTS, LEARN, data_of, makes_fd
-from traceloop_decode.fd_names import NETLINK, Known, of_link
-from traceloop_decode.fd_paths import PATH_MAX, Place
-from traceloop_decode.fd_tables import Begun, Task
-from traceloop_decode.fd_world import World
-from traceloop_decode.forks import CLONE_FILES, CLONE_FS
+from traceloop_decode.descriptors.calls import ARGUMENTS, LEARN, data_of, makes_fd
+from traceloop_decode.descriptors.forks import CLONE_FILES, CLONE_FS
+from traceloop_decode.descriptors.names import NETLINK, Known, of_link
+from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.paths import PATH_MAX, Place
+from traceloop_decode.descriptors.tables import Begun, Task
+from traceloop_decode.descriptors.world import World
 from traceloop_decode.model import Call, Entered, Event, Files, Lost, Returned, TaskExit
 from traceloop_decode.open_files import OpenFiles
-from traceloop_decode.opened import Opened
 
 _ERROR_MAX: Final = 4095
 _EBADF: Final = -9

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Final, NamedTuple
 
-from traceloop_decode.fd_names import Known, of_place
-from traceloop_decode.fd_paths import Place
-from traceloop_decode.numbered import Numbered
-from traceloop_decode.opened import Names, Opened
+from traceloop_decode.descriptors.names import Known, of_place
+from traceloop_decode.descriptors.numbered import Numbered
+from traceloop_decode.descriptors.opened import Names, Opened
+from traceloop_decode.descriptors.paths import Place
 
 ROOT: Final = Place(real=True)
 _NOTHING: Final[Numbered[Opened]] = Numbered()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers as names: sets of flags and single values, from `tables.flags`."""
+"""Numbers as names: sets of flags and single values, from `constants`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from traceloop_decode.printers.view import Options
+from traceloop_decode import constants
 from traceloop_decode.syscalls import Abi
-from traceloop_decode.tables import flags, flags_aarch64
+from traceloop_decode.values.options import Options
 
 _CACHE_MAX: Final = 4096
 
@@ -66,13 +66,13 @@ def _styled(value: int, text: str, options: Options) -> str:
     return text if text == number or "/*" in text else f"{number} /* {text} */"
 
 
-def _xlats(tables: Mapping[str, tuple[str, tuple[tuple[int, str], ...]]]) -> dict[str, Xlat]:
+def _xlats(tables: Mapping[str, constants.Table]) -> dict[str, Xlat]:
     return {name: Xlat(entries, unknown) for name, (unknown, entries) in tables.items()}
 
 
-XLATS: Final = _xlats(flags.TABLES)
-"""Every table, by the name that `arguments.TABLE` and the printers use."""
-_OWN: Final = {"aarch64": XLATS | _xlats(flags_aarch64.TABLES)}
+XLATS: Final = _xlats(constants.TABLES)
+"""Every table, by its name there."""
+_OWN: Final = {arch: XLATS | _xlats(tables) for arch, tables in constants.OWN_TABLES.items()}
 
 
 def xlat(name: str, abi: Abi) -> Xlat:

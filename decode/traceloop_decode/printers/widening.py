@@ -13,10 +13,10 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.arguments.compat import SIZES, name_of
+from traceloop_decode.arguments.variants import selector_of
+from traceloop_decode.arguments.words import line_of
 from traceloop_decode.model import Call, Item
 from traceloop_decode.syscalls import I386
-from traceloop_decode.variants import selector_of
-from traceloop_decode.words import line_of
 
 _Widen = Callable[[bytes], bytes]
 
@@ -57,7 +57,6 @@ _SIGCHLD: Final = 17
 _CHILD: Final = _fields("iIiii", "iIi4xqq")
 _SENDER: Final = _fields("iIi", "iIq")
 _TWO: Final = _fields("iI", "qI")
-_TIMER_CODE: Final = -2
 _POLL_CODES: Final = frozenset((-5, *range(1, 7)))
 _SIGIO: Final = 29
 _FAULTS: Final = frozenset((4, 5, 7, 8, 11, 31))

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Address
-from typing import Final, NamedTuple
+from typing import Final
 
-from traceloop_decode.fd_paths import PATH_MAX, Place
-from traceloop_decode.text.values import quote
+from traceloop_decode.descriptors.paths import PATH_MAX, Place
+from traceloop_decode.model import Socket
+from traceloop_decode.safe_text import quote
 
 _KEPT_MAX: Final = 256  # of a longer name, the text is made again each time
 _DELETED: Final = b" (deleted)"
@@ -26,18 +27,6 @@ _OWN_PROTOCOLS: Final = {(2, 1): (0, 6), (10, 1): (0, 6), (2, 2): (0, 17), (10, 
 _TYPE_MASK: Final = 0xF
 _AF_NETLINK: Final = 16
 NETLINK: Final = "NETLINK"
-
-
-class Socket(NamedTuple):
-    """A socket's kind, as ``TCP``, and the addresses of its ends; "" for what is not known.
-
-    protocol: as socket(2) was given it.
-    """
-
-    kind: str
-    local: str = ""
-    remote: str = ""
-    protocol: int = 0
 
 
 class Known:

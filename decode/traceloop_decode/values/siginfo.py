@@ -7,10 +7,10 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.errnos import ERRNO
-from traceloop_decode.printers.view import Options
-from traceloop_decode.printers.xlat import XLATS
 from traceloop_decode.signals import SIGNAL
 from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64, Abi
+from traceloop_decode.values.options import Options
+from traceloop_decode.values.xlat import XLATS
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of `arguments.TABLE`, parsed: what each argument of a call is, and its result.
+"""The words of `arguments.table`, parsed: what each argument of a call is, and its result.
 
 Both follow from them: `capture` makes the kernel side's rules, `printers` the text.
 """
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-from traceloop_decode.arguments import TABLE
 from traceloop_decode.arguments import compat as compat_calls
+from traceloop_decode.arguments.table import TABLE
 from traceloop_decode.syscalls import X86_64, Syscall, table
 
 _WORD: Final = re.compile(r"(?:(in|out|inout|end|inend):)?(\w+)(?:\[(\*?[\w/@]+)(?:\+(\d+))?\])?((?:>.*)?)")

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from itertools import chain
 from typing import Final
 
-from traceloop_decode.fd_tables import Directories, Table, Task, common
+from traceloop_decode.descriptors.opened import Names
+from traceloop_decode.descriptors.tables import Directories, Table, Task, common
 from traceloop_decode.model import Call
-from traceloop_decode.opened import Names
 
 CLONE_FS: Final = 0x200
 CLONE_FILES: Final = 0x400

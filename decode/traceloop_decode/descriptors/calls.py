@@ -7,9 +7,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.fd_names import (
+from traceloop_decode.descriptors.names import (
     Known,
-    Socket,
     address,
     in_brackets,
     is_definite,
@@ -17,11 +16,11 @@ from traceloop_decode.fd_names import (
     of_socket,
     socket_kind,
 )
-from traceloop_decode.fd_paths import Place, join, said
-from traceloop_decode.fd_tables import ROOT, Begun, Task
-from traceloop_decode.fd_world import World
-from traceloop_decode.model import Call
-from traceloop_decode.opened import Opened
+from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.paths import Place, join, said
+from traceloop_decode.descriptors.tables import ROOT, Begun, Task
+from traceloop_decode.descriptors.world import World
+from traceloop_decode.model import Call, Socket
 from traceloop_decode.syscalls import table
 
 _AT_FDCWD: Final = -100

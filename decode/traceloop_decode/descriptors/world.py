@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from traceloop_decode.fd_tables import Begun, Directories, Table, Task
-from traceloop_decode.forks import Forks
+from traceloop_decode.descriptors.forks import Forks
+from traceloop_decode.descriptors.opened import Names
+from traceloop_decode.descriptors.tables import Begun, Directories, Table, Task
 from traceloop_decode.model import Call
-from traceloop_decode.opened import Names
 
 
 class World:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m traceloop_bpf.check`: tries to load the recorder, and with -v says all that the verifier says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from traceloop_bpf import bpfcalls, loader
+from traceloop_bpf.programs import Plan
+from traceloop_bpf.tracer import Tracer
+
+pytestmark = pytest.mark.kernel
+
+ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join(str(ROOT / folder) for folder in ("bpf", "decode"))
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": PATH, "BCC_KERNEL_SOURCE": str(ROOT / "bpf/traceloop_bpf/headers")}
+
+
+def run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *argv], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+@dataclass
+class Said:
+    """What is printed of one program: the kernel's answer, and the size, first line and last lines of its log."""
+
+    answer: str
+    lines: int = 0
+    first: str = ""
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+
+    def add(self, line: str) -> None:
+        self.lines += 1
+        self.first = self.first or line
+        self.last.append(line)
+
+
+def logged(*argv: str) -> tuple[dict[str, Said], str, str]:
+    """By program, what a command prints; its last line; and what it says on stderr. The log is too large to keep."""
+    found: dict[str, Said] = {}
+    said, line = Said(""), ""
+    with subprocess.Popen(
+        [sys.executable, "-m", *argv], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("== "):
+                name, _, answer = line.removeprefix("== ").rstrip().partition(": ")
+                said = found[name] = Said(answer)
+            else:
+                said.add(line)
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
+    return found, line, errors
+
+
+def test_the_verifier_s_whole_log_comes_before_the_result() -> None:
+    found, result, errors = logged("traceloop_bpf.check", "-v")
+    assert errors == ""
+    assert json.loads(result).keys() == {"bcc", "took_s"}
+    assert {name: said.answer for name, said in found.items()} == dict.fromkeys(loader.PROGRAMS, "accepted")
+    tracer = Tracer.load(Plan(pool_size=1))
+    try:
+        with tracer._programs.held() as programs:
+            counts = {name: int(bpfcalls.about(fd)["verified_insns"]) for name, fd in programs.items()}
+    finally:
+        tracer.close()
+    for name, said in found.items():  # each instruction whenever it is looked at, from the first to the account of all
+        assert said.first == "func#0 @0\n"
+        assert said.lines > counts[name]
+        assert f"processed {counts[name]} insns" in "".join(said.last)
+
+
+def test_a_program_that_is_refused_says_why() -> None:
+    # No length is larger than the most bytes of an item then, so none is held back.
+    values = loader._values(Plan(pool_size=1).about().geometry, 1, {"TL_ITEM_MAX": -3})
+    found, _, errors = logged("traceloop_bpf.loader", "log", json.dumps([values, {}]))
+    answers = {name: said.answer for name, said in found.items()}
+    refused = dict.fromkeys(("on_sys_enter", "on_sys_exit"), "Permission denied")
+    assert answers == dict.fromkeys(loader.PROGRAMS, "accepted") | refused
+    assert all(any(line.startswith("R2 min value is negative") for line in found[name].last) for name in refused)
+    assert errors == ""
+
+
+def test_an_option_that_there_is_not() -> None:
+    ended = run("traceloop_bpf.check", "--verbos")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == "python -m traceloop_bpf.check: error: unrecognized arguments: --verbos"
+
+
+def test_without_it_there_is_the_result_alone() -> None:
+    ended = run("traceloop_bpf.check")
+    assert json.loads(ended.stdout).keys() == {"bcc", "took_s"}
