@@ -136,7 +136,7 @@ def test_a_containers_entries(daemon, script, ends):
 
 @pytest.mark.kernel
 def test_a_refused_hook_is_a_warning(daemon):
-    cases = ("start", {"id": "x", "pid": EVIL}, range(1, 4097)), ("stop", {"id": "x" * 5000}, (4099,))
+    cases = ("start", {"id": "x", "pid": EVIL}, range(1, 4097)), ("stop", {"id": "x", "pid": "y" * 5000}, (4099,))
     for stage, state, length in cases:
         assert daemon.hook(stage, state).startswith("error: ")
         entry = daemon.entry(journal.HOOK_REFUSED)
