@@ -63,7 +63,7 @@ def test_a_recorded_call_is_printed_by_what_was_found(container: Container, work
     # Without a table, so that there is no name but those that were found.
     taken = replace(taken, arch="unknown", syscalls=found(LAST))
     lines = [" ".join(line.split()) for line in strace.lines(events(taken), taken)]
-    assert f"{pid} cachestat(4294967295, 0x1000, 0x2000, 7) = -1 EBADF (Bad file descriptor)" in lines
+    assert f"{pid} cachestat(-1, 0x1000, 0x2000, 0x7) = -1 EBADF (Bad file descriptor)" in lines
     assert f"{pid} syscall_0x1ff(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)" in lines
 
 
