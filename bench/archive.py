@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeping a trace takes, and what 10,000 kept ones cost: at the daemon's start, in `list`, for a registration."""
+"""Measures what storing a trace costs, and what 10,000 stored traces cost the daemon's start, `list` and a
+registration.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ _INFO: Final = TraceInfo(
 
 
 def measure(rounds: int) -> Iterator[Figure | str]:
-    """Milliseconds by the clock on the wall, where not said otherwise."""
+    """Yields wall-clock times in milliseconds, unless a figure's name says CPU time."""
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         directory = Path(name)
         program = directory / "mixed"
@@ -73,7 +75,7 @@ def _puts(directory: Path, encoded: bytes, rounds: int) -> Iterator[Figure]:
 def _many(directory: Path, encoded: bytes, rounds: int) -> Iterator[Figure]:
     with closing(FileArchive(directory, _LIMITS)) as archive:
         file = pack(_INFO, encoded[:1000])
-        for number in range(_TRACES):  # by hand: not synced
+        for number in range(_TRACES):  # written directly, without fsync
             (directory / f"{_info(number).trace_id}.trace").write_bytes(pack(_info(number), encoded[:1000]))
         scans = [_cpu_ms(archive.scan) for _ in range(rounds)]
         assert archive.usage().traces == _TRACES
@@ -94,7 +96,7 @@ def _many(directory: Path, encoded: bytes, rounds: int) -> Iterator[Figure]:
             registrations = []
             for number in range(_REGISTRATIONS):
                 with container(f"archive-{number}") as one:
-                    time.sleep(0.1)  # nothing is waited for: it is the load
+                    time.sleep(0.1)  # paces the load; no event is awaited
                     registrations += register(daemon, [one])
             yield Figure("  a registration", *_median(registrations))
 

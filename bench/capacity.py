@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many calls a ring holds: a known mix, more of it than fits, and then the whole calls that are still there."""
+"""Measures how many calls a ring holds: makes more calls of a known mix than fit, then counts the complete ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from traceloop_bpf.tracer import Tracer
 
-TARGET_CALLS: Final = 9000  # in 1 MiB
+TARGET_CALLS: Final = 12_500  # in 1 MiB
 _CALLS: Final = 50_000
-_MIX: Final = {"getppid": (), "openat": (1,), "write": (1,), "read": (1,), "close": ()}  # -> arguments with contents
+_MIX: Final = {"getppid": (), "openat": (1,), "write": (1,), "read": (1,), "close": ()}  # -> pointer arguments
 
 
 def measure(tracer: Tracer, recorder: dict[str, int], workload: Workload) -> Iterator[Figure | str]:
-    """Whole calls in a ring: entry and exit, and the contents of every pointer."""
+    """Counts the complete calls in a ring: entry, exit, and the contents of every pointer."""
     with attached(recorder):
         recording = tracer.record([workload.cgroup_id])
         workload.sample("mixed", 1, _CALLS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full node under the real units: 110 containers at once, restarts meanwhile, and 1,000 one after the other."""
+"""Measures a full node under the real units: 110 containers at once, restarts meanwhile, and 1,000 in sequence."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _STATE_DIR: Final = "/var/lib/traceloop"
 
 
 def measure() -> Iterator[Figure | str]:
-    """Seconds by the clock on the wall, where not said otherwise."""
+    """Yields wall-clock times in seconds, unless a figure has another unit."""
     with Systemd() as lab:
         install(lab)
-        # On the disk of the machine: the lab's own are in memory.
+        # Bind-mounts the machine's disk, because the lab's own file systems are in memory.
         (lab.shared / "state").mkdir()
         lab.run("mkdir", "-p", _STATE_DIR)
         lab.run("mount", "--bind", lab.shared / "state", _STATE_DIR)

@@ -3,13 +3,13 @@
 
     crowd_containers.py SOCKET UNIT
 
-Commands come on stdin, a line each, and each is answered by a JSON object on stdout.
+Reads commands from stdin, one a line, and answers each with a JSON object on stdout.
 
-- ``all N``: as many live from now on, each with a full ring. How long each waited to be registered.
-- ``sequence N``: as many, one after the other. How long that took.
-- ``restart``, ``kill``: the unit is restarted, or its process killed, while every 20 ms someone comes to the socket as
-  a hook. Their longest wait.
-- ``end``: all end.
+- ``all N``: starts N containers that stay alive, each with a full ring. Answers how long each waited to be registered.
+- ``sequence N``: runs N containers, one after the other. Answers how long that took.
+- ``restart``, ``kill``: restarts the unit, or kills its process, while a probe connects to the socket as a hook every
+  20 ms. Answers the longest wait.
+- ``end``: ends all containers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_PID = (1 << 22) + 1
 
 
 class Container:
-    """One that waits for its work."""
+    """A container whose process waits for its work."""
 
     def __init__(self, name: str) -> None:
         self.name, self.cgroup = name, _CGROUPS / name
@@ -48,20 +48,20 @@ class Container:
         self.waited_s = register(name, self.process.pid, "ok")
 
     def work(self, calls: int) -> None:
-        """Makes as many reads and writes."""
+        """Makes `calls` reads and as many writes."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(calls, file=self.process.stdin, flush=True)
         self.process.stdout.readline()
 
     def end(self) -> None:
-        """Waits for its end."""
+        """Ends the process and removes its cgroup."""
         self.process.communicate()
         self.cgroup.rmdir()
 
 
 def register(name: str, pid: int, expected: str) -> float:
-    """Says what the hook says, as long as nobody answers: how long that took."""
+    """Sends the hook's message until the daemon answers; returns how long that took, in seconds."""
     message = b"start\n" + json.dumps({"ociVersion": "1.0.2", "id": name, "pid": pid, "bundle": "/"}).encode()
     began_s = time.monotonic()
     while True:
@@ -79,7 +79,7 @@ def register(name: str, pid: int, expected: str) -> float:
 
 
 def disturb(*command: str) -> dict[str, Any]:
-    """How long the command took until someone who came after it had an answer, and the longest that anyone waited."""
+    """Runs the command while probes connect as hooks; returns the time to the first later answer and the longest."""
     waited_s: list[float] = []
     done = threading.Event()
 
@@ -104,7 +104,7 @@ def disturb(*command: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Obeys."""
+    """Executes the commands from stdin."""
     living: list[Container] = []
     number = 0
     for line in sys.stdin:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon takes of memory: its process, and what it holds in the kernel, idle and with 100 containers."""
+"""Measures the daemon's memory, of its process and in the kernel, idle and with 100 containers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MIB: Final = 1 << 20
 
 
 def measure() -> Iterator[Figure | str]:
-    """Mebibytes."""
+    """Yields sizes in mebibytes."""
     with Daemon() as daemon, containers(_REGISTERED, "registered") as registered:
         pid = daemon.process.pid
         yield from figures("idle", pid)
@@ -46,7 +46,7 @@ def _ask(daemon: Daemon, container_id: str) -> None:
 
 
 def figures(state: str, pid: int) -> Iterator[Figure]:
-    """What a process has, and what it holds in the kernel."""
+    """Yields what the process uses, and the memory it holds in the kernel."""
     sizes = _numbers(Path(f"/proc/{pid}/smaps_rollup").read_text())  # KiB: proc_pid_smaps(5)
     yield Figure(f"{state}: PSS", sizes["Pss"] / _KIB, "MiB", detail=f"RSS {sizes['Rss'] / _KIB:.1f}")
     held = list(_open_files(pid))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a recorded trace becomes text, and what memory that takes; beside it, what others take for the same calls.
+"""Measures how fast a recorded trace becomes text and how much memory that takes, beside other tracers on the same
+calls.
 
-Each decoding is done by a process of its own on CPU 1, which has the snapshot's bytes in memory, and all imported, when
-its clock starts. strace and perf run on CPU 1 too; strace runs together with the program, as it must. Speeds are per
-second of CPU time, so that others' work on that CPU does not count.
+A process of its own does each decoding, on CPU 1, with the snapshot's bytes in memory and all modules imported before
+its clock starts. strace and perf run on CPU 1 too; strace can only run together with the program. Speeds are per second
+of CPU time, so that other processes on that CPU do not count.
 """
 
 from __future__ import annotations
@@ -38,22 +39,22 @@ if TYPE_CHECKING:
 
 FIRST_LINE_MS: Final = 300
 SHORT_PER_S: Final = 60_000
-MORE_MEMORY_MIB: Final = 4  # for a trace of 16 MiB than for one of 1 MiB
+MORE_MEMORY_MIB: Final = 4  # how much more a trace of 16 MiB takes than one of 1 MiB
 _MIB: Final = 1 << 20
 _SIZES: Final = (_MIB, 16 * _MIB)
 _FORMATS: Final = {"short": short.lines, "strace": strace.lines, "jsonl": jsonl.lines}
-_ROUNDS_MAX: Final = 7  # of seconds each
+_ROUNDS_MAX: Final = 7  # each takes seconds
 _CPU: Final = 1
 SOURCE: Final = Path(__file__).with_name("mixed.c")
-_CALLS: Final = 20  # in one of its rounds
-_CALL_BYTES_MIN: Final = 64  # of the ring, so that it is full
+_CALLS: Final = 20  # in one round of mixed.c
+_CALL_BYTES_MIN: Final = 64  # in the ring, so that it is full
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What one process found.
+    """The measurements of one decoding process.
 
-    first_ms: by the clock on the wall. took_s: CPU time. memory_mib: its peak over what it had with the snapshot open.
+    first_ms: wall-clock time. took_s: CPU time. memory_mib: peak above the memory in use after the snapshot was opened.
     """
 
     lines: int
@@ -63,7 +64,7 @@ class Decoding:
 
 
 def measure(rounds: int) -> Iterator[Figure | str]:
-    """Takes turns: each format, strace, perf; the medians."""
+    """Runs each format, strace and perf in turn; yields the medians."""
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         directory = Path(name)
         program = directory / "mixed"
@@ -99,7 +100,7 @@ def _figures(output: str, found: list[Decoding], small: Decoding) -> Iterator[Fi
 
 
 def full_ring(program: Path, size: int, path: Path) -> Path:
-    """Records a ring full of mixed.c's calls: an encoded snapshot, in the file `path`."""
+    """Records a ring full of mixed.c's calls, and writes it to the file `path` as an encoded snapshot."""
     with closing(Tracer.load(Plan(ring_size=size, pool_size=1))) as tracer, cgroup("decoding") as directory:
         recording = tracer.record([directory.stat().st_ino])
         try:
@@ -132,7 +133,7 @@ def _peers(program: Path, calls: int, data: Path | None) -> dict[str, list[str |
 
 
 def _lines_per_s(command: Sequence[str | Path], output: Path) -> float:
-    # "" in the command stands for the file to write to; else it writes to its standard output.
+    # "" in the command stands for the output file; a command without it writes to its standard output.
     with output.open("wb") as lines, _pinned():
         before_s = _children_s()
         subprocess.run([word or output for word in command], check=True, stdout=lines, stderr=subprocess.PIPE)
@@ -142,13 +143,13 @@ def _lines_per_s(command: Sequence[str | Path], output: Path) -> float:
 
 
 def _children_s() -> float:
-    # CPU time of all that this process has waited for.
+    # CPU time of all children that this process has waited for
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def _perf_record(program: Path, calls: int, data: Path) -> tuple[Path | None, list[str]]:
-    # The recording, or why there is none.
+    # the recording, or the reason why there is none
     if not shutil.which("perf"):
         return None, ["no perf here"]
     command = ["perf", "trace", "record", "-m", "16M", "-o", data, "--", program, str(calls // _CALLS)]
@@ -172,12 +173,12 @@ def _memory_kib(what: str) -> int:
 
 
 def main(output: str, trace: str) -> None:
-    """The decoding process: its findings as JSON."""
+    """Decodes in this process, and prints the measurements as JSON."""
     encoded = Path(trace).read_bytes()
     with _pinned(), Path(os.devnull).open("w") as shown:
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         snapshot = Snapshot.decode(encoded)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc_pid_clear_refs(5)
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak: proc_pid_clear_refs(5)
         before_kib = _memory_kib("VmRSS")
         lines = _FORMATS[output](protocols(events(snapshot)), snapshot)  # as `show` does
         shown.write(next(lines) + "\n")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a container takes to start under each engine, with and without the hook.
+"""Measures how long a container takes to start under each engine, with and without the hook.
 
 podman, docker and ctr: a whole run of busybox's true, as users type it. containerd's CRI: CreateContainer and
-StartContainer in a pod that is there. Each engine runs the same with and without, in pairs whose order changes, with
-one daemon that is there all the while. What is added is the median of the pairs' differences; the 99th percentiles are
-of each by itself. An engine that is not installed is left out.
+StartContainer in an existing pod. Each engine runs the same container with and without the hook, in pairs of
+alternating order, under one daemon. The added time is the median of the pairs' differences; the 99th percentiles are
+those of each variant. Engines that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from report import Figure, drift
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_PAIRS: Final = 7  # a round
+_PAIRS: Final = 7  # per round
 _WRAPPER: Final = HOOK.with_name("traceloop-runtime")
 _CTL: Final = HOOK.with_name("traceloopctl")
 
 
 def measure(rounds: int) -> Iterator[Figure | str]:
-    """Milliseconds, engine by engine."""
+    """Yields milliseconds, engine by engine."""
     yield from _wrapper(rounds)
-    with Daemon() as daemon:
+    with Daemon(config='[record]\nfrom = "hook"\n') as daemon:
         for name, program, engine in (
             ("podman run", "podman", _podman),
             ("docker run", "dockerd", _docker),
@@ -52,9 +52,9 @@ def measure(rounds: int) -> Iterator[Figure | str]:
 
 
 def compare(name: str, run: Callable[[bool], float], pairs: int) -> Iterator[Figure | str]:
-    """Milliseconds without and with, and what is added. run: measures one start, with or without."""
+    """Yields the milliseconds without and with the hook, and the difference. run: measures one start, hooked or not."""
     for hooked in (False, True):
-        run(hooked)  # what is done once is done
+        run(hooked)  # warm-up: caches, one-time set-up
     without, with_ = [], []
     for number in range(pairs):
         for hooked in (False, True) if number % 2 else (True, False):
@@ -79,7 +79,7 @@ def _timed(run: Callable[[], object]) -> float:
 
 
 def _wrapper(rounds: int) -> Iterator[Figure | str]:
-    # The wrapper alone: it becomes a runtime that does nothing, /bin/true.
+    # The wrapper alone, in front of a runtime that does nothing, /bin/true
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         subprocess.run(["runc", "spec"], cwd=name, check=True)
         config = Path(name) / "config.json"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hook's two stages add to `runc run`, as engines run them, over what two hooks add that do nothing.
+"""Measures what the hook's two stages add to `runc run`, compared with two hooks that do nothing.
 
-The same bundle four times, but for its hooks: none, static programs that do nothing, Python's start, and ours. The
-daemon runs all the while, so that its recorder is in all figures.
-Ahead of each timed run goes one without hooks that is not timed: whatever comes after a container's end, in the kernel
-and in the daemon, is over by then, and all have the same history.
+Runs the same bundle with four sets of hooks: none, static programs that do nothing, a start of Python, and ours. The
+daemon runs throughout, so that all figures include its recorder. An untimed run without hooks precedes each timed run:
+the work of the kernel and the daemon after the previous container's end is done by then, and all runs have the same
+history.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TARGET: Final = 1.3
 NONE, EMPTY, OURS = "no hooks", "two starts of Python", "traceloop-hook start and stop"
 STATIC: Final = "two static programs that do nothing"
-_RUNS: Final = 7  # of each in a round, whose median counts: single ones differ by a factor of two
+_RUNS: Final = 7  # of each in a round; the median counts, as single runs differ by a factor of two
 _PYTHON: Final = "/usr/bin/python3"
 _DOES_NOTHING: Final = [{"path": _PYTHON, "args": [_PYTHON, "-I", "-S", "-c", "pass"]}]
 
@@ -61,7 +61,7 @@ class _Containers:
         self._count = 0
 
     def round(self) -> dict[str, float]:
-        """Milliseconds that a run took, by name."""
+        """Returns the median milliseconds of a run, by name."""
         took_ms: dict[str, list[float]] = {name: [] for name in self._bundles}
         for _ in range(_RUNS):
             for name, values in took_ms.items():
@@ -83,7 +83,7 @@ class _Containers:
 
 
 def measure(rounds: int) -> Iterator[Figure | str]:
-    """Milliseconds from runc's start to its end."""
+    """Yields the milliseconds from runc's start to its end."""
     with (
         TemporaryDirectory(prefix="traceloop-bench-") as name,
         Daemon() as daemon,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A mix of system calls as a server makes them, to be recorded, and to be traced by others: "mixed ROUNDS" makes ROUNDS
- * times the CALLS below, with paths, buffers, flags, structs and errors to print.
+ * A server's mix of system calls, for our recorder and for other tracers: "mixed ROUNDS" makes the 20 calls below ROUNDS
+ * times, with paths, buffers, flags, structs and errors to print.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CALLS 20 /* bench/decoding.py knows it too */
+#define CALLS 20 /* the same as _CALLS in bench/decoding.py */
 #define BUFFER 64
 #define PAGE 4096
 #define SIGSET 8
@@ -26,7 +26,7 @@
 int main(int argc, char **argv)
 {
 	static char buffer[BUFFER] = "GET /index.html HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
-	static const struct sockaddr_un nowhere = { AF_UNIX, "/run/mixed-nowhere.sock" };
+	static const struct sockaddr_un nowhere = {AF_UNIX, "/run/mixed-nowhere.sock"};
 	int pair[2];
 
 	if (argc != 2 || socketpair(AF_UNIX, SOCK_DGRAM, 0, pair)) {
@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 		struct timespec now;
 		struct stat status;
 		unsigned long set = 1 << (SIGUSR1 - 1);
-		struct iovec parts[] = { { buffer, 3 }, { buffer + 4, 11 } };
-		struct pollfd polled[] = { { pair[1], POLLIN, 0 }, { pair[0], POLLIN, 0 } };
+		struct iovec parts[] = {{buffer, 3}, {buffer + 4, 11}};
+		struct pollfd polled[] = {{pair[1], POLLIN, 0}, {pair[0], POLLIN, 0}};
 
 		syscall(SYS_getppid);
 		int fd = syscall(SYS_openat, AT_FDCWD, "/dev/zero", O_RDWR | O_CLOEXEC, 0);
@@ -50,7 +50,8 @@ int main(int argc, char **argv)
 		syscall(SYS_read, fd, buffer + 32, 16);
 		syscall(SYS_lseek, fd, 0, SEEK_SET);
 		syscall(SYS_writev, fd, parts, 2);
-		void *page = (void *)syscall(SYS_mmap, NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+		void *page = (void *)syscall(SYS_mmap, NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+					     -1, 0L);
 		syscall(SYS_munmap, page, PAGE);
 		syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, SIGSET);
 		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers without a runtime: a real cgroup with a process in it, made known to a real daemon as the hook does it."""
+"""Containers without a runtime: a process in a real cgroup, registered with a real daemon as the hook does it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from lab import Daemon
 
-# It sleeps in read(2) until it is told how much to do, and ends when nobody is left to tell it.
+# Sleeps in read(2) until it is told how much to do; ends when its standard input is closed.
 _PROGRAM: Final = "while read calls; do dd if=/dev/zero of=/dev/null bs=64 count=$calls status=none; echo; done"
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the runtime would know of it."""
+    """A container, as a runtime knows it."""
 
     id: str
     process: subprocess.Popen[str]
 
     def work(self, calls: int) -> None:
-        """Lets it make as many reads and as many writes of 64 bytes."""
+        """Makes `calls` reads and as many writes of 64 bytes."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(calls, file=self.process.stdin, flush=True)
@@ -41,7 +41,7 @@ class Container:
 
 @contextmanager
 def container(name: str) -> Iterator[Container]:
-    """A new one, not known to any daemon; at the end of the block its process has ended and its cgroup is gone."""
+    """Creates a container that no daemon knows; on exit its process has ended and its cgroup is removed."""
     with cgroup(name) as path:
         process = subprocess.Popen(["sh", "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
@@ -53,13 +53,13 @@ def container(name: str) -> Iterator[Container]:
 
 @contextmanager
 def containers(count: int, name: str) -> Iterator[list[Container]]:
-    """As many."""
+    """Creates `count` containers."""
     with ExitStack() as exits:
         yield [exits.enter_context(container(f"{name}-{number}")) for number in range(count)]
 
 
 def register(daemon: Daemon, new: Sequence[Container], **annotations: str) -> list[float]:
-    """Has them recorded, all at once: how long each waited from its connection to the answer, in milliseconds."""
+    """Registers all containers at once; returns each one's wait from connection to answer, in milliseconds."""
     messages = [b"start\n" + _state(one, annotations) for one in new]
     waited_ms = []
     with selectors.DefaultSelector() as answers, ExitStack() as exits:

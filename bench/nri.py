@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What being a plugin of containerd's NRI adds to a container's start: CreateContainer and StartContainer of the CRI.
+"""Measures what a plugin of containerd's NRI adds to a container's start: the CRI's CreateContainer and StartContainer.
 
-Two containerds of one version run side by side, both with NRI on; a daemon is the plugin of one. Starts take turns
-between them, in pairs whose order changes.
+Two containerds of one version run side by side, both with NRI enabled; the daemon is the plugin of one of them. Starts
+alternate between them, in pairs of alternating order.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from report import Figure
 
 _UNPACKED: Final = Path(__file__).resolve().parents[1] / "build/engines"
-_VERSIONS: Final = {"trixie": ("1.7", 2), "sid": ("2.1", 3)}  # of containerd, and of its configuration
+_VERSIONS: Final = {"trixie": ("1.7", 2), "sid": ("2.1", 3)}  # of containerd, and of its configuration format
 _NRI: Final = '[plugins."io.containerd.nri.v1.nri"]\n  disable = false\n'
-_PAIRS: Final = 7  # a round
+_PAIRS: Final = 7  # per round
 
 
 def measure(rounds: int) -> Iterator[Figure | str]:
-    """Milliseconds, version by version."""
+    """Yields milliseconds, version by version."""
     for suite, (version, configuration) in _VERSIONS.items():
         programs = _UNPACKED / suite
         if not (programs / "usr/bin/containerd").exists():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long hooks wait while members of the group, who may only ask, read traces as fast as they can."""
+"""Measures how long hooks wait while members of the group, who may only query, read traces as fast as they can."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.members import LOOPING, admit, members, said_before_ready
 from node import container, containers, register
 from report import Figure, spread
 
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,11 @@ _HOOKS: Final = 60
 _PROCESSES, _THREADS = 4, 8
 _UIDS: Final = (65533, 65534)
 _RING_MIB: Final = 8
-_FULL: Final = 10_000  # reads and writes, each: more than 1 MiB holds
+_FULL: Final = 10_000  # reads, and as many writes: more than 1 MiB holds
 
 
 def measure() -> Iterator[Figure | str]:
-    """Milliseconds, as the hook's side sees them."""
+    """Yields milliseconds, measured on the hook's side."""
     config = f'node = "n"\n[ring]\nmax_size = "{_RING_MIB}M"\n'
     with Daemon(config=config) as daemon, containers(1, "full") as (full,):
         register(daemon, [full], **{"io.traceloop.ring-size": f"{_RING_MIB}M"})

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs on the raw tracepoints sys_enter and sys_exit, attached and detached: empty ones, and the recorder's.
+"""Attaches and detaches programs on the raw tracepoints sys_enter and sys_exit: empty ones, and the recorder's.
 
-The loader attaches the recorder once and for all. To time it side by side with other things it must come and go, which
-takes no more than its programs' descriptors.
+The loader attaches the recorder permanently. Comparing it with other states needs it attached and detached repeatedly,
+which the descriptors of its programs are enough for.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from contextlib import ExitStack, contextmanager
 from struct import Struct
 from typing import TYPE_CHECKING, Final
+
+from traceloop_bpf.arch import architecture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
 
 TRACEPOINTS: Final = {"on_sys_exit": "sys_exit", "on_sys_enter": "sys_enter"}
 
-_BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 _PROG_LOAD, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _LINK_FD_BY_ID, _LINK_NEXT_ID = 5, 15, 17, 30, 31
 _TYPE_RAW_TRACEPOINT: Final = 17
 _LINK_RAW_TRACEPOINT: Final = 1
-# Two instructions: nothing into the result, then the end
+# Two instructions: set the result to 0, exit
 _EMPTY: Final = bytes.fromhex("b700000000000000 9500000000000000")
 
-_LOAD: Final = Struct("<IIQQ100x")  # type, instructions, their address, the licence's
-_OPEN: Final = Struct("<QII")  # the tracepoint's name, program
+_LOAD: Final = Struct("<IIQQ100x")  # type, instruction count, address of instructions, address of licence
+_OPEN: Final = Struct("<QII")  # address of the tracepoint's name, program
 _ID: Final = Struct("<III4x")  # id, next id, flags
 _INFO: Final = Struct("<IIQ")  # fd, length, address
 _LINK: Final = Struct("<IIIIQI4x")  # type, id, program, pad, tp_name, tp_name_len
@@ -38,7 +38,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def _bpf(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
-    result: int = _libc.syscall(_BPF, command, attr, len(attr))
+    result: int = _libc.syscall(architecture().bpf, command, attr, len(attr))
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{os.strerror(number)} (bpf command {command})")
@@ -47,7 +47,7 @@ def _bpf(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
 
 @contextmanager
 def empty_programs() -> Iterator[dict[str, int]]:
-    """Two programs that do nothing, as `attached` takes them."""
+    """Loads two programs that do nothing, as a mapping for `attached`."""
     with ExitStack() as exits:
         programs = {tracepoint: _load_empty() for tracepoint in TRACEPOINTS.values()}
         for program in programs.values():
@@ -62,7 +62,7 @@ def _load_empty() -> int:
 
 
 def _attach(program: int, tracepoint: str) -> int:
-    # A link: the program is attached until it is closed.
+    # Returns a link: the program stays attached until the link is closed.
     name = ctypes.create_string_buffer(tracepoint.encode())
     attr = _OPEN.pack(ctypes.addressof(name), program, 0)
     return _bpf(_RAW_TRACEPOINT_OPEN, ctypes.create_string_buffer(attr, _OPEN.size))
@@ -70,7 +70,7 @@ def _attach(program: int, tracepoint: str) -> int:
 
 @contextmanager
 def attached(programs: dict[str, int]) -> Iterator[None]:
-    """Attaches tracepoint -> program for a while."""
+    """Attaches the programs, tracepoint -> program, until the block ends."""
     links = [_attach(program, tracepoint) for tracepoint, program in programs.items()]
     try:
         yield
@@ -80,26 +80,26 @@ def attached(programs: dict[str, int]) -> Iterator[None]:
 
 
 def take_off(tracer: Tracer) -> dict[str, int]:
-    """Detaches the recorder's two programs for system calls; returns what `attached` takes to put them on again."""
-    fds = tracer._programs._fds  # noqa: SLF001 - nothing but a benchmark has a use for a recorder that does not record
+    """Detaches the recorder's two programs for system calls; returns the mapping for `attached` to attach them."""
+    fds = tracer._programs._fds  # noqa: SLF001 - only a benchmark needs a recorder that does not record
     for function in TRACEPOINTS:
         os.close(fds.pop(f"link.{function}"))
     return {tracepoint: fds[f"program.{function}"] for function, tracepoint in TRACEPOINTS.items()}
 
 
 def count_attached() -> int:
-    """How many raw tracepoint programs there are on sys_enter and sys_exit, anybody's."""
+    """Counts the raw tracepoint programs on sys_enter and sys_exit, whoever attached them."""
     count = last = 0
     while True:
         attr = ctypes.create_string_buffer(_ID.pack(last, 0, 0), _ID.size)
         try:
             _bpf(_LINK_NEXT_ID, attr)
-        except FileNotFoundError:  # that was the last
+        except FileNotFoundError:  # no further link
             return count
         last = _ID.unpack(attr.raw)[1]
         try:
             fd = _bpf(_LINK_FD_BY_ID, ctypes.create_string_buffer(_ID.pack(last, 0, 0), _ID.size))
-        except FileNotFoundError:  # gone meanwhile
+        except FileNotFoundError:  # closed meanwhile
             continue
         try:
             count += _raw_tracepoint(fd) in TRACEPOINTS.values()

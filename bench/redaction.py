@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the search for secrets takes: of a full ring, and of the strings that take the default patterns longest."""
+"""Measures the search for secrets: in a full ring, and in the strings on which the default patterns take longest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from report import Figure, spread
 
 from traceloop_daemon.privacy.redaction import Redactor
 from traceloop_decode.places import places
-from traceloop_decode.ring import Record, Ring
+from traceloop_decode.ring_reader import Record, RingReader
 from traceloop_decode.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ _HARD: Final = (
 
 
 def measure(rounds: int) -> Iterator[Figure]:
-    """Medians of CPU time."""
+    """Yields medians of CPU time."""
     redactor = Redactor()
     with TemporaryDirectory(prefix="traceloop-bench-") as name:
         program = Path(name) / "mixed"
         subprocess.run(["cc", "-O2", "-Wall", "-o", program, _SOURCE], check=True)
         snapshot = Snapshot.decode(full_ring(program, _SIZE, Path(name) / "trace").read_bytes())
-    found = sum(1 for record in Ring(snapshot).records() if isinstance(record, Record))
+    found = sum(1 for record in RingReader(snapshot).records() if isinstance(record, Record))
     items = len(places(snapshot).begins)
     took = [_ms(lambda: redactor.redacted(snapshot, "bench")) for _ in range(rounds)]
     detail = f"{found:,} records, {items:,} strings and buffers; {spread(took)}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a container waits until the daemon has it recorded, on a node that has 100 already.
+"""Measures how long a container waits for its registration on a node with 100 registered containers.
 
-One at a time, ten a second, which is about the most that a node starts: each finds a ring in stock. It ends before the
-next begins, so that the daemon has the ends of containers to see to as well, and 100 stay registered. Then 20 at once,
-which is more than there are rings in stock: the rest wait until the kernel has taken in new ones.
+First containers come one at a time, ten a second, about the most that a node starts: each finds a ring in stock. Each
+ends before the next begins, so that the daemon handles ends too and 100 stay registered. Then 20 come at once, more
+than there are rings in stock: the rest wait until the kernel has taken in new rings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PACE_S: Final = 0.1
 
 
 def measure() -> Iterator[Figure | str]:
-    """Milliseconds, as the hook's side sees them."""
+    """Yields milliseconds, measured on the hook's side."""
     with Daemon() as daemon, containers(_REGISTERED, "registered") as registered:
         yield from foreign(ours=2)
         for one in registered:
@@ -51,6 +51,6 @@ def measure() -> Iterator[Figure | str]:
 def _one_by_one(daemon: Daemon) -> Iterator[float]:
     for number in range(_SINGLE):
         with container(f"single-{number}") as one:
-            time.sleep(_PACE_S)  # nothing is waited for: it is the load
+            time.sleep(_PACE_S)  # paces the load; no event is awaited
             (took_ms,) = register(daemon, [one])
         yield took_ms

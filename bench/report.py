@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks say: figures against their targets, and what makes them doubtful."""
+"""The output of the benchmarks: figures with their targets, and warnings about doubtful measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. value: as printed. target: None where nothing was promised; met when the value is on its good side."""
+    """A line of output. value: as printed. target: None if none was promised. at_least: the target is a minimum."""
 
     name: str
     value: float
@@ -24,7 +24,7 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether there is a target, and the value is on its wrong side."""
+        """Returns whether the value misses its target; False without a target."""
         if self.target is None:
             return False
         return self.value < self.target if self.at_least else self.value > self.target
@@ -37,13 +37,13 @@ class Figure:
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """The quartiles, as a remark on a median."""
+    """Formats the quartiles, as a remark on a median."""
     low, _, high = statistics.quantiles(values, n=4)
     return f"quartiles {low:,.{digits}f} to {high:,.{digits}f}"
 
 
 def drift(baseline: Sequence[float], name: str = "baseline", unit: str = "ns", digits: int = 0) -> str | None:
-    """A warning if the baseline moved by more than 5 % between the run's halves, or within its quartiles by 10 %."""
+    """Returns a warning if the run's halves differ by more than 5 %, or the quartiles by more than 10 %; else None."""
     half = len(baseline) // 2
     first, second = statistics.median(baseline[:half]), statistics.median(baseline[half:])
     low, middle, high = statistics.quantiles(baseline, n=4)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Repeats a measurement until enough rounds of it were not disturbed by anyone else's tracing.
+"""Repeats a measurement until enough rounds were undisturbed by other tracers.
 
-Programs that others attach to every system call make each call slower, the untraced ones too. A round counts if at its
-begin and its end there were no more of them than in the best round so far.
+Programs that other tracers attach to every system call slow down each call, untraced ones too. A round counts if no
+more of them were attached at its beginning and end than in the best round so far.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Costs = dict[tuple[str, ...], float]
-"""What one round found: nanoseconds, under names of the measurement's own."""
+"""The result of one round: nanoseconds, under names that the measurement chooses."""
 
-_PATIENCE: Final = 10  # rounds thrown away for each that is kept
+_PATIENCE: Final = 10  # discarded rounds per round that counts
 
 
 def repeat(rounds: int, measure: Callable[[], Costs]) -> dict[tuple[str, ...], list[float]]:
-    """`rounds` undisturbed rounds: the same names, each with its value in every round."""
+    """Runs `rounds` undisturbed rounds; returns each name's values, one a round."""
     kept: list[Costs] = []
     thrown = 0
     least = before = count_attached()
@@ -43,7 +43,7 @@ def repeat(rounds: int, measure: Callable[[], Costs]) -> dict[tuple[str, ...], l
 
 
 def foreign(ours: int = 0) -> Iterator[str]:
-    """A warning where programs of others are attached to every system call. ours: how many are meant to be."""
+    """Yields a warning if others have programs on every system call. ours: the number of our own attached programs."""
     count = count_attached() - ours
     if count:
         yield f"  ! {count} raw tracepoint programs of others are attached to every system call"

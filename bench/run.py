@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what recording costs, and holds it against the promises. `README.md` here says what each figure means.
+"""Measures what recording costs, and compares it with the promised figures. `README.md` here explains each figure.
 
 Needs root and a C compiler. Exits with 1 when a promise is not kept.
 """
@@ -18,8 +18,10 @@ from typing import Final
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("tests", "tests/support")]  # for `lab`
 
 import archive
+import births
 import calls
 import capacity
+import clients
 import crowd
 import daemon_memory
 import decoding
@@ -38,11 +40,12 @@ import hook
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 
-RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # of a recorder in this process
-APART: Final[dict[str, tuple[str, Callable[[int], Iterator[Figure | str]]]]] = {  # heading, and what takes rounds
+RECORDER_PARTS: Final = ("calls", "capacity", "threads", "memory")  # share one recorder, in this process
+APART: Final[dict[str, tuple[str, Callable[[int], Iterator[Figure | str]]]]] = {  # heading, function of the rounds
     "decoding": ("Decoding: 16 MiB of mixed calls to text, on CPU 1", decoding.measure),
     "redaction": ("The search for secrets in a snapshot", redaction.measure),
     "hook": ("A container with and without hooks: runc run of busybox's true, from begin to end", hook.measure),
+    "births": ("A container that is recorded from its cgroup's birth, and one that is not", births.measure),
     "engines": ("A container's start under each engine, with and without the hook", engines.measure),
     "nri": ("A container's start under containerd, with and without the daemon as its NRI plugin", nri.measure),
     "registration": (
@@ -50,6 +53,7 @@ APART: Final[dict[str, tuple[str, Callable[[int], Iterator[Figure | str]]]]] = {
         lambda _rounds: registration.measure(),
     ),
     "peers": ("A registration, while others ask as fast as they can", lambda _rounds: peers.measure()),
+    "clients": ("traceloopctl from start to end, beside other programs", clients.measure),
     "daemon": ("The daemon's memory", lambda _rounds: daemon_memory.measure()),
     "archive": ("The archive, on the file system of the temporary directory", archive.measure),
     "crowd": ("A full node, under systemd", lambda _rounds: crowd.measure()),
@@ -59,7 +63,7 @@ _ROUNDS_MIN: Final = 7
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; default: all")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each figure, %(default)s if not given")

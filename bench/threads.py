@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What two threads of one container cost each other: they share a ring, on two CPUs.
+"""Measures how much two threads of one container slow each other down: they share a ring, on two CPUs.
 
-A thread alone and both together take turns, recorded and not recorded; what two threads cost each other without any
-tracing is the machine's own.
+One thread alone alternates with both together, recorded and not recorded; how much two threads slow each other without
+tracing is the machine's own share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BATCHES, _BATCH_CALLS = 200, 1000
 
 
 def measure(workload: Workload, states: States, rounds: int) -> Iterator[Figure | str]:
-    """The cost of a call in the first thread, with the second at work over alone."""
+    """Yields the cost of a call in the first thread while the second one runs, relative to the first alone."""
     costs = repeat(rounds, lambda: _round(workload, states))
     yield from foreign()
     for call in CALLS:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * System calls to be timed, on demand: two threads, one on each of two CPUs, that do what standard input asks for.
+ * Times system calls on demand: two threads, one on each of two CPUs, make the calls that standard input asks for.
  *
  *     workload CPU CPU
  *
- * It says "ready", then answers each line "CALL THREADS BATCHES CALLS" with one line: for each thread the median and the
+ * Prints "ready", then answers each line "CALL THREADS BATCHES CALLS" with one line: for each thread the median and the
  * minimum, over BATCHES batches of CALLS calls, of the nanoseconds that one call took. With THREADS 1 the first thread
- * works and the second sleeps, so that the process is one of two threads in either case (the kernel then counts
+ * works and the second sleeps, so that the process has two threads in either case (the kernel then counts
  * references to open files).
  */
 #define _GNU_SOURCE
@@ -50,7 +50,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* Straight to the kernel, so that nothing of libc is timed. */
+/* Calls the kernel directly, so that no code of libc is timed. */
 static void batch(struct worker *w)
 {
 	if (!strcmp(call, "getppid")) {
@@ -91,7 +91,7 @@ static void prepare(struct worker *w)
 	CPU_SET(w->cpu, &set);
 	if (sched_setaffinity(0, sizeof set, &set))
 		fail("sched_setaffinity");
-	/* Of its own: two threads that write through one open file contend for it without any tracer. */
+	/* One open file per thread: two threads that share one contend for it even without a tracer. */
 	w->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (w->null < 0)
 		fail("/dev/null");

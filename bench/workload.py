@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The timed process: `workload.c`, built, run in a cgroup of its own, and asked for samples."""
+"""Builds `workload.c`, runs it in a cgroup of its own, and asks it for samples."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from traceloop_decode.mountinfo import mounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -20,17 +22,16 @@ CPUS: Final = (1, 0)  # of the first thread, whose calls are timed, and of the s
 
 
 def cgroup2_mount() -> Path:
-    """Where the cgroup2 tree is: on its own, or beside cgroup v1 (mountinfo in proc(5))."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split()
-        if fields[fields.index("-") + 1] == "cgroup2":
-            return Path(fields[4])
+    """Returns the mount point of the cgroup2 tree, alone or beside cgroup v1 (mountinfo in proc(5))."""
+    for mount in mounts(Path("/proc/self/mountinfo").read_text(errors="surrogateescape")):
+        if mount.kind == "cgroup2":
+            return Path(mount.point)
     raise SystemExit("no cgroup2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified")
 
 
 @contextmanager
 def cgroup(name: str) -> Iterator[Path]:
-    """A new cgroup, which must be empty again at the end."""
+    """Creates a cgroup, which must be empty again when the block ends."""
     path = cgroup2_mount() / f"traceloop-bench-{os.getpid()}-{name}"
     path.mkdir()
     try:
@@ -41,14 +42,14 @@ def cgroup(name: str) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one call took in one thread: median and minimum over the sample's batches."""
+    """The time of one call in one thread: median and minimum over the sample's batches."""
 
     median_ns: float
     minimum_ns: float
 
 
 class Workload:
-    """A running `workload`. Its cgroup's id is `cgroup_id`."""
+    """A running `workload`, in the cgroup with the id `cgroup_id`."""
 
     def __init__(self) -> None:
         self._exits = ExitStack()
@@ -74,7 +75,7 @@ class Workload:
             self._process.communicate()
 
     def sample(self, call: str, batches: int, calls: int, threads: int = 1) -> list[Sample]:
-        """Lets each of `threads` threads make `batches` batches of `calls` calls."""
+        """Makes each of `threads` threads run `batches` batches of `calls` calls."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(call, threads, batches, calls, file=self._process.stdin, flush=True)

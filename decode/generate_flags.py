@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: INP001 - a script
-"""Writes `traceloop_decode/tables/flags.py`, names of numbers, from `flag_tables`. A developer runs it: `make tables`.
+"""Generates `traceloop_decode/tables/flags.py`, names of numbers, from `flag_tables`. Developers run `make tables`.
 
-What is another on arm64 stands in `flags_aarch64.py`, by the same names: only the tables that differ.
+`flags_aarch64.py` has the tables that differ on arm64, under the same names.
 
-It asks a C compiler for the values, over the headers in PyPI's `ziglang` (kept in `build/`): UAPI headers of a recent
-Linux first, and glibc's for what the kernel does not export (AF_, SOCK_, MSG_, SOL_). Names that these headers lack are
-printed and left out. ``--values PREFIX`` prints what is known of a prefix instead, to see what there is.
+A C compiler evaluates the names over the headers in PyPI's `ziglang` (kept in `build/`): the UAPI headers of a recent
+Linux first, then glibc's for what the kernel does not export (AF_, SOCK_, MSG_, SOL_). Names that these headers lack
+are reported and left out. ``--values PREFIX`` instead prints the names with a prefix, to see what exists.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from flag_tables import Table
 from generate_tables import ROOT, ZIGLANG
 
 OUTPUT = ROOT / "decode/traceloop_decode/tables"
-FAMILIES = ("files", "process", "signals", "network")
+FAMILIES = ("files", "process", "signals", "network", "netlink", "devices")
 ARCHES = ("x86", "aarch64")
 SHARED = ("any-linux-any", "generic-glibc")
-# ziglang's glibc headers serve many versions, and ask which.
+ALONE = ("linux/mptcp.h", "linux/icmp.h", "linux/mctp.h")  # they conflict with others unless nothing precedes them
+# ziglang's glibc headers serve many versions and must be told which one.
 COMPILER = ("gcc", "-nostdinc", "-D_GNU_SOURCE", "-D__GLIBC_MINOR__=41", "-w", "-x", "c")
 
 _INCLUDE = re.compile(r"^#\s*include <(.*)>", re.MULTILINE)
@@ -42,7 +43,7 @@ _TOKEN = re.compile(r"[A-Za-z_]\w*|\d\w*|[{}(),;=]|\"(?:\\.|[^\"\\])*\"")
 
 @dataclass(frozen=True)
 class Trees:
-    """The headers of an architecture: the directories that compilers look into, for the kernel's and for glibc's."""
+    """Headers of an architecture: the directories in which compilers look for the kernel's and for glibc's."""
 
     store: Path
     arch: str
@@ -58,7 +59,7 @@ class Trees:
 
 @dataclass(frozen=True)
 class Source:
-    """One translation unit: the compiler's arguments that include its headers, and what these define."""
+    """A translation unit: the compiler's arguments that include its headers, and the names that these define."""
 
     include: list[str]
     names: dict[str, list[str]]
@@ -68,8 +69,8 @@ class Source:
         return {name for names in self.names.values() for name in names}
 
 
-def _headers() -> Path:
-    """The trees of headers out of the wheel, unpacked once."""
+def headers() -> Path:
+    # Unpacks the headers from the wheel, once.
     store = ROOT / "build/ziglang"
     trees = store / f"include-{ZIGLANG.partition('==')[2]}-{'-'.join(ARCHES)}"
     if not trees.exists():
@@ -89,30 +90,30 @@ def _headers() -> Path:
                     (unpacked / path).write_bytes(bundle.read(name))
         try:
             unpacked.rename(trees)
-        except OSError:  # another run was first
+        except OSError:  # another run finished first
             shutil.rmtree(unpacked)
     return trees
 
 
 def _tables() -> dict[str, dict[str, Table]]:
-    """Family -> its tables; a family's mistake is told by its name."""
+    # Family -> its tables. An error names the family that caused it.
     families: dict[str, dict[str, Table]] = {}
     owner: dict[str, str] = {}
     for family in FAMILIES:
         try:
             tables: dict[str, Table] = importlib.import_module(f"flag_tables.{family}").TABLES
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the family's
+        except Exception as error:  # noqa: BLE001 - any error is the family's
             sys.exit(f"flag_tables/{family}.py: {error!r}")
         for name in tables:
             if name in owner:
-                sys.exit(f"flag_tables/{family}.py: {name} stands in flag_tables/{owner[name]}.py already")
+                sys.exit(f"flag_tables/{family}.py: {name} is already defined in flag_tables/{owner[name]}.py")
             owner[name] = family
         families[family] = tables
     return families
 
 
 def _needs_libc(header: str, trees: Trees) -> bool:
-    """Whether a header is glibc's, or a kernel's that includes one of them at last."""
+    # Tells whether a header is glibc's, or a kernel header that includes one of glibc's, directly or not.
     seen, ahead = {"stddef.h"}, [header]  # stddef.h is the compiler's
     while ahead:
         path = next((tree / ahead[-1] for tree in trees.kernel if (tree / ahead[-1]).exists()), None)
@@ -128,10 +129,8 @@ def _compile(arguments: list[str], program: str) -> subprocess.CompletedProcess[
 
 
 def _scan(text: str) -> dict[str, list[str]]:
-    """Header -> its macros with a value and its enumerators, in source order; ``enum tag`` -> its enumerators.
-
-    text: a preprocessor's output with -dD, which keeps macros.
-    """
+    # Header -> its macros with a value and its enumerators, in source order; ``enum tag`` -> its enumerators, where the
+    # first enumerator stands for a missing tag. text: a preprocessor's output with -dD, which keeps macros.
     found: dict[str, dict[str, None]] = defaultdict(dict)
     header = in_enum = tag = ""
     depth, first = 0, False
@@ -154,14 +153,15 @@ def _scan(text: str) -> dict[str, list[str]]:
                 if word == "}":
                     in_enum = ""
                 elif first:
-                    for place in (header, f"enum {tag}") if tag else (header,):
+                    tag = tag or word
+                    for place in (header, f"enum {tag}"):
                         found[place][word] = None
                 first = word == "," and not depth
                 depth += {"(": 1, ")": -1}.get(word, 0)
     return {header: list(names) for header, names in found.items()}
 
 
-def _source(order: tuple[Path, ...], headers: list[str]) -> Source:
+def source(order: tuple[Path, ...], headers: list[str]) -> Source:
     compilers = subprocess.run(("gcc", "-print-file-name=include"), capture_output=True, text=True, check=True)
     include = [part for tree in order for part in ("-isystem", str(tree))]
     include += ["-isystem", compilers.stdout.strip()]
@@ -173,7 +173,7 @@ def _source(order: tuple[Path, ...], headers: list[str]) -> Source:
 
 
 def _evaluate(source: Source, wanted: dict[str, str]) -> dict[str, tuple[int, int]]:
-    """Name -> (value, size in bytes). wanted: name -> whose it is, which is where gcc says that mistakes are."""
+    # Name -> (value, size in bytes). wanted: name -> its owner, which gcc's error messages name as the file.
     lines = ["extern int printf(const char *, ...);", "static const struct { long long value; int size; } all[] = {"]
     for name, owner in wanted.items():
         lines.append(f'#line 1 "{owner}: {name}"\n{{(long long)({name}), sizeof({name})}},')
@@ -183,7 +183,7 @@ def _evaluate(source: Source, wanted: dict[str, str]) -> dict[str, tuple[int, in
         program = Path(directory) / "values"
         done = _compile([*source.include, "-o", str(program)], "\n".join(lines))
         if done.returncode:
-            wrong = set(re.findall(r"^flag_tables/.*: (\w+):\d+:\d+: error", done.stderr, re.MULTILINE))
+            wrong = set(re.findall(r"^flag_tables/.*?: (.+?):\d+:\d+: error", done.stderr, re.MULTILINE))
             if not wrong:
                 sys.exit(f"gcc refuses these:\n{done.stderr}")
             for name in wrong:
@@ -195,7 +195,7 @@ def _evaluate(source: Source, wanted: dict[str, str]) -> dict[str, tuple[int, in
 
 
 def _names(table: Table, sources: list[Source]) -> list[str]:
-    """A table's names in its order; those with a value of their own as they stand."""
+    # A table's names in its order; names with an explicit value as written.
     names = dict.fromkeys(table.names.split())
     if table.match or table.enum:
         match, without = re.compile(table.match or r"(?!__)\w+"), re.compile(table.without or r"(?!)")
@@ -210,6 +210,7 @@ def _entries(table: Table, names: list[str], values: dict[str, tuple[int, int]])
     entries: dict[int, str] = {}
     for word in names:
         name, _, given = word.partition("=")
+        name = table.form.format(name)
         if given:
             value = int(given, 0)
         elif name in values:
@@ -218,7 +219,7 @@ def _entries(table: Table, names: list[str], values: dict[str, tuple[int, int]])
                 value &= (1 << 8 * size) - 1
         else:
             continue
-        entries.setdefault(value, name)
+        entries.setdefault(1 << value if table.bit else value, table.bit + name)
     return sorted(entries.items()) if table.sort else list(entries.items())
 
 
@@ -228,8 +229,8 @@ def _line(name: str, table: Table, entries: list[tuple[int, str]]) -> str:
     return f'    "{name}": ("{table.unknown}", ({pairs}{only})),\n'
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: several may run this at once."""
+def write(path: Path, text: str) -> None:
+    # Writes the file atomically, because several runs may overlap.
     handle, temporary = tempfile.mkstemp(dir=OUTPUT, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
         file.write(text)
@@ -238,24 +239,24 @@ def _write(path: Path, text: str) -> None:
 
 
 def _sources(trees: Trees, families: dict[str, dict[str, Table]]) -> list[Source]:
-    """The kernel's headers, then glibc's with those of the kernel's that need them: together they would conflict."""
+    # The kernel's headers, then glibc's with the kernel headers that need them: together they would conflict.
     headers = dict.fromkeys(each for tables in families.values() for t in tables.values() for each in t.headers.split())
     absent = [each for each in headers if not any((tree / each).exists() for tree in trees.kernel + trees.libc)]
     if absent and trees.arch == ARCHES[0]:
         sys.exit(f"no such headers: {' '.join(absent)}")
-    for each in absent:  # it is of x86 alone
+    for each in absent:  # headers that only x86 has
         del headers[each]
-    # glibc's bits/ come by their public headers alone.
-    libc = [each for each in headers if _needs_libc(each, trees) and not each.startswith("bits/")]
-    kernel = [each for each in headers if not _needs_libc(each, trees)]
-    return [_source(trees.kernel + trees.libc, kernel), _source(trees.libc + trees.kernel, libc)]
+    # glibc's bits/ headers are included through its public headers only.
+    alone = [each for each in headers if each in ALONE]
+    rest = [each for each in headers if each not in ALONE]
+    libc = [each for each in rest if _needs_libc(each, trees) and not each.startswith("bits/")]
+    kernel = [each for each in rest if not _needs_libc(each, trees)]
+    both = trees.libc + trees.kernel
+    return [source(trees.kernel + trees.libc, kernel), source(both, libc), *(source(both, [each]) for each in alone)]
 
 
 def _values(families: dict[str, dict[str, Table]], sources: list[Source], *, tell: bool) -> dict[str, tuple[int, int]]:
-    """Name -> (value, size in bytes), of all names that a header has; of the kernel's, if both have one.
-
-    tell: print what they lack.
-    """
+    # Name -> (value, size in bytes) of all names in the headers; the kernel's value wins. tell: report missing names.
     wanted: list[dict[str, str]] = [{} for _ in sources]
     known = [source.knows() for source in sources]
     for family, tables in families.items():
@@ -268,7 +269,7 @@ def _values(families: dict[str, dict[str, Table]], sources: list[Source], *, tel
                 if place is None:
                     lacking.append(each)
                 else:
-                    wanted[place].setdefault(each, owner)
+                    wanted[place].setdefault(table.form.format(each), owner)
             if tell and lacking:
                 print(f"{owner}: the headers lack {' '.join(lacking)}")
     values: dict[str, tuple[int, int]] = {}
@@ -278,7 +279,7 @@ def _values(families: dict[str, dict[str, Table]], sources: list[Source], *, tel
 
 
 def _lines(families: dict[str, dict[str, Table]], sources: list[Source], *, tell: bool) -> dict[str, dict[str, str]]:
-    """Family -> table -> its line."""
+    # Family -> table -> its line.
     values = _values(families, sources, tell=tell)
     return {
         family: {
@@ -289,10 +290,10 @@ def _lines(families: dict[str, dict[str, Table]], sources: list[Source], *, tell
 
 
 def _tables_file(name: str, title: str, variable: str, lines: list[str]) -> None:
-    _write(
+    write(
         OUTPUT / name,
         f'# SPDX-License-Identifier: Apache-2.0\n# ruff: noqa: E501\n"""{title}.\n\n'
-        'Made by decode/generate_flags.py from decode/flag_tables: `make tables`.\n"""\n\n'
+        'Generated by decode/generate_flags.py from decode/flag_tables: `make tables`.\n"""\n\n'
         "# fmt: off\n"
         f"{variable}: dict[str, tuple[str, tuple[tuple[int, str], ...]]] = {{\n" + "".join(lines) + "}\n",
     )
@@ -301,10 +302,10 @@ def _tables_file(name: str, title: str, variable: str, lines: list[str]) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the decoder's table of flags anew.")
-    parser.add_argument("--values", metavar="PREFIX", help="print the names that begin so, with their headers")
+    parser = argparse.ArgumentParser(description="Generate the decoder's table of flags again.")
+    parser.add_argument("--values", metavar="PREFIX", help="print the names with this prefix, by header")
     prefix: str | None = parser.parse_args().values
-    store, families = _headers(), _tables()
+    store, families = headers(), _tables()
     first, *others = (Trees(store, arch) for arch in ARCHES)
     sources = _sources(first, families)
     if prefix:
@@ -314,7 +315,7 @@ def main() -> None:
         return
 
     version = re.search(r"LINUX_VERSION_CODE (\d+)", (first.kernel[1] / "linux/version.h").read_text())
-    code = int(version[1]) if version else sys.exit("linux/version.h names no version")
+    code = int(version[1]) if version else sys.exit("linux/version.h has no version")
     source = f"UAPI headers of Linux {code >> 16}.{code >> 8 & 0xFF}, and glibc's for the rest"
     found = _lines(families, sources, tell=True)
     lines = [text for family, its in found.items() for text in (f"    # {family}\n", *its.values())]
@@ -323,7 +324,7 @@ def main() -> None:
         theirs = _lines(families, _sources(trees, families), tell=False)
         lines = [text for family, its in theirs.items() for name, text in its.items() if text != found[family][name]]
         _tables_file(
-            f"flags_{trees.arch}.py", f"Names of numbers where {trees.arch} has others: {source}", "TABLES", lines
+            f"flags_{trees.arch}.py", f"Names of numbers that differ on {trees.arch}: {source}", "TABLES", lines
         )
 
 

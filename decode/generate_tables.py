@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: INP001 - a script
-"""Writes `traceloop_decode/tables/`: the system calls, errors and signals of Linux. A developer runs it: `make tables`.
+"""Generates `traceloop_decode/tables/`: Linux' system calls, errors and signals. Developers run `make tables`.
 
 It needs pip with a package index (PyPI's `ziglang` bundles the UAPI headers of a recent Linux; about 100 MB, kept in
-`build/`), or ``--headers /usr/include`` (Debian's linux-libc-dev, which has x86's alone: arm64's tables stay as they
-are then), and a mounted tracefs, so root on x86-64:
+`build/`), or ``--headers /usr/include`` (Debian's linux-libc-dev, which has only x86's: arm64's tables then stay as
+they are), and a mounted tracefs, so root on x86-64:
 
 * numbers come from asm/unistd_64.h and asm/unistd_32.h; arm64's from its asm/unistd_64.h and, for 32-bit programs,
   from arm's asm/unistd-eabi.h; errors from asm-generic/errno*.h, signals from asm/signal.h;
 * names and C types of arguments come from the running kernel's tracefs, events/syscalls/sys_enter_*/format;
-* what tracefs lacks (calls of other configurations and of other kernels, 32-bit variants) stands below, by hand;
+* calls that tracefs lacks (of other configurations and other kernels, 32-bit variants) are listed by hand below;
 * messages of errors are glibc's.
 """
 
@@ -34,8 +34,8 @@ OUTPUT = ROOT / "decode/traceloop_decode/tables"
 TRACEFS = Path("/sys/kernel/tracing/events/syscalls")
 ZIGLANG = "ziglang==0.17.1"
 
-# Calls that the kernels of today removed, never had, or have by configuration only. From their SYSCALL_DEFINE, from
-# section 2 of the manual for the removed ones; those never implemented have as many arguments as strace shows.
+# Calls that today's kernels removed, never had, or have only in some configurations: from their SYSCALL_DEFINE, or from
+# section 2 of the manual if removed; calls that were never implemented have as many arguments as strace shows.
 X86_64 = """
 uselib(const char *library)
 _sysctl(struct __sysctl_args *args)
@@ -64,9 +64,9 @@ listns(const struct ns_id_req *req, u64 *ns_ids, size_t nr_ns_ids, unsigned int 
 rseq_slice_yield()
 """
 
-# 32-bit calls that the 64-bit table lacks or knows with other arguments: those that pass 64-bit numbers in two
-# registers (arch/x86/kernel/sys_ia32.c), several arguments behind one pointer, or are older than the rest
-# (arch/x86/entry/syscalls/syscall_32.tbl). `?`: never implemented, nobody knows its arguments.
+# 32-bit calls that the 64-bit table lacks or has with other arguments: they pass 64-bit numbers in two registers
+# (arch/x86/kernel/sys_ia32.c) or several arguments behind one pointer, or are older than the other calls
+# (arch/x86/entry/syscalls/syscall_32.tbl). `?`: never implemented, the arguments are unknown.
 I386 = """
 waitpid(pid_t pid, int *stat_addr, int options)
 oldstat(const char *filename, struct __old_kernel_stat *statbuf)
@@ -128,13 +128,13 @@ profil(?)
 idle(?)
 """
 
-# Calls that arm64 has with other arguments than x86-64 (CONFIG_CLONE_BACKWARDS of kernel/fork.c).
+# Calls that have other arguments on arm64 than on x86-64 (CONFIG_CLONE_BACKWARDS of kernel/fork.c).
 ARM64 = """
 clone(unsigned long clone_flags, unsigned long newsp, int *parent_tidptr, unsigned long tls, int *child_tidptr)
 """
 
-# 32-bit arm calls that i386 lacks, or has with other arguments: the EABI passes a 64-bit number in an even register and
-# the one behind it (arch/arm64/kernel/sys32.c), so some have a register between that means nothing.
+# 32-bit arm calls that i386 lacks or has with other arguments: the EABI passes a 64-bit number in an even register and
+# the next one (arch/arm64/kernel/sys32.c), so some calls skip a register.
 ARM = """
 pread64(unsigned int fd, char *ubuf, u32 count, u32 pad, u32 poslo, u32 poshi)
 pwrite64(unsigned int fd, const char *ubuf, u32 count, u32 pad, u32 poslo, u32 poshi)
@@ -152,11 +152,11 @@ send(int fd, void *buff, size_t len, unsigned int flags)
 
 
 Headers: TypeAlias = "Callable[[str], str]"
-"""Reads a header by its name under include/."""
+"""Returns a header's text by its name under include/."""
 
 
 def _zig_headers(*arches: str) -> list[Headers]:
-    """The headers in PyPI's ziglang, of each architecture."""
+    # The headers in PyPI's ziglang, one reader per architecture.
     store = ROOT / "build/ziglang"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(store), ZIGLANG]
     if subprocess.run(pip, check=False).returncode:
@@ -184,14 +184,14 @@ def _system_headers(include: Path) -> Headers:
 
 
 def _defines(header: str, prefix: str) -> dict[str, int]:
-    """``#define prefixNAME number``, or ``(__NR_SYSCALL_BASE + number)``, of a header, in its order."""
+    # Name -> number from ``#define prefixNAME number``, or ``(__NR_SYSCALL_BASE + number)``, in the header's order.
     number = r"(?:\(__NR_SYSCALL_BASE \+ )?(\d+)\b"
     found = re.findall(rf"^#define\s+{prefix}(\w+)\s+{number}", header, re.MULTILINE)
     return {name: int(number) for name, number in found}
 
 
 def _kernel_prototypes() -> dict[str, str]:
-    """System call -> "type name, type name" of the running kernel."""
+    # System call -> "type name, type name", from the running kernel.
     if not TRACEFS.is_dir():
         sys.exit(f"{TRACEFS} is missing; as root: mount -t tracefs tracefs /sys/kernel/tracing")
     prototypes = {}
@@ -207,7 +207,7 @@ def _by_hand(text: str) -> dict[str, str]:
 
 
 def _compat_params(name: str, known: dict[str, str], by_hand: dict[str, str]) -> str | None:
-    """Arguments of a 32-bit call: its own, or those of the 64-bit call that getuid32 or futex_time64 is."""
+    # Arguments of a 32-bit call: its own, or those of the 64-bit call that getuid32 or futex_time64 corresponds to.
     if name in by_hand:
         return by_hand[name]
     return known.get(name, known.get(re.sub(r"(_time64|32|64)$", "", name)))
@@ -219,12 +219,12 @@ def _write_calls(
     if unknown := [call for call in numbers if params.get(call) is None]:
         sys.exit(f"the arguments of {called} calls are not known: {' '.join(unknown)}; add them to the lists by hand")
     lines = [f'{number}: "{call}({params[call]})"' for call, number in numbers.items()]
-    _write(f"{name}.py", "CALLS", "str", f"The {called} calls: {source}", lines)
+    _write(f"{name}.py", "CALLS", "str", f"{called} system calls: {source}", lines)
 
 
 def _write(name: str, variable: str, kind: str, source: str, lines: list[str]) -> None:
     table = (
-        f'"""{source}.\n\nMade by decode/generate_tables.py: `make tables`.\n"""\n\n'
+        f'"""{source}.\n\nGenerated by decode/generate_tables.py: `make tables`.\n"""\n\n'
         f"{variable}: dict[int, {kind}] = {{\n" + "".join(f"    {line},\n" for line in lines) + "}\n"
     )
     too_long = "# ruff: noqa: E501\n" if max(map(len, table.splitlines())) > 120 else ""
@@ -234,7 +234,7 @@ def _write(name: str, variable: str, kind: str, source: str, lines: list[str]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the decoder's tables anew.")
+    parser = argparse.ArgumentParser(description="Generate the decoder's tables again.")
     parser.add_argument("--headers", type=Path, metavar="DIR", help="the system's UAPI headers instead of ziglang's")
     chosen: Path | None = parser.parse_args().headers
     read, *others = [_system_headers(chosen)] if chosen else _zig_headers("x86", "aarch64", "arm")
@@ -263,7 +263,7 @@ def main() -> None:
     lines = [f'{number}: ("{name}", "{os.strerror(number)}")' for name, number in errors.items()]
     _write("errors.py", "ERRORS", "tuple[str, str]", f"Errors: asm-generic/errno*.h {headers}, glibc's messages", lines)
 
-    # SIGRTMIN (32) ends the named ones; of two names for a number the first is strace's.
+    # The named signals end before SIGRTMIN (32). Of two names for a number, strace uses the first.
     signals: dict[int, str] = {}
     for name, number in _defines(read("asm/signal.h"), "(?=SIG[A-Z])").items():
         if number < 32:

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Compiles the hook: hook/compile.sh OUTPUT. The one place that says how; make, the packages and the wheel run it.
+# Compiles the hook: hook/compile.sh OUTPUT. make, the packages and the wheel all use this script.
 #
-# Static, so that it runs whatever library of the node is missing or half replaced. CC, CPPFLAGS, CFLAGS and LDFLAGS are
-# the packager's; warnings are errors here, but not for compilers that we have not seen.
+# The hook is static, so that it runs even if a library of the node is missing or half replaced. CC, CPPFLAGS, CFLAGS
+# and LDFLAGS are for packagers. Only our own checks turn warnings into errors, since other compilers warn differently.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the RPM, with its source, in build/rpm. Takes rpmbuild, scdoc, make and Python.
+# Builds the RPM, with its source, in build/rpm. Needs rpmbuild, scdoc, make and Python.
 # TRACELOOP_VERSION is for tests of upgrades.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ tar -C "$out" -czf "$out/SOURCES/traceloop-$version.tar.gz" "traceloop-$version"
 rm -r "$out/traceloop-$version"
 sed "s/^Version: .*/Version: $version/" packaging/traceloop.spec >"$out/SPECS/traceloop.spec"
 
-# Elsewhere rpm does not know what is installed.
+# On Debian rpm's database does not list the installed packages.
 nodeps=
 [ ! -e /etc/debian_version ] || nodeps=--nodeps
 # shellcheck disable=SC2086 # one word or none

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs those of the named Debian packages that are missing. Asks no package server when none is.
+# Installs those of the named Debian packages that are missing. Uses the network only if one is.
 set -eu
 
 missing=
@@ -11,7 +11,7 @@ done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
-	echo "missing:$missing; become root, or install these" >&2
+	echo "missing packages:$missing; run this as root, or install them" >&2
 	exit 1
 fi
 echo "Installing$missing"

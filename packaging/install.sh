@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what was built, or removes it again. The one place that says where each file goes: the Debian package, the
-# RPM and `make install` all run this. README.md beside explains the layout.
+# Installs the built files, or removes them. Only this script defines where each file goes: the Debian package, the RPM
+# and `make install` all run it. README.md in this directory explains the layout.
 #
 #   packaging/install.sh install|uninstall|list      in the project's directory, after `make hook man`
 #
-# Variables: PREFIX, DESTDIR and PYTHON; the directories below, each alone; COMPILE=no leaves Python's modules as they
-# are, for packages that compile them where they are installed.
+# Variables: PREFIX, DESTDIR and PYTHON; each of the directories below; COMPILE=no does not compile Python's modules,
+# for packages that compile them at installation.
 set -eu
 
 : "${PREFIX:=/usr/local}" "${DESTDIR=}" "${PYTHON:=/usr/bin/python3}" "${COMPILE:=yes}"
@@ -16,25 +16,28 @@ set -eu
 : "${SYSUSERSDIR:=$PREFIX/lib/sysusers.d}" "${TMPFILESDIR:=$PREFIX/lib/tmpfiles.d}"
 : "${BASHDIR:=$PREFIX/share/bash-completion/completions}" "${ZSHDIR:=$PREFIX/share/zsh/site-functions}"
 : "${FISHDIR:=$PREFIX/share/fish/vendor_completions.d}"
-# These two are read from one place, whatever our prefix is.
+# The daemon and the engines read these two from fixed places, whatever the prefix is.
 : "${SYSCONFDIR:=/etc}" "${HOOKSDIR:=/usr/share/containers/oci/hooks.d}"
 
-# Calls "$1 MODE SOURCE TARGET" for each file. What is started comes before what starts it: hooks.d is last, since an
-# engine follows its files the moment that they are there. (Removal goes the other way.)
+# Calls "$1 MODE SOURCE TARGET" for each file. A program comes before the files that make others run it: hooks.d is
+# last, since engines read its files as soon as they exist. (Removal is in reverse order.)
 each_file() {
-	for package in bpf decode proto daemon cli; do
+	for package in bpf decode proto daemon cli ship explain; do
 		directory=$package/traceloop_$package
 		for file in $(find "$directory" -type f ! -name '*.py[ci]' ! -name '*.md' | sort); do
 			"$1" 644 "$file" "$PACKAGEDIR/${file#*/}"
 		done
 	done
 	"$1" 755 packaging/launchers/traceloopctl "$BINDIR/traceloopctl"
+	"$1" 755 packaging/launchers/kubectl-traceloop "$BINDIR/kubectl-traceloop"
 	"$1" 755 packaging/launchers/traceloopd "$SBINDIR/traceloopd"
+	"$1" 755 packaging/launchers/traceloop-ship "$SBINDIR/traceloop-ship"
+	"$1" 755 packaging/launchers/traceloop-explain "$PACKAGEDIR/traceloop-explain"
 	"$1" 755 packaging/unwire-engines.sh "$PACKAGEDIR/unwire-engines"
 	for file in build/man/*.[1-8]; do
 		optional "$1" 644 "$file" "$MANDIR/man${file##*.}/${file##*/}"
 	done
-	for file in README.md CHANGELOG.md docs/*.md; do
+	for file in README.md CHANGELOG.md docs/*.md docs/*.schema.json; do
 		"$1" 644 "$file" "$DOCDIR/${file##*/}"
 	done
 	"$1" 644 packaging/completion/traceloopctl.bash "$BASHDIR/traceloopctl"
@@ -44,7 +47,7 @@ each_file() {
 	"$1" 644 systemd/traceloop.sysusers "$SYSUSERSDIR/traceloop.conf"
 	"$1" 644 systemd/traceloop.tmpfiles "$TMPFILESDIR/traceloop.conf"
 	"$1" 644 systemd/traceloop.catalog "$CATALOGDIR/traceloop.catalog"
-	for file in systemd/*.service systemd/*.socket; do
+	for file in systemd/*.service systemd/*.socket systemd/*.path systemd/*.timer; do
 		"$1" 644 "$file" "$UNITDIR/${file##*/}"
 	done
 	"$1" 755 hook/traceloop_hook/traceloop-add-hooks "$HOOKDIR/traceloop-add-hooks"
@@ -59,8 +62,8 @@ optional() {
 	[ ! -e "$3" ] || "$@"
 }
 
-# Files name each other by the paths of a distribution's package, or of the sources; here they become those of this
-# installation.
+# Files refer to each other by the paths of a distribution's package, or of the sources; this replaces them by the paths
+# of this installation.
 rewritten() {
 	sed -e "s|/usr/libexec/oci/hooks\.d|$HOOKDIR|g" \
 		-e "s|/usr/bin/traceloop|$BINDIR/traceloop|g" -e "s|/usr/sbin/traceloop|$SBINDIR/traceloop|g" \
@@ -69,11 +72,11 @@ rewritten() {
 		-e "1s|^#!/usr/bin/python3|#!$PYTHON|" "$1"
 }
 
-# A file gets its name when it is whole.
+# Writes a file under another name first, so that it is never incomplete under its own.
 put() {
 	target=$DESTDIR$3
 	if [ "$3" = "$SYSCONFDIR/traceloop/traceloop.toml" ] && [ -e "$target" ]; then
-		echo "$target is kept" >&2
+		echo "$target exists already and is kept" >&2
 		return
 	fi
 	mkdir -p "${target%/*}"
@@ -109,7 +112,7 @@ uninstall)
 	done
 	rm -rf "$DESTDIR${PACKAGEDIR:?}"
 	for directory in "$DOCDIR" "$SYSCONFDIR/traceloop"; do
-		rmdir "$DESTDIR$directory" 2>/dev/null || true # whatever else lies there is not ours
+		rmdir "$DESTDIR$directory" 2>/dev/null || true # the directory may hold other files
 	done
 	;;
 *)

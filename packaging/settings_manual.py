@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints traceloop.toml(5) for scdoc, made of the daemon's own settings: their tables, defaults, bounds and texts.
+"""Prints traceloop.toml(5) for scdoc, generated from the daemon's settings: tables, defaults, bounds and texts.
 
-Run by `make man`, with the packages of ours on PYTHONPATH.
+`make man` runs this, with our packages on PYTHONPATH.
 """
 # ruff: noqa: INP001 - a script
 
@@ -30,23 +30,23 @@ traceloop.toml - settings of traceloopd
 
 # DESCRIPTION
 
-*traceloopd*(8) reads its settings when it starts: from the first file, then from those of the directory, by name. Of a
-key that stands in several, the last one holds. All keys may be left out. A key that there is not, or a value that is
-not right, keeps the daemon from starting, and is named with its file and line.
+*traceloopd*(8) reads its settings when it starts: first the file, then those in the directory, sorted by name. The last
+value of a key is effective. All keys are optional. An unknown key or an invalid value keeps the daemon from starting;
+the error names its file and line.
 
-The files are TOML. Sizes are bytes, or such as *"512K"*, *"1M"*, *"2G"* (to the base 1024). Spans of time are seconds,
-or such as *"30s"*, *"5min"*, *"12h"*, *"14d"*.
+The files are TOML. Sizes are bytes, or text such as *"512K"*, *"1M"*, *"2G"* (to the base 1024). Spans of time are
+seconds, or text such as *"30s"*, *"5min"*, *"12h"*, *"14d"*.
 """
 TAIL = """\
 # EXAMPLES
 
-/etc/traceloop/traceloop.toml.d/local.toml, for a node with little memory whose secrets stay secret:
+/etc/traceloop/traceloop.toml.d/local.toml, for a node with little memory that records no payload:
 
 ```
 {example}
 ```
 
-Check the settings, and take them over:
+Check the settings, and apply them:
 
 ```
 traceloopd --check-config
@@ -70,12 +70,12 @@ policy = "no-payload"
 
 
 def escaped(text: str) -> str:
-    """Text in which no letter means anything to scdoc."""
+    """Escapes all characters that are special to scdoc."""
     return re.sub(r"([\\*_\[\]<>#`|+~-])", r"\\\1", text)
 
 
 def bounds(setting: dataclasses.Field[object]) -> str:
-    """What a value has to be, in the words of the daemon's own refusal."""
+    """Returns what a setting's value must be, in the words of the daemon's error line."""
     for wrong in (1 << 99, object()):
         try:
             setting.metadata["convert"](wrong)
@@ -85,7 +85,7 @@ def bounds(setting: dataclasses.Field[object]) -> str:
 
 
 def section(title: str, kind: type) -> Iterator[str]:
-    """The keys of a table that are not tables, then each of its tables."""
+    """Yields the lines of a table: its keys, then its subtables."""
     yield f"# {title}\n"
     if title != "KEYS":
         for paragraph in (inspect.getdoc(kind) or "").split("\n\n"):

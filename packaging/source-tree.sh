@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Copies the project's files, without what was built or installed here: packaging/source-tree.sh DIRECTORY
+# Copies the project's files, without built and installed ones: packaging/source-tree.sh DIRECTORY
 set -eu
 cd "$(dirname "$0")/.."
 rm -rf "$1"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Paragraphs of a manual page as mandoc wants them: scdoc puts .P also behind headings, before them, and before the end
-# of an indented text, where one begins that nothing is in.
+# Removes empty paragraphs from a manual page, which mandoc complains about: scdoc writes .P also after headings, before
+# them, and before the end of an indented text.
 
 /^\.P$/ { between = 1; next }
 /^\.RE$/ { print; next }

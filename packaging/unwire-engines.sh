@@ -1,25 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Undoes what `traceloopctl engine enable` and `disable` did, for all engines; packages run it before they are removed.
-# An engine that runs still has in its memory what was undone, and would start no container once our programs are gone.
-# One that takes it on a reload, which stops no container, is told. Where it must be restarted, that is the
-# administrator's to do: the package stays until then, however often one tries. It also stays while a container runs that
-# our runtime started: without it docker says that such a one was stopped and removed, and its processes live on.
+# A running engine still uses the configuration that it loaded, and would fail containers after our programs are
+# removed. An engine that can reload is reloaded, which stops no container. An engine that needs a restart must be
+# restarted by the administrator: until then the package cannot be removed, however often someone tries. It also stays
+# while a container runs that our runtime started: without the runtime, docker reports such a container as stopped and
+# removed, but its processes live on.
 set -eu
 
-# The units that are to be restarted, and the process that each was by then. A boot empties /run, and restarts them.
+# Lists the units that must be restarted, with their main processes at that time. A boot empties /run, and restarts
+# them.
 waiting=/run/traceloop-unwired
 
 main_pid() {
 	systemctl show --property=MainPID --value "$1"
 }
 
-# What others wrote, as it may be printed.
+# Makes text of others safe to print, and limits its length.
 printable() {
 	head -c 65536 | tr -c '[:print:]\n' '?'
 }
 
-# Whether an engine's runtime is ours, or a script of dockerd's that runs it.
+# Succeeds if an engine's runtime is ours, or a script by dockerd that runs ours.
 is_ours() {
 	case $1 in
 	*/traceloop-runtime | */traceloop-runc | */traceloop-crun) return 0 ;;
@@ -28,14 +30,14 @@ is_ours() {
 	esac
 }
 
-# A pipe or a device would keep whoever opens it waiting, and another's file says what he likes.
+# Succeeds for a regular file of root's: a pipe or a device would block its reader, and other users' files may lie.
 is_roots_file() {
 	[ -f "$1" ] && [ "$(stat -L -c %u "$1" 2>/dev/null)" = 0 ]
 }
 
-# Whether a process is root's by all its user ids, runs a program of root's of this name, which was not lent to its user
-# by a bit of its mode, and sees the files that we or an engine see: a container's root does not. Forks come last, since
-# others may have started very many processes.
+# Succeeds if all user ids of a process are root's, if it runs a program of this name that belongs to root and is not
+# set-user-ID, and if it is in our pid namespace, and in our mount namespace or an engine's: a container's root is not.
+# Checks that fork come last, since users may have started very many processes.
 is_keeper() {
 	name=
 	read -r name <"$1/comm" || [ "$name" ] || return 1
@@ -52,14 +54,15 @@ is_keeper() {
 	return 1
 }
 
-# The word after one of these options.
+# Prints the argument after one of these options.
 word_after() {
 	printf '%s\n' "$words" | grep -A1 -xe "$1" -e "$2" | tail -n 1
 }
 
-# The ids of containers whose engine's keeper (containerd's shim, in its container's bundle; podman's conmon) has it.
+# Prints the ids of running containers that our runtime started, as their supervisors tell it: containerd's shim, whose
+# working directory is the bundle, or podman's conmon.
 ours_that_run() {
-	# Files may be kept from a unit, and its children then see what it sees.
+	# A unit may have a mount namespace of its own, which its children share.
 	views=" $(readlink /proc/self/ns/mnt) "
 	for unit in containerd docker podman; do
 		pid=$(main_pid "$unit.service" 2>/dev/null) || continue
@@ -73,18 +76,18 @@ ours_that_run() {
 		elif is_keeper "$process" conmon; then
 			words=$(head -c 65536 "$process/cmdline" | tr '\0' '\n')
 			is_ours "$(word_after -r --runtime)" && word_after -c --cid
-		fi || true # it ended meanwhile
+		fi || true # the process has ended meanwhile
 	done 2>/dev/null
 }
 
 case ${1-} in
---running) # this script's own, so that it can be bounded
+--running) # for this script itself, which bounds the time of this part
 	ours_that_run
 	exit
 	;;
 esac
 
-# No process of anyone's, nor an engine, may hold up a removal.
+# Limits the time of a command: no process or engine may block the removal.
 bounded() {
 	timeout --kill-after=5 "$@"
 }
@@ -93,9 +96,9 @@ for record in /etc/traceloop/engines/*.json; do
 	[ -e "$record" ] || continue
 	engine=${record##*/}
 	engine=${engine%.json}
-	engine=${engine%.off} # a mask, which `disable` made
+	engine=${engine%.off} # the record of a mask, which `disable` made
 	if ! said=$(bounded 120 /usr/bin/traceloopctl engine disable --uninstall --yes "$engine" </dev/null); then
-		echo "traceloop: $engine still runs our programs. Undo that by hand, and remove $record; then try again." >&2
+		echo "traceloop: $engine still uses our programs. Undo that by hand, remove $record, then try again." >&2
 		exit 1
 	fi
 	printf '%s\n' "$said"
@@ -107,9 +110,9 @@ for record in /etc/traceloop/engines/*.json; do
 	esac
 done
 
-# What `disable` undid before, and an engine that runs has not read. It knows of a reload when it was told just now too.
+# Commands that are still due: running engines have not yet read what `disable` undid, now or in an earlier run.
 still=
-due=$(bounded 120 /usr/bin/traceloopctl engine status --restarts </dev/null) || echo "traceloop: cannot ask engines that run" >&2
+due=$(bounded 120 /usr/bin/traceloopctl engine status --restarts </dev/null) || echo "traceloop: cannot ask the running engines whether a restart is due" >&2
 while read -r command; do
 	case $command in
 	"systemctl reload "*) $command ;;
@@ -128,19 +131,19 @@ if [ -e "$waiting" ]; then
 	done <"$waiting"
 fi
 if [ -n "$still" ]; then
-	printf 'traceloop: first run: %s. Until then containers need our programs, which stay. Then try again.\n' "${still#; }" |
+	printf 'traceloop: first run: %s. Until then containers need our programs, so the package stays. Then try again.\n' "${still#; }" |
 		printable >&2
 	exit 1
 fi
 rm -f "$waiting"
 
 if ! found=$(bounded 60 "$0" --running); then
-	echo "traceloop: cannot tell in 60 s which containers run by traceloop-runtime. Try again." >&2
+	echo "traceloop: cannot find out within 60 s which containers traceloop-runtime started. Try again." >&2
 	exit 1
 fi
 running=$(printf '%s' "$found" | tr '\n' ' ' | printable)
 if [ -n "$running" ]; then
-	printf 'traceloop: these containers run by traceloop-runtime, and nothing could stop them without it: %s\n' "$running" >&2
-	echo "traceloop: remove them (docker rm -f), and start them anew if need be, without it. Then try again." >&2
+	printf 'traceloop: traceloop-runtime started these containers, and they cannot be stopped without it: %s\n' "$running" >&2
+	echo "traceloop: remove them (docker rm -f), and recreate those that you need with another runtime. Then try again." >&2
 	exit 1
 fi

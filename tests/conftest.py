@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures, and the one place that decides whether tests that need the kernel or a runtime can run here."""
+"""Fixtures, and the checks of what a test needs: the kernel, a runtime, systemd, an engine or a browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 
+import chromium
 import pytest
-from recorder import Container, Workloads, cgroup2_mount
+from recorded_cgroups import Container, Workloads, cgroup2_mount
 
 from traceloop_bpf.tracer import Tracer
 
@@ -46,6 +47,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("TRACELOOP_REQUIRE_ENGINES") == "1":
                 pytest.fail(f"needs {program}, and TRACELOOP_REQUIRE_ENGINES=1 forbids to skip", pytrace=False)
             pytest.skip(f"needs {program}: `make test-engines` installs it")
+    if item.get_closest_marker("browser") and chromium.program() is None:
+        if os.environ.get("TRACELOOP_REQUIRE_BROWSER") == "1":
+            pytest.fail("needs Chromium, and TRACELOOP_REQUIRE_BROWSER=1 forbids to skip", pytrace=False)
+        pytest.skip("needs Chromium: `make test-browser` installs it")
     for marker, lacks in (("kernel", _kernel_lacks), ("runtime", _runtime_lacks), ("systemd", _systemd_lacks)):
         if item.get_closest_marker(marker) and (what := lacks()):
             if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1":
@@ -60,7 +65,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Workloads:
-    """`workload("name")` is the path of the compiled tests/workloads/name.c."""
+    """Compiles workloads: `workload("name")` is the path of the compiled tests/workloads/name.c."""
     return Workloads(tmp_path_factory.mktemp("workloads"))
 
 
@@ -80,6 +85,6 @@ def container(tracer: Tracer) -> Iterator[Container]:
 
 @pytest.fixture
 def containers(tracer: Tracer) -> Iterator[Callable[..., Container]]:
-    """Makes recorded cgroups: as many as are asked for."""
+    """A factory of recorded cgroups, which all end with the test."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(Container(tracer, **settings))

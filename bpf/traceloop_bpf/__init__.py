@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder in the kernel, and its rings. `tracer` is the way in; `record.h` says what a ring holds."""
+"""The recorder in the kernel and its rings. `tracer` is the entry point; `record.h` defines a ring's contents."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bpf(2) for maps: create, describe, look up, update, delete; and for how long programs ran. Errors are OSError.
+"""Calls of bpf(2): create, describe, pin, look up, update and delete map elements; read programs' run times.
 
-The daemon needs no more than this of BPF while it runs: BCC, with its compiler, stays in the loader's process.
+Errors are raised as OSError. A running daemon needs no other part of BPF: BCC and its compiler are only loaded in the
+loader's process.
 """
 
 from __future__ import annotations
@@ -9,29 +10,30 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
-_BPF: Final = {"x86_64": 321, "aarch64": 280}[platform.machine()]  # the system call's number
+from traceloop_bpf.arch import architecture
 
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _OBJ_GET_INFO, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = (
-    *(0, 1, 2, 3, 15),
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _OBJ_GET_INFO, _MAP_POP, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = (
+    *(0, 1, 2, 3, 15, 21),
     *(24, 26),
 )
+_OBJ_PIN, _OBJ_GET = 6, 7
 _ENABLE_STATS: Final = 32
 _STATS_RUN_TIME: Final = 0
 _TYPE_ARRAY: Final = 2
-_ENOTSUPP: Final = 524  # the kernel's own; here: no batches for maps of maps, which came with Linux 5.19
+_ENOTSUPP: Final = 524  # kernel-internal errno; returned before Linux 5.19, which added batches for maps of maps
 _F_MMAPABLE: Final = 1 << 10
 
-# union bpf_attr, as linux/bpf.h has it for each command
+# union bpf_attr of linux/bpf.h, by command
 _CREATE: Final = Struct("<IIIIIII16s")  # type, key, value, entries, flags, inner fd, numa node, name
 _ELEMENT: Final = Struct("<I4xQQQ")  # fd, key, value, flags
 _INFO: Final = Struct("<IIQ")  # fd, length, address of the answer
 _MAP_INFO: Final = Struct("<IIIIII")  # struct bpf_map_info: type, id, key, value, entries, flags
+_OBJECT: Final = Struct("<QII")  # path, fd, flags
 _STATS: Final = Struct("<I")  # type
 _PROGRAM_INFO: Final = Struct("<192xQQ")  # struct bpf_prog_info up to run_time_ns, run_cnt (Linux 5.1)
 _BATCH: Final = Struct("<QQQQIIQQ")  # in, out, keys, values, count, fd, element flags, flags
@@ -40,7 +42,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def _bpf(command: int, attr: bytes, what: str, *, missing_ok: bool = False) -> int:
-    result: int = _libc.syscall(_BPF, command, ctypes.c_char_p(attr), len(attr))
+    result: int = _libc.syscall(architecture().bpf, command, ctypes.c_char_p(attr), len(attr))
     if result < 0:
         number = ctypes.get_errno()
         if missing_ok and number == errno.ENOENT:
@@ -50,26 +52,31 @@ def _bpf(command: int, attr: bytes, what: str, *, missing_ok: bool = False) -> i
 
 
 def create_array(value_size: int, name: str) -> int:
-    """A new array map of one element that can be mmapped; returns its fd, close-on-exec as all map fds are."""
+    """Creates an array map with one element that can be mmapped; returns its fd, which is close-on-exec."""
     attr = _CREATE.pack(_TYPE_ARRAY, 4, value_size, 1, _F_MMAPABLE, 0, 0, name.encode()[:15])
     return _bpf(_MAP_CREATE, attr, f"create {name}")
 
 
 @dataclass(frozen=True, slots=True)
 class MapInfo:
-    """A map's id, and its shape: type, key size, value size, entries, flags."""
+    """A map's id and its shape: type, key size, value size, entries, flags."""
 
     id: int
     shape: tuple[int, int, int, int, int]
 
     @property
     def value_size(self) -> int:
-        """Bytes of a value."""
+        """Size of a value, in bytes."""
         return self.shape[2]
+
+    @property
+    def entries(self) -> int:
+        """Number of entries; the size of a ring buffer's data, in bytes."""
+        return self.shape[3]
 
 
 def map_info(fd: int) -> MapInfo:
-    """What the kernel says of a map."""
+    """Returns a map's id and shape, as the kernel reports them."""
     answer = ctypes.create_string_buffer(_MAP_INFO.size)
     _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _MAP_INFO.size, ctypes.addressof(answer)), "describe")
     kind, number, *rest = _MAP_INFO.unpack(answer.raw)
@@ -77,24 +84,36 @@ def map_info(fd: int) -> MapInfo:
 
 
 def about(fd: int) -> dict[str, str]:
-    """What the kernel says of a map's or a link's descriptor (fdinfo, see proc(5)): ``frozen``, ``link_type`` and more.
+    """Returns the fdinfo (proc(5)) of a map's or a link's descriptor: ``frozen``, ``link_type`` and others.
 
-    Raises OSError: nothing is open there.
+    Raises OSError if the descriptor is not open.
     """
     lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
-def enable_run_times() -> int:
-    """Lets the kernel time each run of any program, as long as the descriptor that this returns is open.
+def pin(fd: int, path: Path) -> None:
+    """Gives a map, a program or a link a name in a bpf file system, which keeps it. Raises OSError."""
+    name = os.fsencode(path)
+    _bpf(_OBJ_PIN, _OBJECT.pack(_address(name), fd, 0), f"pin {path}")
 
-    Needs CAP_SYS_ADMIN, and Linux 5.8.
+
+def open_pinned(path: Path) -> int:
+    """Opens what is pinned under a name; returns its fd, which is close-on-exec. Raises OSError."""
+    name = os.fsencode(path)
+    return _bpf(_OBJ_GET, _OBJECT.pack(_address(name), 0, 0), f"open {path}")
+
+
+def enable_run_times() -> int:
+    """Makes the kernel time each run of every program while the returned descriptor is open.
+
+    Needs CAP_SYS_ADMIN and Linux 5.8.
     """
     return _bpf(_ENABLE_STATS, _STATS.pack(_STATS_RUN_TIME), "enable stats")
 
 
 def program_runs(fd: int) -> tuple[int, int]:
-    """For how many nanoseconds a program ran, and how often, while runs were timed."""
+    """Returns a program's run time in nanoseconds and its number of runs, counted while runs were timed."""
     answer = ctypes.create_string_buffer(_PROGRAM_INFO.size)
     _bpf(_OBJ_GET_INFO, _INFO.pack(fd, _PROGRAM_INFO.size, ctypes.addressof(answer)), "describe")
     time_ns, runs = _PROGRAM_INFO.unpack(answer.raw)
@@ -102,15 +121,15 @@ def program_runs(fd: int) -> tuple[int, int]:
 
 
 def update(fd: int, key: bytes, value: bytes) -> None:
-    """Sets an element. In a map of maps this waits for an RCU grace period, about 12 ms."""
+    """Sets an element. For a map of maps this waits for an RCU grace period, about 12 ms."""
     attr = _ELEMENT.pack(fd, _address(key), _address(value), 0)
     _bpf(_MAP_UPDATE, attr, "update")
 
 
 def update_all(fd: int, elements: list[tuple[bytes, bytes]]) -> None:
-    """Sets elements. In a map of maps this waits as `update` does, but once for all of them.
+    """Sets elements. For a map of maps this waits for one RCU grace period in all.
 
-    Where it fails, some may be set.
+    After an error some elements may be set.
     """
     keys, values = (b"".join(part) for part in zip(*elements, strict=True))
     attr = _BATCH.pack(0, 0, _address(keys), _address(values), len(elements), fd, 0, 0)
@@ -124,19 +143,31 @@ def update_all(fd: int, elements: list[tuple[bytes, bytes]]) -> None:
 
 
 def lookup(fd: int, key: bytes, value_size: int) -> bytes | None:
-    """An element's value, or None."""
+    """Returns an element's value, or None if there is no such element."""
     value = ctypes.create_string_buffer(value_size)
     attr = _ELEMENT.pack(fd, _address(key), ctypes.addressof(value), 0)
     return None if _bpf(_MAP_LOOKUP, attr, "look up", missing_ok=True) < 0 else value.raw
 
 
 def delete(fd: int, key: bytes) -> bool:
-    """Takes an element out; whether there was one. In a map of maps this waits as `update` does."""
+    """Deletes an element; returns whether it existed. For a map of maps this waits as `update` does."""
     return _bpf(_MAP_DELETE, _ELEMENT.pack(fd, _address(key), 0, 0), "delete", missing_ok=True) >= 0
 
 
+def push(fd: int, value: bytes) -> None:
+    """Appends a value to a queue map. Raises OSError."""
+    _bpf(_MAP_UPDATE, _ELEMENT.pack(fd, 0, _address(value), 0), "push")
+
+
+def pop(fd: int, value_size: int) -> bytes | None:
+    """Takes the first value out of a queue map; returns None if it is empty."""
+    value = ctypes.create_string_buffer(value_size)
+    attr = _ELEMENT.pack(fd, 0, ctypes.addressof(value), 0)
+    return None if _bpf(_MAP_POP, attr, "pop", missing_ok=True) < 0 else value.raw
+
+
 def items(fd: int, key_size: int, value_size: int, max_entries: int) -> list[tuple[bytes, bytes]]:
-    """All elements of a hash map, in one call, at one time but not atomically (BPF_MAP_LOOKUP_BATCH)."""
+    """Returns all elements of a hash map by one BPF_MAP_LOOKUP_BATCH, which is not atomic."""
     keys = ctypes.create_string_buffer(key_size * max_entries)
     values = ctypes.create_string_buffer(value_size * max_entries)
     cursor = ctypes.create_string_buffer(8)
@@ -146,12 +177,12 @@ def items(fd: int, key_size: int, value_size: int, max_entries: int) -> list[tup
         ),
         _BATCH.size,
     )
-    result = _libc.syscall(_BPF, _MAP_LOOKUP_BATCH, attr, _BATCH.size)
+    result = _libc.syscall(architecture().bpf, _MAP_LOOKUP_BATCH, attr, _BATCH.size)
     number = ctypes.get_errno()
     if result < 0 and number != errno.ENOENT:  # ENOENT: that was the last batch
         raise OSError(number, f"{os.strerror(number)} (bpf: read all)")
     count = _BATCH.unpack(attr.raw)[4]
-    # `raw` copies all of a buffer: once, not for each element.
+    # `raw` copies the whole buffer, so it is not used for each element.
     all_keys, all_values = ctypes.string_at(keys, count * key_size), ctypes.string_at(values, count * value_size)
     return [
         (all_keys[n * key_size : (n + 1) * key_size], all_values[n * value_size : (n + 1) * value_size])
@@ -160,7 +191,7 @@ def items(fd: int, key_size: int, value_size: int, max_entries: int) -> list[tup
 
 
 def _address(data: bytes) -> int:
-    # The address of an immutable bytes object's contents; the caller's reference keeps it in place.
+    # The caller's reference keeps the bytes object alive, and its contents never move.
     address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
     assert address is not None
     return address

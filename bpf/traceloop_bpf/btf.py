@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the recorder must know of the running kernel, from its BTF, by libbpf (which BCC brings along)."""
+"""Reads offsets of kernel structs from the running kernel's BTF, by libbpf (which BCC depends on)."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
+
+from traceloop_bpf.arch import architecture
 
 _KIND_STRUCT: Final = 4  # BTF_KIND_STRUCT, linux/btf.h
 _KIND_TYPEDEF: Final = 8
+_KIND_ENUM: Final = 6
+_KINDS_WITH_MEMBERS: Final = (_KIND_STRUCT, 5)  # and BTF_KIND_UNION
 
 FIELDS: Final = {
-    "STATUS": (("task_struct", "thread_info"), ("thread_info", "status")),
     "SIGNAL": (("task_struct", "signal"),),
     "PID": (("task_struct", "pid"),),
     "TGID": (("task_struct", "tgid"),),
@@ -25,6 +30,9 @@ FIELDS: Final = {
     "EXIT_CODE": (("task_struct", "exit_code"),),
     "GROUP_LEADER": (("task_struct", "group_leader"),),
     "MM": (("task_struct", "mm"),),
+    "EXE_FILE": (("mm_struct", "exe_file"),),
+    "FILE_MNT": (("file", "f_path"), ("path", "mnt")),
+    "MNT_FLAGS": (("vfsmount", "mnt_flags"),),
     "ARG_START": (("mm_struct", "arg_start"),),
     "ARG_END": (("mm_struct", "arg_end"),),
     "ENV_END": (("mm_struct", "env_end"),),
@@ -36,25 +44,107 @@ FIELDS: Final = {
     "CGROUP_ROOT": (("cgroup", "root"),),
     "CGROUP_PARENT": (("cgroup", "self"), ("cgroup_subsys_state", "parent")),
     "KN_ID": (("kernfs_node", "id"),),
+    "KN_NAME": (("kernfs_node", "name"),),
     "HIERARCHY_ID": (("cgroup_root", "hierarchy_id"),),
+    "NR_POPULATED_CSETS": (("cgroup", "nr_populated_csets"),),
+    "NR_POPULATED_CHILDREN": (("cgroup", "nr_populated_domain_children"),),
+    "CSS_SET_TASKS": (("css_set", "nr_tasks"),),
+    "NR_THREADS": (("signal_struct", "nr_threads"),),
+    "PENDING": (("task_struct", "pending"), ("sigpending", "signal")),
+    "START_CODE": (("mm_struct", "start_code"),),
+    "END_CODE": (("mm_struct", "end_code"),),
+    "OOM_MM": (("signal_struct", "oom_mm"),),
 }
-"""TL_OFFSET_<key> of tracer.bpf.c -> the members whose offsets add up to it."""
+"""Key of a TL_OFFSET_<key> in tracer.bpf.c -> the members whose offsets add up to it. An architecture has more."""
+OPTIONAL: Final = {
+    "SECCOMP_MODE": (("task_struct", "seccomp"), ("seccomp", "mode")),  # with CONFIG_SECCOMP
+    "TRAP": (("task_struct", "thread"), ("thread_struct", "trap_nr")),  # x86 has these two
+    "TRAP_ERROR": (("task_struct", "thread"), ("thread_struct", "error_code")),
+}
+"""The same for members that a kernel may lack; the programs work without them."""
+
+
+_MEMORY: Final = {
+    "MEMORY_GROUP": ("css_set", "subsys"),
+    "MEMORY_CSS": ("mem_cgroup", "css"),
+    "CHARGED": ("mem_cgroup", "memory"),
+    "COUNTER_USAGE": ("page_counter", "usage"),
+    "COUNTER_MAX": ("page_counter", "max"),
+    "COUNTER_PARENT": ("page_counter", "parent"),
+}
+"""The same for what memory cgroups have, with CONFIG_MEMCG: all or none of them."""
+_MEMORY_CGROUP: Final = "memory_cgrp_id"
+_POINTER_SIZE: Final = 8
+MARK_VICTIM: Final = "mark_victim"
 
 
 class BtfError(Exception):
-    """This kernel's BTF cannot be read, or lacks a member."""
+    """The kernel's BTF cannot be read or lacks a member."""
 
 
 class _Type(ctypes.Structure):  # struct btf_type
     _fields_ = (("name", ctypes.c_uint32), ("info", ctypes.c_uint32), ("size_or_type", ctypes.c_uint32))
 
 
+class _Enumerator(ctypes.Structure):  # struct btf_enum
+    _fields_ = (("name", ctypes.c_uint32), ("value", ctypes.c_int32))
+
+
 class _Member(ctypes.Structure):  # struct btf_member
     _fields_ = (("name", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
 
 
-def read() -> dict[str, int]:
-    """The -D values that depend on the running kernel: the offset in bytes of each of FIELDS. Raises BtfError."""
+class Types:
+    """The types of the running kernel. `opened` makes one."""
+
+    def __init__(self, library: ctypes.CDLL, btf: int) -> None:
+        self._library, self._btf = library, btf
+
+    def offset(self, struct: str, member: str) -> int:
+        """Returns a member's offset in its struct, in bytes. Raises BtfError if there is none."""
+        return self.member(struct, member)[0] // 8
+
+    def member(self, struct: str, path: str) -> tuple[int, int]:
+        """Returns a member's offset in bits and its size in bytes. Raises BtfError if there is none.
+
+        path: also of a member within a member, as in ``how.flags``.
+        """
+        bits, number = 0, self._library.btf__find_by_name_kind(self._btf, struct.encode(), _KIND_STRUCT)
+        for name in path.split("."):
+            found = _search(self._library, self._btf, number, name) if number > 0 else None
+            if found is None:
+                raise BtfError(f"this kernel has no struct {struct} with a member {path}")
+            bits, number = bits + found[0], self._library.btf__resolve_type(self._btf, found[1])
+        return bits, self._library.btf__resolve_size(self._btf, number)
+
+    def enumerator(self, name: str) -> int:
+        """Returns the value of an enumerator, of whichever enum. Raises BtfError if there is none."""
+        library = self._library
+        for number in range(1, library.btf__type_cnt(self._btf)):
+            address = library.btf__type_by_id(self._btf, number)
+            kind = _Type.from_address(address)
+            if kind.info >> 24 & 0x1F != _KIND_ENUM:
+                continue
+            for entry in (_Enumerator * (kind.info & 0xFFFF)).from_address(address + ctypes.sizeof(_Type)):
+                if library.btf__name_by_offset(self._btf, entry.name) == name.encode():
+                    return int(entry.value)
+        raise BtfError(f"this kernel has no enumerator {name}")
+
+    def arguments(self, tracepoint: str) -> int:
+        """Returns how many arguments a tracepoint has; 0 if there is none of that name."""
+        # typedef void (*btf_trace_NAME)(void *, arguments...)
+        library, btf = self._library, self._btf
+        number = library.btf__find_by_name_kind(btf, f"btf_trace_{tracepoint}".encode(), _KIND_TYPEDEF)
+        if number <= 0:
+            return 0
+        for _ in range(2):  # typedef -> pointer -> function prototype
+            number = _Type.from_address(library.btf__type_by_id(btf, number)).size_or_type
+        return int(_Type.from_address(library.btf__type_by_id(btf, number)).info & 0xFFFF) - 1
+
+
+@contextmanager
+def opened() -> Iterator[Types]:
+    """Yields the running kernel's types. Raises BtfError if they cannot be read."""
     try:
         library = ctypes.CDLL("libbpf.so.1", use_errno=True)
     except OSError as error:
@@ -64,56 +154,68 @@ def read() -> dict[str, int]:
     library.btf__name_by_offset.restype = ctypes.c_char_p
     library.btf__name_by_offset.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
     library.btf__type_by_id.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+    library.btf__type_cnt.argtypes = (ctypes.c_void_p,)
+    library.btf__resolve_type.argtypes = library.btf__resolve_size.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+    library.btf__resolve_size.restype = ctypes.c_int64
     library.btf__find_by_name_kind.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32)
     library.btf__free.argtypes = (ctypes.c_void_p,)
     btf = library.btf__load_vmlinux_btf()
     if not btf:
         raise BtfError("/sys/kernel/btf/vmlinux cannot be read: the kernel needs CONFIG_DEBUG_INFO_BTF=y")
     try:
-        values = {
-            f"TL_OFFSET_{key}": sum(_offset(library, btf, *member) for member in path) for key, path in FIELDS.items()
-        }
-        # Since Linux 6.16 the tracepoint says itself which thread is its process's last.
-        if _arguments(library, btf, "sched_process_exit") > 1:
-            values["TL_GROUP_DEAD_IS_ARGUMENT"] = 1
-        return values
+        yield Types(library, btf)
     finally:
         library.btf__free(btf)
 
 
-def _offset(library: ctypes.CDLL, btf: int, struct: str, member: str) -> int:
-    number = library.btf__find_by_name_kind(btf, struct.encode(), _KIND_STRUCT)
-    found = _search(library, btf, number, member) if number > 0 else None
-    if found is None:
-        raise BtfError(f"this kernel has no struct {struct} with a member {member}")
-    return found
+def read(types: Types) -> dict[str, int]:
+    """Returns the -D values that depend on the running kernel: each offset in bytes. Raises BtfError, OSError."""
+    fields = FIELDS | architecture().fields
+    values = {f"TL_OFFSET_{key}": sum(types.offset(*member) for member in path) for key, path in fields.items()}
+    for key, path in OPTIONAL.items():
+        try:
+            values[f"TL_OFFSET_{key}"] = sum(types.offset(*member) for member in path)
+        except BtfError:  # the kernel lacks it
+            continue
+    values |= _of_memory(types)
+    # Since Linux 6.16 an argument of the tracepoint says whether the thread is the last of its process.
+    if types.arguments("sched_process_exit") > 1:
+        values["TL_GROUP_DEAD_IS_ARGUMENT"] = 1
+    return values
 
 
-def _arguments(library: ctypes.CDLL, btf: int, tracepoint: str) -> int:
-    # typedef void (*btf_trace_NAME)(void *, arguments...)
-    number = library.btf__find_by_name_kind(btf, f"btf_trace_{tracepoint}".encode(), _KIND_TYPEDEF)
-    if number <= 0:
-        return 0
-    for _ in range(2):  # typedef -> pointer -> function prototype
-        number = _Type.from_address(library.btf__type_by_id(btf, number)).size_or_type
-    return int(_Type.from_address(library.btf__type_by_id(btf, number)).info & 0xFFFF) - 1
+def tells_of_victims(values: Mapping[str, int]) -> bool:
+    """Returns whether the kernel tells which process it ends because memory is short. values: from `read`."""
+    return "TL_OFFSET_CHARGED" in values
 
 
-def _search(library: ctypes.CDLL, btf: int, number: int, member: str) -> int | None:
+def _of_memory(types: Types) -> dict[str, int]:
+    # Empty where the kernel has no memory cgroups, or where mark_victim tells but a process's number, which no program
+    # can look up: before Linux 6.9 and its stable siblings.
+    if types.arguments(MARK_VICTIM) < 2:
+        return {}
+    try:
+        values = {f"TL_OFFSET_{key}": types.offset(*member) for key, member in _MEMORY.items()}
+        values["TL_OFFSET_MEMORY_GROUP"] += _POINTER_SIZE * types.enumerator(_MEMORY_CGROUP)
+    except BtfError:
+        return {}
+    return values
+
+
+def _search(library: ctypes.CDLL, btf: int, number: int, member: str) -> tuple[int, int] | None:
+    # Returns a member's offset in bits and its type, also of one in an anonymous struct or union.
     address = library.btf__type_by_id(btf, number)
     kind = _Type.from_address(address)
+    if kind.info >> 24 & 0x1F not in _KINDS_WITH_MEMBERS:
+        return None
     members = (_Member * (kind.info & 0xFFFF)).from_address(address + ctypes.sizeof(_Type))
     for entry in members:
         # With kind_flag set, the upper byte of the offset is a bit field's size.
-        bits = entry.offset & 0xFFFFFF if kind.info >> 31 else entry.offset
+        bits = int(entry.offset & 0xFFFFFF if kind.info >> 31 else entry.offset)
         name = library.btf__name_by_offset(btf, entry.name).decode()
         if name == member:
-            return int(bits // 8)
-        if (
-            not name
-            and (_Type.from_address(library.btf__type_by_id(btf, entry.type)).info >> 24 & 0x1F) == _KIND_STRUCT
-        ):
-            inner = _search(library, btf, entry.type, member)
-            if inner is not None:
-                return int(bits // 8) + inner
+            return bits, int(entry.type)
+        inner = _search(library, btf, entry.type, member) if not name else None
+        if inner is not None:
+            return bits + inner[0], inner[1]
     return None

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m traceloop_bpf.check``: brings a recorder into the kernel, and takes it out at once.
+"""``python -m traceloop_bpf.check``: loads a recorder into the kernel and removes it at once.
 
-It records nothing, and is not in the way of one that does. Prints one JSON object: ``took_s``, or ``error``, the
-compiler's or the kernel's last lines, and ``bcc``: whether BCC is there for this interpreter. With ``-v``,
-prints what the kernel's verifier says of each program first, whole.
+The check records nothing and does not disturb a recorder that is running. It prints one JSON object: ``took_s`` is the
+time it took, ``error`` the last lines of the compiler or the kernel if it failed, ``bcc`` whether this interpreter can
+import BCC, ``io_uring`` whether requests of io_uring would be recorded, and ``capabilities`` whether the capabilities
+that are asked for would. With ``-v``, it first prints the verifier's whole log of each program.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import time
+from contextlib import closing
 
 from traceloop_bpf.loader import LoadError, print_verifier_log
 from traceloop_bpf.programs import Plan
@@ -19,7 +21,7 @@ from traceloop_bpf.tracer import Tracer
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser("python -m traceloop_bpf.check", description="Try to load the recorder.")
     parser.add_argument("-v", action="store_true", help="print the verifier's whole log first")
     options = parser.parse_args()
@@ -30,7 +32,9 @@ def main() -> None:
             if options.v:
                 print_verifier_log(Plan().about().geometry)
                 began = time.monotonic()
-            Tracer.load(Plan(pool_size=1)).close()
+            with closing(Tracer.load(Plan(pool_size=1))) as tracer:
+                found["io_uring"] = tracer.records_requests
+                found["capabilities"] = tracer.records_capabilities
         except (LoadError, OSError) as error:
             found["error"] = str(error)
     print(json.dumps({**found, "took_s": time.monotonic() - began}))

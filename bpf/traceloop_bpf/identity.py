@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what runs in the kernel is what this version would bring there: digests of layout and programs."""
+"""Digests of layout and programs, which tell whether a running recorder equals this version's."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from typing import Final
 from traceloop_bpf.geometry import Geometry
 
 _HERE: Final = Path(__file__).parent
-_LAYOUT: Final = ("record.h", "layout.bpf.h")
+_LAYOUT: Final = ("record.h", "layout.bpf.h", "births.h")
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
 def layout_digest(geometry: Geometry, maps: Mapping[str, object]) -> str:
-    """Of all that a ring's or a map's bytes depend on. maps: whatever else tells the shared maps' shape."""
+    """Returns a digest of everything that determines the bytes of rings and maps.
+
+    maps: further values that determine the shape of the shared maps.
+    """
     return _digest(*map(_code, _LAYOUT), json.dumps([asdict(geometry), dict(maps)], sort_keys=True))
 
 
 def program_digest(layout: str, tables: bytes, defines: Mapping[str, int]) -> str:
-    """Of all that the programs do: their sources, the calls' rules, and -D values."""
+    """Returns a digest of everything that determines what programs do: sources, the calls' rules, -D values."""
     sources = sorted(path.name for path in _HERE.glob("*.[ch]"))
     return _digest(layout, *map(_code, sources), tables.hex(), json.dumps(dict(defines), sort_keys=True))
 
 
 def _code(name: str) -> str:
-    # Without comments and blanks, which change nothing.
+    # Comments and white space are dropped, as they change no program.
     return " ".join(_COMMENT.sub(" ", (_HERE / name).read_text()).split())
 
 

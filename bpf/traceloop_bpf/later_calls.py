@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the numbers of calls that the tables lack, on the running kernel, without running one.
+"""Finds the running kernel's numbers of calls that the tables lack, without executing those calls.
 
-Theory of operation. tracefs names each of the kernel's calls, with the names and C types of its arguments, but not its
-number. So a process that ends then (``python -m traceloop_bpf.later_calls LAST``, ``name id`` lines on its standard
-input) counts with perf_event_open(2) how often each of these returns to it. It lets seccomp answer all numbers behind
-the table's last with ENOSYS, and calls these, one by one: the kernel runs none of them, and counts the return of the
-one that has that name (seccomp comes before a call, its exit tracepoint after it).
+Theory of operation. tracefs lists the name of each of the kernel's calls, with the names and C types of its arguments,
+but not its number. A short-lived process (``python -m traceloop_bpf.later_calls LAST``, which reads lines of ``name
+id`` from its standard input) opens a perf_event_open(2) counter on each call's exit tracepoint, and a seccomp filter
+that answers all numbers after the table's last with ENOSYS. Then it makes the calls, one by one. The kernel executes
+none of them, but counts the return of the call with that number: seccomp runs before a call, its exit tracepoint after
+it.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
+from traceloop_bpf.arch import architecture
 from traceloop_decode.later_calls import lacking, params
 from traceloop_decode.syscalls import Abi, Later, Syscall, abis
 
 TRACEFS: Final = Path("/sys/kernel/tracing")
-_NUMBERS: Final = 64  # how many behind the table's last are tried
+_NUMBERS: Final = 64  # how many numbers after the table's last are tried
 _NAMES_MAX: Final = 256
 _ENTER: Final = "sys_enter_"
 _LOSS: Final = "calls that are newer than this version keep their numbers"
 _TIMEOUT_S: Final = 10.0
-_PERF_EVENT_OPEN: Final = {"x86_64": 298, "aarch64": 241}  # the system call's number
 
 # struct perf_event_attr up to PERF_ATTR_SIZE_VER0: type, size, config, and the rest 0
 _PERF_ATTR: Final = Struct("<IIQ48x")
@@ -48,20 +49,20 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class NotNamed(Exception):
-    """The kernel's newer calls could not be named; they are shown by number. The message says why, and what to do."""
+    """The kernel's newer calls could not be named and are shown by number. The message says why and what to do."""
 
 
 def find(arch: str = platform.machine(), tracefs: Path = TRACEFS, known: tuple[Abi, ...] = ()) -> Later:
-    """The running kernel's calls behind the last number of its table. Raises NotNamed.
+    """Returns the running kernel's calls after the last number of its table. Raises NotNamed.
 
-    known: other tables than those of `arch`, the kernel's own first.
+    known: tables to use instead of those of `arch`, the one of the kernel's own ABI first.
     """
     tables = known or abis(arch)
     directory = tracefs / "events/syscalls"
     try:
         here = [entry.name for entry in directory.iterdir() if entry.name.startswith(_ENTER)]
         names = lacking((name.removeprefix(_ENTER) for name in here), tables)[:_NAMES_MAX]
-        if not names or arch not in _PERF_EVENT_OPEN:
+        if not names:
             return {}
         ids = {name: (directory / f"sys_exit_{name}/id").read_text().strip() for name in names}
         numbers = _numbers(ids, max(tables[0].prototypes, default=0))
@@ -75,7 +76,7 @@ def find(arch: str = platform.machine(), tracefs: Path = TRACEFS, known: tuple[A
 
 
 def _numbers(ids: dict[str, str], last: int) -> dict[int, str]:
-    # ids: of the tracepoints sys_exit_NAME.
+    # ids: the ids of the tracepoints sys_exit_NAME, by name.
     path = os.pathsep.join(
         {str(Path(__file__).parents[1]), str(Path(sys.modules[Abi.__module__].__file__ or "").parents[1])}
     )
@@ -99,7 +100,7 @@ def _numbers(ids: dict[str, str], last: int) -> dict[int, str]:
 
 
 def main(last: int, lines: list[str]) -> None:
-    """That process: prints ``number name`` for what it found."""
+    """Runs the short-lived process, which prints a line ``number name`` for each call that it found."""
     counters = {name: _counter(int(event)) for name, event in (line.split() for line in lines)}
     _refuse(last + 1, last + _NUMBERS)
     before = dict.fromkeys(counters, 0)
@@ -113,15 +114,14 @@ def main(last: int, lines: list[str]) -> None:
 
 
 def _counter(event: int) -> int:
-    # A descriptor that counts a tracepoint, of this thread alone.
+    # Counts a tracepoint for this thread alone.
     attr = ctypes.create_string_buffer(_PERF_ATTR.pack(_PERF_TYPE_TRACEPOINT, _PERF_ATTR.size, event), _PERF_ATTR.size)
-    number = _PERF_EVENT_OPEN[platform.machine()]
-    fd: int = _libc.syscall(number, attr, 0, -1, -1, ctypes.c_ulong(_PERF_FLAG_FD_CLOEXEC))
+    fd: int = _libc.syscall(architecture().perf_event_open, attr, 0, -1, -1, ctypes.c_ulong(_PERF_FLAG_FD_CLOEXEC))
     return _checked(fd, "perf_event_open")
 
 
 def _refuse(first: int, last: int) -> None:
-    # From now on this thread's calls of these numbers return ENOSYS, and are not run.
+    # This thread's calls of these numbers return ENOSYS afterwards, and are not executed.
     code = b"".join(
         (
             _FILTER.pack(_LOAD_NR, 0, 0, 0),  # struct seccomp_data begins with the number

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory this process may still take: of its cgroups' limits, and of the node's.
+"""Computes how much memory this process may still take, from the limits of its cgroups and of the node.
 
-Rings are kernel memory, charged to the cgroup of who makes them. Where a limit is reached the kernel refuses a map at
-first, and kills a process at the next page that it needs. So rings are made only as long as RESERVE_BYTES are left.
+Rings are kernel memory, charged to the cgroup of the process that creates them. When a limit is reached the kernel
+first refuses to create a map, and then kills a process when the next page is needed. So rings are created only as long
+as RESERVE_BYTES are left.
 
-Limits stand in the process's cgroup and in all above it: ``memory.max`` and ``memory.high``, or in a hierarchy of
-version 1 ``memory.limit_in_bytes`` (kernel: admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). What is cached of files
-counts as free. Rings that a former process made are charged to the cgroup above once its own was removed: they are
-counted as this one's own, or each restart would raise the limit.
+The limits are those of the process's cgroup and of each cgroup above it: ``memory.max`` and ``memory.high``, or
+``memory.limit_in_bytes`` in a hierarchy of version 1 (kernel: admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). Cached
+file pages count as free. Rings that a former process created are charged to the parent cgroup after that process's own
+cgroup was removed. They are counted as this process's own, because otherwise each restart would raise the limit.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from traceloop_decode.mountinfo import mounts
+
 RESERVE_BYTES: Final = 32 << 20
-"""For snapshots, archiving and whoever asks, all at once: docs/overhead.md."""
+"""Memory left free for snapshots, archiving and requests at the same time; docs/overhead.md explains the figure."""
 _V2_LIMITS: Final = ("memory.max", "memory.high")
 _V1_LIMITS: Final = ("memory.limit_in_bytes",)
-_NO_LIMIT: Final = 1 << 60  # version 1's is a number
+_NO_LIMIT: Final = 1 << 60  # version 1 writes a huge number for no limit
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is left of a limit, beyond RESERVE_BYTES; never negative. where: whose limit it is."""
+    """The memory left below a limit after RESERVE_BYTES are set aside; never negative. where: the limit's owner."""
 
     left_bytes: int
     limit_bytes: int
@@ -40,19 +43,19 @@ class Room:
 
 
 class Memory:
-    """That of this process. proc: of proc(5)."""
+    """The memory limits that apply to this process. proc: mount point of proc(5)."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._levels = list(_levels(proc))
 
     def room(self, rings_bytes: int) -> Room:
-        """The least that is left anywhere. rings_bytes: what all rings take that there are."""
+        """Returns the smallest room below any limit. rings_bytes: memory that all existing rings take."""
         found = [self._of_node()]
         for depth, (level, limits) in enumerate(self._levels):
             try:
                 found += _of_level(level, limits, 0 if depth else rings_bytes)
-            except (OSError, ValueError):  # it has no such limits: the root's
+            except (OSError, ValueError):  # the root cgroup has no such files
                 continue
         return min(found, key=lambda room: room.left_bytes)
 
@@ -77,23 +80,20 @@ def _of_level(level: Path, limits: tuple[str, ...], rings_bytes: int) -> Iterato
 
 
 def _levels(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    # The process's cgroup that memory is charged to, and those above it.
+    # Yields the cgroup that this process's memory is charged to, then those above it.
     cgroups = {}
     for line in (proc / "self/cgroup").read_text(errors="surrogateescape").splitlines():
         _, controllers, path = line.split(":", 2)
         cgroups[controllers] = path
     controlled = next((names for names in cgroups if "memory" in names.split(",")), "")
-    for line in (proc / "self/mountinfo").read_text(errors="surrogateescape").splitlines():
-        left, _, right = line.partition(" - ")
-        kind, options = right.split(" ")[0], right.split(" ")[2].split(",")
-        if kind != ("cgroup" if controlled else "cgroup2") or (controlled and "memory" not in options):
+    for mount in mounts((proc / "self/mountinfo").read_text(errors="surrogateescape")):
+        if mount.kind != ("cgroup" if controlled else "cgroup2") or (controlled and "memory" not in mount.options):
             continue
-        root, mount = left.split(" ")[3:5]
-        path = cgroups.get(controlled, "/")
-        if not f"{path}/".startswith(f"{root.rstrip('/')}/"):
+        root, path = mount.root.rstrip("/"), cgroups.get(controlled, "/")
+        if not f"{path}/".startswith(f"{root}/"):
             continue
-        top = Path(mount.encode(errors="surrogateescape").decode("unicode_escape"))
-        level = top / path.removeprefix(root.rstrip("/")).lstrip("/")
+        top = Path(mount.point)
+        level = top / path.removeprefix(root).lstrip("/")
         limits = _V1_LIMITS if controlled else _V2_LIMITS
         yield from ((one, limits) for one in (level, *level.parents) if one.is_relative_to(top))
         return

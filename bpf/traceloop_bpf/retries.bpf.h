@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Calls in flight whose arguments could not be read at entry, and are to be read again at exit.
+ * Calls in flight whose arguments could not be read at entry, and are read again at exit.
  *
- * A task has two places that its address tells, in its container's own ring. So one container's calls take no place of
- * another's. Each call that finds none is counted.
+ * A task's address selects two places in its container's own ring, so no container takes the places of another. A
+ * call that finds neither free is counted.
  */
 #ifndef TRACELOOP_RETRIES_BPF_H
 #define TRACELOOP_RETRIES_BPF_H
 
 #include "layout.bpf.h"
 #include "verifier.h"
+
+/* tl_retry.failed: above the arguments, what the call asked for, if that was new: 1 + capability << 1 | granted */
+#define RETRY_ARGUMENTS 0xff
+#define RETRY_ASKED_SHIFT 8
 
 TL_INLINE struct tl_retry *retry_at(struct ring *ring, u64 task, u64 second)
 {
@@ -38,7 +42,7 @@ TL_INLINE struct tl_retry *claim_retry(struct ring *ring, u64 task)
 
 TL_INLINE void remember(struct ring *ring, u64 task, u32 nr, u32 failed)
 {
-	struct tl_retry *retry = find_retry(ring, task); /* of a call whose exit came elsewhere */
+	struct tl_retry *retry = find_retry(ring, task); /* left by a call whose exit was not recorded here */
 	if (!retry) {
 		retry = claim_retry(ring, task);
 		if (!retry) {
@@ -51,7 +55,7 @@ TL_INLINE void remember(struct ring *ring, u64 task, u32 nr, u32 failed)
 	retry->failed = failed;
 }
 
-/* The arguments of a task's call that could not be read at its entry, 0 if all were; it is not remembered any more. */
+/* Returns what was remembered of a task's call, and forgets it. */
 TL_INLINE u32 recall(struct ring *ring, u64 task, u32 nr)
 {
 	struct tl_retry *retry = find_retry(ring, task);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often programs ran, and for how long, by the kernel's own clock: BPF_ENABLE_STATS of bpf(2).
+"""Measures how often programs ran and for how long, with the kernel's statistics: BPF_ENABLE_STATS of bpf(2).
 
-While it is on, each run of any program of the node takes some ten nanoseconds more. It is on as long as someone holds a
-descriptor that asks for it, or as kernel.bpf_stats_enabled is 1.
+While the statistics are on, each run of any program on the node takes some ten nanoseconds longer. They are on as long
+as a process holds a descriptor that requests them, or while kernel.bpf_stats_enabled is 1.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _SYSCTL: Final = Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
 class NotTimed(Exception):
-    """The kernel does not time programs for this process. The message says what to do."""
+    """The kernel does not time programs for this process. The message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """Of one program, by the name of its function."""
+    """The run time of one program. program: the name of its function."""
 
     program: str
     runs: int
@@ -33,7 +33,7 @@ class RunTime:
 
 
 def measure(programs: Mapping[str, int], wait: Callable[[], object]) -> list[RunTime]:
-    """Those of programs, by name and descriptor, while `wait` waits. Raises NotTimed, OSError."""
+    """Measures programs, given by name and descriptor, while `wait` waits. Raises NotTimed, OSError."""
     fd = _enable()
     try:
         before = {name: bpfcalls.program_runs(program) for name, program in programs.items()}
@@ -46,7 +46,7 @@ def measure(programs: Mapping[str, int], wait: Callable[[], object]) -> list[Run
 
 
 def _enable() -> int:
-    # -1: they are timed anyway.
+    # Returns -1 if programs are timed already.
     try:
         return bpfcalls.enable_run_times()
     except OSError as error:
@@ -55,6 +55,6 @@ def _enable() -> int:
         if _SYSCTL.read_text().strip() == "1":
             return -1
         raise NotTimed(
-            "the kernel times programs for CAP_SYS_ADMIN alone, which this daemon does not have: as root, "
-            "`sysctl kernel.bpf_stats_enabled=1`, ask again, and set it back to 0"
+            "the kernel times programs only with CAP_SYS_ADMIN, which this daemon does not have: as root, run "
+            "`sysctl kernel.bpf_stats_enabled=1`, try again, and set it back to 0"
         ) from error

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * What the kernel knows of a thread: its numbers, the signal that ends its process, and how it ended.
+ * What the kernel knows about a thread: its numbers, the signal that ends its process, its exit code.
  */
 #ifndef TRACELOOP_THREADS_BPF_H
 #define TRACELOOP_THREADS_BPF_H
 
-#include "arch_x86_64.h"
+#include TL_ARCH
 #include "layout.bpf.h"
 #include "record.h"
 #include "verifier.h"
@@ -14,10 +14,13 @@
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h: all threads are to exit, with group_exit_code */
 #define SI_KERNEL 0x80
 
-#define UPID_SIZE 16 /* struct upid: int nr; struct pid_namespace *ns; */
-#define PID_LEVELS 8 /* of at most 32 (MAX_PID_NS_LEVEL), how deep the daemon may be */
+#define SIGSYS_BIT (1ULL << 30) /* of a sigset_t: SIGSYS is 31 on x86, arm64 and most others */
+#define SECCOMP_MODE_DEAD 3     /* kernel/seccomp.c: seccomp is ending the thread (since Linux 5.16) */
 
-/* The number of a thread in the pid namespace of another, or 0 (pid_nr_ns). */
+#define UPID_SIZE 16 /* struct upid: int nr; struct pid_namespace *ns; */
+#define PID_LEVELS 8 /* the deepest nesting at which the daemon may run; the kernel's limit is 32 (MAX_PID_NS_LEVEL) */
+
+/* Returns the number of a thread in the pid namespace of another, or 0, as pid_nr_ns does. */
 TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
 {
 	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), other_pid = read64(other + TL_OFFSET_THREAD_PID);
@@ -30,7 +33,7 @@ TL_INLINE u32 number_in_namespace_of(u64 thread, u64 other)
 	return read32(pid + at);
 }
 
-/* The number of a thread in the daemon's pid namespace, or 0: a node may itself be a container. */
+/* Returns the number of a thread in the daemon's pid namespace, or 0. The node itself may be a container. */
 TL_INLINE u32 number_for_daemon(u64 thread)
 {
 	u64 pid = read64(thread + TL_OFFSET_THREAD_PID), level = read32(pid + TL_OFFSET_PID_LEVEL);
@@ -44,7 +47,10 @@ TL_INLINE u32 number_for_daemon(u64 thread)
 	return 0;
 }
 
-/* Does this signal kill the thread's process, and dump no core? All its threads have been told by now (complete_signal). */
+/*
+ * Returns whether this signal kills the thread's process without a core dump: complete_signal has told all threads by
+ * now.
+ */
 TL_INLINE bool is_killed_by(u64 task, u64 number)
 {
 	u64 process = read64(task + TL_OFFSET_SIGNAL);
@@ -52,10 +58,16 @@ TL_INLINE bool is_killed_by(u64 task, u64 number)
 	       read32(process + TL_OFFSET_GROUP_EXIT_CODE) == number;
 }
 
-/* Fills in who sends the signal, the current thread, and what `info`, a struct kernel_siginfo *, says to `task`. */
+/*
+ * Fills in the sender, which is the current thread, and the siginfo as `task` will see it. info: struct
+ * kernel_siginfo *.
+ */
 TL_INLINE void fill_signal_sent(struct tl_signal_sent *record, u64 number, u64 info, u64 task)
 {
-	/* SEND_SIG_NOINFO is 0 and SEND_SIG_PRIV 1: the kernel sends it, in this process's name (SI_USER) or in its own. */
+	/*
+	 * SEND_SIG_NOINFO (0): the kernel sends in this process's name, SI_USER. SEND_SIG_PRIV (1): in its own,
+	 * SI_KERNEL.
+	 */
 	bpf_probe_read_kernel(record->siginfo, sizeof record->siginfo, (void *)info);
 	if (info < 2) {
 		u32 *siginfo = (u32 *)record->siginfo;
@@ -63,7 +75,8 @@ TL_INLINE void fill_signal_sent(struct tl_signal_sent *record, u64 number, u64 i
 		if (info) {
 			siginfo[2] = SI_KERNEL;
 		} else {
-			siginfo[4] = number_in_namespace_of(read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER), task);
+			siginfo[4] = number_in_namespace_of(read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER),
+							    task);
 			siginfo[5] = bpf_get_current_uid_gid();
 		}
 	}
@@ -73,7 +86,30 @@ TL_INLINE void fill_signal_sent(struct tl_signal_sent *record, u64 number, u64 i
 	bpf_get_current_comm(record->sender_comm, sizeof record->sender_comm);
 }
 
-/* The exit code of a thread; of its process, where it is the last one (group_dead). */
+/*
+ * Returns whether seccomp refuses the current thread's call by SIGSYS. To be asked where the thread has not entered
+ * the call and returns its number: SECCOMP_RET_TRAP, KILL_PROCESS, and KILL_THREAD in a process's last thread
+ * (__seccomp_filter).
+ */
+TL_INLINE bool is_refused_by_sigsys(void)
+{
+	return *(volatile u64 *)(tl_current_task() + TL_OFFSET_PENDING) & SIGSYS_BIT;
+}
+
+/*
+ * Returns whether seccomp ends the current thread in a call that has no sys_exit: KILL_THREAD in a process that has
+ * other threads, and strict mode.
+ */
+TL_INLINE bool is_ended_by_seccomp(void)
+{
+#ifdef TL_OFFSET_SECCOMP_MODE
+	return *(volatile u32 *)(tl_current_task() + TL_OFFSET_SECCOMP_MODE) == SECCOMP_MODE_DEAD;
+#else
+	return false;
+#endif
+}
+
+/* Returns the exit code of a thread, or of its process if the thread is the last one (group_dead). */
 TL_INLINE u32 exit_code_of(u64 task, u32 group_dead)
 {
 	u64 process = read64(task + TL_OFFSET_SIGNAL);
@@ -84,15 +120,30 @@ TL_INLINE u32 exit_code_of(u64 task, u32 group_dead)
 	return read32(read64(task + TL_OFFSET_GROUP_LEADER) + TL_OFFSET_EXIT_CODE);
 }
 
-/* Keeps in the ring how the container's first process ended, if this is its last thread. */
-TL_INLINE void note_exit(struct ring *ring, u64 task, u32 code)
+/*
+ * Notes in the ring how the container's first process ended, if that is the process with this number for the daemon.
+ * Only once, because the kernel reuses numbers.
+ */
+TL_INLINE void note_exit(struct ring *ring, u32 number, u32 code)
 {
-	u32 init_pid = ring->head.init_pid;
-	if (!init_pid || init_pid != number_for_daemon(read64(task + TL_OFFSET_GROUP_LEADER)))
+	if (!number || ring->head.init_pid != number || ring->head.exited)
 		return;
 	ring->head.exit_code = code;
 	ring->head.exit_ns = bpf_ktime_get_boot_ns();
 	TL_PUBLISH(ring->head.exited, 1);
+}
+
+#define MNT_INTERNAL 0x4000 /* include/linux/mount.h: of the kernel itself, as is that of memfd_create's files */
+
+/*
+ * Returns whether the current thread's program is a file that no path leads to. A runtime executes such a copy of itself
+ * (runc, against CVE-2019-5736); no image of a container can contain one.
+ */
+TL_INLINE bool executes_file_in_memory(void)
+{
+	u64 mm = read64(bpf_get_current_task() + TL_OFFSET_MM);
+	u64 mount = read64(read64(mm + TL_OFFSET_EXE_FILE) + TL_OFFSET_FILE_MNT);
+	return read32(mount + TL_OFFSET_MNT_FLAGS) & MNT_INTERNAL;
 }
 
 #endif

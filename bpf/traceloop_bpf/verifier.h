@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * How to write what the verifier accepts: everything is inlined, LLVM tests the register that it then uses, and the
- * compiler keeps stores in order.
+ * Means to write code that the verifier accepts: everything is inlined, LLVM uses the register that it has tested,
+ * and the compiler keeps stores in order.
  *
- * LLVM likes to test one register and use another: TL_OPAQUE before a comparison keeps them the same. Linux 6.1 learns
- * nothing from `!=`, so bounds are tested with `<` and `>`.
+ * LLVM often tests one register and uses another; TL_OPAQUE before a comparison prevents that. TL_OPAQUE of a pointer
+ * in a loop keeps LLVM from computing addresses before the loop, which it would keep on the stack. Linux 6.1 learns
+ * nothing from `!=`, so bounds are tested with `<` and `>`. TL_RELOAD of a number in map memory makes the verifier forget
+ * what it knows of it, so that it walks what follows once, whatever way led there.
  */
 #ifndef TRACELOOP_VERIFIER_H
 #define TRACELOOP_VERIFIER_H
@@ -12,5 +14,6 @@
 #define TL_INLINE static inline __attribute__((always_inline))
 #define TL_OPAQUE(x) asm volatile("" : "+r"(x))
 #define TL_BARRIER() asm volatile("" ::: "memory")
+#define TL_RELOAD(place) (*(volatile typeof(place) *)&(place))
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A record's way into its ring. reserve() finds room, begin_in() fills the part that has it up to the record, start()
- * writes the record's header, finish() publishes the record. Between the first two the caller looks up which part of a larger ring that is: BCC rewrites what
- * is done with maps in tracer.bpf.c alone.
+ * The steps that write a record. reserve() finds room; the caller looks up the part of the ring that has it, because
+ * BCC rewrites map operations in tracer.bpf.c alone; begin_in() writes what is due before the record; start() writes
+ * the record's header; finish() publishes the record. A call's return that completes the record of its entry has
+ * reserve_after_entry() and complete() in their places.
  */
 #ifndef TRACELOOP_WRITER_BPF_H
 #define TRACELOOP_WRITER_BPF_H
 
-#include "arch_x86_64.h"
+#include TL_ARCH
 #include "layout.bpf.h"
+#include "marks.h"
 
 TL_INLINE u32 read32(u64 at)
 {
@@ -38,21 +40,29 @@ TL_INLINE void stamp(struct ring *ring, struct tl_header *header, u64 pos)
 
 #define LENGTH_TYPE(bytes, type) ((bytes) >> 3 | (type) << TL_LENGTH_BITS)
 
-/* A CPU's way from one record to the next. */
+/* The state of one record that is written. */
 struct writer {
 	struct ring *ring;
-	struct ring *part; /* which has the record: `ring` itself, or a further one */
+	struct ring *part; /* the ring that has the record: `ring` itself, or another of its parts */
 	struct tl_cpu *cpu;
-	u64 from; /* first position written */
+	u64 from; /* the first position that is written */
 	u64 pos;  /* of the record */
-	u64 task; /* whose record it is; 0: the current one's */
+	u64 task; /* the record's struct task_struct *; 0: the current task */
 	u64 tid_pid;
 	u64 now_ns;
-	u64 parts; /* of the ring */
+	u64 parts;  /* of the ring */
 	bool chunk; /* a new chunk begins */
 };
 
-/* Finds room for a record of at most `bytes`, after a new chunk and base where one is due. False: not recorded. */
+/* Returns the tl_room of an entry's record. */
+TL_INLINE struct tl_room *room_of(struct tl_header *header)
+{
+	return (struct tl_room *)(header + 1);
+}
+
+/*
+ * Finds room for a record of at most `bytes`, and for a chunk's head and a base before it. False: it is not recorded.
+ */
 TL_INLINE bool reserve(struct writer *w, u64 bytes)
 {
 	struct ring *ring = w->ring;
@@ -69,7 +79,10 @@ TL_INLINE bool reserve(struct writer *w, u64 bytes)
 	u64 pos = cpu->pos, end = cpu->end, head = *(volatile u64 *)&ring->head.head;
 	w->parts = ring->head.parts;
 	w->chunk = false;
-	/* A new chunk where this one is full, or so old that the others would soon lap it, and what is new in it. */
+	/*
+	 * Begins a new chunk where this one is full, or so old that it would soon be overwritten, new records
+	 * included.
+	 */
 	if (pos + bytes + PREFIX > end || head - pos > w->parts * (TL_RING_SIZE / 2)) {
 		pos = __sync_fetch_and_add(&ring->head.head, TL_CHUNK_SIZE);
 		TL_PUBLISH(cpu->busy, pos + 1);
@@ -81,21 +94,52 @@ TL_INLINE bool reserve(struct writer *w, u64 bytes)
 	return true;
 }
 
-/* What was reserved is not used. */
+/*
+ * Prepares to complete the record of the current thread's entry, at position `entered` * 8, by at most `bytes` more.
+ * False: something was written after it, or the ring may soon overwrite it, or the call took too long. Without branches,
+ * because the verifier would walk what follows once for each.
+ */
+TL_INLINE bool reserve_after_entry(struct writer *w, u32 entered, u64 bytes)
+{
+	struct ring *ring = w->ring;
+	struct tl_cpu *cpu = w->cpu;
+	u64 from = cpu->open, pos = cpu->pos, end = pos + bytes;
+	u64 bad = (from >> 3 ^ entered) << 32 | (pos ^ cpu->open_end) | cpu->busy;
+	w->parts = ring->head.parts;
+	bad |= (cpu->end - end) >> 63; /* 1: negative */
+	bad |= (TL_LENGTH_MASK * 8 - (end - from)) >> 63;
+	bad |= (w->parts * (TL_RING_SIZE / 2) - (TL_RELOAD(ring->head.head) - from)) >> 63;
+	cpu->now_ns = bpf_ktime_get_boot_ns();
+	bad |= (cpu->now_ns - cpu->base_ns) >> 32;
+	if (bad)
+		return false;
+	TL_PUBLISH(cpu->busy, from + 1);
+	w->from = from;
+	w->pos = pos;
+	return true;
+}
+
+/* Gives up the record that room was reserved for. */
 TL_INLINE void give_up(struct writer *w)
 {
 	w->cpu->dropped++;
 	TL_PUBLISH(w->cpu->busy, 0);
 }
 
-/* Writes what is due before the record into `part`, and sets `pos` to where the record lies. */
-TL_INLINE void begin_in(struct writer *w, struct ring *part)
+/* Leaves out the record that was written at w->pos; what is due before it stays. */
+TL_INLINE void leave_out(struct writer *w)
+{
+	TL_PUBLISH(w->cpu->pos, w->pos);
+	TL_PUBLISH(w->cpu->busy, 0);
+}
+
+/* Writes what is due before the record into w->part, and sets `pos` to the record's position. */
+TL_INLINE void begin_in(struct writer *w)
 {
 	struct ring *ring = w->ring;
 	struct tl_cpu *cpu = w->cpu;
 	u32 renames = ring->head.renames;
 	u64 pos = w->from;
-	w->part = part;
 	if (w->chunk) {
 		struct tl_chunk *c = (struct tl_chunk *)header_at(w->part, pos);
 		c->header.tid = 0;
@@ -109,7 +153,8 @@ TL_INLINE void begin_in(struct writer *w, struct ring *part)
 		stamp(ring, &c->header, pos);
 		pos += sizeof *c;
 	}
-	if (w->chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames || w->now_ns - cpu->base_ns > 0xffffffffULL) {
+	if (w->chunk || cpu->tid != (u32)w->tid_pid || cpu->renames != renames ||
+	    w->now_ns - cpu->base_ns > 0xffffffffULL) {
 		struct tl_base *b = (struct tl_base *)header_at(w->part, pos);
 		b->header.tid = w->tid_pid;
 		b->header.delta_ns = w->tid_pid >> 32;
@@ -129,7 +174,9 @@ TL_INLINE void begin_in(struct writer *w, struct ring *part)
 	w->pos = pos;
 }
 
-/* The record's header, all but its stamp, length and type: what is known now need not be kept until the end. */
+/*
+ * Writes the record's header without stamp, length and type, so that thread and time need not be kept until the end.
+ */
 TL_INLINE struct tl_header *start(struct writer *w, u16 nr)
 {
 	struct tl_header *header = header_at(w->part, w->pos);
@@ -139,36 +186,88 @@ TL_INLINE struct tl_header *start(struct writer *w, u16 nr)
 	return header;
 }
 
-/* Publishes the record of `bytes` bytes, and says so if the ring has been lapped meanwhile. */
-TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type)
+/* In tests: waits now and then, as a virtual CPU does that loses its host's CPU. Once a program, as the verifier walks it. */
+TL_INLINE void stall(void)
 {
-	struct ring *ring = w->ring;
-	struct tl_cpu *cpu = w->cpu;
-	header->length_type = LENGTH_TYPE(bytes, type);
 #ifdef TL_TEST_STALL
 	if (bpf_get_smp_processor_id() == 0 && (bpf_get_prandom_u32() & 2047) == 0) {
 #pragma clang loop unroll(disable)
-		for (int i = 0; i < TL_TEST_STALL; i++)
-			bpf_ktime_get_ns();
+		for (int i = 0; i < TL_TEST_STALL; i++) {
+			u64 nothing;
+			bpf_probe_read_user(&nothing, sizeof nothing, (void *)8); /* a fault takes its time */
+		}
 	}
 #endif
-	stamp(ring, header, w->pos);
-	cpu->records++;
-	if (type != TL_EXIT && type != TL_SIGNAL_SENT)
-		cpu->events++;
-	TL_PUBLISH(cpu->pos, w->pos + bytes);
+}
+
+/* Ends what reserve() began at `from` and is written up to `end`. Notes it as late if the ring was lapped meanwhile. */
+TL_INLINE void end_at(struct writer *w, u64 from, u64 end)
+{
+	struct ring *ring = w->ring;
+	struct tl_cpu *cpu = w->cpu;
+	TL_PUBLISH(cpu->pos, end);
 	u64 head = *(volatile u64 *)&ring->head.head;
-	if (head - w->from > (u64)ring->head.parts * TL_RING_SIZE - TL_CHUNK_SIZE) {
+	if (head - from > (u64)ring->head.parts * TL_RING_SIZE - TL_CHUNK_SIZE) {
 		u64 n = cpu->late_count;
 		TL_OPAQUE(n);
 		n &= TL_LATE - 1;
-		cpu->late[n].from = w->from;
-		cpu->late[n].to = w->pos + bytes;
+		cpu->late[n].from = from;
+		cpu->late[n].to = end;
 		cpu->late[n].head = head;
 		TL_BARRIER();
 		cpu->late_count++;
 	}
 	TL_PUBLISH(cpu->busy, 0);
+}
+
+/* Publishes the record of `bytes` bytes. */
+TL_INLINE void publish(struct writer *w, struct tl_header *header, u64 bytes, u32 type)
+{
+	struct tl_cpu *cpu = w->cpu;
+	header->length_type = LENGTH_TYPE(bytes, type);
+	stamp(w->ring, header, w->pos);
+	cpu->records++;
+	if (type != TL_EXIT && type != TL_SIGNAL_SENT && type != TL_LEFT && type != TL_SENDER && type != TL_OOM &&
+	    type != TL_CAPABILITY)
+		cpu->events++;
+	end_at(w, w->from, w->pos + bytes);
+}
+
+TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type)
+{
+	stall();
+	publish(w, header, bytes, type);
+}
+
+/* Publishes a call's entry of `bytes` bytes, which the call's return may complete. */
+TL_INLINE void finish_entry(struct writer *w, struct tl_header *header, u64 bytes)
+{
+	TL_PUBLISH(w->cpu->open, w->pos);
+	w->cpu->open_end = w->pos + bytes;
+	finish(w, header, bytes, TL_ENTER);
+}
+
+/*
+ * Completes the record of a call's entry, after which `bytes` bytes of its end are written; 8: the result alone. What it
+ * needs is read from map memory again, because the verifier would walk a capture() before it once for each way to it.
+ */
+TL_INLINE void complete(struct writer *w, s64 result, u64 bytes)
+{
+	struct tl_cpu *cpu = w->cpu;
+	u64 from = TL_RELOAD(cpu->open), length = TL_RELOAD(cpu->open_end) - from;
+	struct tl_header *header = header_at(w->part, from);
+	struct tl_room *room = room_of(header);
+	room->duration_ns = TL_RELOAD(cpu->now_ns) - cpu->base_ns - header->delta_ns;
+	if (bytes == 8 && result == (s32)result) {
+		room->result = result;
+		TL_PUBLISH(header->length_type, LENGTH_TYPE(length, TL_CALL));
+	} else {
+		room->exit_at = length;
+		length += bytes;
+		TL_PUBLISH(header->length_type, LENGTH_TYPE(length, TL_CALL_OUT));
+	}
+	end_at(w, from, from + length);
+	TL_PUBLISH(cpu->open, 0);
 }
 
 #endif

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a command failed. A message says what, why and what to do; `main` prints it and picks the exit code.
+"""Reasons why a command failed. A message says what, why and what to do; `main` prints it and picks the exit code.
 
 ::
 
     CliError
-    ├── Failed        the daemon said no, or nothing matches
+    ├── Failed        the daemon refused the request, or nothing matches
+    │   └── NoMatch   there is no such trace
     ├── Unreachable   no daemon answers
-    └── Denied        this user may not ask it
+    └── Denied        this user may not ask the daemon
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ class CliError(Exception):
 
 
 class Failed(CliError):
-    """The daemon said no, or nothing matches."""
+    """The daemon refused the request, or nothing matches."""
+
+
+class NoMatch(Failed):
+    """The request names a trace that does not exist."""
 
 
 class Unreachable(CliError):
-    """No daemon answers."""
+    """The daemon does not answer."""
 
 
 class Denied(CliError):
-    """This user may not ask the daemon."""
+    """The user lacks permission to ask the daemon."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is found of a machine and of its engines: how bad it is, why it matters, what mends it."""
+"""Findings about a machine and its engines: how bad each is, why it matters, and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 
 class Level(enum.Enum):
-    """How bad it is, from the best to the worst.
+    """Severity of a finding, from best to worst.
 
-    BY_FLAG: an engine's containers are recorded that ask for it. UNKNOWN: this user could not look. WARNING: something
-    is lost, slower, or not recorded. ERROR: nothing is recorded, or containers fail, or will.
+    BY_FLAG: only those of an engine's containers are recorded that request it. UNKNOWN: this user may not look.
+    WARNING: something is lost, slower, or not recorded. ERROR: nothing is recorded, or containers fail or will fail.
     """
 
     OK = "ok"
@@ -23,10 +23,10 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """what is so, why it matters, and the command or edit that mends it; the latter two may be empty.
+    """A fact, why it matters, and the command or edit that fixes it; `why` and `remedy` may be empty.
 
-    area: what it is about, such as an engine. is_due: the engine runs with what it read before its files were changed,
-    and the remedy has it read them.
+    area: the subject, such as an engine. is_due: the engine's files were changed after it read them, and the remedy
+    makes it read them again.
     """
 
     area: str

@@ -6,26 +6,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NoReturn
 
 import click
 
-from traceloop_cli.commands.add import command as add
-from traceloop_cli.commands.close import command as close
-from traceloop_cli.commands.doctor import command as doctor
-from traceloop_cli.commands.dump import command as dump
-from traceloop_cli.commands.engine import command as engine
-from traceloop_cli.commands.info import command as info
-from traceloop_cli.commands.list import command as list_traces
-from traceloop_cli.commands.show import command as show
-from traceloop_cli.commands.stats import command as stats
+from traceloop_cli.commands import VERBS, Commands
 from traceloop_cli.errors import Denied, Failed, Unreachable
-from traceloop_cli.options.common import DEFAULT_ADDRESS, address_option
-from traceloop_cli.options.examples import add_examples
-from traceloop_decode.safe_text import printable
+from traceloop_cli.options.common import DEFAULT_ADDRESS, Group, address_option
+from traceloop_cli.options.examples import epilog
+from traceloop_cli.options.hosts import OPTIONS, hosts_options, remember
+from traceloop_cli.version import VERSION
 
 _PROGRAM: Final = "traceloopctl"
+_OWN_OPTIONS: Final = ("--help", "-h", "--version")
 _EXIT_CODES: Final[dict[type[Exception], int]] = {
     Failed: 1,
     OSError: 1,
@@ -36,51 +30,82 @@ _EXIT_CODES: Final[dict[type[Exception], int]] = {
 }
 
 
-class _Verbs(click.Group):
-    """A group of which one verb may be left out, before its options too: ``traceloopctl -o json``."""
+class _Verbs(Group):
+    """A group whose verb `list` may be omitted, even before options: ``traceloopctl -o json``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = 0
-        while at < len(args) and args[at].startswith("--address"):
-            at += 1 if "=" in args[at] else 2
-        verbless = not args[at:] and not ctx.resilient_parsing  # which is when a shell completes the verb
-        if verbless or (args[at:] and args[at].startswith("-") and args[at] not in ("--help", "-h")):
+        while at < len(args) and args[at].startswith(OPTIONS):
+            at += 2 if args[at] in OPTIONS else 1
+        verbless = not args[at:] and not ctx.resilient_parsing  # True while a shell completes the verb
+        if verbless or (args[at:] and args[at].startswith("-") and args[at] not in _OWN_OPTIONS):
             args = [*args[:at], "list", *args[at:]]
         return super().parse_args(ctx, args)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the verbs, but not those that only programs of ours call."""
+        return [verb for verb in super().list_commands(ctx) if verb in VERBS]
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the verbs without loading them."""
+        verbs = [(verb, VERBS[verb]) for verb in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(verbs)
+
+
+@click.group(
+    cls=_Verbs,
+    commands=Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=epilog(""),
+)
 @address_option(default=DEFAULT_ADDRESS, envvar="TRACELOOP_ADDRESS")
-def cli() -> None:
-    """What did a container do, and why did it die? Ask its flight recorder.
+@hosts_options
+@click.version_option(VERSION, prog_name=_PROGRAM, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, hosts: Sequence[str], hosts_file: str | None, archive: str | None) -> None:
+    """Show what a container did and why it died, even after it is gone.
 
-    An ID is a trace's id, or an unambiguous beginning of it or of its container's id.
+    An ID is the name of a container or pod (also NAMESPACE/POD or POD/CONTAINER), which means its newest trace; a
+    trace's id; or the beginning of any of these. ID~1 is the trace before.
 
-    Exit codes: 0; 1 error or no match; 2 usage; 3 daemon unreachable; 4 permission.
+    Exit codes: 0 success; 1 error or no match; 2 usage; 3 daemon unreachable; 4 permission denied.
     """
+    remember(ctx, hosts, hosts_file, archive)
 
 
-for _verb in (list_traces, info, show, dump, close, add, stats, engine, doctor):
-    cli.add_command(_verb)
-add_examples(cli)
+def main() -> NoReturn:
+    """Runs the command line of this process, and exits."""
+    sys.exit(run())
 
 
-def main() -> None:
-    """Run the command line of this process, and end it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of `__main__`
+def run() -> int:
+    """Runs the command line of this process, and returns its exit status. Its output is written."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by `__main__`
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough ends this quietly
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else gRPC writes to stderr too
-    if sys.stdout is None:  # closed by who started this
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it is stdout until the end
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # `engine` asks containerd by grpcio, which also writes to stderr
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the reader closes the pipe
+    if sys.stdout is None:  # the parent process closed it
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the process ends
     try:
-        status = cli.main(prog_name=_PROGRAM, standalone_mode=False) or 0
+        status = _status()
         sys.stdout.flush()
     except tuple(_EXIT_CODES) as error:
+        from traceloop_decode.safe_text import printable  # noqa: PLC0415 - for errors alone
+
         print(f"{_PROGRAM}: {printable(_message(error))}", file=sys.stderr)
         status = next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))
         _discard_output()
-    sys.exit(status)
+    return status
+
+
+def _status() -> int:
+    try:
+        return cli.main(prog_name=_PROGRAM, standalone_mode=False) or 0
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            raise
+        return ended.code or 0
 
 
 def _message(error: Exception) -> str:
@@ -96,5 +121,5 @@ def _message(error: Exception) -> str:
 
 
 def _discard_output() -> None:
-    # What could not be written would be tried again at exit, and fail with a traceback.
+    # The interpreter would flush unwritten output again at exit, and print a traceback when that fails.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloopd: hears of containers, has them recorded, keeps their traces, answers questions. `main` is the way in."""
+"""traceloopd: learns of containers, records them, keeps their traces, serves clients. `main` is the entry point."""

@@ -1,63 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with what the daemon is asked. Messages say what, why and what to do.
+"""The daemon's exceptions. Messages say what failed, why, and what to do.
 
 ::
 
     DaemonError
-    ├── ConfigError         the configuration or the node cannot be worked with; the daemon does not start
-    ├── RegistrationError   a hook message or an added cgroup cannot be recorded
+    ├── ConfigError         the settings or the node are unusable; the daemon does not start
+    ├── RegistrationError   the container of a hook message or an added cgroup cannot be recorded
     │   ├── AlreadyRecorded
-    │   └── NoMemory        there is no room for its ring
-    ├── UntrustedFile       an engine's file that others than root may have written, or too large a one
-    ├── NriError            an engine does not speak NRI as it is known here; the connection to it ends
-    ├── NoSuchTrace         unknown or closed
-    ├── AmbiguousTrace      a prefix fits several
-    ├── TraceGone           what was kept of it is no longer there
-    └── TraceDamaged        what was kept of it cannot be read
+    │   └── NoMemory        memory has no room for a ring
+    ├── UntrustedFile       an engine's file is too large, or users other than root may have written it
+    ├── NriError            an engine does not speak the known NRI; the connection to it is closed
+    ├── NoSuchTrace         the trace is unknown or closed
+    ├── AmbiguousTrace      a prefix matches several traces
+    ├── TraceGone           the trace's file is gone
+    └── TraceDamaged        the trace's file cannot be read
 """
 
 from __future__ import annotations
 
 
 class DaemonError(Exception):
-    """The root of this package's exceptions."""
+    """The base class of this package's exceptions."""
 
 
 class ConfigError(DaemonError):
-    """The configuration, or the node, cannot be worked with."""
+    """The settings or the node are unusable."""
 
 
 class RegistrationError(DaemonError):
-    """This container or cgroup cannot be recorded."""
+    """The container or cgroup cannot be recorded."""
 
 
 class AlreadyRecorded(RegistrationError):
-    """It is being recorded."""
+    """The container or cgroup is being recorded already."""
 
 
 class NoMemory(RegistrationError):
-    """There is no room for its ring."""
+    """Memory has no room for the container's ring."""
 
 
 class UntrustedFile(DaemonError):
-    """What is in this file may be the word of others than root's, or is more than is read."""
+    """The file may have been written by users other than root, or is larger than the limit."""
 
 
 class NriError(DaemonError):
-    """The other end of an NRI connection said what makes no sense, or does not want us."""
+    """The peer of an NRI connection sent an invalid message, or refused the plugin."""
 
 
 class NoSuchTrace(DaemonError):
-    """No trace has this id: it never had, or it is closed."""
+    """The trace does not exist, or is closed."""
 
 
 class AmbiguousTrace(DaemonError):
-    """The prefix fits several traces; the message lists them."""
+    """The prefix matches several traces, which the message lists."""
 
 
 class TraceGone(DaemonError):
-    """The trace is listed, and what was kept of it is no longer there."""
+    """The trace is listed, but its contents are gone."""
 
 
 class TraceDamaged(DaemonError):
-    """The trace is listed, and what was kept of it is truncated or damaged, or of a newer version."""
+    """The trace is listed, but its contents are truncated, damaged or of a newer version."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes, spans of time and shares, as people write them.
+"""Parses sizes, spans of time and shares as people write them.
 
-Sizes: bytes, or a number with K, M, G, T, P or E, to the base 1024, as systemd has them. Spans of time: seconds, or
-numbers with systemd.time(7)'s short units, such as ``14d`` or ``1h 30min``. Each function raises ValueError for
-anything else.
+A size is a number of bytes, or a number with K, M, G, T, P or E to the base 1024, as in systemd. A span of time is a
+number of seconds, or what `traceloop_decode.spans` reads, such as ``14d`` or ``1h 30min``. Each function raises
+ValueError for anything else.
 """
 
 from __future__ import annotations
@@ -12,29 +12,23 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from traceloop_decode.spans import SECOND_NS, span_ns
+
 _POWERS: Final = "KMGTPE"
 _SIZE: Final = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?([{_POWERS}]?)B?", re.ASCII)
-_UNITS_S: Final = {
-    **dict.fromkeys(("s", "sec"), 1),
-    **dict.fromkeys(("m", "min"), 60),
-    **dict.fromkeys(("h", "hr"), 3600),
-    "d": 86_400,
-    "w": 7 * 86_400,
-    "M": 2_629_800,  # systemd.time(7): 30.44 days, to be exact 365.25 / 12
-    "y": 31_557_600,
-}
-_PART: Final = re.compile(r"([0-9]+) ?([A-Za-z]+) ?", re.ASCII)
+_NO_SPAN: Final = 'a span of time: a whole number of seconds, or such as "30s", "5min", "12h" or "14d"'
+_SPAN_LETTERS_MAX: Final = 100
 _PERCENT: Final = re.compile(r"([0-9]+)%", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many percent of something whose size is known later."""
+    """A percentage of a size that is known later."""
 
     percent: int
 
     def of(self, whole: int) -> int:
-        """This share of `whole`."""
+        """Returns this share of `whole`."""
         return whole * self.percent // 100
 
     def __str__(self) -> str:
@@ -42,46 +36,43 @@ class Share:
 
 
 def size_bytes(value: object) -> int:
-    """The bytes of a size."""
+    """Parses a size, in bytes."""
     if type(value) is int and value >= 0:
         return value
     match = _SIZE.fullmatch(value) if isinstance(value, str) and len(value) < 40 else None
     if match is None:
-        raise ValueError('a size: bytes, or such as "512K", "1M" or "2G"')
+        raise ValueError('a size: a number of bytes, or a number with a unit, such as "512K", "1M" or "2G"')
     power = 1024 ** (_POWERS.index(match[2]) + 1) if match[2] else 1
     return int(float(match[1]) * power) if "." in match[1] else int(match[1]) * power
 
 
 def size_or_share(value: object) -> int | Share:
-    """The bytes of a size, or a share of the file system."""
+    """Parses a size, in bytes, or a share of the file system."""
     match = _PERCENT.fullmatch(value) if isinstance(value, str) and len(value) < 5 else None
     if match is not None and int(match[1]) <= 100:
         return Share(int(match[1]))
     try:
         return size_bytes(value)
     except ValueError:
-        raise ValueError('a size or a share of the file system: bytes, or such as "512M" or "10%"') from None
+        raise ValueError('a size or a share of the file system, such as "512M" or "10%"') from None
 
 
 def span_s(value: object) -> int:
-    """The seconds of a span of time."""
+    """Parses a span of time, in whole seconds."""
     if type(value) is int and value >= 0:
         return value
-    wrong = ValueError('a span of time: seconds, or such as "30s", "5min", "12h" or "14d"')
-    if not isinstance(value, str) or not value or len(value) > 100:
-        raise wrong
-    at = total_s = 0
-    while at < len(value):
-        match = _PART.match(value, at)
-        if match is None or match[2] not in _UNITS_S:
-            raise wrong
-        total_s += int(match[1]) * _UNITS_S[match[2]]
-        at = match.end()
-    return total_s
+    try:
+        if isinstance(value, str) and len(value) <= _SPAN_LETTERS_MAX:
+            seconds, rest_ns = divmod(span_ns(value), SECOND_NS)
+            if not rest_ns:
+                return seconds
+    except ValueError as error:
+        raise ValueError(_NO_SPAN) from error
+    raise ValueError(_NO_SPAN)
 
 
 def size_text(size: int) -> str:
-    """A size in the largest unit that leaves it whole: ``1M``."""
+    """Formats a size in the largest unit that gives a whole number: ``1M``."""
     power = 0
     while power < len(_POWERS) and size and size % 1024 ** (power + 1) == 0:
         power += 1

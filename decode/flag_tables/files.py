@@ -11,7 +11,7 @@ _MOUNT = "linux/mount.h"
 _AT = "AT_SYMLINK_NOFOLLOW AT_REMOVEDIR AT_SYMLINK_FOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_RECURSIVE"
 
 TABLES = {
-    # open(2); the access mode is no set of bits, and printed apart
+    # open(2); the access mode is not a set of bits, so it is printed separately
     "access_mode": Table("O_???", "asm-generic/fcntl.h", "O_RDONLY O_WRONLY O_RDWR O_ACCMODE"),
     "open_flags": Table(
         "O_???",
@@ -64,6 +64,9 @@ TABLES = {
     "access_rights": Table("?_OK", "unistd.h", "F_OK R_OK W_OK X_OK"),
     "rename_flags": Table("RENAME_??", "linux/fs.h", match=r"RENAME_\w+"),
     "file_type": Table("S_IF???", "linux/stat.h", match=r"S_IF\w+", without="S_IFMT"),
+    "mount_setattr_flags": Table(
+        "AT_???", "linux/fcntl.h", "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_RECURSIVE"
+    ),
     "exec_flags": Table("AT_???", "linux/fcntl.h", "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH AT_EXECVE_CHECK"),
     "dirent_type": Table(
         "DT_???", names="DT_UNKNOWN=0 DT_FIFO=1 DT_CHR=2 DT_DIR=4 DT_BLK=6 DT_REG=8 DT_LNK=10 DT_SOCK=12 DT_WHT=14"
@@ -141,6 +144,9 @@ TABLES = {
     "quota_format": Table("QFMT_VFS_???", "linux/quota.h", "QFMT_VFS_OLD QFMT_VFS_V0 QFMT_OCFS2 QFMT_VFS_V1"),
     "quota_valid": Table("QIF_???", "linux/quota.h", match=r"QIF_(B|I)(LIMITS|TIME)|QIF_(SPACE|INODES)"),
     "xfs_quota_flags": Table("FS_QUOTA_???", "linux/dqblk_xfs.h", match=r"FS_QUOTA_[UGP]DQ_(ACCT|ENFD)"),
+    "xfs_quota_kinds": Table("FS_???_QUOTA", "linux/dqblk_xfs.h", "FS_USER_QUOTA FS_PROJ_QUOTA FS_GROUP_QUOTA"),
+    "quota_info_flags": Table("DQF_???", "linux/quota.h", "DQF_ROOT_SQUASH DQF_SYS_FILE"),
+    "quota_info_valid": Table("IIF_???", "linux/quota.h", "IIF_BGRACE IIF_IGRACE IIF_FLAGS"),
     # watches
     "inotify_init_flags": Table("IN_???", "linux/inotify.h", "IN_NONBLOCK=0x800 IN_CLOEXEC=0x80000"),
     "inotify_mask": Table(

@@ -5,33 +5,10 @@ from __future__ import annotations
 
 from flag_tables import Table
 
-# Headers of commands, and which of their macros are commands rather than flags, sizes and versions.
-_IOCTLS = (
-    "asm-generic/ioctls.h linux/sockios.h asm-generic/sockios.h linux/fs.h linux/loop.h linux/random.h linux/rtc.h "
-    "linux/if_tun.h linux/perf_event.h linux/seccomp.h linux/userfaultfd.h linux/nsfs.h linux/kd.h linux/vt.h "
-    "linux/watchdog.h linux/fscrypt.h linux/fsverity.h linux/dm-ioctl.h linux/fuse.h linux/blkpg.h linux/blkzoned.h "
-    "linux/nbd.h linux/hidraw.h linux/ptp_clock.h linux/vhost.h linux/msdos_fs.h linux/cdrom.h "
-    "linux/hdreg.h linux/eventpoll.h linux/btrfs.h linux/fiemap.h linux/blktrace_api.h linux/serial.h"
-)
-_COMMAND = (
-    r"(TC(GETS2?|SETS[WF]?2?|GETA|SETA[WF]?|SBRKP?|XONC|FLSH|GETX|SETX[WF]?)|TIO[A-Z]\w+|FIO\w+|SIOC[A-Z]+[A-Z0-9_]*"
-    r"|BLK[A-Z]+[A-Z0-9]*|FI(BMAP|GETBSZ|FREEZE|THAW|TRIM|CLONE|CLONERANGE|DEDUPERANGE)|FS_IOC\w+"
-    r"|LOOP_((SET|GET|CLR|CHANGE|CTL)_\w+|CONFIGURE)|RND[A-Z]+|TUN[GS]ET[A-Z]+|TUNATTACHFILTER|TUNDETACHFILTER"
-    r"|RTC_([AUPW]IE_O\w+|(ALM|IRQP|EPOCH|WKALM|PLL|PARAM)_(SET|READ|RD|GET)|(RD|SET)_TIME|VL_(READ|CLR))"
-    r"|PERF_EVENT_IOC_[A-Z_]+|SECCOMP_IOCTL_NOTIF_\w+|UFFDIO_[A-Z_]+|NS_GET_\w+|KD[A-Z]+|[GP]IO_[A-Z]+|VT_[A-Z]+"
-    r"|WDIOC_\w+|DM_\w+|FUSE_DEV_IOC_\w+|NBD_(SET_\w+|DO_IT|CLEAR_\w+|PRINT_DEBUG|DISCONNECT)|HIDIOC\w+|PTP_\w+"
-    r"|VHOST_\w+|FAT_IOCTL_\w+|VFAT_IOCTL_\w+|CDROM[A-Z]\w+|HDIO_\w+|EPIOC\w+|BTRFS_IOC_\w+)"
-)
-_NO_COMMAND = (
-    r"HIDIOCTL_LAST|HDIO_\w+_SIZE|PTP_(EXT_OFFSET|EXTTS_EDGES|PF_\w+)|FS_IOC\w*32\w*|TIOCM_\w+|TIOCPKT_\w+|TIOCSER_TEMT|TIOCL_\w+"
-    r"|SIOC(DEV|PROTO)PRIVATE|SIOCX?_\w+|LOOP_\w+_FLAGS|KD_\w+|VT_(AUTO|PROCESS|ACKACQ|EVENT_\w+|MAX\w*)"
-    r"|DM_(DIR|NAME|CONTROL|MAX|TABLE_STATUS_CMD|EXISTS|READONLY|UUID|IOCTL|VERSION_\w)\w*|DM_\w+(_CMD|_FLAG)|DM_DEFERRED_REMOVE"
-    r"|UFFDIO_(COPY|ZEROPAGE|WRITEPROTECT|CONTINUE|REGISTER|POISON|MOVE)_(MODE|IOCTL)\w+|FUSE_DEV_IOC_MAGIC"
-    r"|PTP_(\w+_FLAGS?|MAX_SAMPLES|CLK_MAGIC|RISING\w+|FALLING\w+|\w+_EDGE|\w+_V1_\w+|PEROUT_[A-Z_]+)"
-    r"|VHOST_(FILE_UNBIND|VIRTIO|FORK_\w+|VRING_\w+_ENDIAN|FORK_OWNER_\w+)"
-)
-
 _TERMBITS = "asm-generic/termbits.h asm-generic/termbits-common.h"
+
+# Bits of NDA_FLAGS_EXT, which are no bits of ndm_flags.
+_NTF_EXT = r"NTF_EXT_(MANAGED|LOCKED|EXT_VALIDATED|MASK|SHIFT)"
 
 TABLES = {
     # sockets
@@ -51,8 +28,16 @@ TABLES = {
         "NETLINK_IP6_FW NETLINK_DNRTMSG NETLINK_KOBJECT_UEVENT NETLINK_GENERIC NETLINK_SCSITRANSPORT "
         "NETLINK_ECRYPTFS NETLINK_RDMA NETLINK_CRYPTO NETLINK_SMC",
     ),
+    "netlink_diag_protocols": Table(
+        "NETLINK_???",
+        "linux/netlink.h linux/netlink_diag.h",
+        "NETLINK_ROUTE NETLINK_UNUSED NETLINK_USERSOCK NETLINK_FIREWALL NETLINK_SOCK_DIAG NETLINK_NFLOG NETLINK_XFRM "
+        "NETLINK_SELINUX NETLINK_ISCSI NETLINK_AUDIT NETLINK_FIB_LOOKUP NETLINK_CONNECTOR NETLINK_NETFILTER "
+        "NETLINK_IP6_FW NETLINK_DNRTMSG NETLINK_KOBJECT_UEVENT NETLINK_GENERIC NETLINK_SCSITRANSPORT "
+        "NETLINK_ECRYPTFS NETLINK_RDMA NETLINK_CRYPTO NETLINK_SMC NDIAG_PROTO_ALL",
+    ),
     "ethernet_protocols": Table("ETH_P_???", "linux/if_ether.h", match=r"ETH_P_\w+"),
-    # No header of the kernel's or of glibc's has Bluetooth's.
+    # Neither the kernel's nor glibc's headers have Bluetooth's.
     "bluetooth_protocols": Table(
         "BTPROTO_???",
         names="BTPROTO_L2CAP=0 BTPROTO_HCI=1 BTPROTO_SCO=2 BTPROTO_RFCOMM=3 BTPROTO_BNEP=4 BTPROTO_CMTP=5 "
@@ -67,7 +52,47 @@ TABLES = {
         "PACKET_HOST PACKET_BROADCAST PACKET_MULTICAST PACKET_OTHERHOST PACKET_OUTGOING PACKET_LOOPBACK PACKET_USER "
         "PACKET_KERNEL",
     ),
-    "vsock_cids": Table("VMADDR_CID_???", "linux/vm_sockets.h", match=r"VMADDR_CID_\w+"),
+    "vsock_cids": Table("", "linux/vm_sockets.h", match=r"VMADDR_CID_\w+"),
+    "vsock_ports": Table("", "linux/vm_sockets.h", "VMADDR_PORT_ANY"),
+    "vsock_flags": Table("VMADDR_FLAG_???", "linux/vm_sockets.h", "VMADDR_FLAG_TO_HOST"),
+    "xdp_socket_flags": Table("XDP_???", "linux/if_xdp.h", "XDP_SHARED_UMEM XDP_COPY XDP_ZEROCOPY XDP_USE_NEED_WAKEUP"),
+    "nfc_protocols": Table(
+        "NFC_PROTO_???", "linux/nfc.h", match=r"NFC_PROTO_[A-Z0-9_]+", without=r"NFC_PROTO_\w+_MASK"
+    ),
+    "nfc_services": Table("", "", "LLCP_SAP_SDP=1 LLCP_SAP_IP=2 LLCP_SAP_OBEX=3 LLCP_SAP_SNEP=4 LLCP_SAP_MAX=0xff"),
+    "qrtr_nodes": Table("", "linux/qrtr.h", "QRTR_NODE_BCAST"),
+    "qrtr_ports": Table("", "linux/qrtr.h", "QRTR_PORT_CTRL"),
+    "mctp_nets": Table("", "linux/mctp.h", "MCTP_NET_ANY"),
+    "mctp_addresses": Table("", "linux/mctp.h", "MCTP_ADDR_NULL MCTP_ADDR_ANY"),
+    # of addresses whose headers the kernel does not export
+    "rxrpc_services": Table(
+        "???_SERVICE", "", "CM_SERVICE=1 YFS_FS_SERVICE=2500 YFS_CM_SERVICE=2501 YFS_VL_SERVICE=2503"
+    ),
+    "ieee802154_kinds": Table(
+        "IEEE802154_ADDR_???", "", "IEEE802154_ADDR_NONE=0 IEEE802154_ADDR_SHORT=2 IEEE802154_ADDR_LONG=3"
+    ),
+    "ieee802154_addresses": Table("", "", "IEEE802154_ADDR_UNDEF=0xfffe IEEE802154_ADDR_BROADCAST=0xffff"),
+    "ieee802154_pans": Table("", "", "IEEE802154_PANID_BROADCAST=0xffff"),
+    "algorithm_flags": Table("CRYPTO_ALG_???", "", "CRYPTO_ALG_KERN_DRIVER_ONLY=0x1000"),
+    "hci_channels": Table(
+        "HCI_CHANNEL_???",
+        "",
+        "HCI_CHANNEL_RAW=0 HCI_CHANNEL_USER=1 HCI_CHANNEL_MONITOR=2 HCI_CHANNEL_CONTROL=3 HCI_CHANNEL_LOGGING=4",
+    ),
+    "bluetooth_addresses": Table("BDADDR_???", "", "BDADDR_BREDR=0 BDADDR_LE_PUBLIC=1 BDADDR_LE_RANDOM=2"),
+    "bluetooth_psms": Table(
+        "L2CAP_PSM_???",
+        "",
+        "L2CAP_PSM_SDP=1 L2CAP_PSM_RFCOMM=3 L2CAP_PSM_3DSP=0x21 L2CAP_PSM_IPSP=0x23 L2CAP_PSM_LE_DYN_START=0x80 "
+        "L2CAP_PSM_LE_DYN_END=0xff L2CAP_PSM_DYN_START=0x1001 L2CAP_PSM_AUTO_END=0x10ff L2CAP_PSM_DYN_END=0xffff",
+    ),
+    "bluetooth_cids": Table(
+        "L2CAP_CID_???",
+        "",
+        "L2CAP_CID_SIGNALING=1 L2CAP_CID_CONN_LESS=2 L2CAP_CID_A2MP=3 L2CAP_CID_ATT=4 L2CAP_CID_LE_SIGNALING=5 "
+        "L2CAP_CID_SMP=6 L2CAP_CID_SMP_BREDR=7 L2CAP_CID_DYN_START=0x40 L2CAP_CID_LE_DYN_END=0x7f "
+        "L2CAP_CID_DYN_END=0xffff",
+    ),
     # messages
     "msg_flags": Table(
         "MSG_???",
@@ -90,6 +115,7 @@ TABLES = {
     ),
     "error_origins": Table("SO_EE_ORIGIN_???", "linux/errqueue.h", match=r"SO_EE_ORIGIN_\w+"),
     # options
+    "socket_op": Table("SYS_???", "linux/net.h", match=r"SYS_[A-Z0-9]+"),
     "socket_levels": Table(
         "SOL_??",
         "bits/socket.h asm-generic/socket.h",
@@ -154,8 +180,20 @@ TABLES = {
         match=r"SO_VM_SOCKETS_\w+",
         without="SO_VM_SOCKETS_CONNECT_TIMEOUT",
     ),
+    # Data that is not in the packet: offsets from SKF_AD_OFF in a socket's filter.
+    "filter_data": Table("SKF_AD_???", "linux/filter.h", match=r"SKF_AD_\w+", without="SKF_AD_(OFF|MAX)"),
     "raw_options": Table("RAW_???", names="ICMP_FILTER=1"),
-    # netlink's headers, and what its protocols have there: types, and flags of requests
+    "rehash_modes": Table(
+        "SOCK_TXREHASH_???", "linux/socket.h", "SOCK_TXREHASH_DISABLED SOCK_TXREHASH_ENABLED SOCK_TXREHASH_DEFAULT"
+    ),
+    "icmp_types": Table(
+        "ICMP_???",
+        "linux/icmp.h",
+        "ICMP_ECHOREPLY ICMP_DEST_UNREACH ICMP_SOURCE_QUENCH ICMP_REDIRECT ICMP_ECHO ICMP_TIME_EXCEEDED "
+        "ICMP_PARAMETERPROB ICMP_TIMESTAMP ICMP_TIMESTAMPREPLY ICMP_INFO_REQUEST ICMP_INFO_REPLY ICMP_ADDRESS "
+        "ICMP_ADDRESSREPLY",
+    ),
+    # netlink headers: message types and flags of requests, by protocol
     "route_messages": Table("RTM_???", "linux/rtnetlink.h", match=r"RTM_(NEW|DEL|GET|SET)[A-Z]\w*"),
     "diag_messages": Table(
         "SOCK_DIAG_???",
@@ -193,15 +231,16 @@ TABLES = {
     ),
     "ifa_flags": Table("IFA_F_???", "linux/if_addr.h", match=r"IFA_F_[A-Z]\w*", without="IFA_F_TEMPORARY"),
     "service_types": Table(
-        "IPTOS_???", "linux/ip.h", "IPTOS_LOWDELAY IPTOS_THROUGHPUT IPTOS_RELIABILITY IPTOS_MINCOST"
+        "IPTOS_TOS_???", "linux/ip.h", "IPTOS_LOWDELAY IPTOS_THROUGHPUT IPTOS_RELIABILITY IPTOS_MINCOST"
     ),
-    "route_scopes": Table("RT_SCOPE_???", "linux/rtnetlink.h", match=r"RT_SCOPE_\w+"),
-    "route_tables": Table("RT_TABLE_???", "linux/rtnetlink.h", match=r"RT_TABLE_\w+", without="RT_TABLE_MAX"),
+    "route_scopes": Table("", "linux/rtnetlink.h", match=r"RT_SCOPE_\w+"),
+    "route_tables": Table("", "linux/rtnetlink.h", match=r"RT_TABLE_\w+", without="RT_TABLE_MAX"),
+    "rule_tables": Table("RT_TABLE_???", "linux/rtnetlink.h", match=r"RT_TABLE_\w+", without="RT_TABLE_MAX"),
     "route_protocols": Table("RTPROT_???", "linux/rtnetlink.h", match=r"RTPROT_\w+"),
     "route_types": Table("RTN_???", "linux/rtnetlink.h", match=r"RTN_\w+", without="RTN_MAX"),
     "route_flags": Table("RTM_F_???", "linux/rtnetlink.h", match=r"RTM_F_\w+"),
     "neighbour_states": Table("NUD_???", "linux/neighbour.h", match=r"NUD_\w+"),
-    "neighbour_flags": Table("NTF_???", "linux/neighbour.h", match=r"NTF_[A-Z]+", without="NTF_EXT_.*"),
+    "neighbour_flags": Table("NTF_???", "linux/neighbour.h", match=r"NTF_\w+", without=_NTF_EXT),
     "netlink_types": Table("NLMSG_???", "linux/netlink.h", "NLMSG_NOOP NLMSG_ERROR NLMSG_DONE NLMSG_OVERRUN"),
     "netlink_answer_flags": Table(
         "NLM_F_???",
@@ -215,9 +254,8 @@ TABLES = {
         "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED",
     ),
     # ioctl
-    "ioctls": Table("IOCTL_???", _IOCTLS, "SIOCGSTAMP_OLD SIOCGSTAMPNS_OLD", match=_COMMAND, without=_NO_COMMAND),
     "interface_flags": Table("IFF_???", "net/if.h", match=r"IFF_[A-Z]\w+"),
-    # termbits: what is on, and what several bits stand for together
+    # termios: flags, and values that stand for several bits
     "termios_input": Table(
         "I???",
         _TERMBITS,
@@ -245,7 +283,7 @@ TABLES = {
         "TIOCM_OUT2=0x4000 TIOCM_LOOP=0x8000",
     ),
     "line_disciplines": Table("N_???", "linux/tty.h", match=r"N_[A-Z0-9]+"),
-    "inode_flags": Table("FS_??_FL", "linux/fs.h", match=r"FS_\w+_FL", sort=True),
+    "inode_flags": Table("FS_???_FL", "linux/fs.h", "FS_INDEX_FL", match=r"FS_\w+_FL", sort=True),
     "flush_queues": Table("TC???", _TERMBITS, "TCIFLUSH TCOFLUSH TCIOFLUSH"),
     "flow_actions": Table("TC???", _TERMBITS, "TCOOFF TCOON TCIOFF TCION"),
 }

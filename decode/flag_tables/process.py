@@ -21,7 +21,7 @@ _PTRACE = "linux/ptrace.h"
 _FUTEX = "linux/futex.h"
 _URING = "linux/io_uring.h"
 
-# A futex's operations: each, and with the two flags that most take.
+# Futex operations: each alone, and with the two flags that most of them take.
 _FUTEX_OPS = (
     "WAIT=0 WAKE=1 FD=2 REQUEUE=3 CMP_REQUEUE=4 WAKE_OP=5 LOCK_PI=6 UNLOCK_PI=7 TRYLOCK_PI=8 WAIT_BITSET=9 "
     "WAKE_BITSET=10 WAIT_REQUEUE_PI=11 CMP_REQUEUE_PI=12 LOCK_PI2=13"
@@ -179,8 +179,34 @@ TABLES = {
     "pac_keys": Table(
         "PR_PAC_???", _PRCTL, "PR_PAC_APIAKEY PR_PAC_APIBKEY PR_PAC_APDAKEY PR_PAC_APDBKEY PR_PAC_APGAKEY"
     ),
+    "pac_enabled": Table("PR_PAC_???", _PRCTL, "PR_PAC_APIAKEY PR_PAC_APIBKEY PR_PAC_APDAKEY PR_PAC_APDBKEY"),
+    "sve_length_flags": Table("PR_SVE_???", _PRCTL, "PR_SVE_SET_VL_ONEXEC PR_SVE_VL_INHERIT"),
+    "sme_length_flags": Table("PR_SME_???", _PRCTL, "PR_SME_SET_VL_ONEXEC PR_SME_VL_INHERIT"),
+    "tagged_addresses": Table("PR_???", _PRCTL, "!PR_TAGGED_ADDR_ENABLE=0 PR_TAGGED_ADDR_ENABLE"),
+    "tag_checks": Table("PR_MTE_TCF_???", _PRCTL, "PR_MTE_TCF_NONE PR_MTE_TCF_SYNC PR_MTE_TCF_ASYNC PR_MTE_TCF_MASK"),
+    "peek_siginfo_flags": Table("PTRACE_PEEKSIGINFO_???", "linux/ptrace.h", "PTRACE_PEEKSIGINFO_SHARED"),
+    "syscall_stops": Table(
+        "PTRACE_SYSCALL_INFO_???", "linux/ptrace.h", match=r"PTRACE_SYSCALL_INFO_(NONE|ENTRY|EXIT|SECCOMP)"
+    ),
     "arch_prctl": Table(
         "ARCH_???", "asm/prctl.h", match=r"ARCH_\w+", without=r"ARCH_(XCOMP_TILE|SHSTK_(SHSTK|WRSS))\w*"
+    ),
+    # arch/x86/include/asm/fpu/types.h, which user space has not
+    "xfeature": Table(
+        "XFEATURE_???",
+        "",
+        "XFEATURE_FP=0 XFEATURE_SSE=1 XFEATURE_YMM=2 XFEATURE_BNDREGS=3 XFEATURE_BNDCSR=4 XFEATURE_OPMASK=5 "
+        "XFEATURE_ZMM_Hi256=6 XFEATURE_Hi16_ZMM=7 XFEATURE_PT_UNIMPLEMENTED_SO_FAR=8 XFEATURE_PKRU=9 XFEATURE_PASID=10 "
+        "XFEATURE_LBR=15 XFEATURE_XTILE_CFG=17 XFEATURE_XTILE_DATA=18",
+    ),
+    "xfeature_masks": Table(
+        "XFEATURE_MASK_???",
+        "",
+        "XFEATURE_MASK_FPSSE=3 XFEATURE_MASK_FP=1 XFEATURE_MASK_SSE=2 XFEATURE_MASK_YMM=4 XFEATURE_MASK_BNDREGS=8 "
+        "XFEATURE_MASK_BNDCSR=0x10 XFEATURE_MASK_AVX512=0xe0 XFEATURE_MASK_OPMASK=0x20 XFEATURE_MASK_ZMM_Hi256=0x40 "
+        "XFEATURE_MASK_Hi16_ZMM=0x80 XFEATURE_MASK_PT=0x100 XFEATURE_MASK_PKRU=0x200 XFEATURE_MASK_PASID=0x400 "
+        "XFEATURE_MASK_LBR=0x8000 XFEATURE_MASK_XTILE=0x60000 XFEATURE_MASK_XTILE_CFG=0x20000 "
+        "XFEATURE_MASK_XTILE_DATA=0x40000",
     ),
     "personality_type": Table("PER_???", _PERSONALITY, match=r"PER_\w+", without="PER_MASK|PER_XENIX"),
     "personality_flags": Table(
@@ -237,7 +263,7 @@ TABLES = {
         "LOGLEVEL_???",
         "",
         "LOGLEVEL_EMERG=0 LOGLEVEL_ALERT=1 LOGLEVEL_CRIT=2 LOGLEVEL_ERR=3 LOGLEVEL_WARNING=4 LOGLEVEL_NOTICE=5 "
-        "LOGLEVEL_INFO=6 LOGLEVEL_DEBUG=7",
+        "LOGLEVEL_INFO=6 LOGLEVEL_DEBUG=7 LOGLEVEL_DEBUG+1=8",
     ),
     "delete_module_flags": Table("O_???", _FCNTL, "O_NONBLOCK O_TRUNC"),
     "init_module_flags": Table("MODULE_INIT_???", "linux/module.h", match=r"MODULE_INIT_\w+"),
@@ -276,6 +302,11 @@ TABLES = {
         "SHM_???",
         "linux/shm.h",
         "IPC_RMID IPC_SET IPC_STAT IPC_INFO SHM_STAT SHM_INFO SHM_STAT_ANY SHM_LOCK SHM_UNLOCK",
+    ),
+    "ipc_ops": Table(
+        "???",
+        "linux/ipc.h",
+        "SEMOP SEMGET SEMCTL SEMTIMEDOP MSGSND MSGRCV MSGGET MSGCTL SHMAT SHMDT SHMGET SHMCTL",
     ),
     "semop_flags": Table("SEM_???", "linux/sem.h", "SEM_UNDO IPC_NOWAIT"),
     "semctl_cmd": Table(

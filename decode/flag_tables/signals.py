@@ -17,7 +17,7 @@ TABLES = {
     "sigaltstack_flags": Table("SS_???", "linux/signal.h", "SS_ONSTACK SS_DISABLE SS_AUTODISARM"),
     "signalfd_flags": Table("SFD_???", "linux/signalfd.h", "SFD_CLOEXEC SFD_NONBLOCK"),
     "sigev_notify": Table("SIGEV_???", "asm-generic/siginfo.h", match=r"SIGEV_(SIGNAL|NONE|THREAD|THREAD_ID)"),
-    # why a signal came: any, then by signal
+    # si_code: common values, then those of single signals
     "si_code": Table(
         "SI_???",
         "asm-generic/siginfo.h",

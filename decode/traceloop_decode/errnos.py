@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from traceloop_decode.tables.errors import ERRORS
 
-# Numbers that stay inside the kernel (include/linux/errno.h) but that a tracer sees: a call that a signal interrupted
-# returns one, and the kernel then restarts the call or turns it into EINTR. ENOTSUPP reaches programs by mistake.
+# Errors that stay inside the kernel (include/linux/errno.h), but that a tracer sees: a call that a signal interrupted
+# returns one, and the kernel then restarts the call or makes it EINTR. ENOTSUPP reaches programs by mistake.
 _KERNEL = {
     512: ("ERESTARTSYS", "To be restarted if SA_RESTART is set"),
     513: ("ERESTARTNOINTR", "To be restarted"),
@@ -17,3 +19,10 @@ _KERNEL = {
 
 ERRNO: dict[int, tuple[str, str]] = ERRORS | _KERNEL
 """Number -> (name, message)."""
+
+_MAX: Final = 4095
+
+
+def is_error(result: int) -> bool:
+    """Returns whether a call's result is an error number, negated: -4095 to -1 (MAX_ERRNO in include/linux/err.h)."""
+    return -_MAX <= result < 0

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads JSON that anyone may have made: no more of it than a limit, so that it takes little more memory than its text.
+"""Reader of untrusted JSON that bounds the number of values, so that they take little more memory than their text.
 
-A list or an object takes Python a hundred bytes, and two of JSON: 16 MiB of ``[],[],`` would become 500.
+A list or an object takes a hundred bytes in Python but two in JSON: 16 MiB of ``[],[],`` would become 500.
+
+`json` has no limit of its own.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ import json
 import re
 from typing import Any, Final
 
-# A string, or what comes with each further value. A string that does not end goes to the end of the text, so that none
-# of it is looked at twice.
+# A string, or the character that comes with each further value. An unterminated string extends to the end of the text,
+# so that no part of the text is scanned twice.
 _PIECE: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 
 
 def loads(text: bytes, pieces_max: int) -> Any:
-    """What the text means. pieces_max: of strings, lists, objects and commas. Raises ValueError, RecursionError."""
+    """Parses JSON. pieces_max: of strings, lists, objects and commas. Raises ValueError, RecursionError."""
     for count, _ in enumerate(_PIECE.finditer(text), 1):
         if count > pieces_max:
             raise ValueError(f"it has more than {pieces_max} strings, lists and commas")

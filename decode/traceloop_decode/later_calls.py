@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that a recording kernel named itself, because the tables lack them: how tracefs has them, and a snapshot.
+"""Calls that the tables lack and the recording kernel named itself: as found in tracefs, and as kept in a snapshot.
 
-As JSON, a field of the snapshot's, by number, with a name and a C type for each argument::
+In a snapshot's JSON: a field by number, with the call's name, and a name and a C type for each argument::
 
     {"472": ["new_call", [["fd", "int"], ["buf", "const char *"]]]}
 
@@ -25,7 +25,7 @@ RENAMED: Final = {
     "sendfile64": "sendfile",
     "umount": "umount2",
 }
-"""Functions of the kernel that have another name than their system call (arch/x86/entry/syscalls/syscall_64.tbl)."""
+"""Functions of the kernel whose name differs from their system call's (arch/x86/entry/syscalls/syscall_64.tbl)."""
 
 _FIELD: Final = re.compile(r"^\tfield:(.*?)(\w+);\toffset:", re.MULTILINE)
 _COUNT_MAX: Final = 256
@@ -35,25 +35,25 @@ _CTYPE: Final = re.compile(r"[A-Za-z_][\w *]{0,127}", re.ASCII)
 
 
 def params(form: str) -> tuple[Param, ...]:
-    """The arguments of a call. form: the contents of its file ``format``."""
+    """Returns the arguments of a call. form: the contents of its file ``format``."""
     found = [(name, ctype.strip()) for ctype, name in _FIELD.findall(form)]
     behind = next((n for n, (name, _) in enumerate(found, 1) if name == "__syscall_nr"), len(found))
     return tuple(Param(name, ctype.replace("* *", "**")) for name, ctype in found[behind:])
 
 
 def lacking(names: Iterable[str], abis: tuple[Abi, ...]) -> list[str]:
-    """Those of a kernel's functions that no table has, in order."""
+    """Returns the functions of a kernel that no table has, sorted."""
     known = {call.name for abi in abis for call in abi.table().values()}
     return sorted(name for name in names if RENAMED.get(name, name) not in known)
 
 
 def fields(later: Later) -> dict[str, Any]:
-    """They as JSON's values."""
+    """Returns the calls as JSON values."""
     return {str(number): [call.name, [list(param) for param in call.params]] for number, call in later.items()}
 
 
 def of_fields(found: object) -> Later:
-    """What `fields` gave. Raises DecodeError for anything else."""
+    """Parses what `fields` returned. Raises DecodeError for anything else."""
     try:
         return _of_fields(found)
     except (AttributeError, TypeError, ValueError) as error:
@@ -76,5 +76,5 @@ def _call(name: Any, params: Any) -> Syscall:
 
 def _checked(form: re.Pattern[str], text: Any) -> str:
     if not form.fullmatch(text):
-        raise ValueError(f"{text!r} is no name of C")
+        raise ValueError(f"{text!r} is not a C identifier")
     return str(text)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon read of processes in /proc when it began to record them: their descriptors and directories.
+"""Descriptors and directories of processes, as the daemon read them from /proc when it began to record.
 
-As JSON, a field of the snapshot's::
+As a field of the snapshot's JSON::
 
     {"from_ns": 1, "until_ns": 2, "processes": {"814": {"cwd": "/", "root": "/", "fds": {"0": ["/dev/null", false]}}}}
 
-Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. The second of a descriptor's two is whether
+Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. A descriptor's second value says whether
 execve closes it.
 """
 
@@ -23,7 +23,7 @@ _FD_MAX = 0x7FFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process. cwd, root: None where unreadable. fds: number -> (what readlink(2) says, close-on-exec)."""
+    """A process. cwd, root: None if unreadable. fds: number -> (result of readlink(2), close-on-exec)."""
 
     cwd: bytes | None
     root: bytes | None
@@ -32,14 +32,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """All that was read, by the process's id. from_ns, until_ns: CLOCK_BOOTTIME, when it was read."""
+    """Processes that were read, by pid. from_ns, until_ns: CLOCK_BOOTTIME when reading began and ended."""
 
     from_ns: int
     until_ns: int
     processes: Mapping[int, Process]
 
     def fields(self) -> dict[str, Any]:
-        """It as JSON's values."""
+        """Returns the files as JSON values."""
         return {
             "from_ns": self.from_ns,
             "until_ns": self.until_ns,
@@ -48,7 +48,7 @@ class OpenFiles:
 
     @classmethod
     def of_fields(cls, fields: object) -> OpenFiles:
-        """What `fields` gave. Raises DecodeError for anything else."""
+        """Parses what `fields` returned. Raises DecodeError for anything else."""
         try:
             return _of_fields(fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

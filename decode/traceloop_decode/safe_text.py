@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text and bytes that someone else chose, as printable ASCII: no byte of theirs reaches a terminal as it is."""
+"""Untrusted text and bytes as printable ASCII: none of their bytes reaches a terminal unescaped."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ _OCTAL: Final = "\\%o"
 _OCTAL_BEFORE_DIGIT: Final = "\\%03o"
 _LETTERS: Final = {9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 _NOT_PLAIN: Final = re.compile(r'([^ -~]|["\\])(?=([0-7]?))')
-_AMBIGUOUS: Final = re.compile(r"[\0-\x08\x0e-\x1f][0-7]")  # an escape that a digit would lengthen
+_AMBIGUOUS: Final = re.compile(r"[\0-\x08\x0e-\x1f][0-7]")  # a following digit would become part of the escape
 _ESCAPES: Final = {byte: _OCTAL % byte for byte in (*range(32), *range(127, 256))} | _LETTERS
+_HEX_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in (*range(32), *range(127, 256))} | _LETTERS
 _NOT_TEXT: Final = re.compile(r"[^ -~\t\n\v\f\r]")
 _NOT_PRINTABLE: Final = re.compile(r"([^ -~])(?=([0-7]?))")
 
 
 @lru_cache(maxsize=_CACHE_MAX)
 def quote(data: bytes, more: bool = False, escape: int = 0) -> str:  # noqa: FBT001, FBT002 - keywords cost time here
-    """Bytes as a C string literal, with the shortest escapes, as strace has it; ``...`` behind it if there is more.
+    """Returns a C string literal with the shortest escapes, as strace prints it; ``...`` follows if there is more.
 
-    escape: 1 writes all of it in hexadecimal if a byte is not plain text (strace -x), 2 always (-xx).
+    escape: 1 writes the whole string in hexadecimal if a byte is not plain text (strace -x), 2 always (-xx), 3 only the
+    bytes that are not printable.
     """
     text = data.decode("latin-1")
     if escape == 2 or (escape == 1 and _NOT_TEXT.search(text)):
         text = "".join([f"\\x{byte:02x}" for byte in data])
+    elif escape == 3:
+        text = text.translate(_HEX_ESCAPES)
     elif _AMBIGUOUS.search(text):
         text = _NOT_PLAIN.sub(_escaped, text)
     else:
@@ -36,8 +40,18 @@ def quote(data: bytes, more: bool = False, escape: int = 0) -> str:  # noqa: FBT
 
 @lru_cache(maxsize=_CACHE_MAX)
 def printable(text: str) -> str:
-    """Text that someone else chose, such as a thread's name: what is not printable ASCII is escaped, the rest stays."""
+    """Escapes what is not printable ASCII in untrusted text, such as a thread's name."""
     return _NOT_PRINTABLE.sub(_escaped, text.encode("utf-8", "surrogatepass").decode("latin-1"))
+
+
+def utf8(text: str) -> bytes:
+    """Returns the text as UTF-8. A lone surrogate, which JSON can spell, becomes six characters: ``\\ud800``."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def encodable(text: str) -> str:
+    """Returns the text that `utf8` encodes, so that encoding it, as protobuf does, cannot fail."""
+    return text if text.isascii() else utf8(text).decode()
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from traceloop_decode.tables.signals import SIGNALS
 
-# The kernel's SIGRTMIN (32) and SIGRTMAX (64), which x86 and arm64 share. glibc's SIGRTMIN is 34: it keeps two.
+# The kernel's SIGRTMIN (32) and SIGRTMAX (64), equal on x86 and arm64. glibc's SIGRTMIN is 34: it reserves two.
 _REAL_TIME = {32: "SIGRTMIN"} | {number: f"SIGRT_{number - 32}" for number in range(33, 65)}
 
 SIGNAL: dict[int, str] = SIGNALS | _REAL_TIME

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hands a container's OCI state to traceloopd, and never stands in the container's way.
+/* Sends a container's OCI state to traceloopd, and never fails the container.
 
-       traceloop-hook start|stop [--socket PATH] [--deadline SECONDS]      the runtime writes the state to stdin
-       traceloop-hook within SECONDS PROGRAM [WORD...]                     what traceloop-runtime runs helpers by
+       traceloop-hook start|stop [--socket PATH] [--deadline SECONDS] [--wait]    the runtime writes the state to stdin
+       traceloop-hook within SECONDS PROGRAM [WORD...]                     runs a helper of traceloop-runtime
 
-   Theory of operation: the runtime waits for this program, twice a container, and a hook that fails or hangs would stop
+   Theory of operation: the runtime waits for this program, twice a container, and a hook that fails or hangs would fail
    the container. Hence
 
-   - it is linked statically: it needs no file on the node but its own, be it an interpreter, a library or a setting;
-   - stdin is read to its end before all else, since a runtime that cannot write all of it may kill the container;
-   - one alarm bounds everything, and the handler of whatever signal comes exits;
-   - whatever happens, the exit status is 0, and one line says what was wrong: on stderr, which runc drops of a hook that
-     ended well, and in the system's log, but for what the daemon's has already;
-   - a daemon that ends before it has answered is asked again: the next one takes over its socket and its containers;
-   - nothing is parsed: the daemon does that, and takes the stage from here, because runtimes disagree about `status`;
-   - nothing is allocated: the state has its place from the start, and what does not fit is read and dropped.
+   - it is linked statically: it needs no other file on the node, be it an interpreter, a library or a setting;
+   - it reads stdin to its end first, since a runtime that cannot write the whole state may kill the container;
+   - one alarm bounds the whole run, and the handler of every signal exits;
+   - the exit status is always 0, and one line reports an error: on stderr, which runc discards if the status is 0, and
+     in the system's log, unless the daemon has logged it already;
+   - if a daemon ends before it has answered, the hook asks again: the next daemon takes over socket and containers;
+   - where containers are recorded from their cgroups' births, as the file "births" beside the socket says, nothing
+     depends on the answer: once the state is read, a child waits for it, and the container does not;
+   - it parses nothing: the daemon does that, and gets the stage from here, because runtimes disagree about `status`;
+   - it allocates nothing: the state has a static buffer, and what does not fit is read and discarded.
 
-   Wire: the stage and a newline, the state as it came, end of file; then the daemon answers "ok" or "error: reason". */
+   Protocol: the stage and a newline, the unchanged state, end of file; the daemon answers "ok" or "error: reason". */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,27 +36,29 @@
 #include <unistd.h>
 
 #define SOCKET "/run/traceloop/hook.sock"
+#define BIRTHS "births" // traceloop_daemon.system.sockets has the name, too
 #define DEADLINE_S "2"
 #define DEADLINE_MAX_S 60
-#define STATE_MAX_BYTES (1 << 20) // of a larger state one byte more is sent, so that the daemon sees that it is too large
+#define STATE_MAX_BYTES (1 << 20) // one byte more is sent of a larger state, so that the daemon notices its size
 #define ANSWER_MAX_BYTES 4096
-#define ANSWER_SHOWN_BYTES 64 // of one that is not the daemon's
+#define ANSWER_SHOWN_BYTES 64 // shown of an answer that is not the daemon's
 #define LINE_MAX_BYTES (ANSWER_MAX_BYTES + 1024)
 #define AGAIN_NS 20000000
-#define LAST_WORD_US 100000 // the next alarm comes after this time: even stderr hangs
-#define USAGE "usage: traceloop-hook start|stop [--socket PATH] [--deadline SECONDS]"
+#define LAST_WORD_US 100000 // time to write the error line until the next alarm, in case even stderr hangs
+#define USAGE "usage: traceloop-hook start|stop [--socket PATH] [--deadline SECONDS] [--wait]"
 
-#define END ((const char *)NULL) // of a list of texts
+#define END ((const char *)NULL) // ends a list of texts
 
 struct options {
 	const char *stage, *socket, *deadline;
-	const char *mistake[3]; // what is wrong with them, in parts; the first is NULL if nothing is
+	bool waits;             // for the answer, also where births are recorded
+	const char *mistake[3]; // parts of the error line; the first is NULL if the options are valid
 	struct timeval alarm;
 };
 
-// For the signal handler.
+// Read by the signal handler.
 static const char *volatile doing = "starting";
-static const char *volatile where = ""; // a path, if it is about one
+static const char *volatile where = ""; // the path concerned, if any
 static const char *volatile advice = "";
 static const char *volatile deadline = DEADLINE_S;
 static volatile sig_atomic_t is_ending;
@@ -66,8 +70,8 @@ static unsigned char message[sizeof "start\n" - 1 + STATE_MAX_BYTES + 1]; // sta
 static unsigned char *const state = message + sizeof "start\n" - 1;
 static unsigned char excess[1 << 16];
 
-// Appends a text to a line, as far as there is room, without what would do something to a terminal or a log. Of one that
-// is too long only the beginning, so that what comes after it has room too.
+// Appends a text to a line as far as there is room, with control characters replaced. A text that is too long is cut, so
+// that there is room for the following texts.
 static size_t append(char *line, size_t length, const char *text)
 {
 	for (size_t i = 0; text[i] && i < ANSWER_MAX_BYTES && length < LINE_MAX_BYTES - 1; i++) {
@@ -84,12 +88,12 @@ static void to_syslog(const char *line, size_t length)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	memcpy(priority + 4, line, length);
-	// None may be running, or it is full: then it is not said there.
+	// Fails if no system log is running or its queue is full; stderr has the line too.
 	(void)sendto(fd, priority, length + 4, MSG_NOSIGNAL, (const struct sockaddr *)&log, sizeof log);
 	close(fd);
 }
 
-// Says one line, whose parts are texts up to END; also in the system's log, or on stderr alone. Fit for a handler.
+// Writes one line, made of texts up to END, to stderr, and if in_log to the system's log. Async-signal-safe.
 static void say(bool in_log, ...)
 {
 	char line[LINE_MAX_BYTES];
@@ -106,7 +110,7 @@ static void say(bool in_log, ...)
 	line[length++] = '\n';
 	// Without a stderr, descriptor 2 may be the daemon's socket.
 	if (has_stderr && write(STDERR_FILENO, line, length) < 0)
-		return; // nobody is left to be told
+		return; // there is no other place to report it
 }
 
 static noreturn void fail(const char *what, const char *path, const char *why, const char *remedy)
@@ -119,7 +123,7 @@ static void on_signal(int number)
 {
 	char digits[] = {(char)('0' + number / 10), (char)('0' + number % 10), 0};
 
-	if (is_ending) // while it said why
+	if (is_ending) // interrupted while writing the error line
 		_exit(0);
 	is_ending = 1;
 	if (helper > 0)
@@ -131,7 +135,8 @@ static void on_signal(int number)
 	_exit(0);
 }
 
-// Ends this process at an alarm, or whatever else would end or stop it. What a runtime ignores or blocks is inherited.
+// Makes an alarm, and every other signal that would end or stop this process, exit with 0. Sets all dispositions and
+// unblocks SIGALRM, since a runtime's ignored and blocked signals are inherited.
 static void arm(struct timeval alarm)
 {
 	struct itimerval timer = {.it_value = alarm, .it_interval = {.tv_usec = LAST_WORD_US}};
@@ -141,18 +146,18 @@ static void arm(struct timeval alarm)
 
 	for (int number = 1; number <= SIGRTMAX; number++) {
 		switch (number) {
-		case SIGPIPE: // a write says so by its error
+		case SIGPIPE: // the write returns an error
 		case SIGXFSZ:
 		case SIGTSTP:
 		case SIGTTIN:
 		case SIGTTOU:
 			sigaction(number, &ignore, NULL);
 			break;
-		case SIGCHLD: // do nothing anyway
+		case SIGCHLD: // ignored by default
 		case SIGCONT:
 		case SIGURG:
 		case SIGWINCH:
-		case SIGKILL: // cannot be had
+		case SIGKILL: // cannot be caught
 		case SIGSTOP:
 			break;
 		default:
@@ -165,7 +170,7 @@ static void arm(struct timeval alarm)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-// Seconds with or without a fraction, more than 0 and at most DEADLINE_MAX_S.
+// Parses seconds with or without a fraction, greater than 0 and at most DEADLINE_MAX_S.
 static bool read_seconds(const char *word, struct timeval *value)
 {
 	long seconds = 0, fraction_us = 0, unit_us = 1000000;
@@ -200,6 +205,8 @@ static struct options read_options(char **words)
 			const char **value = word[2] == 's' ? &options.socket : &options.deadline;
 
 			*value = words[1] ? *++words : "";
+		} else if (strcmp(word, "--wait") == 0) {
+			options.waits = true;
 		} else if (!options.stage && (strcmp(word, "start") == 0 || strcmp(word, "stop") == 0)) {
 			options.stage = word;
 		} else {
@@ -221,7 +228,7 @@ static struct options read_options(char **words)
 	return options;
 }
 
-// Reads stdin to its end, and at most STATE_MAX_BYTES + 1 of it into `state`. Returns how much that is.
+// Reads stdin to its end, and stores at most STATE_MAX_BYTES + 1 bytes in `state`. Returns the number stored.
 static size_t read_state(void)
 {
 	const size_t room = STATE_MAX_BYTES + 1;
@@ -230,7 +237,7 @@ static size_t read_state(void)
 	int flags = fcntl(STDIN_FILENO, F_GETFL);
 
 	doing = "reading the state from stdin, which the runtime keeps open";
-	if (flags >= 0) // a runtime that polls its pipes may have made it otherwise
+	if (flags >= 0) // a runtime that polls its pipes may have made it non-blocking
 		fcntl(STDIN_FILENO, F_SETFL, flags & ~O_NONBLOCK);
 	while ((got = length < room ? read(STDIN_FILENO, state + length, room - length)
 				    : read(STDIN_FILENO, excess, sizeof excess)) > 0)
@@ -241,14 +248,14 @@ static size_t read_state(void)
 	return length;
 }
 
-// Whether the daemon is gone, or shut its end: it may refuse a state that it has not read to its end, and its answer says
-// why.
+// Returns whether the daemon is gone, or has closed its end: it may refuse a state before it has read all of it, and
+// then its answer says why.
 static bool is_shut(void)
 {
 	return errno == EPIPE || errno == ECONNRESET || errno == ECONNABORTED || errno == ENOTCONN;
 }
 
-// Sends the message, and puts the daemon's answer into `answer`, a text. Returns its length: 0 if there was none.
+// Sends the message, and stores the daemon's answer in `answer`, 0-terminated. Returns its length, 0 if there was none.
 static size_t ask_daemon(const char *path, const unsigned char *bytes, size_t size, char answer[ANSWER_MAX_BYTES + 1])
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -260,7 +267,8 @@ static size_t ask_daemon(const char *path, const unsigned char *bytes, size_t si
 	where = path;
 	advice = "; see traceloopd's log";
 	if (strlen(path) >= sizeof address.sun_path)
-		fail("cannot connect to ", path, ": AF_UNIX path too long", "; is traceloopd running there? (--socket)");
+		fail("cannot connect to ", path, ": AF_UNIX path too long",
+		     "; is traceloopd running there? (--socket)");
 	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
@@ -291,7 +299,40 @@ static size_t ask_daemon(const char *path, const unsigned char *bytes, size_t si
 	return length;
 }
 
-// Bytes as Python shows them.
+// Returns whether the daemon at the socket records containers from their cgroups' births.
+static bool records_births(const char *socket_path)
+{
+	char path[sizeof((struct sockaddr_un *)NULL)->sun_path + sizeof BIRTHS];
+	const char *slash = strrchr(socket_path, '/');
+	size_t length = slash ? (size_t)(slash - socket_path) + 1 : 0;
+
+	if (length + sizeof BIRTHS > sizeof path)
+		return false;
+	memcpy(path, socket_path, length);
+	memcpy(path + length, BIRTHS, sizeof BIRTHS);
+	return access(path, F_OK) == 0;
+}
+
+// Ends this process, as far as the runtime can tell, and goes on in a child without its descriptors. If that cannot be
+// made, the runtime waits.
+static void leave_runtime(struct timeval alarm)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t child = null < 0 ? -1 : fork();
+
+	if (child > 0)
+		_exit(0);
+	if (child < 0)
+		return;
+	// The runtime waits until nobody has its pipes.
+	has_stderr = false;
+	setsid();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	arm(alarm); // a child inherits no timer
+}
+
+// Quotes bytes as Python's repr() does.
 static void quote(const char *bytes, size_t length, char quoted[4 * ANSWER_SHOWN_BYTES + 4])
 {
 	static const char HEX[] = "0123456789abcdef";
@@ -331,6 +372,8 @@ static void report(const struct options *options)
 	size_t size = read_state() + strlen(head), length;
 
 	memcpy(begin, head, strlen(head));
+	if (!options->waits && records_births(options->socket))
+		leave_runtime(options->alarm);
 	while (!(length = ask_daemon(options->socket, begin, size, answer)))
 		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
 	if (length == 3 && memcmp(answer, "ok\n", 3) == 0)
@@ -343,11 +386,13 @@ static void report(const struct options *options)
 		say(false, "traceloopd refused this ", options->stage, ": ", reason, END);
 	} else {
 		quote(answer, length, quoted);
-		say(true, options->socket, " gave no answer of traceloopd's, but ", quoted, "; see its log and --socket", END);
+		say(true, options->socket, " gave an answer that is not traceloopd's: ", quoted,
+		    "; see its log and --socket", END);
 	}
 }
 
-// Runs a program, and kills it after its time. It is started by execve alone: a shell runs what has the wrong format.
+// Runs a program, and kills it after a time limit. Starts it by execv, since a shell or execvp would run a file of the
+// wrong format as a shell script.
 static void run_within(char **words)
 {
 	struct timeval alarm;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over sockets, and the code that protoc makes of it.
+"""Messages sent over sockets, and the code that protoc generates for them.
 
-`recorder.proto` to clients, `nri.proto` and `cri.proto` to engines.
+`traceloop.proto` is the interface to clients; `nri.proto` and `cri.proto` are interfaces of container engines.
+`trace_message` makes the message of a trace.
 """

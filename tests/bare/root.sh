@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes a Debian in which nothing is installed but what README.md asks for, and prints where it is. It is kept in
-# build/roots; what is done there is in a layer above it.
+# Makes a Debian in which only the packages that README.md requires are installed, and prints its path. It is kept in
+# build/roots; tests change only a layer above it.
 #
 #   tests/bare/root.sh [SUITE]      default: bookworm
 set -eu

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs commands in a clone of what is committed here, on a Debian in which nothing is installed but what README.md asks
-# for. It has this machine's kernel, process ids (as the recorder sees them), cgroups and network; files and mounts are
-# its own, and go at the end.
+# Runs commands in a clone of the committed sources, on a Debian in which only the packages that README.md requires are
+# installed. It shares this machine's kernel, process ids (as the recorder sees them), cgroups and network; its files
+# and mounts are its own, and are removed at the end.
 #
-#   tests/bare/run.sh [COMMAND...]      default: what README.md says under "Try it", and `make lint`
+#   tests/bare/run.sh [COMMAND...]      default: the commands in README.md under "Try it", and `make lint`
 #
-#   BARE_PYTEST="-k WORD"       what `make test` is to be told, by PYTEST_ADDOPTS
-#   BARE_BINDS="PATH..."        files and directories of this machine that are to be seen there: pip's configuration
-#                               and packages, where this machine has its own
+#   BARE_PYTEST="-k WORD"       pytest options for `make test`, passed in PYTEST_ADDOPTS
+#   BARE_BINDS="PATH..."        files and directories of this machine to bind-mount there: pip's configuration and
+#                               packages, if this machine has its own
 set -eu
 cd "$(dirname "$0")/../.."
 root=$(tests/bare/root.sh)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sizes of a ring: whatever is asked for, on whatever machine, the parts fit."""
+"""The sizes of a ring: its parts fit, whatever is requested, on every machine."""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traceloop_bpf.geometry import Geometry, possible_cpus
+from traceloop_bpf.kept_fds import About
 from traceloop_decode import layout
 
 
@@ -41,3 +44,29 @@ def test_possible_cpus(tmp_path: Path, text: str, count: int) -> None:
     (tmp_path / "devices/system/cpu").mkdir(parents=True)
     (tmp_path / "devices/system/cpu/possible").write_text(text)
     assert possible_cpus(tmp_path) == count
+
+
+@pytest.mark.parametrize(
+    ("fields", "data_offset", "value_size"),
+    [
+        ((2, 1 << 20, 16 << 10, 256, 1024), 5888, 1_058_560),
+        ((64, 8 << 20, 32 << 10, 4096, 16384), 57_472, 8_470_656),
+        ((256, 4 << 20, 4 << 10, 16, 16), 217_216, 4_415_616),
+    ],
+)
+def test_a_recorder_of_record_version_1_says_no_more_than_this(
+    fields: tuple[int, ...], data_offset: int, value_size: int
+) -> None:
+    """The rings of the version before have the sizes that it computed, by the description that it left in its memfd."""
+    names = ("cpus", "ring_size", "chunk_size", "item_max", "call_max")
+    about = {"layout": "a", "program": "b", "geometry": dict(zip(names, fields, strict=True))}
+    with os.fdopen(os.memfd_create("about"), "r+b", buffering=0) as memory:
+        memory.write(json.dumps(about).encode())
+        geometry = About.read(memory.fileno()).geometry
+    assert (geometry.version, geometry.areas()) == (1, [])
+    assert (geometry.data_offset, geometry.value_size) == (data_offset, value_size)
+
+
+def test_a_container_takes_little_more_than_its_ring() -> None:
+    """The default sizes on two CPUs."""
+    assert Geometry.fit(1 << 20, 256, 1024, cpus=2).value_size <= 1.15 * (1 << 20)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which change of the kernel side means new rings, and which new programs on the rings that there are."""
+"""Changes of the kernel side: which need new rings, and which only new programs on the existing rings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from traceloop_bpf import identity
 from traceloop_bpf.geometry import Geometry
 
 SOURCES = sorted(path.name for path in Path(identity.__file__).parent.glob("*.[ch]"))
-NEW_RINGS = {"record.h", "layout.bpf.h"}
+NEW_RINGS = ("record.h", "layout.bpf.h", "births.h")
 GEOMETRY = Geometry.fit(1 << 20, 256, 1024, 2)
 
 
@@ -23,7 +23,7 @@ def digests() -> tuple[str, str]:
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The sources, to be changed."""
+    """A copy of the sources, to be changed."""
     for name in SOURCES:
         shutil.copy(Path(identity.__file__).parent / name, tmp_path)
     monkeypatch.setattr(identity, "_HERE", tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What more rings may take, by made /proc and cgroup trees of both versions."""
+"""The memory left for further rings, computed from made-up /proc and cgroup trees of both versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tree:
         self.own.mkdir(parents=True)
 
     def limit(self, level: Path, used: int, *, most: int | None = None, high: int | None = None, **stat: int) -> Path:
-        """Writes a cgroup's files; in MiB. most: its limit. Returns the one with its limit."""
+        """Writes a cgroup's files, sizes in MiB. most: its limit. Returns the file that holds the limit."""
         parts = {"active_file": 0, "inactive_file": 0, "active_anon": 0, "inactive_anon": 0} | stat
         prefix = "" if self.version == 2 else "total_"
         (level / "memory.stat").write_text("".join(f"{prefix}{name} {size * MIB}\n" for name, size in parts.items()))
@@ -43,7 +43,7 @@ class Tree:
         return level / ("memory.high" if high else "memory.max")
 
     def room(self, rings: int = 0) -> Room:
-        """rings: MiB of all that there are."""
+        """Returns the room. rings: size of all existing rings, in MiB."""
         return Memory(self.proc).room(rings * MIB)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon says of traces, asked inside the lab by traceloopctl's own entry point, in one process for many.
+"""Lists and shows traces inside the lab through traceloopctl's own entry point, with one process for many traces.
 
-    check.py LIBRARY        on stdin a JSON list of containers' ids, or null: nothing is shown
+    check.py LIBRARY        reads a JSON list of containers' ids from stdin, or null, which shows nothing
     -> {"list": [...], "shown": {container id: {"status": …, "stderr": …, "events": …, "lost": …, "calls": [...]}}}
 
-events: that were shown and whose beginning was; lost: events that are told to be missing. calls: the second arguments
-of the lseek calls, as [least, most, how many, whether each is there once].
+events: number of events shown with their beginning. lost: number of events reported missing. calls: the second arguments
+of the lseek calls, as [smallest, largest, count, whether each occurs once].
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 
 
 def run(*words: str) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a command."""
+    """Runs a command; returns its exit status, stdout and stderr."""
     from traceloop_cli.main import main
 
     sys.argv = ["traceloopctl", *words]
     stderr = io.StringIO()
     status: Any = 0
-    with TemporaryFile("w+") as stdout:  # it wants one with a descriptor
+    with TemporaryFile("w+") as stdout:  # traceloopctl needs a stdout with a descriptor
         with redirect_stdout(stdout), redirect_stderr(stderr):
             try:
                 main()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A library to be preloaded: CLOCK_REALTIME is off by as many seconds as the file CHAOS_CLOCK holds, as a long, now.
- * The machine's own clock is everyone's, and there is no namespace for this one (time_namespaces(7)). */
+/* A preloaded library that shifts CLOCK_REALTIME by the number of seconds that the file CHAOS_CLOCK currently holds,
+ * as a long. All programs share the machine's own clock, and no namespace has one of its own (time_namespaces(7)). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can happen to the daemon. Each fault is a function of the node and of chance; load runs meanwhile.
+"""Faults that are inflicted on the daemon: each a function of the node and a random generator; load runs meanwhile.
 
-When it returns, the cause is gone: what it does not mend itself, such as a full disk, the daemon has to live with for a
-while, and then to make up for. `Fault.may_miss`: a hook may find nobody at the socket.
+The cause is gone when the function returns. A cause that does not go by itself, such as a full disk, lasts for a while,
+and the daemon has to recover afterwards. `Fault.may_miss`: a hook may find no listener at the socket.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _segfault(node: Node, _: Random) -> None:
 def _kill_again(node: Node, chance: Random) -> None:
     for _ in range(3):
         _signal(node, "KILL")
-        time.sleep(chance.uniform(0.1, 1.5))  # whatever it is about, while it starts
+        time.sleep(chance.uniform(0.1, 1.5))  # hits a random moment of its start
     _signal(node, "KILL")
 
 
@@ -99,7 +99,7 @@ def _little_room(node: Node, chance: Random) -> None:
 
 
 def _no_inodes(node: Node, _: Random) -> None:
-    # Twenty more: the load makes some meanwhile, and fewer than there are cannot be set.
+    # Twenty more: the load makes some meanwhile, and the kernel refuses a limit below the number in use.
     used = node.lab.run("sh", "-c", f"df --output=iused {STATE_DIR} | tail -1").stdout.strip()
     node.lab.run("mount", "-o", f"remount,nr_inodes={int(used) + 20}", STATE_DIR)
     time.sleep(_CAUSE_S)
@@ -107,7 +107,7 @@ def _no_inodes(node: Node, _: Random) -> None:
 
 
 def _read_only(node: Node, _: Random) -> None:
-    # It is busy while a trace is being written.
+    # The remount fails with EBUSY while a trace is being written.
     node.lab.run("sh", "-c", f"until mount -o remount,ro {STATE_DIR} 2>/dev/null; do :; done")
     time.sleep(_CAUSE_S)
     node.lab.run("mount", "-o", "remount,rw", STATE_DIR)
@@ -123,7 +123,7 @@ def _sockets_and_killed(node: Node, _: Random) -> None:
 
 
 def _archived(node: Node, chance: Random) -> tuple[str, str]:
-    # A trace that is in a file, and that file.
+    # Returns an archived trace and its file.
     traces = [trace for trace in node.check(None)["list"] if trace["state"] == "archived"]
     if not traces:
         raise BrokenPromise("nothing is archived")
@@ -132,7 +132,8 @@ def _archived(node: Node, chance: Random) -> tuple[str, str]:
 
 
 def _harm(node: Node, trace: str, file: str, script: str, *, restart: bool) -> None:
-    # A copy of the file is harmed, and the trace says so; then the file is put back, and the trace is well again.
+    # Damages the file, checks that the trace is reported damaged, restores the file, and checks that the trace is
+    # whole.
     node.lab.run("cp", "-p", file, f"{file}.saved")
     node.lab.run("sh", "-euc", script, "sh", file)
     if restart:
@@ -141,7 +142,7 @@ def _harm(node: Node, trace: str, file: str, script: str, *, restart: bool) -> N
     shown = node.service.ctl("show", trace, "-o", "jsonl", check=False)
     (state,) = [each["state"] for each in node.check(None)["list"] if each["id"] == trace]
     node.lab.run("mv", f"{file}.saved", file)
-    if restart:  # of one whose head could not be read at the start, the daemon knows the id alone
+    if restart:  # of a file whose head was unreadable at start, the daemon knows only the id
         _signal(node, "KILL")
         node.wait_until_it_serves()
     if shown.returncode != 1 or len(shown.stderr.splitlines()) != 1 or "Traceback" in shown.stderr:
@@ -187,7 +188,7 @@ def _upgrade(node: Node, chance: Random) -> None:
     number = chance.randrange(1 << 30)
     node.lab.write(SOURCE, f"{source}\nint on_nothing_{number}(void *ctx) {{ return 1; }}\n")
     node.lab.run("systemctl", "restart", SERVICE)
-    exchanged = "MESSAGE=the recorder's programs are this version's now, and went on meanwhile"
+    exchanged = "MESSAGE=exchanged the recorder's programs for this version's, without a gap in the recordings"
     node.lab.wait_for_journal(since, "SYSLOG_IDENTIFIER=traceloopd", exchanged, timeout_s=60)
 
 
@@ -196,7 +197,7 @@ def _upgrade_and_killed(node: Node, chance: Random) -> None:
     number = chance.randrange(1 << 30)
     node.lab.write(SOURCE, f"{source}\nint on_nothing_{number}(void *ctx) {{ return 1; }}\n")
     node.lab.run("systemctl", "restart", SERVICE)
-    time.sleep(chance.uniform(0, 3))  # somewhere between its readiness and the exchange's end
+    time.sleep(chance.uniform(0, 3))  # hits a moment between readiness and the end of the exchange
     _signal(node, "KILL")
 
 
@@ -207,7 +208,7 @@ FAULTS = (
     Fault("SIGSTOP for 5 s", _freeze),
     Fault("killed by the watchdog", _watchdog),
     Fault("systemctl restart", _restart),
-    Fault("systemd executed anew, and kill -9", _reexec),
+    Fault("systemd re-executed, and kill -9", _reexec),
     Fault("full state directory", _full),
     Fault("full state directory, and kill -9", _full_and_killed),
     Fault("full state directory, and restart", _full_and_restarted),

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's containers, run inside the lab: many that end soon, each registered by the real hook, and one that is busy.
+"""The node's containers, run inside the lab: many short-lived ones, each registered by the real hook, and a busy one.
 
     load.py WORKER HOOK
 
-On stdin come commands, a line each; on stdout goes one JSON object a line.
+Reads commands from stdin, one a line, and writes JSON objects to stdout, one a line.
 
-- `run RATE`: containers start from now on, so many a second. `pause`: no more; ``{"paused": true}`` when all have ended.
-- `busy`: one begins that makes BURST calls in each PERIOD_NS, 125,000 a second; its answer is a container's, with ``calls`` null.
-  `calls`: how many it has made, ``{"calls": n}``. `end`: it ends after a prime number of calls.
+- `run RATE`: starts RATE containers a second from now on. `pause`: stops that; writes ``{"paused": true}`` when all have
+  ended.
+- `busy`: starts a container that makes BURST calls in each PERIOD_NS, 125,000 a second; writes it as one that has ended,
+  with ``calls`` null. `calls`: writes how many calls it has made, ``{"calls": n}``. `end`: ends it after a prime number
+  of calls.
 
-A container that has ended is told as ``{"id": …, "calls": a prime, "sleeps": …, "status": …, "hook": what the hook said,
-"hook_status": …, "hook_s": …, "deadline_s": …}``.
+Writes each container that has ended as ``{"id": …, "calls": a prime, "sleeps": …, "status": …, "hook": the hook's
+stderr, "hook_status": …, "hook_s": …, "deadline_s": …}``.
 
-A container is a process in a cgroup of its own that waits for the hook to be done, as runc's init does, and the hook
-runs outside of it. What the process does after that is worker.c's.
+A container is a process in a cgroup of its own that waits until the hook, which runs outside the cgroup, is done, as
+runc's init does. The process then runs worker.c.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ BURST, PERIOD_NS = 1250, 10_000_000
 PRIMES = (2, 101, 499, 997, 1999, 4999, 9973)
 MORE_THAN_A_RING = 49_999
 FOREVER = (1 << 64) - 1
-# A patient hook must get its answer, whatever happens; the other half are as engines run them.
+# A patient hook must get its answer, whatever happens; the other half have the deadline that engines use.
 DEADLINES_S = (2.0, 30.0)
 _PAGE = Struct("<QQQQQqq")  # struct page of worker.c
 _STOP_AT = 16
 
 
 def say(**fields: Any) -> None:
-    os.write(1, json.dumps(fields).encode() + b"\n")  # one write: threads share it
+    os.write(1, json.dumps(fields).encode() + b"\n")  # a single write, because threads share the descriptor
 
 
 def next_prime(least: int) -> int:
@@ -62,7 +64,7 @@ class Hook:
 
 
 class Container:
-    """One, in its cgroup, from its registration to its end."""
+    """A container in its cgroup, from its registration to its end."""
 
     def __init__(self, container_id: str, deadline_s: float) -> None:
         self.id, self.deadline_s = container_id, deadline_s
@@ -75,7 +77,7 @@ class Container:
         words = [sys.argv[1], self._page_path]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process.stdout.read(1)
-        # Nothing tells when a process has entered a call, and a registration before that would see it do so.
+        # Nothing announces that a process has entered a call, and an earlier registration would record that entry.
         while not Path(f"/proc/{self.process.pid}/syscall").read_text().startswith("0 "):
             time.sleep(0.001)
         (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
@@ -106,7 +108,7 @@ class Container:
         self.page[_STOP_AT : _STOP_AT + 8] = calls.to_bytes(8, "little")
 
     def end(self) -> None:
-        """Waits for its end, and tells."""
+        """Waits for the process's end, and reports it."""
         self.process.communicate()
         calls, sleeps, *_ = _PAGE.unpack_from(self.page)
         self.cgroup.rmdir()
@@ -144,7 +146,7 @@ class Many:
         due_s = 0.0
         while self._running.wait():
             now_s = time.monotonic()
-            due_s = max(due_s, now_s - 1)  # what is late is made up for, within bounds
+            due_s = max(due_s, now_s - 1)  # catches up on late starts, within bounds
             if now_s < due_s:
                 time.sleep(due_s - now_s)
                 continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node under test: the lab's systemd with traceloop installed, its load, and what is held in the kernel for it."""
+"""The node under test: the lab's systemd with traceloop installed, its load, and the kernel objects held for it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 STATE_DIR = "/var/lib/traceloop"
 STATE_BYTES = 256 << 20
 CLOCK, CLOCK_LIBRARY = "/run/chaos-clock", "/usr/lib/chaos/clock.so"
-# All that is kept stays, so that it can be looked for: what goes to make room has tests of its own. So much free cannot
-# be had, and then none goes for it.
+# Keeps all traces, so that they can be looked for; other tests cover removal for room. keep_free cannot be reached, in
+# which case no trace is removed for it.
 _SETTINGS = '[archive]\nmax_use = "100%"\nkeep_free = "100%"\nmax_traces = 1000000\n'
 _UNIT = f"[Service]\nEnvironment=LD_PRELOAD={CLOCK_LIBRARY} CHAOS_CLOCK={CLOCK}\n"
 _PATIENCE_S = 120.0
@@ -30,12 +30,12 @@ _RATE = 10
 
 
 class BrokenPromise(Exception):
-    """The daemon did what it must not. The message says what."""
+    """A promise that the daemon broke; the message names it."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the daemon has: entries of systemd's store, descriptors, and objects in the kernel by kind."""
+    """The daemon's resources: entries of systemd's store, descriptors, and kernel objects by kind."""
 
     stored: int
     fds: int
@@ -43,12 +43,12 @@ class Held:
 
 
 class Node:
-    """The daemon runs once it is constructed."""
+    """A node on which the daemon runs once it is constructed."""
 
     def __init__(self, lab: Systemd, build: Path, settings: str = _SETTINGS) -> None:
         self.lab, self.service = lab, Service(lab)
         self.held: set[KernelObject] = set()
-        """All that a daemon was ever seen to hold."""
+        """Objects that any daemon was seen to hold so far."""
         install(lab)
         for name, words in (("worker", ["-nostdlib", "-static"]), ("clock.so", ["-shared", "-fPIC"])):
             source = HERE / f"{name.removesuffix('.so')}.c"
@@ -63,7 +63,7 @@ class Node:
         self.load = Load(lab, build / "worker")
 
     def wait_until_it_serves(self) -> None:
-        """Until systemd calls it active, and it answers."""
+        """Waits until systemd calls the daemon active and the daemon answers."""
         end = time.monotonic() + _PATIENCE_S
         while True:
             if self.service.property("ActiveState") == "active":
@@ -74,13 +74,13 @@ class Node:
                 raise BrokenPromise(f"it does not serve {_PATIENCE_S:g} s after the fault")
 
     def check(self, shown: list[str] | None) -> dict[str, Any]:
-        """What check.py tells, with these containers' traces shown."""
+        """Runs check.py, which shows these containers' traces; returns its report."""
         script = str(HERE / "check.py")
         said = self.lab.run("python3", script, "/usr/lib/traceloop", stdin=json.dumps(shown), timeout_s=600)
         return json.loads(said.stdout)
 
     def wait_until_kept(self, containers: list[str]) -> dict[str, Any]:
-        """Until none of these waits for the archive; the list then."""
+        """Waits until the traces of these containers are archived; returns the report with the list."""
         end = time.monotonic() + _PATIENCE_S
         while True:
             found = self.check(None)
@@ -95,7 +95,7 @@ class Node:
                 raise BrokenPromise(f"still not in the archive after {_PATIENCE_S:g} s: {late}")
 
     def look(self) -> Held:
-        """What is held now."""
+        """Returns what the daemon holds now."""
         pid = self.service.pid()
         objects = held_by(pid)
         self.held |= objects
@@ -105,16 +105,16 @@ class Node:
         )
 
     def wait_until_held(self, wanted: Held, *, mended: bool) -> None:
-        """Until it is so much again. What is given back goes in a thread of the daemon's.
+        """Waits until the daemon holds the wanted amount again: a thread of it releases resources later.
 
-        mended: the hook socket has been put back some time; it is in the store, beside systemd's own.
+        mended: the hook socket was put back at some time, and is in the store beside systemd's own.
         """
         fds = range(wanted.fds, wanted.fds + 1 + 3 * mended)
         wanted = replace(wanted, stored=wanted.stored + mended)
         end = time.monotonic() + _PATIENCE_S
         found = None
         while time.monotonic() < end:
-            with suppress(OSError):  # a descriptor that was closed meanwhile
+            with suppress(OSError):  # a descriptor was closed meanwhile
                 found = self.look()
                 if found.fds in fds and replace(found, fds=wanted.fds) == wanted:
                     return
@@ -122,27 +122,27 @@ class Node:
         raise BrokenPromise(f"something leaks: {found}, it was {wanted}")
 
     def stop(self) -> None:
-        """Ends the daemon. Nothing may be left in the kernel."""
+        """Stops the daemon; fails if anything is left in the kernel."""
         with suppress(OSError):
             self.look()
         self.lab.run("systemctl", "stop", SOCKET, SERVICE)
         wait_until_gone(self.held, timeout_s=_PATIENCE_S)
 
     def step_clock(self, offset_s: int) -> None:
-        """The daemon's clock is off by so much from now on."""
+        """Sets the offset of the daemon's clock."""
         script = "import sys; open(sys.argv[1], 'r+b').write(int(sys.argv[2]).to_bytes(8, 'little', signed=True))"
         self.lab.run("python3", "-c", script, CLOCK, str(offset_s))
 
 
 class Load:
-    """load.py inside the lab."""
+    """The process load.py inside the lab."""
 
     def __init__(self, lab: Systemd, worker: Path) -> None:
         self._process = lab.start("python3", HERE / "load.py", worker, HOOK)
         self._changed = threading.Condition()
         self._said: list[dict[str, Any]] = []
         self.ended: list[dict[str, Any]] = []
-        """Containers that have ended, and none has asked for yet."""
+        """Containers that have ended and were not yet taken."""
         threading.Thread(target=self._read, daemon=True).start()
 
     def close(self) -> None:
@@ -151,17 +151,17 @@ class Load:
         self._process.wait()
 
     def run(self, rate: float = _RATE) -> None:
-        """Containers start from now on, so many a second."""
+        """Starts containers at this rate per second from now on."""
         self._tell(f"run {rate}")
 
     def pause(self) -> list[dict[str, Any]]:
-        """No more of them. Those that have ended since the last time, once all have."""
+        """Stops starting containers, and waits for their ends; returns those that ended since the last time."""
         self._tell("pause")
         self._wait("paused")
         return self.take_ended()
 
     def take_ended(self) -> list[dict[str, Any]]:
-        """Those that have ended since the last time."""
+        """Returns the containers that ended since the last time."""
         with self._changed:
             ended, self.ended = self.ended, []
         return ended
@@ -171,13 +171,13 @@ class Load:
         return self._wait("id")
 
     def busy_calls(self) -> tuple[int, float]:
-        """How many the busy one has made, and when that was."""
+        """Returns how many calls the busy container has made, and when that was read."""
         self._tell("calls")
         said = self._wait("calls")
         return said["calls"], said["ts_s"]
 
     def end_busy(self) -> dict[str, Any]:
-        """The busy one, once it has ended."""
+        """Ends the busy container; returns its report."""
         self._tell("end")
         return self._wait("sleeps")
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chaos: rounds of a random fault under load, each followed by a look whether every promise was kept.
+"""Chaos: rounds of a random fault under load, each followed by a check of every promise.
 
     CHAOS_ROUNDS=50 CHAOS_SEED=… PYTHONPATH=tests:tests/support .venv/bin/python tests/chaos/run.py
 
-Exits with 1 at the first promise that was broken, with the end of the journal. README.md says what is promised.
+Exits with 1 at the first broken promise, and prints the end of the journal. README.md lists the promises.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from lab.systemd import Systemd
 from node import BrokenPromise, Held, Node
 
 BUSY_ROUNDS = 5
-"""For so many rounds one busy container lives, and so many faults."""
+"""The life of a busy container, in rounds; each round has one fault."""
 HOOK_LATE_S = 3.0
-"""What a hook may take beyond its deadline, on a machine that has other things to do."""
+"""The time that a hook may take beyond its deadline on a busy machine."""
 OTHER_EVENTS = 2
-"""Of each container, beyond its calls and sleeps: exit_group, and the exit."""
+"""Events of each container beyond its calls and sleeps: exit_group, and the exit."""
 
 
 @dataclass
 class Figures:
-    """What all rounds came to."""
+    """The totals of all rounds."""
 
     ran: int = 0
     exact: int = 0
@@ -52,10 +52,10 @@ class Chaos:
         self._sockets_removed = False
 
     def begin(self) -> Held:
-        """The busy container runs; what is held then is what there is to be after each round."""
+        """Starts the busy container; returns the resources that must be held again after each round."""
         self._node.wait_until_it_serves()
         self._begin_busy()
-        self._node.load.run()  # once, so that every thread and channel that there is is there
+        self._node.load.run()  # a first load, so that all threads and channels exist
         time.sleep(1)
         self._judge(self._node.load.pause(), FAULTS[0])
         end = time.monotonic() + 30
@@ -68,7 +68,7 @@ class Chaos:
         return held
 
     def round(self, number: int, held: Held) -> str:
-        """A fault, and the verdict. Raises BrokenPromise."""
+        """Inflicts a fault and returns the verdict; raises BrokenPromise."""
         node, fault = self._node, self._next_fault()
         began, calls = time.monotonic(), node.load.busy_calls()
         node.load.run()
@@ -93,7 +93,7 @@ class Chaos:
         return f"{fault.name}: {verdict}; {rates}"
 
     def end(self) -> str:
-        """Everything ends, and all traces are shown once more."""
+        """Ends all containers, and shows all traces once more."""
         node = self._node
         verdict = self._judge([node.load.end_busy()], FAULTS[0])
         found = node.check(sorted(self._listed))
@@ -105,7 +105,7 @@ class Chaos:
         return f"busy: {verdict}; {len(found['shown'])} containers shown again, nothing left in the kernel"
 
     def _next_fault(self) -> Fault:
-        # Each once in random order, and then again.
+        # Uses each fault once in random order, then starts over.
         if not self._faults:
             self._faults = self._chance.sample(FAULTS, len(FAULTS))
         return self._faults.pop()
@@ -177,7 +177,7 @@ class Chaos:
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     rounds = int(os.environ.get("CHAOS_ROUNDS") or 50)
     seed = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 1_000_000)
     print(f"CHAOS_SEED={seed}, {rounds} rounds", flush=True)

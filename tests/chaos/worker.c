@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker PAGE: a container's program, whose calls are known by number. It maps the file PAGE, tells by a byte on its
- * stdout that it is there, waits in read for one on its stdin, then makes lseek(-1, n, 0) with n from 0 up to PAGE's
- * `stop`, which may be set while it does, and one exit_group. With a `burst` it sleeps after so many, once, until the
- * next of its periods begins: also when it is late. `calls` and `sleeps` are what was made so far. No libc, no signal,
- * no other call: what is recorded from a registration during the read is that read's return, and these. */
+/* worker PAGE: a container's program that makes a known number of calls. It maps the file PAGE, writes a byte to
+ * stdout to say that it runs, and waits in read for a byte on stdin. Then it calls lseek(-1, n, 0) with n from 0 up to
+ * PAGE's `stop`, which may be set meanwhile, and exit_group once. With a `burst` it sleeps once after that many calls
+ * until its next period begins, also when it is late. `calls` and `sleeps` count the calls so far. It uses no libc,
+ * gets no signal and makes no other call: a recording that begins during the read has the read's return and these
+ * calls. */
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>

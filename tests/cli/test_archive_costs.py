@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""What archive files cost to read that no daemon wrote: bombs, heads that lie, endless ones, JSON of millions of values."""
+"""The cost of reading hostile archive files: bombs, false sizes, endless files, JSON of millions of values."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from costs import GROWTH_MAX, growth, peak_bytes
 from fake_daemon import ctl, daemon, path
 
 from traceloop_cli.sources.archive_files import described
-from traceloop_decode import flat_json
+from traceloop_decode import areas, flat_json
 from traceloop_decode.archive_file import check, read_head, snapshot_max, unpack
 from traceloop_decode.archive_file import pack as pack_file
 from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import FRONT_MAX_BYTES, Snapshot
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.installed
 
@@ -31,12 +31,12 @@ MIB = 1 << 20
 
 @cache
 def bomb(size: int, ring_size: int = INFO.ring_size_bytes) -> bytes:
-    """A file of zeros alone, whose every sum is right."""
+    """Returns a file of zeros, with correct checksums."""
     return pack_file(replace(INFO, ring_size_bytes=ring_size), bytes(size))
 
 
 def refusal(read: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    """Reads what it must refuse."""
+    """Wraps a reader that must refuse the file."""
 
     def refused(file: bytes) -> None:
         with pytest.raises((DecodeError, ValueError)):
@@ -49,7 +49,7 @@ def test_a_head_that_announces_more_than_its_ring_is_damage_and_unpacks_nothing(
     file = bomb(128 * MIB)
     for read in (read_head, check, unpack):
         with pytest.raises(
-            DecodeError, match=rf"^damaged archive: a snapshot of {128 * MIB} bytes, and its ring allows"
+            DecodeError, match=rf"^damaged archive: a snapshot of {128 * MIB} bytes, but its ring allows"
         ):
             read(file)
         assert peak_bytes(refusal(read), file) < MIB
@@ -57,7 +57,7 @@ def test_a_head_that_announces_more_than_its_ring_is_damage_and_unpacks_nothing(
 
 @pytest.mark.parametrize(("ring_size", "most"), [(0, 1 << 30), (1 << 40, 1 << 30), (1 << 20, 1 << 20)])
 def test_no_ring_allows_for_more_than_the_largest(ring_size: int, most: int) -> None:
-    assert snapshot_max(replace(INFO, ring_size_bytes=ring_size)) == most + FRONT_MAX_BYTES
+    assert snapshot_max(replace(INFO, ring_size_bytes=ring_size)) == most + areas.BYTES_MAX + FRONT_MAX_BYTES
 
 
 def test_a_head_that_announces_less_unpacks_no_more() -> None:
@@ -99,8 +99,8 @@ def test_of_a_file_that_goes_on_one_byte_more_is_read(ctl, tmp_path) -> None:
     path.write_bytes(pack_file(INFO, encoded_snapshot()))
     size = path.stat().st_size
     with path.open("r+b") as file:
-        file.truncate(1 << 40)  # a hole: to read it all would take a terabyte
-    assert f"it goes on behind the {size} bytes that it says it has" in ctl("show", "--file", str(path), status=1)
+        file.truncate(1 << 40)  # a hole: reading all of it would take a terabyte
+    assert f"it continues after the {size} bytes that its head announces" in ctl("show", "--file", str(path), status=1)
     assert "state: error" in ctl("info", "--file", str(path)).splitlines()
 
 

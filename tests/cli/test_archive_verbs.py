@@ -23,14 +23,14 @@ def test_dump_writes_the_file_and_never_over_another(daemon, ctl, tmp_path):
     assert path.read_bytes() == daemon.file
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_text("mine, and longer" * 10_000)
-    refused = f"{path} is there already: give --force to write over it"
+    refused = f"{path} already exists: give --force to overwrite it"
     assert ctl("dump", "node1_default_mypod", "--file", str(path), status=1) == refused
     assert ctl("dump", "node1_default_mypod", "--file", str(path), status=1, env={"TRACELOOP_ADDRESS": "unix:/x"})
     assert path.read_text().startswith("mine")
     ctl("dump", "node1_default_mypod", "--file", str(path), "--force")
     assert path.read_bytes() == daemon.file
     (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
-    assert "is there already" in ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "dangling"), status=1)
+    assert "already exists" in ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "dangling"), status=1)
 
 
 def test_dump_to_stdout(daemon, ctl, path):
@@ -39,7 +39,7 @@ def test_dump_to_stdout(daemon, ctl, path):
         assert process.wait(TIMEOUT_S) == 0
     ours, terminal = os.openpty()
     with started(path, "dump", "node1_default_mypod", "--file", "-", stdout=terminal, text=True) as process:
-        assert process.stderr.read().startswith("traceloopctl: An archive file is not for a terminal: ")
+        assert process.stderr.read().startswith("traceloopctl: An archive file is binary and not for a terminal: ")
         assert process.wait(TIMEOUT_S) == 2
     os.close(terminal)
     os.close(ours)
@@ -68,7 +68,7 @@ def test_half_a_dump_does_not_stay(daemon, ctl, tmp_path):
     assert message == f"cannot write {tmp_path}/f: File too large; name another place"
     assert not (tmp_path / "f").exists()
     message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path / "x" / "f"), status=1)
-    assert message == f"cannot write {tmp_path}/x/f: No such file or directory; make its directory first"
+    assert message == f"cannot write {tmp_path}/x/f: No such file or directory; create its directory first"
 
 
 @pytest.mark.parametrize("words", [(), ("--force",)])
@@ -100,7 +100,7 @@ def test_a_file_is_shown_without_a_daemon(daemon, ctl, tmp_path):
         (FILE[:-1], "truncated archive: ", "truncated"),
         (FILE[:50], "truncated archive: ", None),
         (FILE + b"x", "damaged archive: ", "error"),
-        (FILE[:-1] + b"x", "damaged archive: the sum over it is wrong", "error"),
+        (FILE[:-1] + b"x", "damaged archive: its checksum is wrong", "error"),
         (b"", "truncated archive: cut off within its head, after 0 bytes", None),
         (b"x" * 100, "not a traceloop archive: it does not begin with TLTRACE", None),
         (FILE[:8] + b"\3" + FILE[9:], "archive version 3 is not known here, only 1: use the", None),
@@ -123,5 +123,4 @@ def test_a_file_that_cannot_be_read(ctl, tmp_path, verb):
     message = ctl(verb, "--file", "/nonexistent/f", status=1)
     assert message == f"cannot read /nonexistent/f: No such file or directory; {hint}"
     assert ctl(verb, "--file", str(tmp_path), status=1) == f"cannot read {tmp_path}: Is a directory; name a file in it"
-    assert "ID and --file exclude each other." in ctl(verb, "x", "--file", "f", status=2)
-    assert "Missing argument 'ID'." in ctl(verb, status=2)
+    assert "ID and --file are mutually exclusive." in ctl(verb, "x", "--file", "f", status=2)

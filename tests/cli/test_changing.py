@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""traceloopctl close and add: what changes something."""
+"""traceloopctl close and add: the commands that change the daemon's traces."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def test_add_prints_the_new_id(daemon, ctl):
 
 @pytest.mark.parametrize("words", [(), ("--name", "x"), ("--cgroup", "/a", "--unit", "b"), ("--unit", "")])
 def test_add_takes_one_target(ctl, words):
-    assert ctl("add", *words, status=2).startswith("Exactly one of --container, --unit and --cgroup is needed.")
+    assert ctl("add", *words, status=2).startswith("Exactly one of --container, --unit and --cgroup is required.")

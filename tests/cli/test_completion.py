@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completion in real shells, with a key pressed, against a real gRPC server; and what each --help ends with."""
+"""Completion in real shells, by a key press, against a real gRPC server; and the examples at the end of each --help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fake_daemon import BUSYBOX, KILLED, daemon, path  # noqa: F401 - fixtures
 
 from traceloop_cli.main import cli
 from traceloop_cli.options.examples import EXAMPLES
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.installed
 
@@ -41,7 +41,7 @@ def environment(path):  # noqa: F811
 
 
 class Terminal:
-    """A program on a terminal of its own."""
+    """A program on its own terminal."""
 
     def __init__(self, words, **settings):
         self._file, theirs = pty.openpty()
@@ -56,7 +56,7 @@ class Terminal:
         os.write(self._file, text.encode())
 
     def wait_for(self, pattern):
-        """Returns once what was written since the last `type` has it."""
+        """Waits until the output since the last `type` matches the pattern."""
         end = time.monotonic() + TIMEOUT_S
         while not re.search(pattern, self.shown):
             ready, _, _ = select.select([self._file], [], [], max(0, end - time.monotonic()))
@@ -88,7 +88,7 @@ def bash(env):
 
 @contextmanager
 def zsh(env):
-    # The script is found by its name, as where packages put it.
+    # zsh finds the script by its name, as where packages install it.
     terminal = Terminal([shell("zsh"), "-f", "-i"], env=env)
     try:
         terminal.type(f"PS1='ready> '; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -u -D; echo no\"\"w\n")
@@ -109,8 +109,8 @@ def test_a_key_completes_verbs_options_and_live_ids(started, daemon, path):  # n
         }.items():
             terminal.type(f"{typed}\t")
             terminal.wait_for(re.escape(becomes))
-            terminal.type("\x15")  # the line is forgotten
-        # Two ids are as good: both are shown, and what the daemon has is asked for each time.
+            terminal.type("\x15")  # clears the line
+        # Two ids match: both are shown, and the daemon is asked each time.
         terminal.type("traceloopctl close node1_default_\t\t")
         terminal.wait_for("node1_default_other")
         terminal.wait_for("node1_default_mypod")
@@ -173,6 +173,31 @@ def test_ids_that_are_on_the_line_are_not_offered_again(daemon, path):  # noqa: 
     assert completed(path, "close", KILLED.id) == [f"plain,{BUSYBOX.id}"]
 
 
+def test_names_are_offered_once_they_are_begun(daemon, path):  # noqa: F811
+    others = [
+        pb.Trace(id=f"node1_shop_till_{number}", namespace="shop", pod="till", container="app", started_ns=number)
+        for number in (1, 2)
+    ]
+    daemon.traces = [BUSYBOX, *others]
+    for beginning, offered in {
+        "m": ["mypod"],
+        "default/": ["default/mypod"],
+        "t": ["till", "till/app"],
+        "shop/till/": ["shop/till/app"],
+        "a": ["app"],
+        "node1_s": ["node1_shop_till_2", "node1_shop_till_1"],
+    }.items():
+        assert completed(path, "info", incomplete=beginning) == [f"plain,{word}" for word in offered]
+
+
+@pytest.mark.parametrize(
+    "name", ["x$(id)", "x;id", "x y", "x`id`", "x'", "x\x1b[2J", "x\nplain,rm", "x\\", "x,y", "-x", "~x"]
+)
+def test_a_name_that_a_shell_would_read_otherwise_is_not_offered(daemon, path, name):  # noqa: F811
+    daemon.traces = [pb.Trace(id="node1_x", container=name)]
+    assert f"plain,{name.splitlines()[0]}" not in completed(path, "info", incomplete=name[0])
+
+
 def test_the_address_that_is_on_the_line_is_asked(daemon, path):  # noqa: F811
     elsewhere = path.with_name("nobody.sock")
     assert completed(elsewhere, "show") == []
@@ -187,7 +212,7 @@ def test_what_others_chose_cannot_reach_the_line(daemon, path):  # noqa: F811
 
 def test_verbs_are_the_same_for_click(path):  # noqa: F811
     offered = ShellComplete(cli, {}, "traceloopctl", "_TRACELOOPCTL_COMPLETE").get_completions([], "")
-    assert {item.value for item in offered} == set(cli.commands)
+    assert {item.value for item in offered} == {name for name, verb in cli.commands.items() if not verb.hidden}
 
 
 # --- help -----------------------------------------------------------------------------------------------------------

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's checks on systems of files alone: below roots that are made for it."""
+"""The doctor's checks on made-up systems that consist of files below a root."""
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from traceloop_cli.checks import access, confinement, hooks, kernel, service, storage
 from traceloop_cli.checks.model import Machine
+from traceloop_cli.commands.doctor import problem, verdict
 from traceloop_cli.engines.host import HOOK, Host
-from traceloop_cli.findings import Level
-from traceloop_proto.recorder_pb2 import StatsReply
+from traceloop_cli.errors import Denied, Failed
+from traceloop_cli.findings import Finding, Level
+from traceloop_proto.traceloop_pb2 import StatsReply
 
 V2 = "24 18 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = "25 18 0:23 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -53,7 +56,7 @@ def test_a_kernel_that_has_everything(tmp_path):
     [
         ({}, "5.10.0-30-amd64", Level.ERROR, "Linux 5.10.0-30-amd64 is too old"),
         ({"btf": b""}, "6.1", Level.ERROR, "there is no /sys/kernel/btf/vmlinux"),
-        ({"btf": b"text"}, "6.1", Level.ERROR, "/sys/kernel/btf/vmlinux is no BTF"),
+        ({"btf": b"text"}, "6.1", Level.ERROR, "/sys/kernel/btf/vmlinux does not hold BTF"),
         ({"mounts": V1 + TRACEFS}, "6.1", Level.ERROR, "no cgroup2 file system is mounted"),
         ({"cgroup": "4:memory:/x\n"}, "6.1", Level.ERROR, "processes are in no cgroup of version 2"),
         ({"mounts": V2 + V1}, "6.1", Level.WARNING, "tracefs is not mounted at /sys/kernel/tracing"),
@@ -67,14 +70,24 @@ def test_what_a_kernel_lacks(tmp_path, setting, release, level, what):
     assert bad.remedy
 
 
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
+def test_an_architecture_that_is_recorded(tmp_path, architecture):
+    assert wrong(kernel.findings(machine(system(tmp_path), architecture=architecture))) == []
+
+
+def test_an_architecture_that_is_not_recorded(tmp_path):
+    found = wrong(kernel.findings(machine(system(tmp_path), architecture="riscv64")))
+    assert found == [(Level.ERROR, "the architecture is riscv64")]
+
+
 def test_a_locked_down_kernel(tmp_path):
     write(system(tmp_path), "sys/kernel/security/lockdown", "none integrity [confidentiality]\n")
-    assert wrong(kernel.findings(machine(tmp_path))) == [(Level.ERROR, "lockdown is in the mode confidentiality")]
+    assert wrong(kernel.findings(machine(tmp_path))) == [(Level.ERROR, "kernel lockdown is in confidentiality mode")]
 
 
 SCRIPT = b"#!/bin/wrapper -x\n"
 PROGRAM = Path("/proc/self/exe").read_bytes()[:4096]
-FOREIGN = PROGRAM[:18] + b"\xf3\0" + PROGRAM[20:]  # RISC-V's, by elf.h
+FOREIGN = PROGRAM[:18] + b"\xf3\0" + PROGRAM[20:]  # RISC-V's number, by elf.h
 
 
 @pytest.mark.parametrize(
@@ -83,12 +96,12 @@ FOREIGN = PROGRAM[:18] + b"\xf3\0" + PROGRAM[20:]  # RISC-V's, by elf.h
         (PROGRAM, 0o755, None, ""),
         (SCRIPT, 0o755, None, ""),
         (PROGRAM, 0o644, Level.ERROR, "is not executable"),
-        (PROGRAM, 0o757, Level.ERROR, "has the mode 0757"),
-        (FOREIGN, 0o755, Level.ERROR, "is a program for another kind of machine"),
-        (PROGRAM[:16], 0o755, Level.ERROR, "or cut off"),
-        (b"", 0o755, Level.ERROR, "is neither a program nor a script with an interpreter, but b''"),
-        (b"import sys\n", 0o755, Level.ERROR, "is neither a program nor a script"),
-        (b"#!/opt/python\n", 0o755, Level.ERROR, "is a script for /opt/python, which is not there"),
+        (PROGRAM, 0o757, Level.ERROR, "has mode 0757"),
+        (FOREIGN, 0o755, Level.ERROR, "or a program for another architecture"),
+        (PROGRAM[:16], 0o755, Level.ERROR, "is truncated, or "),
+        (b"", 0o755, Level.ERROR, "is neither an ELF program nor a script with an interpreter; it begins with b''"),
+        (b"import sys\n", 0o755, Level.ERROR, "is neither an ELF program nor a script"),
+        (b"#!/opt/python\n", 0o755, Level.ERROR, "is a script whose interpreter /opt/python does not exist"),
     ],
 )
 def test_the_hook(tmp_path, content, mode, level, what):
@@ -102,10 +115,10 @@ def test_the_hook(tmp_path, content, mode, level, what):
 def test_a_hook_that_is_no_file(tmp_path):
     path = tmp_path / str(HOOK).lstrip("/")
     path.mkdir(parents=True)
-    for make in (os.mkfifo, Path.mkdir):  # whoever opens a pipe waits for a writer
+    for make in (os.mkfifo, Path.mkdir):  # opening a pipe would block until a writer opens it
         path.rmdir() if path.is_dir() else path.unlink()
         make(path)
-        assert wrong(hooks.program(machine(tmp_path))) == [(Level.ERROR, f"{HOOK} is no regular file")]
+        assert wrong(hooks.program(machine(tmp_path))) == [(Level.ERROR, f"{HOOK} is not a regular file")]
 
 
 def test_sockets_that_nobody_serves_and_files_in_their_place(tmp_path):
@@ -118,9 +131,9 @@ def test_sockets_that_nobody_serves_and_files_in_their_place(tmp_path):
         (run / name).chmod(0o600)
     found = [what for level, what in wrong(access.findings(machine(tmp_path))) if level is Level.ERROR]
     assert found == [
-        "/run/traceloop/hook.sock is no socket",
-        "nobody listens at /run/traceloop/control.sock",
-        "nobody listens at /run/traceloop/traceloop.sock",
+        "/run/traceloop/hook.sock is not a socket",
+        "no process listens on /run/traceloop/control.sock",
+        "no process listens on /run/traceloop/traceloop.sock",
     ]
 
 
@@ -128,7 +141,7 @@ def test_a_state_directory_for_everyone_and_one_that_is_not_there(tmp_path):
     assert wrong(storage.findings(machine(tmp_path))) == [(Level.WARNING, "there is no /state")]
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o755)
-    assert wrong(storage.findings(machine(tmp_path)))[0] == (Level.ERROR, "/state has the mode 0755")
+    assert wrong(storage.findings(machine(tmp_path)))[0] == (Level.ERROR, "/state has mode 0755")
 
 
 UNIT = """\
@@ -150,7 +163,7 @@ def test_a_unit_that_was_changed(tmp_path):
     write(tmp_path, "usr/bin/systemctl", UNIT, 0o755)
     found = list(service.findings(machine(tmp_path, address=f"unix:{tmp_path}/none.sock")))
     assert [what for level, what in wrong(found) if level is Level.WARNING] == [
-        "systemd started it again 3 times",
+        "systemd restarted it 3 times",
         "LimitNOFILE=1024 is not above FileDescriptorStoreMax=8192",
     ]
     assert [one.area for one in found if one.level is Level.ERROR] == ["daemon"]
@@ -165,12 +178,12 @@ def test_memory_that_is_short_is_told_before_and_after_containers_went_without()
     of = "more containers of 1.0M each, of 1.0G (memory.max of /a\\33)"
     assert told(900) == [(Level.OK, f"there is memory for 900 {of}")]
     assert told(99) == [(Level.WARNING, f"there is memory for 99 {of}")]
-    assert told(900, 7) == [(Level.WARNING, f"there is memory for 900 {of}; 7 were not recorded for want of it")]
-    assert list(service._memory(StatsReply())) == []  # of an older daemon
+    assert told(900, 7) == [(Level.WARNING, f"there is memory for 900 {of}; 7 were not recorded for lack of memory")]
+    assert list(service._memory(StatsReply())) == []  # the reply of an older daemon
 
 
-# As the kernel writes them, with auditd and without: AppArmor's wiki, "AppArmor Failures"; ausearch(8). No kernel with
-# either was at hand but in virtual machines.
+# The format that the kernel writes, with auditd and without: AppArmor's wiki, "AppArmor Failures"; ausearch(8). Checked
+# only in virtual machines, as no kernel with either was available.
 APPARMOR = (
     'audit: type=1400 audit(1700000100.123:45): apparmor="DENIED" operation="connect" class="file" profile="crun-strict" '
     'name="/run/traceloop/hook.sock" pid=4711 comm="traceloop-hook" requested_mask="wr" denied_mask="wr" fsuid=0 ouid=0'
@@ -221,7 +234,7 @@ def test_what_selinux_denied(tmp_path, log):
     assert one.level is Level.WARNING
     assert one.what == (
         "SELinux denied { connectto } of /run/traceloop/hook.sock (unix_stream_socket) to traceloop-hook: "
-        "system_u:system_r:container_runtime_t:s0 may not with system_u:system_r:init_t:s0"
+        "system_u:system_r:container_runtime_t:s0 is not allowed this on system_u:system_r:init_t:s0"
     )
     assert "ausearch -m avc" in one.remedy
 
@@ -242,3 +255,71 @@ def test_denials_that_this_user_cannot_see(tmp_path):
     confined(tmp_path, apparmor="Y\n")
     (one,) = confinement.findings(machine(tmp_path, is_root=False))
     assert (one.level, one.remedy) == (Level.UNKNOWN, "journalctl -k | grep apparmor")
+
+
+OK, WARNING = Finding("kernel", Level.OK, "fine"), Finding("hook", Level.WARNING, "slow")
+UNTRIED, ERROR = Finding("self-test", Level.UNKNOWN, "not tried"), Finding("daemon", Level.ERROR, "dead")
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "says"),
+    [
+        (
+            [OK, UNTRIED],
+            Denied,
+            "no error was found, but recording could not be tested: run this as root",
+        ),
+        (
+            [OK, WARNING, UNTRIED],
+            Denied,
+            "1 warning, and recording could not be tested: run this as root",
+        ),
+        (
+            [WARNING, WARNING, UNTRIED],
+            Denied,
+            "2 warnings, and recording could not be tested: run this as root",
+        ),
+        ([WARNING, ERROR, UNTRIED], Failed, "recording does not work properly: 1 error, 1 warning"),
+        ([ERROR, ERROR], Failed, "recording does not work properly: 2 errors"),
+    ],
+)
+def test_the_last_line_counts_what_the_lines_before_it_say(found, kind, says):
+    made = problem(found)
+    assert type(made) is kind
+    assert str(made) == says
+
+
+def test_the_last_line_where_recording_works():
+    assert problem([OK, WARNING]) is None
+    assert verdict([OK]) == "recording works"
+    assert verdict([OK, WARNING, WARNING]) == "recording works; 2 warnings"
+
+
+def test_engines_need_no_hook_where_births_are_recorded(tmp_path):
+    """A warning with hooks alone is none once the daemon says that it records births."""
+    write(tmp_path, "usr/bin/nerdctl", b"#!/bin/sh\necho nerdctl version 1.7\n", 0o755)
+    (engine,) = [one for one in hooks.findings(machine(tmp_path)) if one.area == "engine nerdctl"]
+    assert engine.level is Level.WARNING
+    write(tmp_path, "run/traceloop/births", b"")
+    (engine,) = [one for one in hooks.findings(machine(tmp_path)) if one.area == "engine nerdctl"]
+    assert engine.level is Level.OK
+    assert "recorded from their cgroups' births" in engine.what
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_what_another_user_may_not_see_is_unknown():
+    """The daemon's directory may be closed to this user: doctor goes on, and claims nothing."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        write(root, "usr/bin/nerdctl", b"#!/bin/sh\necho nerdctl version 1.7\n", 0o755)
+        write(root, "run/traceloop/births", b"")
+        root.joinpath("run/traceloop").chmod(0o700)
+        os.seteuid(65534)
+        try:
+            found = list(hooks.findings(machine(root, is_root=False)))
+        finally:
+            os.seteuid(0)
+    (engine,) = [one for one in found if one.area == "engine nerdctl"]
+    assert engine.level is Level.UNKNOWN
+    assert "cannot see whether" in engine.what

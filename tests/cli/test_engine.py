@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""`traceloopctl engine` on hosts that tests make: what it changes, shows, keeps and undoes. No engine is needed."""
+"""`traceloopctl engine` on hosts that tests make: what it changes, shows, keeps and undoes. Needs no engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from traceloop_cli.engines.host import Host
 from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Level
 
-# -- any engine: docker stands for those that have a file of their own to be changed
+# -- any engine: docker stands for engines whose own configuration file is changed
 
 DAEMON_JSON = '{\n\t"data-root": "/srv/docker",\n\t"log-opts": {"max-size": "10m"}\n}\n'
 
@@ -129,7 +129,7 @@ def test_an_engine_that_is_enabled_again_after_others_changed_it_is_undone_to_th
 def test_what_was_interrupted_is_undone(docker) -> None:
     before = docker.files()
     docker("enable", "docker")
-    (docker.root / "etc/docker/daemon.json").write_text(DAEMON_JSON)  # as if it had not come so far
+    (docker.root / "etc/docker/daemon.json").write_text(DAEMON_JSON)  # as if interrupted before this
     docker("disable", "docker")
     assert docker.files() == before
 
@@ -143,7 +143,7 @@ def test_a_damaged_record_is_told(docker) -> None:
 def test_without_the_hook_nothing_is_enabled(docker) -> None:
     (docker.root / HOOK).unlink()
     before = docker.files()
-    assert "there is no hook to be run at /usr/libexec" in docker("enable", "docker", fails=True)
+    assert "there is no executable hook at /usr/libexec" in docker("enable", "docker", fails=True)
     assert docker.files() == before
 
 
@@ -166,7 +166,7 @@ def test_on_a_read_only_system_one_line_says_why(docker) -> None:
     command_line = ["unshare", "-m", "--propagation", "private", "sh", "-ec", script, "sh", str(docker.root), str(ctl)]
     ended = subprocess.run(command_line, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert re.fullmatch(r"traceloopctl: cannot (make|write) .*: Read-only file system.*\n", ended.stderr)
+    assert re.fullmatch(r"traceloopctl: cannot (create|write) .*: Read-only file system.*\n", ended.stderr)
 
 
 # -- docker
@@ -205,7 +205,7 @@ def test_a_daemon_json_that_dockerd_could_not_read(host, text) -> None:
 
 def test_runtimes_on_dockerds_command_line(docker) -> None:
     docker.write("etc/systemd/system/docker.service.d/x.conf", "[Service]\nExecStart=dockerd --default-runtime=crun\n")
-    assert "has --default-runtime: dockerd takes" in docker("enable", "docker", fails=True)
+    assert "has --default-runtime: dockerd accepts" in docker("enable", "docker", fails=True)
 
 
 # -- nerdctl, ctr
@@ -219,7 +219,7 @@ def test_engines_without_settings_say_which_flag(host) -> None:
     assert [line.split()[0::2] for line in host("list").splitlines()[1:]] == [["nerdctl", "by"], ["ctr", "by"]]
 
 
-# -- containerd: its own program is the judge, on configurations that tests make
+# -- containerd: its own program checks configurations that tests make
 
 CRI = 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "x"\n'
 RUNC = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n'
@@ -235,13 +235,14 @@ def containerd(host) -> Made:
 
 REFUSED = {
     "[plugins": "unclosed table key",
-    'version = 1\n[plugins.cri]\n  sandbox_image = "x"\n': "is of version 1",
+    'version = 1\n[plugins.cri]\n  sandbox_image = "x"\n': "has the unsupported version 1",
     'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n': "the CRI plugin is disabled",
     'disabled_plugins = ["cri"]\n': "the CRI plugin is disabled",
-    'version = 2\nplugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.runtime_type = "io.containerd.runc.v2"\n': "cannot add",
-    f'{CRI}{RUNC}  base_runtime_spec = "/nonexistent"\n': "is not there",
+    'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd]\n'
+    '  runtimes = { runc = { runtime_type = "io.containerd.runc.v2" } }\n': "cannot add",
+    f'{CRI}{RUNC}  base_runtime_spec = "/nonexistent"\n': "does not exist",
     f'{CRI}{RUNC}  base_runtime_spec = "/etc/containerd/config.toml"\n': "is not JSON",
-    f"{CRI}{RUNC.replace('runc.v2', 'other.v2')}": "has no runtime of the types",
+    f"{CRI}{RUNC.replace('runc.v2', 'other.v2')}": "has no runtime of type",
 }
 
 
@@ -253,6 +254,26 @@ def test_what_containerd_cannot_be_told_is_refused_and_nothing_changed(container
     message = containerd("enable", "containerd", fails=True)
     assert REFUSED[text] in message
     assert "\n" not in message
+    assert containerd.files() == before
+
+
+WRITTEN = {
+    "dotted": 'version = 2\nplugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.runtime_type = "io.containerd.runc.v2"\n',
+    "inline": f'{CRI}  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes]\n'
+    '    runc = { runtime_type = "io.containerd.runc.v2", options = {SystemdCgroup = true} } # ours\n',
+    "CRLF": f"{CRI}{RUNC}".replace("\n", "\r\n"),
+    "others between": f'{CRI}[timeouts]\n  "io.containerd.timeout.x" = "1s"\n{RUNC}[ttrpc]\n  uid = 0\n',
+}
+
+
+@pytest.mark.engine("containerd")
+@pytest.mark.parametrize("name", WRITTEN)
+def test_containerd_sees_ours_however_its_table_is_written_and_disable_leaves_no_trace(containerd, name) -> None:
+    config = containerd.write("etc/containerd/config.toml", WRITTEN[name])
+    before = containerd.files()
+    containerd("enable", "containerd")  # asks containerd what it sees, and undoes all unless that is ours
+    assert b"/etc/containerd/traceloop-runc.json" in config.read_bytes()
+    containerd("disable", "containerd")
     assert containerd.files() == before
 
 
@@ -294,11 +315,11 @@ def test_a_specification_of_an_earlier_version_is_known_renewed_and_undone(conta
     assert containerd.files() == before
 
 
-# -- a dockerd that is to be asked
+# -- a dockerd that is queried
 
 
 def listening(path: Path, answer: bytes) -> socket.socket:
-    """Takes one connection in a thread, and answers so."""
+    """Accepts one connection in a thread, and sends the answer."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
@@ -315,7 +336,7 @@ def listening(path: Path, answer: bytes) -> socket.socket:
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 500 no\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n{}", b"ssh-2\r\n\r\n"])
 def test_an_answer_that_is_not_dockerds_is_said_to_be_none(tmp_path, answer) -> None:
-    with listening(tmp_path / "x.sock", answer), pytest.raises(Failed, match="does not say which runtimes"):
+    with listening(tmp_path / "x.sock", answer), pytest.raises(Failed, match="does not tell which runtimes"):
         dockerd.ask(Host(tmp_path), ["tcp://localhost:1", "unix:///x.sock"])
 
 
@@ -332,7 +353,7 @@ def test_a_containerd_that_is_not_there(tmp_path) -> None:
 
 @pytest.fixture
 def nobody(tmp_path) -> Iterator[Path]:
-    """The path of a socket that is root's alone, for a test that is run by another user."""
+    """The path of a socket that only root may use, for a test that runs as another user."""
     if os.geteuid() != 0:
         pytest.skip("only root can be someone else")
     with socket.socket(socket.AF_UNIX) as listener:

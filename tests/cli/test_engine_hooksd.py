@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""`traceloopctl engine` with podman and CRI-O: files in hooks.d, a package's too, and what masks them."""
+"""`traceloopctl engine` with podman and CRI-O: files in hooks.d, also a package's, and the settings that mask them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_files_of_a_package_are_as_good_as_ours(host) -> None:
 
 
 def unguarded(name: str) -> str:
-    """A file as earlier versions wrote it: the engine runs the hook itself."""
+    """Returns a file as earlier versions wrote it, with which the engine runs the hook directly."""
     value = json.loads((PACKAGED / name).read_text())
     hook, stage = value["hook"]["args"][3:]
     return json.dumps({**value, "hook": {"path": hook, "args": ["traceloop-hook", stage]}})
@@ -86,7 +86,7 @@ MASKS = {
 
 @pytest.fixture(params=["podman", "crio"])
 def packaged(host, request) -> tuple[Made, str]:
-    """Two engines and the files of a package, which both follow. The name is one's."""
+    """A host with two engines that both follow a package's files, and the name of one of them."""
     for name in MASKS:
         host.program(name)
     for name in hooksd.FILES:
@@ -134,7 +134,7 @@ def test_a_mask_stands_behind_all_directories_and_is_seen_by_all_users(packaged)
     for file in masks.iterdir():
         value = json.loads(file.read_text())
         assert (hooksd.problem(file.read_bytes()), value["when"]) == (None, {"always": False})
-        assert (host.root / value["hook"]["path"].lstrip("/")).is_file()  # or it would be passed over, and mask nothing
+        assert (host.root / value["hook"]["path"].lstrip("/")).is_file()  # else it would be skipped, and mask nothing
     host("enable", name)
     assert not masks.exists()
     assert theirs.is_file()
@@ -145,7 +145,7 @@ def test_a_mask_that_would_not_count_is_not_made(packaged) -> None:
     path, table = MASKS[name]
     host.write(f"{Path(path).parent}/zzz.conf", f'[{table}]\nhooks_dir = ["/{HOOKS_D}"]\n')
     before = host.files()
-    assert "another file of" in host("disable", name, fails=True)
+    assert "a later file of" in host("disable", name, fails=True)
     assert host.files() == before
 
 
@@ -191,7 +191,7 @@ def test_what_would_stop_containers_is_found(host) -> None:
     host.write(f"{HOOKS_D}/broken.json", "{")
     (host.root / HOOK).unlink()
     found = {(finding.level, finding.what.partition(":")[0]) for finding in host.findings()}
-    assert (Level.ERROR, f"/{HOOKS_D}/broken.json is no hook of schema 1.0.0") in found
-    skipped = [finding for finding in host.findings() if "which is not there" in finding.what]
+    assert (Level.ERROR, f"/{HOOKS_D}/broken.json is not a hook of schema 1.0.0") in found
+    skipped = [finding for finding in host.findings() if "which does not exist" in finding.what]
     assert [finding.level for finding in skipped] == [Level.WARNING] * 2
     assert all(finding.why and finding.remedy for finding in host.findings())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""-S, -U, -n and -r of `show` and `list`: which part is printed, and with what memory."""
+"""-S, -U, -n and -r of `show` and `list`: the part that is printed, and the memory that takes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from test_show_options import recorded, rendering, shown_by
 
 from traceloop_cli.display.traces import in_window
 from traceloop_cli.options.excerpt import last
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.installed
 
 
 def at(microseconds):
-    """A time behind the beginning of `recorded`, whose clock on the wall began with its first event in 1970."""
+    """Returns a time after the beginning of `recorded`, whose wall clock starts in 1970 with its first event."""
     return f"@0.{1000 + microseconds:06}"
 
 
 def whats(lines):
-    """Thread and call, or what else a line of `short` tells."""
+    """Returns thread and call, or the other content, of each line of `short`."""
     return [re.sub(r".* pid (\d+) \[work\] (\.{0,3}\w+|---|\+\+\+).*", r"\1 \2", line) for line in lines]
 
 
@@ -41,16 +41,19 @@ ALL = [
     [
         ((), ALL),
         (("-S", at(0)), ALL),
-        (("-S", at(6)), ALL[3:]),  # it returned then
+        (("-S", at(6)), ALL[3:]),  # it returned at that time
         (("-S", at(7), "-U", at(9)), ALL[4:6]),
         (("-U", at(2)), ALL[:2]),
         (("-S", at(11), "-U", at(11)), ["70 ...read"]),
-        (("-S", at(11), "-U", at(11), "-e", "trace=read", "-z"), ["70 read"]),  # whole, as it is one event then
+        (("-S", at(11), "-U", at(11), "-e", "trace=read", "-z"), ["70 read"]),  # whole, because it is one event then
         (("-S", at(16)), []),
         (("-S", at(4), "-U", at(8), "-e", "trace=openat"), ["71 openat", "71 openat"]),
         (("-n", "2"), ALL[-2:]),
         (("-n", "0"), []),
         (("-n", "99"), ALL),
+        (("-n", "+2"), ALL[:2]),
+        (("-n", "+0"), []),
+        (("-n", "+2", "-r"), ALL[1::-1]),
         (("-r",), ALL[::-1]),
         (("-r", "-n", "3"), ALL[:-4:-1]),
         (("-U", at(8), "-n", "1"), ["71 read"]),
@@ -65,7 +68,7 @@ def test_a_call_that_one_object_tells_of_is_shown_if_it_ran_then():
     for output in ("json", "jsonl"):
         lines = list(rendering("-o", output, "-S", at(11), "-U", at(11)).lines(recorded()))
         objects = json.loads("\n".join(lines)) if output == "json" else [json.loads(line) for line in lines]
-        # 72 is in its read until it is killed, and 70's returns.
+        # 72 is in its read until it is killed, and 70's read returns.
         assert [(one["tid"], one["syscall"], one["ret"]) for one in objects] == [(70, "read", 2), (72, "read", None)]
 
 
@@ -74,7 +77,7 @@ def test_what_is_lost_is_shown_whenever_it_was():
     whole = recorded()
     damaged = replace(whole, data=whole.data[:200] + bytes(200) + whole.data[400:])
     (line,) = rendering("-S", at(16)).lines(damaged)
-    assert " left out, as not to be trusted" in line
+    assert " rejected as possibly damaged" in line
 
 
 @pytest.mark.parametrize("argv", [("-n", "2"), ("-r",), ("-n", "0"), ("-n", "2", "-r")])
@@ -116,11 +119,11 @@ def test_nothing_is_held_back_where_all_is_printed():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("-S", "16.00"), "'16.00': this is no time; write it as 2026-11-24 16:00, "),
+        (("-S", "16.00"), "'16.00': not a time; write it as 2026-11-24 16:00, "),
         (("-S", "now", "-U", "yesterday"), "--since is later than --until."),
-        (("-n", "-1"), "-1 is not in the range x>=0."),
-        (("-c", "-n", "1"), "-n and -r do not go with -c"),
-        (("-c", "-r"), "-n and -r do not go with -c"),
+        (("-n", "-1"), "'-1' is not a number of lines: write 5 for the last, +5 for the first."),
+        (("-c", "-n", "1"), "-n and -r cannot be combined with -c"),
+        (("-c", "-r"), "-n and -r cannot be combined with -c"),
     ],
 )
 def test_usage(argv, message):
@@ -147,7 +150,7 @@ def listed(ctl, *words):  # noqa: F811
     ("words", "left"),
     [
         ((), ["mypod", "other"]),
-        (("-S", "-1h"), ["other"]),  # it is still being recorded
+        (("-S", "-1h"), ["other"]),  # still being recorded
         (("-S", "@1700000000"), ["mypod", "other"]),
         (("-S", "@1700000001"), ["mypod", "other"]),
         (("-S", "@1700000001.000000001"), ["other"]),
@@ -158,6 +161,7 @@ def listed(ctl, *words):  # noqa: F811
         (("-r",), ["other", "mypod"]),
         (("-n", "1", "-U", "@1700000000.000000042", "-S", "@0"), ["other"]),
         (("-n", "0"), []),
+        (("-n", "+1"), ["mypod"]),
     ],
 )
 def test_which_traces_are_listed(daemon, ctl, words, left):  # noqa: F811
@@ -165,12 +169,19 @@ def test_which_traces_are_listed(daemon, ctl, words, left):  # noqa: F811
 
 
 def test_a_list_of_none_names_its_node_unless_it_is_to_be_quiet(daemon, ctl):  # noqa: F811
-    assert ctl("list", "-U", "2000-01-01", "--no-legend") == "node1\n"
+    told = "none of the 2 traces fits: `traceloopctl list` without options shows all\n"
+    assert ctl("list", "-U", "2000-01-01", "--no-legend", told=told) == "node1\n"
     assert ctl("list", "-U", "2000-01-01", "--no-legend", "-q") == ""
-    assert ids(ctl("-n", "1", "--no-legend")) == [KILLED.id]  # without a verb too
+    assert ids(ctl("-n", "1", "--no-legend")) == [KILLED.id]  # also without a verb
 
 
-@pytest.mark.parametrize(("words", "why"), [(("-r",), "-r and -U do not go"), (("-U", "now"), "-r and -U do not go")])
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("-r",), "-r and -U cannot be combined with --follow"),
+        (("-U", "now"), "-r and -U cannot be combined with --follow"),
+    ],
+)
 def test_what_goes_on_has_no_end(ctl, words, why):  # noqa: F811
     assert ctl("list", "-f", *words, status=2).startswith(why)
 
@@ -178,7 +189,7 @@ def test_what_goes_on_has_no_end(ctl, words, why):  # noqa: F811
 def test_a_wrong_time_is_one_line(ctl):  # noqa: F811
     for verb in (("list",), ("show", "x")):
         said = ctl(*verb, "--since", "16.00\x1b[2J", status=2)
-        assert said.startswith(r"Invalid value for '-S' / '--since': '16.00\x1b[2J': this is no time; write it as 2026")
+        assert said.startswith(r"Invalid value for '-S' / '--since': '16.00\x1b[2J': not a time; write it as 2026")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +200,7 @@ def test_a_wrong_time_is_one_line(ctl):  # noqa: F811
         (10, 20, None, 10, True),
         (10, 20, None, 9, False),
         (10, 20, 12, 15, True),
-        (10, 0, 99, None, True),  # its end is not known, or has not come
+        (10, 0, 99, None, True),  # the end is unknown, or has not come
         (0, 0, 12, 15, True),
     ],
 )

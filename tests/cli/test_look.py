@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person gets and a pipe does not: names cut to the terminal, folded findings, and a little colour."""
+"""Output for terminals only: names cut to the width, folded findings, and a little colour."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from fake_daemon import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
@@ -12,7 +14,7 @@ from traceloop_cli.display.highlight import highlighted
 from traceloop_cli.display.table import HEADINGS, Table, cells
 from traceloop_cli.display.terminal import folded
 from traceloop_cli.findings import Finding, Level
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.installed
 
@@ -21,22 +23,53 @@ NODE, ID = "ip-10-0-30-247.internal", "ip-10-0-30-247.internal_kube-system_cored
 
 
 def row(**changes):
-    values = {"id": ID, "node": NODE, "state": pb.STATE_ARCHIVED, "exit_code": 0, "started_ns": 1}
+    values = {"id": ID, "node": NODE, "state": pb.STATE_ARCHIVED, "exit_code": 0, "started_ns": 1, "ended_ns": 2}
     return cells(pb.Trace(**values | changes), 90 * 10**9)
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [None, 80, 100, 120, 200])
+@pytest.mark.parametrize("width", [None, 60, 80, 100, 120, 160, 200])
 def test_a_table_is_no_wider_than_the_terminal_and_cut_where_it_must_be_alone(width):
     rows = [HEADINGS, row(), row(id="n_b", node="n", events=10**9)]
     lines = list(Table(width, color=False).lines(rows))
     whole = max(map(len, Table(None, color=False).lines(rows)))
-    assert max(map(len, lines)) == min(width or whole, whole)
+    assert max(map(len, lines)) <= min(width or whole, whole)
     assert (ID in lines[1]) == (whole <= (width or whole))
+    assert ID.removeprefix(f"{NODE}_") in lines[1] or (width or whole) <= 80
     assert {line.split()[2] for line in lines[1:]} == {"archived"}
     assert len({line.index(word) for line, word in zip(lines, ("STATE", "archived", "archived"), strict=True)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (200, HEADINGS),
+        (140, HEADINGS),
+        (115, tuple(word for word in HEADINGS if word not in {"SIZE", "EVENTS"})),
+        (80, ("NODE", "TRACE", "STATE", "EXIT", "ENDED", "REASON")),
+        (50, ("NODE", "TRACE", "STATE", "EXIT", "ENDED")),
+    ],
+)
+def test_a_narrow_terminal_shows_the_columns_that_say_the_most(width, headings):
+    lines = list(Table(width, color=False).lines([HEADINGS, row(exit_code=127)]))
+    assert tuple(lines[0].split()) == headings
+    assert ("REASON" in headings) == ("exited with 127" in lines[1])
+    assert max(map(len, lines)) <= width
+
+
+def test_columns_that_were_left_out_stay_out_and_those_that_are_there_stay():
+    table = Table(105, color=False)
+    headings, _ = table.lines([HEADINGS, row()])
+    assert "SIZE" not in headings
+    (later,) = table.lines([row(id="n_b", node="n", exit_code=3)])
+    assert later.index("exited") == headings.index("REASON")
+    wide = Table(105, color=False)
+    (first,) = wide.lines([HEADINGS])
+    (later,) = wide.lines([row()])
+    assert first.split() == list(HEADINGS)
+    assert len(re.split("  +", later)) == len(HEADINGS)
 
 
 def test_the_end_of_an_id_is_kept_and_the_beginning_of_a_node():
@@ -47,9 +80,18 @@ def test_the_end_of_an_id_is_kept_and_the_beginning_of_a_node():
     assert trace.startswith("...")
 
 
+def test_a_narrow_terminal_leaves_out_the_nodes_name_before_it_cuts_anything():
+    table = Table(130, color=False)
+    _, first = table.lines([HEADINGS, row()])
+    assert first.split()[:2] == [NODE, ID.removeprefix(f"{NODE}_")]
+    assert first.endswith("  exited with 0")
+    assert next(table.lines([row(id=f"{NODE}_db")])).split()[:2] == [NODE, "db"]
+    assert next(table.lines([row(id="elsewhere_db")])).split()[:2] == [NODE, "elsewhere_db"]
+
+
 def test_a_terminal_too_narrow_for_any_of_it_breaks_the_lines_itself():
     (line,) = Table(20, color=False).lines([row()])
-    assert line.split()[:2] == ["i...", "...x7vjq"]
+    assert line.split() == ["i...", "...x7vjq", "archived", "0", "89s"]
 
 
 def test_columns_grow_with_what_comes_later():
@@ -87,6 +129,9 @@ def test_states_and_failures_have_colours_and_widths_do_not_count_them(changes, 
     [
         ('7 open("/x") = {-1 ENOENT (No such file or directory)}', RED),
         ('7 open("/x") = {-1 ENOENT (No such file or directory)} <0.000012>', RED),
+        ("7 mount() = {-1 EPERM (Operation not permitted)  [CAP_SYS_ADMIN refused]}", RED),
+        ("7 open() = {-1 EACCES (Permission denied)  [CAP_DAC_OVERRIDE, CAP_FOWNER refused]} <0.000012>", RED),
+        ("{--- SIGTERM {si_signo=SIGTERM} --- sent by pid 5 [CAP refused]}", YELLOW),
         ("00:00.1 cpu#0 pid 7 [sh] ...read() = {-1 EAGAIN (Resource temporarily unavailable)}", RED),
         ("7     {+++ exited with 1 +++}", BOLD),
         ("7     {+++ killed by SIGSEGV (core dumped) +++}", BOLD),
@@ -101,7 +146,7 @@ def test_states_and_failures_have_colours_and_widths_do_not_count_them(changes, 
     ],
 )
 def test_what_failed_and_how_it_ended_has_colour(line, coloured):
-    # The outermost braces are where colour begins and ends.
+    # The outermost braces mark where colour begins and ends.
     begin, end = (line.find("{"), line.rfind("}")) if coloured else (-1, -1)
     plain = line[:begin] + line[begin + 1 : end] + line[end + 1 :] if coloured else line
     (painted,) = highlighted([plain])
@@ -120,15 +165,15 @@ def test_findings_are_folded_to_a_terminal_and_to_nothing_else(monkeypatch):
     what, why, remedy = "a " * 60 + "end", "because " * 20, "install -d /" + "x" * 100
     finding = Finding("unit", Level.WARNING, what, why, remedy)
     whole = list(finding_lines(finding, color=False))
-    assert whole == [f"warning  unit: {what}", f"         {why}", f"         to mend it: {remedy}"]
+    assert whole == [f"warning  unit: {what}", f"         {why}", f"         fix: {remedy}"]
     monkeypatch.setattr("traceloop_cli.display.finding_lines.columns", lambda: 60)
     lines = list(finding_lines(finding, color=True))
     assert lines[0].startswith(f"{YELLOW}warning{END}  unit: a a")
     assert all(line.startswith("         ") for line in lines[1:])
     long = [line for line in lines[1:] if len(line) > 60]
-    assert [line.strip() for line in long] == ["/" + "x" * 100]  # what is to be copied is not cut
+    assert [line.strip() for line in long] == ["/" + "x" * 100]  # text to be copied is not cut
     assert " ".join(" ".join(lines).split()) == " ".join(
-        f"{YELLOW}warning{END} unit: {what} {why} to mend it: {remedy}".split()
+        f"{YELLOW}warning{END} unit: {what} {why} fix: {remedy}".split()
     )
 
 

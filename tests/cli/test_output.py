@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""Where the output of traceloopctl goes: to a reader that leaves, to nowhere, to a full disk."""
+"""The output of traceloopctl with a reader that leaves, a closed stdout, or a full disk."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(daemon, path):
 
 
 def test_an_interrupt_while_it_loads_is_no_traceback():
-    # Python tells what it has loaded.
+    # Python reports each module it has loaded.
     loads = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
-    command = ["env", "--default-signal=INT", *loads]  # which the background of a shell has ignored
+    command = ["env", "--default-signal=INT", *loads]  # a background job of a shell ignores SIGINT
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         loaded = next(line for line in process.stderr if line.endswith(" click.types\n"))
         process.send_signal(signal.SIGINT)
@@ -39,7 +39,7 @@ def test_an_interrupt_while_it_loads_is_no_traceback():
 
 
 def test_an_interrupt_that_is_ignored_stays_so():
-    """In the background of a shell without job control ^C is for others."""
+    """An ignored SIGINT stays ignored: in the background of a shell without job control, ^C is meant for others."""
     loads = [sys.executable, "-X", "importtime", "-m", "traceloop_cli", "list", *NO_DAEMON]
     with subprocess.Popen(["env", "--ignore-signal=INT", *loads], stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
@@ -49,7 +49,7 @@ def test_an_interrupt_that_is_ignored_stays_so():
 
 
 def test_a_closed_stdout_is_no_error(daemon, path):
-    # By a shell: gRPC, which serves in this process, writes to a child's stderr in its own handlers of fork(2).
+    # Through a shell: gRPC, which serves in this process, writes to a child's stderr in its own fork(2) handlers.
     command = ["sh", "-c", 'exec "$@" >&-', "sh", str(BIN), "--address", f"unix:{path}", "list"]
     ended = subprocess.run(command, stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=True)
     assert ended.stderr == b""

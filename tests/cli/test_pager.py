@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pager: on a terminal alone, the one that was asked for, streamed into, and left at any time without a word."""
+"""The pager: used only on a terminal, as requested, fed as a stream, and left at any time without a message."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LEFT = ("SYSTEMD_PAGER", "PAGER", "SYSTEMD_LESS", "LESS", "SYSTEMD_PAGERSECURE",
 
 
 class Terminal:
-    """traceloopctl as from a shell, on a terminal of 24 lines of 80 columns."""
+    """traceloopctl as run from a shell, on a terminal of 24 lines of 80 columns."""
 
     def __init__(self, path, *words, **env):  # noqa: F811
         self._file, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name not in LEFT}
         self.process = subprocess.Popen(
-            ["env", "--default-signal", "setsid", "--ctty", "--wait", BIN, *words],  # else ^C reaches nobody
+            ["env", "--default-signal", "setsid", "--ctty", "--wait", BIN, *words],  # otherwise ^C reaches no process
             stdin=theirs, stdout=theirs, stderr=theirs,
             env=kept | {"TRACELOOP_ADDRESS": f"unix:{path}", "TERM": "xterm", "NO_COLOR": "1"} | env,
         )  # fmt: skip
@@ -47,7 +47,7 @@ class Terminal:
         os.close(self._file)
 
     def settings(self):
-        """How the terminal treats what is typed."""
+        """Returns how the terminal treats input."""
         return termios.tcgetattr(self._file)
 
     def type(self, text):
@@ -57,10 +57,10 @@ class Terminal:
         end = time.monotonic() + TIMEOUT_S
         while text not in self.shown:
             self._await(end - time.monotonic(), repr(text))
-            self._read()
+            assert self._read(), f"it ended without {text!r}: {self.shown!r}"
 
     def type_until(self, text, done):
-        """Types it, again if need be: less hears of no ^C in the moment before it waits for keys, and of no key after."""
+        """Types the text until `done`: less misses a ^C just before it waits for keys, and keys after such a ^C."""
         end = time.monotonic() + TIMEOUT_S
         while not done():
             assert time.monotonic() < end, repr(self.shown)
@@ -72,7 +72,7 @@ class Terminal:
         return self.process.poll() is not None
 
     def end(self, status=0):
-        """All that was shown until it ended, without what moves the cursor."""
+        """Returns all output until the program ended, without cursor movements."""
         while self._read():
             self._await(TIMEOUT_S, "its end")
         assert self.process.wait(TIMEOUT_S) == status, self.shown
@@ -84,7 +84,7 @@ class Terminal:
     def _read(self):
         try:
             part = os.read(self._file, 1 << 16)
-        except OSError:  # EIO: all its writers are gone
+        except OSError:  # EIO: no process has the terminal open any more
             return False
         self.shown += part.decode()
         return bool(part)
@@ -92,7 +92,7 @@ class Terminal:
 
 @pytest.fixture
 def script(tmp_path):
-    """`script(name, text)` is the path of a shell script of this name."""
+    """A function that writes a shell script of the given name and text, and returns its path."""
 
     def write(name, text):
         file = tmp_path / "bin" / name
@@ -112,10 +112,10 @@ def test_it_gets_the_first_line_at_once_and_no_more_than_it_reads(daemon, path, 
         assert terminal.process.poll() is None
         terminal.type("\n")
         shown = terminal.end()
-    assert len(shown.splitlines()) == 1  # no word of a broken pipe
+    assert len(shown.splitlines()) == 1  # no message about a broken pipe
 
 
-@pytest.mark.parametrize("words", [("list",), SHOW, (*SHOW, "-r"), ("-n", "1")])
+@pytest.mark.parametrize("words", [("list", "--no-trunc"), SHOW, (*SHOW, "-r"), ("--no-trunc", "-n", "1")])
 def test_it_shows_what_a_pipe_gets(daemon, path, ctl, script, words):  # noqa: F811
     marked = script("pager", "sed 's/^/| /'")
     expected = ctl(*words, env={"PAGER": str(marked), "SYSTEMD_PAGER": str(marked)})
@@ -185,7 +185,7 @@ def test_less_is_left_in_the_middle_and_the_terminal_is_as_before(daemon, path, 
         terminal.wait_for("lines 1-")
         terminal.type(" ")
         terminal.wait_for("lines 24-")
-        assert terminal.settings() != before  # less reads keys one by one
+        assert terminal.settings() != before  # less reads single keys
         terminal.type_until(typed, terminal.has_ended)
         shown = terminal.end()
         assert "Traceback" not in shown
@@ -205,7 +205,7 @@ def test_less_goes_on_after_an_interrupt_if_it_is_to(daemon, path):  # noqa: F81
 
 
 def test_an_interrupt_without_a_pager_is_one_line(daemon, path):  # noqa: F811
-    daemon.snapshot = written_ring(5000)  # more than a terminal holds that nobody reads
+    daemon.snapshot = written_ring(5000)  # more than a terminal buffers if nobody reads it
     with Terminal(path, *SHOW, "--no-pager") as terminal:
         terminal.wait_for(CALL)
         terminal.type("\x03")
@@ -222,5 +222,5 @@ def test_long_lines_are_folded_not_cut(daemon, path):  # noqa: F811
 
 @pytest.mark.skipif(not shutil.which("less"), reason="needs less")
 def test_less_ends_by_itself_where_all_fits_the_screen(daemon, path, ctl):  # noqa: F811
-    with Terminal(path, "list") as terminal:
-        assert terminal.end().splitlines() == ctl("list").splitlines()
+    with Terminal(path, *SHOW, "-n", "2") as terminal:
+        assert terminal.end().splitlines() == ctl(*SHOW, "-n", "2").splitlines()

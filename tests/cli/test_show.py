@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""traceloopctl show and info of a trace that the daemon has."""
+"""traceloopctl show and info of a trace in the daemon."""
 
 from __future__ import annotations
 
@@ -50,3 +50,8 @@ def test_info_is_lines_of_keys_and_values(daemon, ctl):
     assert (values["labels"], values["capture"], values["ring_size_bytes"]) == ("-", "-", "-")
     lines = ctl("info", "node1_default_m").splitlines()
     assert {'labels: {"app":"shop","tier":"front"}', "capture: no-payload", "ring_size_bytes: 4194304"} <= {*lines}
+
+
+def test_a_file_is_not_followed(ctl):
+    said = ctl("show", "--file", "x.trace", "-f", status=2)
+    assert said.startswith("--follow follows a live trace of the daemon's, not a file")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""strace's options to `show`: what they pick, and how it then looks."""
+"""strace's options to `show`: which events they select, and how these look."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 import pytest
 from ringwriter import RingWriter, item
 
-from traceloop_cli.options.rendering import Rendering, rendering_options
+from traceloop_cli.options.rendering import Rendering, WithPrecisions, rendering_options
 from traceloop_decode import layout
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.selection.select import signal_set, status_set, trace_set
@@ -21,20 +21,20 @@ from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import Param, Syscall, table
 from traceloop_decode.text import jsonl
 
-READ, CLOSE, GETPPID, OPENAT, EXIT_GROUP = 0, 3, 110, 257, 231
-ENOENT, SIGUSR1, SIGUSR2 = 2, 10, 12
+READ, CLOSE, GETPPID, RT_SIGSUSPEND, OPENAT, EXIT_GROUP = 0, 3, 110, 130, 257, 231
+ENOENT, SIGKILL, SIGUSR1, SIGUSR2 = 2, 9, 10, 12
 AT_FDCWD = (1 << 64) - 100
 NUMBERS = {call.name: number for number, call in table(compat=False).items()}
 
 
-@click.command
+@click.command(cls=WithPrecisions)
 @rendering_options
 def parsed(**options) -> Rendering:
     return Rendering(**options)
 
 
 def recorded() -> Snapshot:
-    """Thread 70 reads and is interrupted, 71 opens two files, one in vain; a third thread is killed while it reads."""
+    """Records three threads: 70's read is interrupted, 71 opens two files, one missing, 72 is killed in a read."""
     ring = RingWriter(1 << 20, 1 << 14)
     for tid in (70, 71, 72):
         ring.name(tid, 70, "work")
@@ -62,7 +62,7 @@ def rendering(*argv: str) -> Rendering:
 
 
 def shown(*argv: str) -> list[str]:
-    """The lines of `show -o strace`, with single spaces."""
+    """Returns the lines of `show -o strace`, with single spaces."""
     return [re.sub(" +", " ", line) for line in rendering("-o", "strace", *argv).lines(recorded())]
 
 
@@ -71,15 +71,15 @@ def shown_by(*argv: str) -> list[str]:
 
 
 def calls(*argv: str) -> list[str]:
-    """Only those of calls, without the rest of each."""
+    """Returns thread and name of each call among the lines."""
     return [match[1] for line in shown(*argv) if (match := re.match(r"(\d+ \w+)\(", line))]
 
 
 def test_strace_writes_halves_and_ends() -> None:
     lines = shown()
-    assert lines[0] == "70 read(5, <unfinished ...>"
-    assert lines[1] == "72 read(6, <unfinished ...>"
-    assert '70 <... read resumed>"\\1\\377", 9) = 2' in lines
+    assert lines[0] == "70 read(5 <unfinished ...>"
+    assert lines[1] == "72 read(6 <unfinished ...>"
+    assert '70 <... read resumed>, "\\1\\377", 9) = 2' in lines
     assert lines[-3:] == [
         "72 <... read resumed> <unfinished ...>) = ?",
         "72 +++ killed by SIGKILL +++",
@@ -102,14 +102,18 @@ def test_strace_writes_halves_and_ends() -> None:
         (("-e", "trace=close@x32"), []),
         (("-e", "trace=/^clo@64,%net"), ["71 close"]),
         (("-e", "?nonsense,close"), ["71 close"]),
-        (("-z",), ["71 openat", "71 read", "70 read", "71 close"]),
+        (("-z",), ["70 read", "71 openat", "71 read", "71 close"]),
         (("-Z",), ["71 openat"]),
         (("-e", "status=!successful,failed"), ["72 read", "71 getppid"]),
-        (("-e", "status=unfinished"), ["72 read"]),
-        (("-e", "status=detached", "-e", "trace=!read"), ["71 getppid"]),
+        (("-e", "status=unfinished"), ["72 read", "71 getppid"]),
+        (("-e", "status=detached"), ["71 getppid"]),
+        (("-e", "status=!unfinished,successful"), ["71 openat"]),
+        (("-e", "trace=,close,,getppid"), ["71 close", "71 getppid"]),
+        (("-e", "file"), ["71 openat", "71 openat"]),
+        (("-e", "trace=!!close"), ["71 close"]),
         (("-P", "/etc/hosts"), ["71 openat", "71 read", "71 close"]),
         (("-P", "/etc/none", "-P", "/etc/hosts", "-Z"), ["71 openat"]),
-        (("-e", "trace=close", "-e", "trace=getppid"), ["71 getppid"]),  # the last counts
+        (("-e", "trace=close", "-e", "trace=getppid"), ["71 getppid"]),  # the last one counts
     ],
 )
 def test_what_is_picked(argv: tuple[str, ...], left: list[str]) -> None:
@@ -117,7 +121,7 @@ def test_what_is_picked(argv: tuple[str, ...], left: list[str]) -> None:
 
 
 def on_paths() -> Snapshot:
-    """Process 7 opens, dups, forks, polls, writes the path as data, and closes; 8 inherits; 9 had it open before."""
+    """Records process 7, which opens, dups, forks, polls, writes the path, closes; 8 inherits; 9 had it open before."""
     ring = RingWriter(1 << 20, 1 << 14)
     ring.now_ns = 5_000_000
     for pid in (7, 8, 9):
@@ -138,6 +142,7 @@ def on_paths() -> Snapshot:
     done(7, "write", 1, 16, 10, result=10, items=item(1, layout.KIND_BUFFER, b"/etc/hosts"))
     done(7, "poll", 16, 2, 0, items=item(0, layout.KIND_BUFFER, pack("<ihhihh", 1, 1, 0, 5, 1, 0)))
     done(7, "select", 6, 16, 0, 0, 0, items=item(1, layout.KIND_BUFFER, bytes([1 << 5, 0, 0, 0, 0, 0, 0, 0])))
+    done(7, "pselect6", 5, 16, 0, 0, 0, 0, items=item(1, layout.KIND_BUFFER, bytes([1 << 5, 0, 0, 0, 0, 0, 0, 0])))
     done(7, "fork", result=8)
     ring.exit(0, 8, NUMBERS["fork"], 0)
     done(7, "close", 3)
@@ -167,7 +172,7 @@ def on_paths() -> Snapshot:
 def test_a_path_is_also_what_a_descriptor_stands_for(argv: tuple[str, ...], left: list[str]) -> None:
     lines = list(rendering("-o", "strace", *argv).lines(on_paths()))
     assert [re.sub(" +", " ", line.partition("(")[0]) for line in lines if "(" in line] == left
-    assert not any("<" in line for line in lines)  # without -y
+    assert not any("<" in line for line in lines)  # not without -y
     assert all("</etc/hosts>" in line for line in rendering("-P", "/etc/hosts", "-y", "-e", "fsync").lines(on_paths()))
 
 
@@ -205,9 +210,69 @@ def test_halves_between_which_nothing_is_left_are_one_line() -> None:
 
 def test_a_killed_call_that_waited_for_its_outcome() -> None:
     assert shown("-e", "status=unfinished", "-e", "signal=none") == [
-        "72 read(6, 0x2000, 9) = ?",
+        "72 read(6 <unfinished ...>) = ?",  # as strace, which prints outputs when the call has returned
         "72 +++ killed by SIGKILL +++",
+        "71 getppid( <unfinished ...>",
     ]
+
+
+def test_a_killed_call_reads_the_same_whichever_signals_are_picked() -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, RT_SIGSUSPEND, 16, 8)
+    ring.exit(0, 7, RT_SIGSUSPEND, -514)
+    ring.signal(0, 7, SIGKILL)
+    ring.task_exit(0, 7, SIGKILL)
+    snapshot = ring.snapshot()
+    lines = [list(rendering("-o", "strace", *argv).lines(snapshot)) for argv in ((), ("-e", "signal=none"))]
+    assert lines[0] == lines[1]
+    assert [re.sub(" +", " ", line) for line in lines[0]] == [
+        "7 rt_sigsuspend(0x10, 8) = ?",
+        "7 +++ killed by SIGKILL +++",
+    ]
+
+
+def test_a_call_that_the_kernel_interrupted_to_end_its_thread_is_unfinished() -> None:
+    """The kernel has it return ERESTARTSYS, which no program sees: it has not failed."""
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 5, 0x1000, 1)
+    ring.exit(0, 7, READ, -512)
+    ring.signal(0, 7, SIGKILL)
+    ring.task_exit(0, 7, SIGKILL)
+    for chosen, calls in (
+        (("-e", "status=unfinished"), 1),
+        (("-e", "status=failed"), 0),
+        (("-Z",), 0),
+        (("--where", "failed"), 0),
+        (("-e", "status=!unfinished"), 0),
+    ):
+        lines = list(rendering("-o", "strace", *chosen).lines(ring.snapshot()))
+        assert [line for line in lines if "read" in line] == ["7     read(5 <unfinished ...>)          = ?"] * calls
+
+
+def interleaved() -> Snapshot:
+    """Thread 7 waits while 8 reads in vain, again and again; its own call fails last; 9 still waits."""
+    ring = RingWriter(1 << 20, 1 << 14)
+    for tid in (7, 8, 9):
+        ring.name(tid, 7, "work")
+    ring.enter(0, 9, READ, 9, 0x1000, 1)
+    ring.enter(0, 7, READ, 5, 0x1000, 1)
+    for n in range(3):
+        ring.enter(1, 8, CLOSE, 100 + n)
+        ring.exit(1, 8, CLOSE, -9)
+    ring.exit(0, 7, READ, -9)
+    ring.enter(1, 8, CLOSE, 104)
+    ring.exit(1, 8, CLOSE, -9)
+    return ring.snapshot()
+
+
+@pytest.mark.parametrize("output", ["short", "classic", "strace"])
+@pytest.mark.parametrize("argv", [("-Z",), ("-e", "status=!successful"), ("-e", "status=unfinished")])
+def test_what_is_picked_by_outcome_comes_in_the_order_of_time(output: str, argv: tuple[str, ...]) -> None:
+    times = ("-ttt",) if output == "strace" else ()
+    lines = list(rendering("-o", output, *argv, *times).lines(interleaved()))
+    at = [line.split()[1 if output == "strace" else 0] for line in lines]
+    assert len(at) == {"-Z": 5, "status=!successful": 6, "status=unfinished": 1}[argv[-1]]
+    assert at == sorted(at)
 
 
 def test_layout() -> None:
@@ -272,15 +337,22 @@ def test_summary_behind_the_lines() -> None:
         (("-e", "trace=/("), "-e: invalid regular expression '('"),
         (("-e", "status=good"), "-e: invalid status 'good'."),
         (("-e", "signal=GOOD"), "-e: invalid signal 'GOOD'."),
-        (("-e", "read=3"), "-e takes trace=, status= or signal=, not read=."),
-        (("-z", "-Z"), "-z and -Z exclude each other."),
-        (("-c", "-C"), "-c and -C exclude each other."),
-        (("-C", "-o", "json"), "-C goes with -o short, -o strace and -o classic alone."),
-        (("-C", "-o", "jsonl"), "-C goes with -o short, -o strace and -o classic alone."),
-        (("-T",), "-T goes with -o strace alone."),
-        (("-o", "classic", "-s", "3"), "-s goes with -o short and -o strace alone."),
-        (("-o", "classic", "-y"), "-y goes with all formats but -o classic."),
-        (("-o", "jsonl", "-X", "raw"), "-X goes with -o short and -o strace alone."),
+        (("-e", "fault=3"), "-e takes trace=, status=, signal=, read=, write= or verbose=, not fault=."),
+        (("-e", "read=x"), "-e: invalid descriptor 'x'."),
+        (("-o", "strace", "-e", "verbose=nosuch"), "-e: invalid system call 'nosuch'."),
+        (
+            ("-o", "strace", "--absolute-timestamps", "iso"),
+            "--absolute-timestamps takes none, time, unix, s, ms, us and ns, not 'iso'.",
+        ),
+        (("-z", "-Z"), "-z and -Z are mutually exclusive."),
+        (("-c", "-C"), "-c and -C are mutually exclusive."),
+        (("-C", "-o", "json"), "-C works only with -o short, -o strace and -o classic."),
+        (("-C", "-o", "jsonl"), "-C works only with -o short, -o strace and -o classic."),
+        (("-o", "jsonl", "-T"), "-T works only with -o short, -o strace and -o classic."),
+        (("-N",), "-N works only with -o strace."),
+        (("-o", "classic", "-s", "3"), "-s works only with -o short and -o strace."),
+        (("-o", "classic", "-y"), "-y works with every format except -o classic."),
+        (("-o", "jsonl", "-X", "raw"), "-X works only with -o short and -o strace."),
     ],
 )
 def test_usage(argv: tuple[str, ...], message: str) -> None:
@@ -321,3 +393,123 @@ def test_json_is_the_objects_of_jsonl_in_one_array(argv):
 
 def test_json_of_nothing_is_an_empty_array():
     assert list(jsonl.array(())) == ["[]"]
+
+
+def ipc() -> Snapshot:
+    ring = RingWriter()
+    ring.enter(0, 7, NUMBERS["semget"], 0, 1, 0)
+    ring.exit(0, 7, NUMBERS["semget"], 5)
+    return ring.snapshot()
+
+
+@pytest.mark.parametrize("word", ["ipc", "%ipc"])
+def test_a_class_may_be_named_without_its_sign_where_a_call_has_that_name(word: str) -> None:
+    (line,) = rendering("-o", "strace", "-e", word).lines(ipc())
+    assert "semget(" in line
+
+
+@pytest.mark.parametrize("text", ["", ",", "!,"])
+def test_a_set_of_nothing_is_refused(text: str) -> None:
+    with pytest.raises(click.UsageError, match="empty set"):
+        rendering("-e", f"trace={text}")
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        ((), "71 close(3) = 0"),
+        (("--absolute-timestamps", "unix,ms"), "71 0.001 close(3) = 0"),
+        (("--absolute-timestamps", "format:unix,precision:ns"), "71 0.001012000 close(3) = 0"),
+        (("--absolute-timestamps=unix",), "71 0 close(3) = 0"),
+        (("-ttt",), "71 0.001012 close(3) = 0"),
+        (("--relative-timestamps",), "71 0.000002 close(3) = 0"),
+        (("--relative-timestamps=ns",), "71 0.000002000 close(3) = 0"),
+        (("-T",), "71 close(3) = 0 <0.000001>"),
+        (("--syscall-times",), "71 close(3) = 0 <0.000001>"),
+        (("--syscall-times=ns",), "71 close(3) = 0 <0.000001000>"),
+        (("--syscall-times=s",), "71 close(3) = 0 <0>"),
+        (("--syscall-number",), "71 [ 3] close(3) = 0"),
+        (("-ttt", "--syscall-number"), "71 0.001012 [ 3] close(3) = 0"),
+        (("-N",), "71 close(fd=3) = 0"),
+        (("-Y",), "71<work> close(3) = 0"),
+    ],
+)
+def test_what_stands_before_a_call(argv: tuple[str, ...], shown: str) -> None:
+    (line,) = (line for line in rendering("-o", "strace", "-e", "close", *argv).lines(recorded()) if "close" in line)
+    assert re.sub(" +", " ", line) == shown
+
+
+def test_a_threads_name_does_not_end_where_it_contains_brackets() -> None:
+    ring = RingWriter()
+    ring.name(7, 7, "foo<bar>")
+    ring.enter(0, 7, NUMBERS["getppid"])
+    ring.exit(0, 7, NUMBERS["getppid"], 1)
+    (line,) = rendering("-o", "strace", "-Y").lines(ring.snapshot())
+    assert line.startswith(r"7<foo\74bar\76> getppid()")  # as strace escapes them
+
+
+def test_names_of_arguments_are_those_of_the_order_that_is_printed() -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, NUMBERS["clone"], 0x11, 0, 0, 0, 0)
+    ring.exit(0, 7, NUMBERS["clone"], 8)
+    ring.enter(0, 7, NUMBERS["openat"], AT_FDCWD, 16, 0, 0, items=item(1, layout.KIND_STRING, b"/x"))
+    ring.exit(0, 7, NUMBERS["openat"], 3)
+    first, second = rendering("-o", "strace", "-N").lines(ring.snapshot())
+    assert "clone(child_stack=NULL, flags=SIGCHLD)" in first
+    assert 'openat(dfd=AT_FDCWD, filename="/x", flags=O_RDONLY)' in second
+
+
+def moved() -> Snapshot:
+    """Thread 7 reads from 3 and writes to 1, more than was recorded; and writes a vector."""
+    ring = RingWriter()
+    data = b"hello\1 world this is a longer text\n"
+    ring.enter(0, 7, READ, 3, 0x1000, 100)
+    ring.exit(0, 7, READ, len(data), items=item(1, layout.KIND_BUFFER, data, flags=layout.ITEM_OUT))
+    written = item(1, layout.KIND_BUFFER, b"hi", size=22, flags=layout.ITEM_MORE)
+    ring.enter(0, 7, NUMBERS["write"], 1, 0x1000, 22, items=written)
+    ring.exit(0, 7, NUMBERS["write"], 22)
+    array = item(1, layout.KIND_IOVEC, pack("<4Q", 0x1000, 2, 0x2000, 1))
+    parts = item(1, layout.KIND_BUFFER, b"ab") + item(1, layout.KIND_BUFFER, b"c", sub=1)
+    ring.enter(0, 7, NUMBERS["writev"], 1, 0x3000, 2, items=array + parts)
+    ring.exit(0, 7, NUMBERS["writev"], 3)
+    return ring.snapshot()
+
+
+def test_data_are_dumped_as_strace_dumps_them() -> None:
+    """The first lines are those of strace 6.1 for these bytes."""
+    lines = list(rendering("-o", "strace", "-e", "read=3", "-e", "write=all").lines(moved()))
+    assert [line for line in lines if line.startswith(" ")] == [
+        " | 00000  68 65 6c 6c 6f 01 20 77  6f 72 6c 64 20 74 68 69  hello. world thi |",
+        " | 00010  73 20 69 73 20 61 20 6c  6f 6e 67 65 72 20 74 65  s is a longer te |",
+        " | 00020  78 74 0a                                          xt.              |",
+        " | 00000  68 69                                             hi               |",
+        " | (20 bytes more were not recorded)",
+        " * 2 bytes in buffer 0",
+        " | 00000  61 62                                             ab               |",
+        " * 1 bytes in buffer 1",
+        " | 00000  63                                                c                |",
+    ]
+    assert not [line for line in rendering("-o", "strace", "-e", "read=4").lines(moved()) if line.startswith(" ")]
+    assert len(list(rendering("-o", "strace", "-e", "read=!4").lines(moved()))) == 6
+
+
+def test_structs_of_calls_that_are_not_named_are_addresses() -> None:
+    ring = RingWriter()
+    for name in ("bind", "connect"):
+        inet = item(1, layout.KIND_BUFFER, pack("<H", 2) + b"\0\x50\x7f\0\0\1" + bytes(8))
+        ring.enter(0, 7, NUMBERS[name], 3, 0x5000, 16, items=inet)
+        ring.exit(0, 7, NUMBERS[name], 0)
+    ring.enter(0, 7, NUMBERS["chdir"], 16, items=item(0, layout.KIND_STRING, b"/x"))
+    ring.exit(0, 7, NUMBERS["chdir"], 0)
+    lines = list(rendering("-o", "strace", "-e", "verbose=connect").lines(ring.snapshot()))
+    assert "bind(3, 0x5000, 16)" in lines[0]
+    assert "connect(3, {sa_family=AF_INET" in lines[1]
+    assert 'chdir("/x")' in lines[2]
+    (line, *_) = rendering("-o", "strace", "-e", "verbose=none").lines(ring.snapshot())
+    assert "bind(3, 0x5000, 16)" in line
+
+
+def test_bytes_that_are_not_printable_in_hexadecimal() -> None:
+    lines = list(rendering("-o", "strace", "--strings-in-hex", "non-ascii-chars").lines(moved()))
+    assert r'read(3, "hello\x01 world this is a longer te"...' in lines[0]
+    assert r'"\x68\x69"' in list(rendering("-o", "strace", "--strings-in-hex", "all").lines(moved()))[1]

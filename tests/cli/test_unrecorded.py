@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""What no record could tell, io_uring first: shown in every format, whatever is picked, in files and in messages."""
+"""Activity that no record can hold, io_uring first, is shown in every format, with any options, and kept in files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from ringwriter import RingWriter
 
 from traceloop_daemon.archive.kept_files import FileState, Kept
 from traceloop_daemon.archive.trace_info import info_of, trace_of
-from traceloop_daemon.naming.names import Names
-from traceloop_daemon.recording.registry import Trace
 from traceloop_daemon.service.messages import trace_message
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.trace_facts import TraceFacts
 
 pytestmark = pytest.mark.installed
 
@@ -30,11 +29,11 @@ REST = (
 
 
 def with_counts(*, io_urings: int = 0, left_out: int = 0, forgotten: int = 0) -> Snapshot:
-    """The snapshot, whose ring has counted these."""
+    """Returns the snapshot with these counts in its ring."""
     ring = RingWriter()
     ring.io_urings, ring.left_out, ring.forgotten = io_urings, left_out, forgotten
     snapshot = Snapshot.decode(encoded_snapshot())
-    counts = slice(24, 44)  # of struct tl_ring
+    counts = slice(24, 44)  # in struct tl_ring
     headers = (*snapshot.headers[:-1], bytearray(snapshot.headers[-1]))
     headers[-1][counts] = ring.headers()[counts]
     return replace(snapshot, headers=(*headers[:-1], bytes(headers[-1])))
@@ -80,10 +79,9 @@ def test_what_found_no_place_is_said_too(daemon, ctl, how):
 
 
 def test_it_comes_through_the_archive():
-    live = Trace("n_web", Names("web"), "c1", "/c1", 1, 0, None)
-    info = TraceInfo.decode(info_of(live, USED, "n").encode())
+    info = TraceInfo.decode(info_of(TraceFacts("n_web"), USED).encode())
     assert info.io_uring_setups == 2
-    assert trace_message(trace_of(Kept("n_web", FileState.WHOLE, 9, 1, info)), "n").io_uring_setups == 2
+    assert trace_message(trace_of(Kept("n_web", FileState.WHOLE, 9, 1, info)).view(), "n").io_uring_setups == 2
 
 
 def test_info_tells_it_of_a_trace(daemon, ctl):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The archive on a real file system: kept, found again, damaged, cut off, vanished, killed, full."""
+"""The archive on a real file system: traces stored, found again, damaged, truncated, removed; killed daemons, full
+disks.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def archive(tmp_path):
 
 
 def reopened(archive):
-    """The same directory, as the next daemon finds it."""
+    """Opens the same directory as the next daemon does."""
     archive.close()
     following = FileArchive(archive.directory, now_ns=lambda: INFO.ended_ns)
     following.scan()
@@ -51,7 +52,7 @@ def recent(tmp_path):
         yield archive
 
 
-# --- what is kept is there ------------------------------------------------------------------------------------------
+# --- stored traces --------------------------------------------------------------------------------------------------
 
 
 def test_what_is_put_is_a_whole_file_that_only_its_group_may_read(recent):
@@ -106,7 +107,7 @@ def test_the_next_daemon_finds_all_oldest_first(recent):
         assert [(kept.info, kept.state) for kept in following.scan()] == [
             (one, FileState.WHOLE) for one in reversed(infos)
         ]
-        recent._lock_fd = os.dup(following._lock_fd)  # for the fixture to close
+        recent._lock_fd = os.dup(following._lock_fd)  # the fixture closes it
 
 
 def test_a_clock_stepped_by_days_takes_what_is_too_old_and_nothing_else(tmp_path):
@@ -175,7 +176,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
         FileArchive(tmp_path / "file" / "x")
 
 
-# --- what happens to files behind the daemon's back -----------------------------------------------------------------
+# --- files changed by others ----------------------------------------------------------------------------------------
 
 
 def cut(path):
@@ -221,7 +222,7 @@ BROKEN = {
     cut_in_head: (FileState.TRUNCATED, "truncated archive: cut off within its head, after 20 bytes"),
     empty: (FileState.TRUNCATED, "truncated archive: "),
     lengthen: (FileState.DAMAGED, "damaged archive: "),
-    other: (FileState.TRUNCATED, "not a traceloop archive"),  # by its length
+    other: (FileState.TRUNCATED, "not a traceloop archive"),  # too short for its head
     remove: (FileState.MISSING, "is gone"),
 }
 
@@ -265,7 +266,7 @@ def test_a_flipped_bit_is_found_when_read_and_remembered_until_it_is_mended(rece
     path = recent.directory / "node1_default_mypod.trace"
     flip(path)
     assert recent.state(INFO.trace_id) is FileState.WHOLE
-    with pytest.raises(TraceDamaged, match=r"^trace node1_default_mypod: .*\.trace: damaged archive: the sum"):
+    with pytest.raises(TraceDamaged, match=r"^trace node1_default_mypod: .*\.trace: damaged archive: its checksum"):
         recent.get(INFO.trace_id)
     assert recent.state(INFO.trace_id) is FileState.DAMAGED
     flip(path)
@@ -295,7 +296,7 @@ def test_other_things_in_the_directory_are_left_alone(recent):
     os.mkfifo(recent.directory / "pipe.trace")
     (recent.directory / "link.trace").symlink_to("/etc/passwd")
     assert [kept.trace_id for kept in recent.scan()] == [INFO.trace_id]
-    assert len(list(recent.directory.iterdir())) == 6  # and the lock
+    assert len(list(recent.directory.iterdir())) == 6  # with the lock
 
 
 # --- a daemon that is killed ----------------------------------------------------------------------------------------
@@ -321,26 +322,30 @@ def test_a_killed_daemon_leaves_no_half_file(tmp_path):
     for _ in range(10):
         command = [sys.executable, "-c", WRITER, str(tmp_path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as writer:
-            assert writer.stdout.readline() == b"\n"
-            before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-            while {file.name: file.stat().st_mtime_ns for file in _there(tmp_path)} == before:
-                pass  # it writes
-            for _ in range(chance.randrange(20_000)):
-                pass  # at any point
-            writer.send_signal(signal.SIGKILL)
+            try:
+                assert writer.stdout.readline() == b"\n"
+                before = _times(tmp_path)
+                while _times(tmp_path) == before:
+                    pass  # wait until it writes
+                for _ in range(chance.randrange(20_000)):
+                    pass  # at a random point
+            finally:
+                writer.kill()
         for file in tmp_path.glob("*.trace"):
             assert len(unpack(file.read_bytes())[1]) == (1 << 20) + 1
         with closing(FileArchive(tmp_path)) as archive:
             seen += bool(list(tmp_path.glob(".new-*")))
             assert {kept.state for kept in archive.scan()} <= {FileState.WHOLE}
             assert not list(tmp_path.glob(".new-*"))
-    assert seen  # else it was never killed while it wrote
+    assert seen  # otherwise it was never killed while it wrote
 
 
-def _there(directory):
+def _times(directory):
+    times = {}
     for file in directory.iterdir():
-        if file.exists():
-            yield file
+        with suppress(FileNotFoundError):  # a file that was renamed meanwhile
+            times[file.name] = file.stat().st_mtime_ns
+    return times
 
 
 def test_readers_and_closers_never_see_half_a_file(recent):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any trace id has a file's name of its own, which stays in its directory; closed ids survive in theirs."""
+"""Each trace id has a file name of its own that stays in the directory; closed ids survive in a file of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from traceloop_daemon.archive.closed_ids import ClosedIds
-from traceloop_daemon.archive.file_names import SUFFIX, file_name, trace_id_of
+from traceloop_decode.file_names import SUFFIX, file_name, trace_id_of
 
 
 @given(st.text(min_size=1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The archive and its space: limits that hold at each write and at start, and disks that cannot be written."""
+"""The archive's space: limits that are enforced at each write and at start, and disks that cannot be written."""
 
 from __future__ import annotations
 
@@ -40,12 +40,30 @@ def test_limits_hold_at_each_write_and_at_start(tmp_path):
         assert [kept.trace_id for kept in archive.scan()] == ["t4"]
 
 
+def test_what_was_shipped_goes_first(tmp_path):
+    ledger = tmp_path / "shipped"
+    archive_dir = tmp_path / "archive"
+    with closing(
+        FileArchive(archive_dir, Limits(max_traces=3), now_ns=lambda: INFO.ended_ns, ledger=ledger)
+    ) as archive:
+        for number in range(3):
+            archive.put(info(f"t{number}"), encoded_snapshot())
+        ledger.write_text("t1.trace\t1\t2\nt2.trace\t1\t2\n\xff")
+        assert [gone for gone, _ in archive.put(info("t3"), encoded_snapshot()).gone] == ["t1"]
+        assert [gone for gone, _ in archive.put(info("t4"), encoded_snapshot()).gone] == ["t2"]
+        assert [gone for gone, _ in archive.put(info("t5"), encoded_snapshot()).gone] == ["t0"]
+        ledger.write_text("t5.trace\t1\t2\n")  # the newest: users will ask for it first
+        archive.tend()
+        ledger.unlink()
+        assert [gone for gone, _ in archive.put(info("t6"), encoded_snapshot()).gone] == ["t3"]
+
+
 def test_one_that_cannot_be_removed_does_not_save_the_others(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     with closing(FileArchive(tmp_path, Limits(max_traces=1), now_ns=lambda: INFO.ended_ns)) as archive:
         archive.put(info("t0"), encoded_snapshot())
         (tmp_path / "t0.trace").unlink()
-        (tmp_path / "t0.trace").mkdir()  # not even root can unlink(2) that
+        (tmp_path / "t0.trace").mkdir()  # unlink(2) fails on a directory, even for root
         assert archive.put(info("t1"), encoded_snapshot()).written == ("t1",)
         assert [gone for gone, _ in archive.put(info("t2"), encoded_snapshot()).gone] == ["t1"]
         (tmp_path / "t0.trace").rmdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that searches for secrets: finds what the daemon would, and is replaced when it ends."""
+"""The process that searches for secrets finds the same as the daemon's own search, and is replaced when it ends."""
 
 import os
 import re
@@ -65,14 +65,11 @@ def test_one_that_was_killed_is_replaced(blotter, caplog):
 
 
 def test_what_the_daemon_must_keep_is_searched_by_itself_then(caplog):
-    class Trace:
-        id = "trace1"
-
     with closing(Snapshots(REDACTOR, {})) as snapshots:
         os.kill(pid_of(snapshots._blotter), signal.SIGKILL)
-        kept = snapshots.surely_encoded(snapshot(b"token=a"), Trace)
+        kept = snapshots.surely_encoded(snapshot(b"token=a"), "trace1")
         assert b"token=*" in kept
-        assert "trace1: searched for secrets in the daemon itself" in caplog.text
+        assert "trace1: the daemon itself searches it for secrets, and hooks wait meanwhile: " in caplog.text
 
 
 def test_it_minds_no_signal_that_a_unit_gets_when_it_stops(blotter):
@@ -118,5 +115,5 @@ def test_it_has_no_capability_of_the_daemon():
         pid = int(daemon.stdout.readline())
         of_daemon, of_it = capabilities(daemon.pid), capabilities(pid)
         daemon.stdin.close()
-    assert of_daemon["CapEff"] == of_daemon["CapAmb"] == 1 << SYS_PTRACE  # it starts others, which need them
+    assert of_daemon["CapEff"] == of_daemon["CapAmb"] == 1 << SYS_PTRACE  # it passes them on to the programs it starts
     assert of_it["CapEff"] == of_it["CapPrm"] == of_it["CapAmb"] == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls at the queries' socket: no kind waits for another, and each ends, whatever its client does or leaves."""
+"""Calls at the queries' socket: no kind waits for another, and each ends, whatever its client does or leaves undone."""
 
 import tempfile
 import threading
@@ -13,17 +13,17 @@ import pytest
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.service import calls
 from traceloop_daemon.service.calls import LARGE, SMALL
-from traceloop_daemon.service.grpc_service import Service
+from traceloop_daemon.service.grpc_service import Server
 from traceloop_daemon.system.sockets import QUERIES
-from traceloop_proto import recorder_pb2 as pb
-from traceloop_proto import recorder_pb2_grpc as pb_grpc
+from traceloop_proto import traceloop_pb2 as pb
+from traceloop_proto import traceloop_pb2_grpc as pb_grpc
 
 TIMEOUT_S = 30
-LARGER = 64 << 20  # than what sockets and gRPC take of an answer that nobody reads
+LARGER = 64 << 20  # more than sockets and gRPC buffer of an unread answer
 
 
-class Recorder(pb_grpc.RecorderServicer):
-    """Answers at once, and much."""
+class Answers(pb_grpc.RecorderServicer):
+    """A service that answers at once, with large answers."""
 
     def __init__(self):
         self.ended = threading.Event()
@@ -48,8 +48,8 @@ class Recorder(pb_grpc.RecorderServicer):
 
 class Served:
     def __init__(self, directory):
-        self.path, self.tally, self.recorder = directory / QUERIES, Tally(), Recorder()
-        self.service = Service(self.recorder, directory, self.tally)
+        self.path, self.tally, self.answers = directory / QUERIES, Tally(), Answers()
+        self.service = Server(self.answers, directory, self.tally)
         self.channels = []
 
     def stub(self):
@@ -75,7 +75,7 @@ class Served:
 
 @pytest.fixture
 def served(monkeypatch):
-    """With deadlines that a test can wait for."""
+    """A service with deadlines short enough for tests."""
     small, large = replace(SMALL, deadline_s=8.0), replace(LARGE, deadline_s=2.0)
     monkeypatch.setattr(calls, "SMALL", small)
     monkeypatch.setattr(calls, "LARGE", large)
@@ -95,7 +95,7 @@ def wait_until(holds):
 
 
 def test_stopped_readers_are_refused_ended_and_keep_no_question_from_its_answer(served):
-    most = LARGE.share.together  # of root, as which tests run
+    most = LARGE.share.together  # root's share, as tests run as root
     streams = [served.stub().Snapshot(pb.TraceRequest(id="t")) for _ in range(most)]
     for stream in streams:
         next(stream)
@@ -108,7 +108,7 @@ def test_stopped_readers_are_refused_ended_and_keep_no_question_from_its_answer(
     assert time.monotonic() - began_s < 2
     wait_until(lambda: not served.under_way)
     assert served.count(Counted.CALLS_ENDED)
-    assert served.recorder.ended.wait(TIMEOUT_S)
+    assert served.answers.ended.wait(TIMEOUT_S)
     assert served.count(Counted.CALLS_REFUSED) == 1
     assert sum(len(chunk.data) for chunk in served.stub().Snapshot(pb.TraceRequest(id="t"))) == LARGER
     for stream in streams:
@@ -147,7 +147,7 @@ def test_a_call_without_a_request_is_refused(served):
         ask(iter(()), timeout=TIMEOUT_S)
     assert (refused.value.code(), refused.value.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "a Get without a request",
+        "Get came without a request",
     )
 
 
@@ -158,7 +158,7 @@ def test_methods_that_change_something_stay_refused(served):
 
 
 def test_too_many_streams_of_one_connection_wait_or_are_refused(served):
-    """HTTP/2 lets a server refuse the streams that are more than it allows; older versions of gRPC let them wait."""
+    """Streams beyond the limit of a connection are refused, as HTTP/2 allows, or wait with older versions of gRPC."""
     stub = served.stub()
     asked = [stub.Get.future(pb.TraceRequest(id=str(number)), timeout=TIMEOUT_S) for number in range(500)]
     errors = {number: error for number, one in enumerate(asked) if (error := one.exception()) is not None}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings: read, merged, refused with file and line, documented."""
+"""Settings are read, merged, refused with file and line, and documented."""
 
 import subprocess
 import sys
@@ -67,6 +67,7 @@ def test_drop_ins_win_by_name_and_key_by_key(file):
     assert f"item_max = 200  # {drop_ins}/10-a.toml:2" in shown
     assert f"spare = 3  # {file}:4" in shown
     assert "call_max = 1024  # default" in shown
+    assert 'node = "of-option"  # --node' in str(load(None, {"node": "of-option"}))
     assert tomllib.loads(str(loaded))["ring"]["size"] == "4M"
 
 
@@ -90,8 +91,17 @@ WRONG = [
     ("ring = 5\n", 1, "ring is a table: write [ring] above its keys"),
     ("[[ring]]\nsize = 1\n", 1, "ring is a table"),
     ("zzz = 1\n", 1, "there is no key zzz"),
-    ('[ring]\nsize = "1X"\n', 2, 'ring.size = "1X" is not a size: bytes, or such as'),
-    ("[ring]\nsize = 1\n", 2, "ring.size = 1 is not a size from 64K to 1G"),
+    ('[ring]\nsize = "1X"\n', 2, 'ring.size = "1X" is not a size: a number of bytes, or'),
+    ("[ring]\nsize = 1\n", 2, "ring.size = 1 is not a size from 64K to 256M"),
+    ('[ring]\nsize = "512M"\n', 2, 'ring.size = "512M" is not a size from 64K to 256M'),
+    ('[ring]\nfirsts_size = "17M"\n', 2, 'ring.firsts_size = "17M" is not a size from 0 to 16M'),
+    (
+        '[capture]\nskip = ["futex", "futx"]\n',
+        2,
+        "is not a list of system calls and classes, as -e takes them: 'futx' is none",
+    ),
+    ('[capture]\nskip = ["!futex"]\n', 2, "as -e takes them: '!futex' is none"),
+    ('[capture]\nskip = "futex"\n', 2, "is not a list of strings"),
     ("[ring]\nsize = true\n", 2, "ring.size = true is not a size"),
     ("[ring]\nspare = 0\n", 2, "is not a number from 1 to 256"),
     ("[ring]\nspare = 1.0\n", 2, "is not a number"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading that never ends holds up nobody but its thread. It is a real one: open(2) of a FIFO that no one writes."""
+"""A read that never ends blocks only its own thread. The reads are real: open(2) of a FIFO without a writer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 30
 
 
 class Readers:
-    """FileReaders at a loop that turns, and a FIFO."""
+    """FileReaders with a running loop, and a FIFO."""
 
     def __init__(self, loop: Loop, fifo: Path) -> None:
         self.loop, self.fifo = loop, fifo
@@ -29,11 +29,11 @@ class Readers:
         self.told: queue.SimpleQueue[tuple[float, bytes | None]] = queue.SimpleQueue()
 
     def block(self) -> bytes:
-        """Waits for a writer."""
+        """Reads the FIFO, which blocks until there is a writer."""
         return self.fifo.read_bytes()
 
     def ask(self, read: Callable[[], bytes]) -> None:
-        """In the loop's thread, as is meant."""
+        """Calls `ask` in the loop's thread, as the daemon does."""
         began_s = time.monotonic()
 
         def then(result: Result[bytes]) -> None:
@@ -42,11 +42,11 @@ class Readers:
         self.loop.call_later(0, lambda: self.readers.ask(read, then))
 
     def answer(self) -> tuple[float, bytes | None]:
-        """After how many seconds the next was told, and what."""
+        """Returns the seconds after which the next answer came, and the answer."""
         return self.told.get(timeout=TIMEOUT_S)
 
     def get_stuck(self, count: int) -> None:
-        """Has so many read the FIFO, one after the other."""
+        """Makes `count` readers, one after another, block on the FIFO."""
         for _ in range(count):
             self.ask(self.block)
             took_s, read = self.answer()
@@ -54,7 +54,7 @@ class Readers:
             assert took_s >= DEADLINE_S
 
     def write(self) -> None:
-        """Whoever waits goes on."""
+        """Writes to the FIFO, which unblocks its readers."""
         self.fifo.write_bytes(b"at last")
 
 
@@ -66,7 +66,7 @@ def readers(tmp_path: Path) -> Iterator[Readers]:
     thread.start()
     made = Readers(loop, tmp_path / "fifo")
     yield made
-    fd = os.open(made.fifo, os.O_RDWR)  # whoever waits still is let go: it is a writer's end, closed at once
+    fd = os.open(made.fifo, os.O_RDWR)  # unblocks the remaining readers: a writer that opens and closes at once
     os.close(fd)
     made.readers.close()
     loop.stop()

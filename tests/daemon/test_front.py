@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door of traceloop.sock, before a socket that stands for gRPC's: who passes, who waits, and who is turned away."""
+"""The front of traceloop.sock, with a socket in place of gRPC's: clients that pass, wait, or are refused."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ TIMEOUT_S = 30
 
 
 class Door:
-    """A Front, and what is behind it."""
+    """A Front, and the socket to which it passes clients."""
 
     def __init__(self, directory):
         self.path, self.directory, self.tally = directory / "front", directory, Tally()
@@ -35,7 +35,7 @@ class Door:
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(TIMEOUT_S)
         client.connect(str(self.path))
-        with suppress(BrokenPipeError):  # refused already: its reason can be read still
+        with suppress(BrokenPipeError):  # refused already, but the reason can still be read
             client.sendall(said)
         return client
 
@@ -84,7 +84,7 @@ def test_bytes_pass_both_ways_until_one_side_ends(door):
         assert uid_of(f"unix:{peer}") == os.getuid()
         question, answer = os.urandom(100_000), os.urandom(3 << 20)
         client.sendall(question)
-        client.shutdown(socket.SHUT_WR)  # half-closed: the answer still comes
+        client.shutdown(socket.SHUT_WR)  # half-closed: the answer still arrives
         assert rest(inner) == question
         inner.settimeout(0)
         at, got = 0, b""
@@ -118,9 +118,9 @@ def test_a_client_that_goes_takes_its_connection_with_it(door):
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", PREFACE[:10] + b"x"])
 def test_who_speaks_no_http2_is_turned_away(door, said):
-    with door.knock(said) as client, suppress(ConnectionResetError):  # what it said last was not even read
+    with door.knock(said) as client, suppress(ConnectionResetError):  # its last bytes were not read
         assert client.recv(1) == b""
-    client, inner, _ = door.enter()  # the next one is served
+    client, inner, _ = door.enter()  # the next client is served
     client.close()
     inner.close()
 
@@ -158,7 +158,7 @@ def test_who_stops_to_read_is_not_waited_for_and_ends(monkeypatch, door):
                 behind.close()
             except (BrokenPipeError, ConnectionResetError):
                 ended = True
-        assert sent < 4 << 20  # what sockets hold, and one buffer
+        assert sent < 4 << 20  # the buffers of the sockets and of the front
 
 
 def test_more_than_a_share_are_turned_away_with_a_reason(monkeypatch, caplog):
@@ -171,12 +171,12 @@ def test_more_than_a_share_are_turned_away_with_a_reason(monkeypatch, caplog):
                 assert rest(one) == b"uid 0 has 4 connections already: end some, then try again\n"
         assert door.refused == 3
         assert [record.getMessage() for record in caplog.records] == [
-            "a connection to traceloop.sock was refused of uid 0: uid 0 has 4 already"
+            "uid 0: a connection to traceloop.sock was refused: uid 0 has 4 already"
         ]
         for end in held[0][:2]:
             end.close()
         until_s = time.monotonic() + TIMEOUT_S
-        while True:  # as soon as the front has heard that one is gone
+        while True:  # until the front has noticed that one is gone
             refused = door.refused
             with door.knock(PREFACE) as client:
                 client.settimeout(0.2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook socket and its loop without a recorder: what happens when all goes wrong but the container is to start."""
+"""The hook socket and its loop without a recorder: failures that must not keep a container from starting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 30
 
 
 def hook(path: Path, message: bytes) -> socket.socket:
-    """A hook that has said all, and waits."""
+    """Returns the connection of a hook that has sent its message, and waits."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(TIMEOUT_S)
     connection.connect(str(path))
@@ -40,7 +40,7 @@ def answer(connection: socket.socket) -> bytes:
 
 
 class CountingLoop(Loop):
-    """Knows how often it came back to its descriptors."""
+    """A Loop that counts how often it returned to its descriptors."""
 
     turns = 0
 
@@ -57,7 +57,7 @@ def path() -> Iterator[Path]:
 
 @pytest.fixture
 def serve(path: Path) -> Iterator[Callable[[Callable[[bytes], None]], CountingLoop]]:
-    """Listens at `path` from a thread, and hands messages to what it is given."""
+    """A function that starts a hook socket at `path` in a thread, with the given handler of messages."""
     loop, opened, threads = CountingLoop(), [], []
 
     def begin(handle: Callable[[bytes], None]) -> CountingLoop:
@@ -81,7 +81,7 @@ def test_a_fault_of_ours_is_answered_and_the_next_hook_served(path, serve, caplo
             raise ValueError("what no one thought of")
 
     serve(handle)
-    assert answer(hook(path, b"bad")) == b"error: this met a fault of traceloopd's: ValueError; see its log\n"
+    assert answer(hook(path, b"bad")) == b"error: internal error in traceloopd: ValueError: see its log; report it\n"
     assert answer(hook(path, b"good")) == b"ok\n"
     (record,) = (record for record in caplog.records if record.exc_info)
     assert "report it" in record.message
@@ -124,7 +124,7 @@ def test_without_descriptors_it_waits_for_some_and_does_not_spin(path, serve, ca
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert [answer(connection) for connection in waiting] == [b"ok\n"] * 2
     assert turns < 100
-    assert len([record for record in caplog.records if "cannot be heard" in record.message]) == 1
+    assert len([record for record in caplog.records if "cannot accept hooks" in record.message]) == 1
 
 
 @pytest.mark.parametrize(("fails", "expected"), [(None, b"ok\n"), (RegistrationError("no"), b"error: no\n")])

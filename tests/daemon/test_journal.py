@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the real daemon sends to the journal, byte by byte, and what it tells systemd; no systemd is needed for either."""
+"""The real daemon's messages to the journal, byte by byte, and its notifications to systemd; both without a systemd."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
 from traceloop_daemon.recording import journal
 
@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 DAEMON = Path(journal.__file__).parents[1]
 CATALOG = Path(__file__).parents[2] / "systemd/traceloop.catalog"
 IDS = {name: value for name, value in vars(journal).items() if re.fullmatch(r"[0-9a-f]{32}", str(value))}
-# A /run of its own, in which the journal's socket is the test's.
+# Gives the daemon a /run of its own, in which the test owns the journal's socket
 ENTER = (
     'mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && ln -s "$0" /run/systemd/journal/socket && exec "$@"'
 )
@@ -32,7 +32,7 @@ ENTER_CGROUP = 'echo $$ >"$0/cgroup.procs"; echo; read x; eval "$1"'
 
 
 def parse(message):
-    """An entry's fields: systemd.io, "Native Journal Protocol"."""
+    """Parses an entry into its fields: systemd.io, "Native Journal Protocol"."""
     fields = []
     while message:
         name, _, rest = message.partition(b"\n")
@@ -50,7 +50,7 @@ def parse(message):
 
 
 class JournalDaemon:
-    """traceloopd whose stderr is the journal's, as it sees it."""
+    """A traceloopd whose stderr looks to it like the journal's."""
 
     def __init__(self, directory):
         self.runtime_dir = directory / "run"
@@ -103,15 +103,22 @@ def daemon():
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
-    ("script", "ends"), [("exit 42", {"EXIT_CODE": b"42"}), ("kill -KILL $$", {"SIGNAL": b"9"})], ids=["exit", "signal"]
+    ("script", "ends", "priority"),
+    [
+        ("exit 42", {"EXIT_CODE": b"42", "REASON": b"exited with 42"}, b"3"),
+        ("kill -KILL $$", {"SIGNAL": b"9", "REASON": b"killed by SIGKILL"}, b"3"),
+        ("kill -TERM $$", {"SIGNAL": b"15", "REASON": b"killed by SIGTERM"}, b"5"),
+        ("exit 0", {"EXIT_CODE": b"0", "REASON": b"exited with 0"}, b"6"),
+    ],
+    ids=["exit", "signal", "request", "well"],
 )
-def test_a_containers_entries(daemon, script, ends):
+def test_a_containers_entries(daemon, script, ends, priority):
     annotations = {
         "io.kubernetes.cri.sandbox-name": EVIL,
         "io.kubernetes.cri.sandbox-namespace": "shop",
         "io.kubernetes.cri.container-name": "c",
     }
-    name = f"c-{ends}"
+    name = f"c-{ends['REASON'].decode()}"
     with Cgroup() as cgroup:
         process = subprocess.Popen(
             ["sh", "-c", ENTER_CGROUP, cgroup.path, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -125,13 +132,16 @@ def test_a_containers_entries(daemon, script, ends):
         assert entry["POD"] == EVIL.encode(errors="backslashreplace")
         assert entry["NAMESPACE"] == b"shop"
         assert entry["CONTAINER_ID"] == name.encode()
-        assert entry["PRIORITY"] == b"6"
+        assert entry["CONTAINER"] == b"c"
+        assert entry["NAME"] == f"shop/{EVIL}/c".encode(errors="backslashreplace")
         assert re.fullmatch(rb"[ -~]+", entry["MESSAGE"])
         assert entry["TRACELOOP_ID"] in entry["MESSAGE"]
-    assert not started.keys() & {"EVENTS", "LOST", "EXIT_CODE", "SIGNAL"}
+    assert (started["PRIORITY"], frozen["PRIORITY"]) == (b"6", priority)
+    assert frozen["MESSAGE"].endswith(b"; " + ends["REASON"])
+    assert not started.keys() & {"EVENTS", "LOST", "EXIT_CODE", "SIGNAL", "REASON"}
     assert int(frozen["EVENTS"]) > 0
     assert frozen["LOST"] == b"0"
-    assert {field: frozen[field] for field in ("EXIT_CODE", "SIGNAL") if field in frozen} == ends
+    assert {field: frozen[field] for field in ("EXIT_CODE", "SIGNAL", "REASON") if field in frozen} == ends
 
 
 @pytest.mark.kernel
@@ -156,7 +166,7 @@ def test_every_id_is_explained_and_nothing_else():
         assert len(rest.split()) > 10
         assert set(re.findall("@([A-Z_]+)@", body)) <= set(journal.FIELDS)
     sources = [path.read_text() for path in DAEMON.rglob("*.py") if path.name != "journal.py"]
-    for name in IDS:  # imported and used, or used by the module's name
+    for name in IDS:  # imported and used, or used through the module
         used = max(len(re.findall(rf"\b{name}\b", text)) + text.count(f"journal.{name}") for text in sources)
         assert used >= 2, f"nothing is logged as {name}"
 

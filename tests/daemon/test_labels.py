@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels: users' words, of which a bounded part goes through memory, JSON, files and messages unharmed."""
+"""Labels come from users; a bounded part passes through memory, JSON, files and messages unchanged."""
 
 import json
 from dataclasses import asdict, replace
@@ -16,10 +16,11 @@ from traceloop_daemon.archive.kept_files import FileState, Kept
 from traceloop_daemon.archive.trace_info import info_of, trace_of
 from traceloop_daemon.naming.labels import LABELS_MAX, LABELS_MAX_BYTES, Labels
 from traceloop_daemon.naming.names import Names
-from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.recording.trace import name_facts, names_of
 from traceloop_daemon.service.messages import trace_message
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.trace_facts import TraceFacts
 
 TEXT = st.text(max_size=20)
 
@@ -49,17 +50,17 @@ def test_what_names_have_already_is_left_out_and_not_counted():
 
 def test_they_go_into_a_file_and_come_back_in_a_message():
     labels = Labels.of({"app": "shop", "note": "a\ud800\n"}, left_out=2)
-    trace = Trace("n_web", Names("web", restart_count=3, labels=labels), "c1", "/c1", 1, 0, None)
-    info = TraceInfo.decode(info_of(trace, Snapshot.decode(encoded_snapshot()), "n").encode())
-    found = trace_of(Kept("n_web", FileState.WHOLE, 9, 1, info))
-    assert (found.names.labels, found.names.restart_count) == (labels, 3)
+    facts = TraceFacts("n_web", **name_facts(Names("web", restart_count=3, labels=labels)))
+    info = TraceInfo.decode(info_of(facts, Snapshot.decode(encoded_snapshot())).encode())
+    found = trace_of(Kept("n_web", FileState.WHOLE, 9, 1, info)).view()
+    assert (names_of(found.facts).labels, found.facts.restart_count) == (labels, 3)
     message = trace_message(found, "n")
     assert (dict(message.labels), message.labels_left_out) == ({"app": "shop", "note": "a\\ud800\n"}, 2)
 
 
 def test_a_foreign_file_with_more_is_bounded_too():
     info = replace(INFO, labels={f"k{number}": "v" for number in range(1000)}, labels_left_out=1)
-    assert trace_of(Kept("x", FileState.WHOLE, 9, 1, info)).names.labels.left_out == 1001 - LABELS_MAX
+    assert trace_of(Kept("x", FileState.WHOLE, 9, 1, info)).facts.labels_left_out == 1001 - LABELS_MAX
 
 
 def test_names_are_completed_by_who_knows_labels():

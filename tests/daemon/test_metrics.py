@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of the metrics: well-formed to the letter, and as documented."""
+"""The text of the metrics is strictly well-formed, and matches its documentation."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from prometheus import parsed
 from traceloop_bpf.memory import Room
 from traceloop_bpf.pool import PoolUsage
 from traceloop_daemon.archive.directory import Usage
-from traceloop_daemon.recording.registry import State
 from traceloop_daemon.recording.tally import BOUNDS_S, Counted, Recorded, Tally
+from traceloop_daemon.recording.trace import State
 from traceloop_daemon.service.metrics import metrics_text
 from traceloop_daemon.service.stats import Stats
 
@@ -28,12 +28,13 @@ def made_up():
         node="node1",
         started_ns=1_700_000_000_500_000_000,
         traces={state: number for number, state in enumerate(State) if state is not State.CLOSED},
-        rings=(PoolUsage(3, 8, 1 << 20), PoolUsage(1, 0, 1 << 16)),
+        rings=(PoolUsage(3, 8, 1 << 20, 9), PoolUsage(1, 0, 1 << 16)),
         recorded=Recorded(1 << 60, 5, 4, 3, 2),
         counted={what: counted[what] for what in Counted},
         hooks=hooks,
         archive=Usage(7, 1000, 2, 300, 0),
         room=Room(5 << 20, 100 << 20, "the node's memory"),
+        births_untold=2,
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What containers are called under each engine, by its annotations and its files. No engine needed."""
+"""Containers' names under each engine, from annotations and from the engine's files. Needs no engine."""
 
 import json
 
@@ -33,7 +33,7 @@ CRIO = {
     "io.kubernetes.cri-o.ContainerType": "sandbox",
     "io.kubernetes.cri-o.ImageName": "pause:3",
 }
-# What CRI-O 1.29 gives a container of a pod, as its documentation and tests have it; less what has to do with no name.
+# CRI-O 1.29's annotations of a container in a pod, from its documentation and tests, without those irrelevant to names
 CRIO_CONTAINER = {
     "io.container.manager": "cri-o",
     "io.kubernetes.container.hash": "5b912111",
@@ -187,7 +187,7 @@ def test_kubernetes_under_docker(tmp_path):
 
 
 class Storage:
-    """podman's files, as far as names are in them."""
+    """The part of podman's files that holds names."""
 
     def __init__(self, root):
         self.root = root / "storage"

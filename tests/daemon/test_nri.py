@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NRI without an engine: a plugin whose runtime comes, goes, and says what makes no sense."""
+"""NRI without an engine: a plugin whose runtime appears, disappears, and sends nonsense."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNNING = pb.Container(id="c1", pod_sandbox_id="p1", name="nginx", state=pb.CONT
 
 
 class Log(logging.Handler):
-    """The lines of the plugin, which can be awaited."""
+    """A log handler that collects the plugin's lines, for which tests can wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Log(logging.Handler):
             self._changed.notify_all()
 
     def find(self, word: str, count: int = 1) -> list[str]:
-        """The lines with a word in them, once there are that many."""
+        """Waits until `count` lines contain the word; returns all such lines."""
         with self._changed:
             there = self._changed.wait_for(lambda: len(self._find(word)) >= count, SILENCE_MAX_S)
             assert there, self._lines
@@ -54,7 +54,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Node:
-    """A plugin whose loop runs, and what it said. At first there is no runtime, and it has said so."""
+    """A plugin with a running loop, and its log. Initially there is no runtime, which it has logged."""
 
     path: Path
     log: Log = field(default_factory=Log)
@@ -122,14 +122,14 @@ def test_it_registers_asks_for_its_events_and_takes_what_runs(node, connection):
         pb.Container(id=f"c{state}", pod_sandbox_id="p1", state=state, pid=9)
         for state in (pb.CONTAINER_CREATED, pb.CONTAINER_STOPPED, pb.CONTAINER_PAUSED)
     ]
-    # In parts, as newer runtimes do; the pod in another part than its containers.
+    # In parts, as newer runtimes send it, with the pod in another part than its containers
     first = pb.SynchronizeRequest(containers=[RUNNING], more=True)
     assert pb.SynchronizeResponse.FromString(connection.ask("Synchronize", first.SerializeToString())).more
     assert node.registered.empty()
     last = pb.SynchronizeRequest(pods=[POD], containers=others)
     assert not pb.SynchronizeResponse.FromString(connection.ask("Synchronize", last.SerializeToString())).more
     found = [node.registered.get_nowait() for _ in range(3)]
-    assert [one.container_id for one in found] == ["p1", "c1", "c2"]
+    assert [(one.container_id, one.starting) for one in found] == [("p1", False), ("c1", False), ("c2", False)]
     assert found[1].names.trace_id("n") == "n_shop_web_nginx"
     assert node.registered.empty()
 
@@ -139,7 +139,8 @@ def test_a_container_is_registered_before_its_start_is_answered(node, connection
     connection.establish()
     as_request = pb.EventRequest(pod=POD, container=RUNNING).SerializeToString()
     connection.ask(method, event(6) if method == "StateChange" else as_request)
-    assert node.registered.get_nowait().container_id == "c1"
+    told = node.registered.get_nowait()
+    assert (told.container_id, told.starting) == ("c1", True)
     connection.ask(method, event(6) if method == "StateChange" else as_request)
     assert node.registered.empty(), "once"
     connection.ask("StateChange", event(11))
@@ -149,7 +150,9 @@ def test_a_container_is_registered_before_its_start_is_answered(node, connection
 def test_pods_come_and_go(node, connection):
     connection.establish()
     connection.ask("StateChange", event(1, container=None))
-    assert node.registered.get_nowait().names.sandbox
+    told = node.registered.get_nowait()
+    assert told.names.sandbox
+    assert not told.starting, "the engine tells of it after its start"
     connection.ask("StateChange", event(3, container=None))
     assert node.removed.get_nowait() == "p1"
 
@@ -160,7 +163,7 @@ def test_a_container_that_cannot_be_recorded_is_started_and_tried_again(node, co
     connection.ask("StartContainer", pb.EventRequest(pod=POD, container=RUNNING).SerializeToString())
     connection.ask("StartContainer", pb.EventRequest(pod=POD, container=pb.Container(id="nopid")).SerializeToString())
     assert node.log.find("no ring for c1")
-    assert node.log.find("told no pid")
+    assert node.log.find("reported no pid")
     node.refuse = False
     connection.ask("StartContainer", pb.EventRequest(pod=POD, container=RUNNING).SerializeToString())
     assert node.registered.get_nowait().container_id == "c1"
@@ -170,7 +173,7 @@ def test_a_fault_of_ours_is_logged_and_costs_one_container_alone(node, connectio
     connection.establish()
     node.fault = True
     connection.ask("StateChange", event(6))
-    assert node.log.find("met a fault of traceloopd's")
+    assert node.log.find("internal error in traceloopd")
     node.fault = False
     connection.ask("StateChange", event(6))
     assert node.registered.get_nowait().container_id == "c1"
@@ -186,7 +189,7 @@ def test_a_large_synchronization_in_frames_of_4096_bytes(node, connection):
 
 
 def test_it_comes_back_with_one_line_each(node):
-    """The runtime was not there, comes, is gone twice, comes: a line for each change."""
+    """Each change gives one line: the runtime is missing, comes, goes twice, comes again."""
     for count in range(1, 4):
         with closing(Runtime(node.path)) as runtime, closing(runtime.accept()) as connection:
             connection.establish(pods=[POD], containers=[RUNNING])
@@ -221,7 +224,7 @@ loop.run()
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become one who may not")
 def test_who_may_not_connect_is_told_what_to_do_once(node, runtime):
-    """With the mode that containerd gives its socket."""
+    """The socket has the mode that containerd gives it."""
     node.path.parent.chmod(0o755)
     node.path.chmod(0o755)
     words = [sys.executable, "-c", AS_NOBODY, node.path]
@@ -241,9 +244,9 @@ def test_who_was_removed_meanwhile_is_forgotten(node):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (struct.pack(">II", 1, 2**32 - 1), "are allowed"),
-        (b"GET / HTTP/1.1\r\n\r\n", "are allowed"),
-        (struct.pack(">IIIIBB", 2, 12, 2, 1, 2, 0) + b"\xff\xff", "no protobuf"),
+        (struct.pack(">II", 1, 2**32 - 1), "more than the allowed"),
+        (b"GET / HTTP/1.1\r\n\r\n", "more than the allowed"),
+        (struct.pack(">IIIIBB", 2, 12, 2, 1, 2, 0) + b"\xff\xff", "not a valid protobuf"),
     ],
 )
 def test_a_runtime_that_makes_no_sense_is_left_and_tried_again(node, runtime, data, reason):
@@ -263,7 +266,7 @@ def test_a_runtime_that_refuses_plugins_is_quoted_in_one_line(node, runtime):
         connection.register(code=3)
         with pytest.raises(EOFError):
             connection.receive()
-    (line,) = node.log.find("does not register plugins")
+    (line,) = node.log.find("refused the plugin")
     assert r"no plugins here\n" in line
     assert "\n" not in line
     runtime.accept().close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What NRI tells of pods and containers: their names, and what cannot be registered."""
+"""Pods and containers in NRI's messages: their names, and those that cannot be registered."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_a_sandbox_is_told_from_its_pods_containers():
 @pytest.mark.parametrize(
     ("container", "reason"),
     [
-        (pb.Container(id="c"), "told no pid"),
-        (pb.Container(pid=7), "the id ''"),
-        (pb.Container(id="a\nb", pid=7), r"the id 'a\\nb'"),
-        (pb.Container(id="é" * 500, pid=7), "the id"),
+        (pb.Container(id="c"), "reported no pid"),
+        (pb.Container(pid=7), "an invalid id, ''"),
+        (pb.Container(id="a\nb", pid=7), r"an invalid id, 'a\\nb'"),
+        (pb.Container(id="é" * 500, pid=7), "an invalid id"),
     ],
 )
 def test_what_cannot_be_registered_gets_one_line(container, reason):

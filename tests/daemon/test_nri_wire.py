@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NRI's frames and requests: messages in any pieces, and any bytes, are answered or refused."""
+"""NRI's frames and requests: messages in any pieces, and arbitrary bytes, are answered or refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_frame_of_a_connection_that_no_one_opened_is_left_out():
     ],
 )
 def test_lengths_beyond_the_limits_are_refused_before_what_they_tell_of_comes(data):
-    with pytest.raises(NriError, match="are allowed"):
+    with pytest.raises(NriError, match="more than the allowed"):
         Reader().feed(data)
 
 
@@ -78,7 +78,7 @@ class Ignoring:
             of_container(pod, container)
 
 
-# protobuf 4.21 takes what comes before a stray end of a group, and warns of it.
+# protobuf 4.21 accepts the part before a stray end of a group, with a warning.
 takes_half = pytest.mark.filterwarnings("ignore:Unexpected end-group tag:RuntimeWarning")
 METHODS = ["Configure", "Synchronize", "StateChange", "StartContainer", "RunPodSandbox", "CreateContainer", "", "é"]
 
@@ -99,7 +99,7 @@ def test_any_bytes_are_answered_or_refused(pieces):
 @takes_half
 @given(st.sampled_from(METHODS), st.binary(max_size=200))
 def test_every_request_is_answered_with_success_whatever_it_holds(method, payload):
-    """Else the container would not be started."""
+    """The answer is always a success; otherwise the runtime would not start the container."""
     request = pb.Request(method=method, payload=payload).SerializeToString()
     (answer,) = Session(Ignoring()).receive(encode(Message(PLUGIN, 5, REQUEST, request)))
     (message,) = Reader().feed(answer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks that keep daemons apart cannot be held by those who may only read."""
+"""Locks that keep daemons apart cannot be taken by users who may only read."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ sys.stdin.read()
 
 @contextmanager
 def member_holds(*paths):
-    """Locks what it can open of these; yields what that was."""
+    """Locks those of the paths that the member can open; yields their names."""
     command = [sys.executable, "-c", HOLD, *map(str, paths)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         held = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares and allowances of users: none has more than its own, and root's is apart."""
+"""Shares and allowances of users: none exceeds its own, and root's is separate."""
 
 from traceloop_daemon.service.peers import ROOT, Allowances, Complaints, Share, Taken
 
@@ -10,7 +10,7 @@ def test_shares_are_counted_by_user_and_together_and_root_apart():
     assert [taken.take(2) for _ in range(2)] == [None, "members of the group traceloop have 3"]
     assert [taken.take(ROOT) for _ in range(4)] == [None, None, None, "uid 0 has 3"]
     taken.give_back(ROOT)
-    assert taken.take(2) is not None  # what root gives back is root's
+    assert taken.take(2) is not None  # only root's share was given back
     taken.give_back(1)
     assert taken.take(2) is None
 
@@ -25,7 +25,7 @@ def test_allowances_come_back_with_time_up_to_a_bound():
     assert not allowances.is_spent(2)
     now_s += 1
     assert not allowances.is_spent(1)
-    allowances.spend(1, 10_000_000)  # however much it was, it is over in a bounded time
+    allowances.spend(1, 10_000_000)  # bounded, however much was spent
     now_s += 9.9
     assert allowances.is_spent(1)
     now_s += 0.2
@@ -45,7 +45,7 @@ def test_a_complaint_is_said_once_in_a_while_with_how_many_there_were():
     now_s += 61
     complaints.add(1, "a call was refused", "too many")
     assert said == [
-        "a call was refused of uid 1: too many",
-        "a call was refused of uid 2: too many",
-        "a call was refused of uid 1: too many; 4 more since the last such line",
+        "uid 1: a call was refused: too many",
+        "uid 2: a call was refused: too many",
+        "uid 1: a call was refused: too many; 4 more since the last such line",
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman's data base, SQLite and bbolt: one container is found in a few pages, and nothing is written or waited for."""
+"""podman's database, SQLite and bbolt: one container is found in a few pages, without writes and without waiting."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def test_a_few_pages_are_read_of_a_data_base_of_many(tmp_path, monkeypatch):
 
 
 def test_bbolt_while_a_writer_goes_on(tmp_path, monkeypatch):
-    """What a transaction of meanwhile may have overwritten is read again."""
+    """Pages that a concurrent transaction may have overwritten are read again."""
     path = in_bolt(tmp_path, count=5)
     later = in_bolt(tmp_path / "later", count=0, transaction=8).read_bytes()
     real, calls = os.pread, []
 
     def pread(fd: int, size: int, at: int) -> bytes:
         calls.append(at)
-        if len(calls) == 6:  # the metas have been read
+        if len(calls) == 6:  # after the meta pages were read
             path.write_bytes(later)
         return real(fd, size, at)
 

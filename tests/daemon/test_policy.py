@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which containers are recorded, and how much of them."""
+"""The choice which containers are recorded, and how much of each."""
 
 import pytest
 
 from traceloop_daemon.naming.names import Names
 from traceloop_daemon.privacy.capture_policy import CapturePolicy
-from traceloop_daemon.registering.policy import CAPTURE, RECORD, RING_SIZE, Choice, choose
+from traceloop_daemon.registering.policy import CAPTURE, FIRSTS_SIZE, RECORD, RING_SIZE, SKIP, Choice, choose
 from traceloop_daemon.settings.keys import CaptureSettings, RecordMode, RecordSettings, RingSettings
 from traceloop_decode import layout
+from traceloop_decode.selection.skipped import places
 
 POD = Names("web", "pod", "prod", "u", "docker.io/library/nginx:1.25")
 ALL, LESS, LEAST = CapturePolicy
@@ -19,7 +20,7 @@ def choice(recording=RecordSettings(), capturing=CaptureSettings(), names=POD, *
 
 
 def test_all_is_recorded_unless_a_rule_says_no():
-    assert choice() == choice(names=Names("c")) == Choice("", ALL, 1 << 20)
+    assert choice() == choice(names=Names("c")) == Choice("", ALL, 1 << 20, 64 << 10)
     assert not choice(RecordSettings(namespaces=("dev", "pro?"), images=("*/nginx:*",))).refused
 
 
@@ -90,8 +91,8 @@ def test_each_policy_withholds_more_than_the_one_before():
         ("3145728", 3 << 20, ""),
         ("64K", 1 << 20, ""),
         ("0", 1 << 20, ""),
-        ("1G", 4 << 20, "asks for '1G', more than ring.max_size: 4M holds"),
-        ("much", 1 << 20, """is 'much', not a size such as "4M": 1M holds"""),
+        ("1G", 4 << 20, "asks for '1G', more than ring.max_size: 4M applies"),
+        ("much", 1 << 20, """is 'much', not a size such as "4M": 1M applies"""),
         ("-1", 1 << 20, "not a size"),
         ("\x1b[2J", 1 << 20, r"is '\x1b[2J', not a size"),
     ],
@@ -112,6 +113,53 @@ def test_a_ring_is_never_more_than_can_be_joined():
 def test_a_ring_is_never_less_than_the_nodes_size():
     chosen = choose(RecordSettings(), CaptureSettings(), RingSettings(size=8 << 20), POD, {RING_SIZE: "2M"})
     assert (chosen.ring_size, chosen.notes) == (8 << 20, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "note"),
+    [
+        (None, 64 << 10, ""),
+        ("16K", 16 << 10, ""),
+        ("0", 0, ""),
+        ("64K", 64 << 10, ""),
+        ("1M", 64 << 10, "asks for '1M', more than allowed: 64K applies"),
+        ("off", 0, """is 'off', not a size such as "16K": no calls that are new are kept"""),
+    ],
+)
+def test_an_annotation_may_lower_the_size_of_the_firsts(asked, size, note):
+    chosen = choose(
+        RecordSettings(), CaptureSettings(), RingSettings(), POD, {} if asked is None else {FIRSTS_SIZE: asked}
+    )
+    assert (chosen.firsts_size, bool(chosen.notes)) == (size, bool(note))
+    assert note in "".join(chosen.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "more", "note"),
+    [
+        ("", set(), "names no system call and no class: ''"),
+        ("read, write@32", {"read", "write@32"}, ""),
+        ("read,raed,%nonsense", {"read"}, "names no system call and no class: 'raed', '%nonsense'"),
+        ("!read,all,none,?x,/re", set(), "class: '!read', 'all', 'none', '?x', '/re'"),
+        ("read," * 1000, set(), "has more than 4096 characters, and is ignored"),
+    ],
+)
+def test_an_annotation_adds_calls_that_are_not_recorded(asked, more, note):
+    settings = CaptureSettings(skip=("futex", "%clock"))
+    chosen = choose(RecordSettings(), settings, RingSettings(), POD, {SKIP: asked})
+    assert chosen.skip == {"futex", "%clock"} | more
+    assert bool(chosen.notes) == bool(note)
+    assert note in "".join(chosen.notes)
+    assert choose(RecordSettings(), settings, RingSettings(), POD, {}).skip == {"futex", "%clock"}
+
+
+def test_the_calls_of_both_tables_have_their_places():
+    native, compat = 202, layout.TOTAL_CALLS + 240
+    assert places(frozenset(["futex"]), "x86_64") == {native, compat}
+    assert places(frozenset(["futex@64"]), "x86_64") == {native}
+    assert places(frozenset(["futex@32"]), "x86_64") == {compat}
+    assert {228, 96, 201, layout.TOTAL_CALLS + 265} < places(frozenset(["%clock"]), "x86_64")
+    assert not places(frozenset(), "x86_64")
 
 
 def test_a_label_is_called_a_label():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets are blotted out of snapshots; all else stays as it was, whatever the bytes."""
+"""Secrets are blotted out of snapshots; all other bytes stay as they were, whatever the input."""
 
 import random
 import re
@@ -97,8 +97,51 @@ def test_a_snapshot_keeps_all_but_its_secrets():
     ]
 
 
+def firsts_of(*texts, firsts_size=1 << 13):
+    """Returns a snapshot whose ring has nothing: its calls are among the firsts, each in another form."""
+    ring = RingWriter(firsts_size=firsts_size)
+    for n, text in enumerate(texts):
+        written, result = item(1, layout.KIND_BUFFER, text), len(text).to_bytes(8, "little")
+        registers = b"".join(word.to_bytes(8, "little") for word in (1, 4096, len(text)))
+        room, nr = bytes(layout.ROOM.size), WRITE | 3 << layout.NR_ARGS_SHIFT
+        end = layout.HEADER.size + len(room + registers + written)
+        forms = (
+            (layout.TYPE_CALL, layout.ROOM.pack(5, len(text)) + registers + written),
+            (layout.TYPE_RETURN, result + registers + written),
+            (layout.TYPE_CALL_OUT, layout.ROOM.pack(5, end) + registers + written + result),
+        )
+        kind, body = forms[n % len(forms)]
+        ring.keep(0, 9 + n, kind, nr, body)
+    return ring.snapshot()
+
+
+TEXTS = [b"first", b"token: abc", b"password=12345678", b"Authorization: Basic xyz", b"pin", b"secret=hunter2"]
+
+
+def test_the_firsts_keep_all_but_their_secrets():
+    before = firsts_of(*TEXTS)
+    after = DEFAULT.redacted(before, "t")
+    assert payloads(before) == TEXTS
+    assert payloads(after) == [blot(text) for text in TEXTS]
+    assert replace(after, data=before.data) == before
+    for secret in (b"12345678", b"hunter2", b"xyz", b"abc"):
+        assert secret in before.encode()
+        assert secret not in after.encode()
+
+
+def test_firsts_that_were_overwritten_leave_nothing():
+    """Zeros replace what an area held before and what no record has; whole records stay as they are."""
+    texts = [b"password=%06d" % n + bytes(n % 5) for n in range(400)]
+    before = firsts_of(*texts)
+    after = DEFAULT.redacted(before, "t")
+    assert before.areas[0].limit > 4 * before.areas[0].size
+    assert len(payloads(after)) == len(payloads(before)) > 60
+    assert all(blot(text) == shown for text, shown in zip(payloads(before), payloads(after), strict=True))
+    assert not re.search(rb"password=[0-9]", after.data)
+
+
 def test_a_match_never_reaches_beyond_its_item():
-    """The next record's header follows at once: with every byte of it a non-space, a greedy pattern would take it."""
+    """A match ends with its item: the next record's header follows, whose bytes a greedy pattern could match."""
     greedy = Redactor([re.compile(rb"(?s)password=.*")], defaults=False)
     before = ring_of(b"password=1234567", b"kept").snapshot()
     after = greedy.redacted(before, "t")
@@ -130,7 +173,7 @@ def test_places_are_those_that_the_decoder_reads(name):
 
 
 def test_what_is_no_record_becomes_zero():
-    """A lap of secrets, then a short one: what is left of the first lies behind the second's end."""
+    """After a lap of secrets and a shorter one, the bytes of the first lap beyond the second's end become zero."""
     ring = ring_of(*[b"hidden-word-%03d" % n for n in range(600)])
     before = ring.snapshot()
     assert ring.head > ring.ring_size
@@ -152,7 +195,7 @@ def test_padding_becomes_zero():
 
 
 def test_forged_records_in_a_payload_change_nothing():
-    """A payload that is itself a ring, with records that lie about their lengths."""
+    """A payload that is itself a ring, with records of false lengths, changes nothing."""
     forged = bytes(ring_of(b"password=inner" * 4).data[:240])
     before = ring_of(forged, b"password=outer").snapshot()
     after = DEFAULT.redacted(before, "t")
@@ -196,7 +239,7 @@ def test_groups_are_blotted_out_and_without_any_the_match():
     ("pattern", "reason"),
     [
         ("(", "unterminated"),
-        ("x*", "never fit nothing"),
+        ("x*", "do not match the empty string"),
         ("(a+)+b", "bounded time"),
         ("(?:a|a)*b", "bounded time"),
         ("(?:x(?:a?){3})+", "bounded time"),
@@ -219,7 +262,7 @@ def test_the_default_patterns_would_be_taken_from_a_file():
 
 
 def test_when_the_budget_is_spent_the_rest_is_blotted_out_unread(caplog):
-    """By patterns of one's own all are to be searched; by those of traceloop only what may hold a secret."""
+    """Every string is blotted out with a user's patterns; with traceloop's own, only strings that may hold a secret."""
     before = ring_of(b"first", b"token=", b"harmless").snapshot()
     after = Redactor([re.compile(b"x")], budget_s=-1).redacted(before, "n_pod")
     assert payloads(after) == [b"*****", b"******", b"********"]
@@ -243,7 +286,7 @@ PIECES = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=8), st.integers(0, 40), st.booleans())
 def test_the_quick_way_finds_what_a_search_of_each_item_finds(pieces, cut, upper):
-    """Pieces of secrets side by side in one item, split over two, and cut off at any place."""
+    """Finds pieces of secrets next to each other in one item, split over two, and cut off at any place."""
     joined = b"".join(pieces)[:4000]
     joined = joined.upper() if upper else joined
     items = [joined, joined[:cut], joined[cut:], joined[: len(joined) - cut], *(piece[:4000] for piece in pieces)]
@@ -267,3 +310,42 @@ def _signed(pattern, signs):
         assert any(sign.search(text) for sign in signs)
 
     check()
+
+
+def ring_of_ends(*pieces, size, kind=layout.KIND_BUFFER):
+    """A write of `size` bytes whose beginning and end, in one or more pieces, were recorded."""
+    ring = RingWriter()
+    head, *tail = pieces
+    parts = [item(1, kind, head, size=size, flags=layout.ITEM_MORE)]
+    parts += [item(1, kind, piece, size=size, flags=layout.ITEM_TAIL) for piece in tail]
+    ring.enter(0, 7, WRITE, 2, 4096, size, items=b"".join(parts))
+    return ring.snapshot()
+
+
+def ends_of(snapshot):
+    (event,) = events(DEFAULT.redacted(snapshot, "x"))
+    (found,) = event.call.args[1].items
+    return found.data, found.tail
+
+
+def test_a_secret_across_pieces_that_follow_one_another():
+    assert ends_of(ring_of_ends(b"log in with pass", b"word=hun", b"ter2 now", size=32)) == (
+        b"log in with password=******* now",
+        b"",
+    )
+    assert ends_of(ring_of_ends(b"head", b"token: ab", b"cd end", size=100)) == (b"head", b"****** **** end")
+
+
+def test_what_may_be_the_rest_of_a_secret_after_a_gap():
+    assert ends_of(ring_of_ends(b"plain head", b"hunter2 and then", size=100)) == (b"plain head", b"******* and then")
+    assert ends_of(ring_of_ends(b"password=hun", b"ter2 and then", size=100)) == (b"password=***", b"*" * 13)
+    key = b"MIIE\nabcd\n-----END RSA PRIVATE KEY-----"
+    assert ends_of(ring_of_ends(b"plain head", key + b"\nrest", size=100)) == (
+        b"plain head",
+        b"*" * len(key) + b"\nrest",
+    )
+
+
+def test_the_end_of_a_path_stays():
+    snapshot = ring_of_ends(b"/very/long", b"file-name.txt", size=300, kind=layout.KIND_STRING)
+    assert ends_of(snapshot) == (b"/very/long", b"file-name.txt")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon makes of a hook's message: parsing, cgroups, settings. No kernel needed."""
+"""The daemon's handling of a hook's message: parsing, cgroups, settings. Needs no kernel."""
 
 import json
 import os
@@ -14,10 +14,8 @@ pytest.importorskip("hypothesis", minversion="6.100")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceloop_daemon.errors import AmbiguousTrace, ConfigError, NoSuchTrace, RegistrationError
-from traceloop_daemon.naming.names import Names
-from traceloop_daemon.recording.registry import Registry, State, Trace
-from traceloop_daemon.registering.oci import MESSAGE_MAX_BYTES, parse
+from traceloop_daemon.errors import ConfigError, RegistrationError
+from traceloop_daemon.registering.oci import MESSAGE_MAX_BYTES, Stage, parse
 from traceloop_daemon.system import cgroupfs, procfs
 
 
@@ -27,7 +25,7 @@ def message(stage="start", **state):
 
 def test_a_message_is_parsed():
     hook = parse(b'start\n{\n "id": "c1",\n "pid": 7,\n "bundle": "/b", "annotations": {"a": "b"}}\n')
-    assert (hook.stage, hook.container_id, hook.pid, hook.bundle) == ("start", "c1", 7, "/b")
+    assert (hook.stage, hook.container_id, hook.pid, hook.bundle) == (Stage.START, "c1", 7, "/b")
     assert hook.annotations == {"a": "b"}
 
 
@@ -45,7 +43,7 @@ def test_at_stop_there_is_no_pid_with_runc_and_zero_with_crun():
         (b'start\n{"id": "c1", "pi', "not JSON"),
         (b"start\n" + b"[" * 100_000, "not JSON"),
         (b"start\n\xff\xfe\x00", "not JSON"),
-        (b"start\n[]", "no object"),
+        (b"start\n[]", "not a JSON object"),
         (b'start\n{"pid": 7}', "without an id"),
         (b'start\n{"id": "a\\nb", "pid": 7}', "without an id"),
         (b'start\n{"id": "c1"}', "pid None"),
@@ -54,7 +52,7 @@ def test_at_stop_there_is_no_pid_with_runc_and_zero_with_crun():
         (b'start\n{"id": "c1", "pid": -1}', "pid -1"),
         (b'start\n{"id": "c1", "pid": 7, "annotations": []}', None),
         (b'start\n{"id": "c1", "pid": 7, "annotations": "x"}', "annotations"),
-        (b'start\n{"id": "c1", "pid": 7, "bundle": "/overlay-containers\\u0000/c1/userdata"}', "no path"),
+        (b'start\n{"id": "c1", "pid": 7, "bundle": "/overlay-containers\\u0000/c1/userdata"}', "not a path"),
         (b'pause\n{"id": "c1"}', "stage 'pause'"),
         (b"x" * (MESSAGE_MAX_BYTES + 1), "more than"),
     ],
@@ -121,6 +119,10 @@ def test_a_process_without_a_cgroup_of_its_own_is_refused(proc, pid, reason):
             "/sys/fs/cgroup/unified",
         ),
         ("31 30 0:26 /sub /mnt rw - cgroup2 c rw\n31 30 0:26 / /a\\040b rw - cgroup2 c rw\n", "/a b"),
+        ("31 30 0:26 / /own rw - cgroup2 c rw\n31 30 0:26 /../.. /all rw - cgroup2 c rw\n", "/all"),
+        ("31 30 0:26 /.. /above rw - cgroup2 c rw\n31 30 0:26 /../.. /all rw - cgroup2 c rw\n", "/all"),
+        ("31 30 0:26 / /own rw - cgroup2 c rw\n31 30 0:26 /../sub /all rw - cgroup2 c rw\n", "/own"),
+        ("31 30 0:26 / /\u00fc\\134040 rw - cgroup2 c rw\n", "/\u00fc\\040"),
     ],
 )
 def test_the_mount_of_cgroup2_is_found(tmp_path, mounts, expected):
@@ -145,7 +147,7 @@ def test_descendants_are_all_directories_below(tmp_path):
 
 
 def test_what_vanishes_while_it_is_looked_at_is_left_out(tmp_path):
-    """A daemon that takes over finds cgroups whose containers end at that moment."""
+    """A cgroup that vanishes is left out: a daemon that takes over meets containers that are just ending."""
     for name in ("a", "b"):
         (tmp_path / name / "below").mkdir(parents=True)
     ids = cgroupfs.descendants(tmp_path)
@@ -157,7 +159,7 @@ def test_what_vanishes_while_it_is_looked_at_is_left_out(tmp_path):
 
 
 def test_no_depth_is_too_deep(tmp_path):
-    """A container that may make cgroups nests them as deep as it likes."""
+    """A container that may make cgroups can nest them arbitrarily deep."""
     fds = [os.open(tmp_path, os.O_RDONLY)]
     try:
         for _ in range(sys.getrecursionlimit() + 100):
@@ -170,81 +172,4 @@ def test_no_depth_is_too_deep(tmp_path):
         assert procfs.read_open_files(tmp_path).processes == {}
     finally:
         os.close(fds.pop())
-        subprocess.run(["rm", "-r", tmp_path / "a"], check=True)  # pytest's own way recurses
-
-
-def trace(trace_id, container_id=""):
-    return Trace(trace_id, Names("x"), container_id, "/x", 0, 0, None)
-
-
-def test_ids_are_never_given_twice():
-    registry = Registry()
-    for expected in ("n_a", "n_a_2", "n_a_3"):
-        made = trace(registry.new_id("n_a"))
-        registry.put(made)
-        assert made.id == expected
-    first = registry.find("n_a")
-    first.advance("close")
-    registry.forget(first)
-    assert registry.new_id("n_a") == "n_a_4"
-
-
-def test_a_trace_is_found_by_id_prefix_and_container():
-    registry = Registry()
-    for trace_id, container_id in (("n_pod", "aaa111"), ("n_pod_2", "aaa222"), ("n_other", "bbb")):
-        registry.put(trace(trace_id, container_id))
-    assert registry.find("n_pod").id == "n_pod"
-    assert registry.find("n_o").id == "n_other"
-    assert registry.find("aaa2").id == "n_pod_2"
-    with pytest.raises(AmbiguousTrace, match="n_pod, n_pod_2"):
-        registry.find("n_po")
-    with pytest.raises(AmbiguousTrace):
-        registry.find("aaa")
-    for word in ("", "zzz", "od"):
-        with pytest.raises(NoSuchTrace, match="no trace"):
-            registry.find(word)
-
-
-def test_a_closed_trace_is_told_from_an_unknown_one():
-    registry = Registry()
-    made = trace("n_a")
-    registry.put(made)
-    made.advance("close")
-    registry.forget(made)
-    with pytest.raises(NoSuchTrace, match="n_a is closed"):
-        registry.find("n_a")
-
-
-def test_states_follow_the_table_alone():
-    made = trace("a")
-    for event, state in (("end", State.FROZEN), ("archive", State.ARCHIVED), ("close", State.CLOSED)):
-        made.advance(event)
-        assert made.state is state
-    for event in ("end", "archive", "lose", "close"):
-        with pytest.raises(KeyError):
-            made.advance(event)
-
-
-def test_states_of_files_turn_into_each_other_until_the_trace_is_closed():
-    made = trace("a")
-    with pytest.raises(KeyError):
-        made.advance("truncate")  # it is recorded
-    made.advance("end")
-    moves = (("lose", "missing"), ("archive", "archived"), ("truncate", "truncated"), ("damage", "error"))
-    for event, state in (*moves, *moves[::-1]):
-        made.advance(event)
-        assert made.state.value == state
-    made.advance("close")
-    with pytest.raises(KeyError):
-        made.advance("archive")
-
-
-def test_what_former_daemons_left_is_listed_by_age_and_its_ids_are_taken():
-    registry = Registry()
-    registry.put(Trace("n_live", Names("x"), "", "/x", 20, 0, None))
-    old = [Trace(trace_id, Names("x"), "", "/x", at, 0, None) for trace_id, at in (("n_a", 30), ("n_b", 10))]
-    registry.load([*old, Trace("n_live", Names("former"), "", "/x", 1, 0, None)], ["n_c"])
-    assert [(one.id, one.names.container) for one in registry] == [("n_b", "x"), ("n_live", "x"), ("n_a", "x")]
-    assert [registry.new_id(one) for one in ("n_a", "n_c", "n_d")] == ["n_a_2", "n_c_2", "n_d"]
-    with pytest.raises(NoSuchTrace, match="n_c is closed"):
-        registry.find("n_c")
+        subprocess.run(["rm", "-r", tmp_path / "a"], check=True)  # pytest's own removal recurses

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which traces go: by age, number, use and free space, oldest first, never a live one."""
+"""The removal of traces by age, number, use and free space: oldest first, never a live one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOMY = Space(size_bytes=1 << 40, free_bytes=1 << 39)
 
 
 def occupants(count, size_bytes=100):
-    """One an hour, the newest of now."""
+    """Returns one trace per hour; the newest ended now."""
     return [Occupant(f"t{n}", NOW_NS - (count - 1 - n) * DAY_NS // 24, size_bytes) for n in range(count)]
 
 
@@ -47,7 +47,7 @@ def test_what_is_too_old_goes_even_the_newest():
 
 
 def test_one_that_ended_in_the_future_saves_none_that_is_too_old():
-    """It ended while the clock was a year ahead, and was kept before those that ended since."""
+    """A trace with an end in the future, written while the clock was a year ahead, saves none that is too old."""
     kept = [
         Occupant("ahead", NOW_NS + 365 * DAY_NS, 1),
         Occupant("old", NOW_NS - 15 * DAY_NS, 1),
@@ -114,5 +114,13 @@ def test_the_limits_hold_afterwards_as_far_as_they_can(kept, limits, free_bytes,
     stay = [one for one in kept if one.trace_id not in went]
     idle = [one for one in stay[:-1] if one.trace_id not in live]
     assert not [one for one in stay if NOW_NS - one.ended_ns > limits.max_age_s * 10**9 and one.trace_id not in live]
-    if kept and kept[-1] in stay:  # without idle ones nothing more could go
+    if kept and kept[-1] in stay:  # if no idle one is left, nothing more can be removed
         assert not idle or (len(stay) <= limits.max_traces and _use(stay) <= limits.max_use_bytes)
+
+
+def test_shipped_traces_go_before_others_but_never_the_newest():
+    kept = occupants(5)
+    found = expired(kept, Limits(max_traces=3), ROOMY, NOW_NS, shipped={"t2", "t3", "t4"})
+    assert [trace_id for trace_id, _ in found] == ["t2", "t3"]
+    found = expired(kept, Limits(max_traces=1), ROOMY, NOW_NS, {"t3"}, shipped={"t3", "t4"})
+    assert [trace_id for trace_id, _ in found] == ["t0", "t1", "t2"]

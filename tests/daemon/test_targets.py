@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `add` is asked for, found in a cgroup tree: units and containers, as systemd and engines name them."""
+"""Targets of `add` in a cgroup tree: units and containers, as systemd and engines name them."""
 
 import json
 
@@ -24,7 +24,7 @@ CONTAINERS = {
     "containerd by hand": f"default/{ID}",
     "nerdctl": f"system.slice/nerdctl-{ID}.scope",
 }
-OTHERS = (  # what else has the id in its name
+OTHERS = (  # other cgroups with the id in their names
     f"{KUBEPODS}/crio-conmon-{ID}.scope",
     f"machine.slice/libpod-conmon-{ID}.scope",
     f"system.slice/var-lib-docker-overlay2-{ID}-merged.mount",
@@ -42,7 +42,7 @@ class Node:
         self.targets = Targets(self.mount, root)
 
     def cgroup(self, path, *began):
-        """A cgroup with processes: (number, when it began)."""
+        """Makes a cgroup with processes: (number, start time)."""
         directory = self.mount / path
         directory.mkdir(parents=True)
         (directory / "cgroup.procs").write_text("".join(f"{pid}\n" for pid, _ in began))
@@ -101,7 +101,7 @@ def test_a_cgroup_below_that_repeats_the_id_is_the_same_container(node):
         ([], ID, f"no cgroup below .* is that of container {ID}"),
         ([f"docker/{ID}"], ID, "has no process: it has ended"),
         ([f"docker/{ID}", f"docker/{ID[:-1]}0"], ID[:12], f"fits 2 containers: {ID[:-1]}0, {ID}"),
-        ([f"docker/{ID}", f"evil/docker-{ID}.scope"], ID, "2 cgroups are called as container"),
+        ([f"docker/{ID}", f"evil/docker-{ID}.scope"], ID, "2 cgroups have the name of container"),
         ([f"docker/{ID}"], ID[:3], "no cgroup below"),
         ([f"docker/{ID}"], "", "no cgroup below"),
         (["system.slice/cron.service"], "cro", "no cgroup below"),
@@ -192,7 +192,7 @@ def test_the_systems_own_unit_comes_before_those_in_containers_and_of_users(node
 @pytest.mark.parametrize("unit", ["", "/", "system.slice/cron.service", "no-such", "../cron"])
 def test_what_is_no_unit_gets_a_line(node, unit):
     node.cgroup("system.slice/cron.service")
-    with pytest.raises(RegistrationError, match=r"no name of a systemd unit|no cgroup below"):
+    with pytest.raises(RegistrationError, match=r"not the name of a systemd unit|no cgroup below"):
         node.targets.unit(unit, "")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that others than root may have written tell the daemon nothing, and none of them makes it wait."""
+"""The daemon ignores files that users other than root could have written, and never waits for one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podman_files import in_bolt, in_sqlite
 
 from traceloop_daemon.errors import RegistrationError, UntrustedFile
 from traceloop_daemon.naming import podman_db
-from traceloop_daemon.naming.names import NAME_MAX, Names, Told, resolve
+from traceloop_daemon.naming.names import NAME_MAX, Names, Registration, resolve
 from traceloop_daemon.nri.containers import of_container
 from traceloop_daemon.registering.oci import ID_MAX, parse
 from traceloop_daemon.system import trusted_files
@@ -35,7 +35,7 @@ def _root() -> None:
 
 
 def within_time(act: Callable[[], Any]) -> Any:
-    """What it returns; it must not wait for anyone."""
+    """Returns the result of `act`, which must not wait for anyone."""
     done: list[Any] = []
     thread = threading.Thread(target=lambda: done.append(act()), daemon=True)
     thread.start()
@@ -56,10 +56,10 @@ class Docker:
         self.point_to(self.root / "overlay2/LAYER/merged")
 
     def point_to(self, root: Path) -> None:
-        """The bundle's root file system."""
+        """Sets the bundle's root file system."""
         (self.bundle / "config.json").write_text(json.dumps({"root": {"path": str(root)}}))
 
-    def told(self) -> Told:
+    def told(self) -> Registration:
         return within_time(lambda: resolve(ID, {}, str(self.bundle), self.bundle))
 
 
@@ -68,7 +68,7 @@ def docker(tmp_path: Path) -> Docker:
     return Docker(tmp_path)
 
 
-NOT_KNOWN = Told(Names(ID[:12]), {})
+NOT_KNOWN = Registration(Names(ID[:12]), container_id=ID)
 
 
 def make_fifo(path: Path) -> None:
@@ -76,7 +76,7 @@ def make_fifo(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:  # a path of unix(7) has 107 bytes
+    with socket.socket(socket.AF_UNIX) as listener:  # a path in unix(7) has at most 107 bytes
         here = os.open(path.parent, os.O_PATH)
         listener.bind(f"/proc/self/fd/{here}/{path.name}")
         os.close(here)
@@ -86,7 +86,7 @@ def make_socket(path: Path) -> None:
 def test_what_is_no_regular_file_is_not_waited_for(docker, make, caplog):
     make(docker.config)
     assert docker.told() == NOT_KNOWN
-    assert f"{docker.config} is not read" in caplog.text or make is make_socket  # which cannot be opened at all
+    assert f"{docker.config} is not read" in caplog.text or make is make_socket  # a socket cannot be opened at all
 
 
 def chown(path: Path) -> None:
@@ -154,7 +154,7 @@ def test_links_without_an_end_and_paths_without_an_end(tmp_path):
         with pytest.raises(OSError, match=r"Too many levels|name too long"):
             trusted_files.read(path, 10)
     for path in (Path("relative"), Path("/"), tmp_path / ".."):
-        with pytest.raises(UntrustedFile, match="no absolute path of a file"):
+        with pytest.raises(UntrustedFile, match="not the absolute path of a file"):
             trusted_files.read(path, 10)
 
 
@@ -183,7 +183,7 @@ def test_podmans_data_base_is_roots(tmp_path, make, caplog):
     assert podman_db.find(tmp_path, ID) is not None
     tmp_path.chmod(0o777)
     assert podman_db.find(tmp_path, ID) is None
-    assert "others may put files beside it" in caplog.text or "may be written by others" in caplog.text
+    assert "other than root may put files beside it" in caplog.text or "writable by users other" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["db.sql", "libpod/bolt_state.db"])
@@ -215,7 +215,7 @@ def test_names_that_fit_are_whole():
 
 def test_ids_that_are_too_long_are_refused():
     state = {"id": "x" * (ID_MAX + 1), "pid": 1}
-    with pytest.raises(RegistrationError, match=r"got an id of 1025 letters: 1024 are the most"):
+    with pytest.raises(RegistrationError, match=r"got an id of 1025 characters, more than 1024"):
         parse(b"start\n" + json.dumps(state).encode())
-    with pytest.raises(RegistrationError, match="told of a container with the id"):
+    with pytest.raises(RegistrationError, match="NRI reported it with an invalid id"):
         of_container(pb.PodSandbox(), pb.Container(id="x" * (ID_MAX + 1), pid=1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A snapshot of an arm64 machine reads by arm64's numbers, flags and layouts, wherever it is read."""
+"""A snapshot of an arm64 machine is read with arm64's numbers, flags and layouts on every machine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ NUMBERS = {call.name: number for number, call in AARCH64.table().items()}
 
 
 def line(nr, *registers, result=0, items=b"", out=b"", arch="aarch64", compat=False):
-    """What strace prints of one call, without the padding."""
+    """Returns the line of `strace` for one call, without the padding."""
     ring = RingWriter()
     short_nr = nr | len(registers) << layout.NR_ARGS_SHIFT | (layout.NR_COMPAT if compat else 0)
-    ring.record(0, 7, layout.TYPE_ENTER, short_nr, pack(f"<{len(registers)}Q", *registers) + items)
+    ring.record(
+        0, 7, layout.TYPE_ENTER, short_nr, bytes(layout.ROOM.size) + pack(f"<{len(registers)}Q", *registers) + items
+    )
     ring.record(0, 7, layout.TYPE_EXIT, nr | (layout.NR_COMPAT if compat else 0), pack("<q", result) + out)
     snapshot = Snapshot.decode(replace(ring.snapshot(), arch=arch).encode())
     (text,) = strace.lines(events(snapshot), snapshot)
@@ -124,7 +126,7 @@ def test_semaphores():
 
 
 def test_ptrace_has_no_request_that_is_x86s():
-    assert line(NUMBERS["ptrace"], 12, 5, 0, 0x1000) == "ptrace(0xc /* PTRACE_??? */, 5, 0, 0x1000) = 0"
+    assert line(NUMBERS["ptrace"], 12, 5, 0, 0x1000) == "ptrace(0xc /* PTRACE_??? */, 5, NULL, 0x1000) = 0"
     assert line(NUMBERS["ptrace"], 3, 5, 8, 0).startswith("ptrace(PTRACE_PEEKUSER, 5, 0x8, ")
 
 

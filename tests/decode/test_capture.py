@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The capture table says nothing wrong about any call, and becomes the bytes that the kernel side reads."""
+"""The capture table is right about every call, and is packed into the bytes that the kernel side reads."""
 
 import re
 import subprocess
@@ -13,10 +13,13 @@ from traceloop_decode.arguments.selectors import SELECTORS
 from traceloop_decode.arguments.table import SIZES
 from traceloop_decode.arguments.variants import selectors
 from traceloop_decode.arguments.words import compat_lines, line_of, lines
+from traceloop_decode.multiplexed_calls import CALLS as CALLS_WITHIN
+from traceloop_decode.printers import families
 from traceloop_decode.printers.widening import WIDEN
+from traceloop_decode.syscalls import abis
 
 CALLS = {call.name: call for call in syscalls.table(compat=False).values()}
-# A variant's arguments are pointers for its values alone, whatever their C type.
+# Arguments of variants are pointers only for the variant's values, whatever their C type.
 WORDS = [
     pytest.param(line, arg, word, id=f"{line.name}{arg}")
     for line in lines()
@@ -39,7 +42,7 @@ wait4 pipe pipe2 poll epoll_ctl epoll_wait nanosleep clock_nanosleep socketpair 
 
 
 def unpacked(item_max=256, call_max=2048):
-    """Row of the map -> (flags, arguments, enter_bytes, exit_bytes, enter rules, exit rules); empty rows left out."""
+    """Returns row -> (flags, arguments, enter_bytes, exit_bytes, enter rules, exit rules); skips empty rows."""
     table, _ = calls_table(item_max, call_max)
     assert len(table) in range(
         2 * layout.CALLS * layout.CALL_SIZE, (2 * layout.CALLS + layout.VARIANTS) * layout.CALL_SIZE
@@ -51,8 +54,21 @@ def unpacked(item_max=256, call_max=2048):
             flags, arguments, entering, leaving, *most = layout.CALL_HEAD.unpack_from(row)
             found = layout.RULE.iter_unpack(row[layout.CALL_HEAD.size :])
             places = [
-                Rule(arg & 7, kind, length, scale, limit, add, width, field, arg >> 3, at, pointer, need)
-                for arg, kind, length, limit, scale, add, at, pointer, field, width, need, _ in found
+                Rule(
+                    arg & 7,
+                    kind,
+                    length & ~layout.LENGTH_INT,
+                    scale,
+                    limit,
+                    add,
+                    width,
+                    field,
+                    arg >> 3,
+                    at,
+                    pointer,
+                    need,
+                )
+                for arg, kind, length, limit, scale, add, at, pointer, field, width, need, _, _ in found
             ]
             enter, leave = places[: layout.RULES], places[layout.RULES :]
             nothing = Rule(0, 0, 0, 0)
@@ -65,16 +81,21 @@ def test_every_line_is_a_call_and_stands_once():
     names = [(line.name, line.selector) for line in lines()]
     assert {name for name, _ in names} <= set(CALLS)
     assert len(set(names)) == len(names)
-    # rt_sigreturn's argument is on the stack, and no parameter.
+    # rt_sigreturn's argument is on the stack, and not a parameter.
     assert all(len(line.words) <= len(CALLS[line.name].params) for line in lines() if line.name != "rt_sigreturn")
+
+
+def classed(found):
+    return [[(rule, rule.content) for rule in side] for side in (found.enter, found.exit)], found.on_failure
 
 
 def test_variants_are_found_by_every_value_that_they_name():
     _, variants = calls_table(256, 1024)
     for number, call in syscalls.table(compat=False).items():
         for value, text in selectors(call.name).items():
-            assert (call.name, text) in rules()
-            assert variants[number << 32 | value] >= 2 * layout.CALLS
+            # One that captures what its call does, in the same classes, has no place in the kernel.
+            own = classed(rules()[call.name, text]) != classed(rules()[call.name, ""])
+            assert (variants.get(number << 32 | value, 0) >= 2 * layout.CALLS) == own
 
 
 @pytest.mark.parametrize(("line", "arg", "word"), WORDS)
@@ -89,10 +110,32 @@ def test_every_word_agrees_with_its_call(line, arg, word):
         assert word.what in SIZES
         assert SIZES[word.what] != 1 or word.count
     counted = word.count.removeprefix("*").removesuffix("/page")
-    if counted not in ("", "result") and not counted.isdecimal():
+    if counted not in ("", "result") and not counted.isdecimal() and "@" not in counted:
         (length,) = (param for param in params if param.name == counted)
         assert length.ctype.endswith("*") == word.count.startswith("*")
         assert not word.count.startswith("*") or SIZES[word.what] == 1
+
+
+def test_strings_of_environments_are_read_only_if_they_are_wanted():
+    """Strings come after the number of variables, as payload."""
+    usual, wanted = (calls_table(256, 1024, environment=environment)[0] for environment in (False, True))
+    for number in (59, 322, layout.CALLS + 11, layout.CALLS + 358):
+        at = number * layout.CALL_SIZE
+        (count,), (more,) = ([layout.CALL_HEAD.unpack_from(table, at)[2]] for table in (usual, wanted))
+        assert more == count + 1
+        assert more <= layout.RULES
+        rule = layout.RULE.unpack_from(wanted, at + layout.CALL_HEAD.size + count * layout.RULE.size)
+        before = layout.RULE.unpack_from(wanted, at + layout.CALL_HEAD.size + (count - 1) * layout.RULE.size)
+        assert (before[0], before[1], rule[0], rule[1]) == (rule[0], layout.KIND_COUNT, before[0], layout.KIND_ARGV)
+        assert rule[-2] == layout.CLASS_PAYLOAD
+
+
+def test_all_memory_that_is_read_is_printed():
+    read = {
+        word.what.removeprefix("wide_") for line in (*lines(), *compat_lines()) for word in line.words if word.direction
+    }
+    read -= {"argv", "bytes", "path", "string", "vars", "words"}  # core's own, and the arrays of socketcall and ipc
+    assert read - families.STRUCTS.keys() - families.VALUES.keys() == set()
 
 
 def size_of_parent(found, rule):
@@ -108,7 +151,7 @@ def test_rules_fit_into_the_call(name, selector):
     for rule in found.enter + found.exit:
         assert rule.arg < len(CALLS[name].params) or name == "rt_sigreturn"
         assert rule.length in (RESULT, ONE) or rule.length < len(CALLS[name].params)
-        # What stands within a struct is looked at only where the call says that there is so much of it.
+        # A part of a struct is read only if the call's size argument says that the struct is that long.
         assert not rule.pointer or rule.need >= max(rule.at + rule.pointer, rule.field + rule.width)
         assert not rule.pointer or rule.limit or rule.need <= size_of_parent(found, rule)
         assert 0 <= rule.scale <= 0xFFFF
@@ -153,7 +196,7 @@ def test_what_must_be_captured_is():
         ("recvmsg", [Rule(1, BUFFER, ONE, 56)], [Rule(1, layout.KIND_MSG, ONE, 1)]),
         (
             "execve",
-            [Rule(0, STRING, ONE, 1), Rule(1, layout.KIND_ARGV, ONE, 1), Rule(2, BUFFER, ONE, 256)],
+            [Rule(0, STRING, ONE, 1), Rule(1, layout.KIND_ARGV, ONE, 1), Rule(2, layout.KIND_COUNT, ONE, 1)],
             [Rule(0, STRING, ONE, 1), Rule(1, BUFFER, 2, 1)],
         ),
         ("utimensat", [Rule(1, STRING, ONE, 1), Rule(2, BUFFER, ONE, 32)], []),
@@ -164,7 +207,7 @@ def test_known_rules(name, enter, leave):
     assert (list(rules()[name, ""].enter), list(rules()[name, ""].exit)) == (enter, leave)
 
 
-# What the names of SIZES are in C.
+# The C types of the names in SIZES
 STRUCTS = {
     "cap_data": "struct __user_cap_data_struct[2]",
     "epoll_change": "struct epoll_event",
@@ -231,7 +274,7 @@ OUT_ON_FAILURE = {
 
 
 def wide(call, rule):
-    """Does a 32-bit call's own line say that a struct is the 64-bit one?"""
+    """Returns whether a 32-bit call's own line says that a struct is the 64-bit one."""
     (line,) = (line for line in compat_lines() if line.name == call.name)
     return line.words[rule.arg].what.startswith("wide_")
 
@@ -247,14 +290,25 @@ def test_a_32_bit_programs_structs_become_those_that_are_printed():
 
 def test_32_bit_calls_have_one_line():
     names = {call.name for call in syscalls.table(compat=True).values()}
-    own = [line.name for line in compat_lines()]
-    assert len(set(own)) == len(own)
-    assert {*own, *compat_calls.LIKE, *compat_calls.WIDE} <= names
+    lines_own = [(line.name, line.selector) for line in compat_lines()]
+    own = {name for name, _ in lines_own}
+    within = {syscalls.I386.lookup(number).name: number for number in CALLS_WITHIN}
+    assert len(set(lines_own)) == len(lines_own)
+    assert {*own, *compat_calls.LIKE, *compat_calls.WIDE} <= names | within.keys()
     assert {*compat_calls.LIKE.values(), *compat_calls.WIDE.values()} <= set(CALLS)
-    assert not set(own) & (compat_calls.LIKE.keys() | compat_calls.WIDE.keys())
+    assert not own & (compat_calls.LIKE.keys() | compat_calls.WIDE.keys())
+    calls = {name: syscalls.I386.lookup(number) for name, number in within.items()}
+    calls |= {call.name: call for call in syscalls.table(compat=True).values()}
     for line in compat_lines():
-        (call,) = (call for call in syscalls.table(compat=True).values() if call.name == line.name)
+        call = calls[line.name]
         assert len(line.words) <= len(call.params)
+
+
+FLAGS = {
+    "rt_sigreturn": layout.CALL_SIGRETURN,
+    **dict.fromkeys(("clone", "clone3", "fork", "vfork"), layout.CALL_FORKS),
+    **dict.fromkeys(("write", "pwrite64"), layout.CALL_LONG),
+}
 
 
 def test_the_bytes_say_what_the_table_says():
@@ -267,8 +321,16 @@ def test_the_bytes_say_what_the_table_says():
             expected |= layout.CALL_SELECTED | SELECTORS[call.name][0] << layout.SELECTOR_SHIFT
         if call.name in OUT_ON_FAILURE:
             expected |= layout.CALL_OUT_ON_FAILURE
-        if call.name == "rt_sigreturn":
-            expected |= layout.CALL_SIGRETURN
+        expected |= FLAGS.get(call.name, 0)
+        if enter and rules()[call.name, ""].enter[0].content & (
+            layout.CLASS_PATH | layout.CLASS_ADDRESS | layout.CLASS_ARGV
+        ):
+            expected |= layout.CALL_NAMES
+        expected |= layout.CALL_OPENS * (call.name in syscalls.OPENS)
+        expected |= layout.CALL_QUIET * (call.name in syscalls.QUIET)
+        expected |= layout.CALL_READS * (call.name in syscalls.READS)
+        expected |= layout.CALL_WRITES * (call.name in syscalls.WRITES)
+        expected |= layout.CALL_ACCOUNTS * (call.name in syscalls.ACCOUNTS)
         assert flags == expected
         assert arguments == (1 if call.name == "rt_sigreturn" else len(call.params))
         found = rules().get((call.name, ""))
@@ -287,17 +349,20 @@ def test_the_bytes_say_what_the_table_says():
     for number, call in syscalls.table(compat=False).items():
         for text in selectors(call.name).values():
             found = rules()[call.name, text]
-            (place,) = {
-                variants[number << 32 | value] for value, other in selectors(call.name).items() if other == text
+            places = {
+                variants.get(number << 32 | value) for value, other in selectors(call.name).items() if other == text
             }
+            (place,) = places
+            if place is None:
+                continue
             flags, arguments, _, _, enter, leave = rows.pop(
                 place, (layout.CALL_KNOWN, len(call.params), 0, 0, found.enter, found.exit)
             )
             assert (arguments, enter, leave) == (len(call.params), found.enter, found.exit)
-            assert flags == layout.CALL_KNOWN
+            assert flags & ~(layout.CALL_NAMES | layout.CALL_QUIET) == layout.CALL_KNOWN
     for number, call in syscalls.table(compat=True).items():
         for value in selectors(compat_calls.name_of(call.name)):
-            rows.pop(variants[(layout.CALLS + number) << 32 | value], None)
+            rows.pop(variants.get((layout.CALLS + number) << 32 | value, 0), None)
     assert rows == {}
 
 
@@ -305,17 +370,18 @@ def test_the_bytes_say_what_the_table_says():
     ("name", "enter_bytes", "exit_bytes"),
     [
         ("getppid", 0, 0),
-        ("write", 8 + 256, 0),
+        ("write", 2 * (8 + 128), 0),
         ("read", 0, 8 + 256),
-        ("open", 8 + 264, 0),  # 256, a NUL, and a byte more
-        ("newfstatat", 8 + 264, 8 + 144),
-        ("statx", 8 + 264, 8 + 256),
+        ("open", 8 + 264 + 8 + 128, 0),  # 256, a NUL, and a byte more; where its end is looked for after its beginning
+        ("newfstatat", 8 + 264 + 8 + 128, 8 + 144),
+        ("statx", 8 + 264 + 8 + 128, 8 + 256),
+        ("readlink", 8 + 264 + 8 + 128, 2 * (8 + 128)),
         ("uname", 0, 8 + 256),
         ("pipe2", 0, 8 + 8),
         ("wait4", 0, 8 + 8 + 8 + 144),
         ("accept", 8 + 8, 8 + 256 + 8 + 8),
-        ("writev", (1 + 16) * (8 + 256), 0),
-        ("execve", 8 + 264 + 16 * (8 + 264) + 8 + 8 + 256, 8 + 264 + 8 + 256),
+        ("writev", 8 + 256 + 16 * 2 * (8 + 128), 0),
+        ("execve", 8 + 264 + 8 + 128 + 16 * (8 + 264) + 8 + 8 + 256, 8 + 264 + 8 + 128 + 8 + 256),
         ("sendmsg", 8 + 56 + 2 * (8 + 256) + (1 + 16) * (8 + 256), 0),
     ],
 )
@@ -345,3 +411,29 @@ def test_the_extremes_fit(item_max, call_max):
 def test_sizes_out_of_range_are_refused(item_max, call_max, reason):
     with pytest.raises(ValueError, match=reason):
         calls_table(item_max, call_max)
+
+
+def test_rules_of_arm64_are_at_arm64s_numbers_and_have_its_sizes():
+    def packed(arch, name, compat=0):
+        table, _ = calls_table(256, 1024, arch)
+        (number,) = (n for n, call in abis(arch)[compat].table().items() if call.name == name)
+        at = (number + compat * layout.CALLS) * layout.CALL_SIZE
+        return table[at : at + layout.CALL_SIZE]
+
+    for name in ("openat", "statx", "renameat2", "execve", "write"):
+        assert packed("aarch64", name) == packed("x86_64", name) != bytes(layout.CALL_SIZE)
+    for name, size in (("fstat", 128), ("epoll_ctl", 16), ("epoll_pwait", 16)):
+        found = rules("aarch64")[name, ""]
+        assert size in {rule.scale for rule in found.enter + found.exit}
+    assert packed("aarch64", "open", compat=1) == packed("x86_64", "open", compat=1)
+    assert ("open", "") not in rules("aarch64")
+
+
+def test_memory_of_arms_32_bit_programs_is_read_where_its_layout_is_known():
+    table, _ = calls_table(256, 1024, "aarch64")
+    numbers = {call.name: number for number, call in abis("aarch64")[1].table().items()}
+    assert not numbers.keys() & {"ipc", "socketcall"}
+    for name, captured in (("write", True), ("fstat64", False)):
+        at = (numbers[name] + layout.CALLS) * layout.CALL_SIZE
+        _, _, entering, leaving, *_ = layout.CALL_HEAD.unpack_from(table, at)
+        assert bool(entering or leaving) == captured

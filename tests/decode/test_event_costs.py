@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What events and their lines cost where a container does all that it may: blocked threads, numbers of no call, lists."""
+"""The cost of events and their lines at a container's worst: blocked threads, numbers that are no calls, long lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ring() -> RingWriter:
 
 
 def blocked_threads(count: int) -> Snapshot:
-    """Many that are in a call, while processes begin and end."""
+    """Returns many threads that are in a call, while processes begin and end."""
     writer = ring()
     for n in range(count):
         writer.enter(0, 10_000 + n, READ, 3, 0x1000, 1)
@@ -43,7 +43,7 @@ def numbers_of_no_call(count: int) -> Snapshot:
 
 
 def items_of_one_argument(count: int) -> Snapshot:
-    """As many as no kernel side writes."""
+    """Returns entries with more items than any kernel side writes."""
     writer = ring()
     for _ in range(20):
         writer.enter(0, 7, WRITE, 1, 2, 3, items=item(1, layout.KIND_BUFFER, b"") * count)
@@ -51,7 +51,7 @@ def items_of_one_argument(count: int) -> Snapshot:
 
 
 def execs_that_end_none(count: int) -> Snapshot:
-    """Each process's second thread is in an execve while its leader ends."""
+    """Returns processes in which a second thread is in an execve when the leader ends."""
     writer = ring()
     for n in range(count):
         writer.name(2 * n + 10_000, 2 * n + 10_000, "a")

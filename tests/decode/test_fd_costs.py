@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to follow descriptors (-y, -P), whatever a container does: time and memory that grow with the trace.
+"""The cost of following descriptors (-y, -P): time and memory grow with the trace, whatever a container does.
 
-Each trace is of real calls that any container may make. That its lines are right is for test_fds.py.
+Each trace consists of real calls that any container may make. test_fds.py checks that the lines are right.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MIB = 1 << 20
 
 
 class Program:
-    """Writes calls into a large ring."""
+    """A program whose calls are written into a large ring."""
 
     def __init__(self) -> None:
         self.ring = RingWriter(32 * MIB, 1 << 14, 1)
 
     def call(self, name: str, *given: int | bytes, result: int = 0, tid: int = MAIN) -> None:
-        """A whole call; bytes are what a pointer points at."""
+        """Writes a complete call; bytes are what a pointer points at."""
         self.begin(name, *given, tid=tid)
         self.end(name, result, tid)
 
@@ -50,7 +50,7 @@ class Program:
             self.call("openat", AT_FDCWD, b"/etc/f%d" % n, flags, result=3 + n)
 
     def born(self, tid: int, name: str = "fork") -> None:
-        """A child's first event."""
+        """Writes a child's first event."""
         self.ring.name(tid, tid, f"t{MAIN}")
         self.end(name, 0, tid)
 
@@ -85,7 +85,7 @@ def forks_without_children(program: Program, count: int) -> None:
 def children_of_many_forks(program: Program, count: int) -> None:
     program.open(3)
     for _ in range(count):
-        program.call("fork", result=2)  # a number of another namespace
+        program.call("fork", result=2)  # a number of another PID namespace
     for n in range(count):
         program.born(FIRST + n)
 
@@ -212,7 +212,7 @@ def test_a_path_is_no_longer_than_the_kernel_can_tell() -> None:
     assert len(trace.fd(3)) == len("<>") + 4095
     trace.open(b"f" * 94, 4)
     assert trace.fd(4) == ""
-    trace.open(b"//" + b"./" * 2050 + b"f", 5)  # ENAMETOOLONG for any kernel
+    trace.open(b"//" + b"./" * 2050 + b"f", 5)  # any kernel returns ENAMETOOLONG
     assert trace.fd(5) == ""
     trace.call("chdir", b"f" * 94)
     assert trace.call("openat", AT_FDCWD, b"f", 0, 0, result=6) == '7 openat(AT_FDCWD, "f", O_RDONLY) = 6'
@@ -224,7 +224,7 @@ def test_of_very_many_clones_that_a_child_may_be_of_nothing_is_said() -> None:
     for _ in range(16):
         trace.call("fork", result=2)
     trace.child(100)
-    assert trace.fd(3, 100) == "</etc/f>"  # whichever it was
+    assert trace.fd(3, 100) == "</etc/f>"  # whichever clone made it
     trace.call("fork", result=2)
     trace.child(101)
     assert trace.fd(3, 101) == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What descriptors stand for: known where the trace shows it, and nowhere else."""
+"""The files that descriptors stand for: named where the trace shows them, and nowhere else."""
 
 from __future__ import annotations
 
@@ -167,14 +167,14 @@ def test_a_child_that_runs_before_its_clone_returns() -> None:
     assert trace.fd(3, tid=8) == "</f>"
     trace.table.observe(Returned(fork._replace(result=8)))
     trace.child(9, name="vfork")
-    assert trace.fd(3, tid=9) == ""  # nobody's: that clone's child is known
+    assert trace.fd(3, tid=9) == ""  # unknown: that clone's child has been found
 
 
 def test_a_child_of_one_of_several_has_what_they_agree_on() -> None:
     trace = Trace()
     trace.open(b"/f", 3)
     trace.open(b"/g", 4)
-    trace.call("fork", result=2)  # by the numbers of a PID namespace
+    trace.call("fork", result=2)  # in the numbers of a PID namespace
     trace.call("close", 4)
     trace.open(b"/h", 5)
     trace.call("fork", result=3)
@@ -197,18 +197,30 @@ def test_threads_share_and_unshare() -> None:
     assert (trace.fd(4), trace.fd(4, tid=8)) == ("</g>", "")
 
 
+@pytest.mark.parametrize("name", ["fork", "vfork", "clone", "clone3"])
+def test_the_first_event_of_a_child_or_thread_takes_nothing_from_it(name: str) -> None:
+    trace = Trace()
+    trace.open(b"/f", 3)
+    trace.call(name, *((bytes(88), 88) if name == "clone3" else ()), result=8)
+    trace.child(8, name=name)
+    assert trace.call("close", 3, tid=8, pid=8).startswith("8 close(3</f>)")
+    trace.child(9, name=name, pid=7)
+    assert trace.call("close", 3, tid=9, pid=7).startswith("9 close(3</f>)")
+    assert trace.fd(3) == ""
+
+
 def test_what_a_split_call_shows() -> None:
     trace = Trace()
     trace.open(b"/f", 3)
     read, opened = trace.made("read", 3, 0, 9, result=None), trace.made("openat", AT_FDCWD, b"g", result=None, tid=8)
-    assert "read(3</f>," in trace.line(Entered(read))
+    assert "read(3</f> <unfinished ...>" in trace.line(Entered(read))
     trace.call("chdir", b"/a", tid=8)
     trace.table.observe(Entered(opened))
     trace.call("close", 3)
     trace.open(b"/g", 3)
     returned = trace.table.observe(Returned(read._replace(result=0)))
     assert isinstance(returned, Returned)
-    assert "read(3</f>," in " ".join(strace.lines([returned.call], trace.snapshot))  # as a filter joins them
+    assert "read(3</f>," in " ".join(strace.lines([returned.call], trace.snapshot))  # joined, as a filter does
     trace.call("chdir", b"/b")
     trace.table.observe(Returned(opened._replace(result=5)))
     assert trace.fd(5, tid=8) == ""  # /a/g or /b/g
@@ -238,6 +250,11 @@ def test_sockets() -> None:
 
 def test_what_has_no_path() -> None:
     trace = Trace()
+    assert trace.call("pidfd_open", 7, 0, result=9).endswith("9<anon_inode:[pidfd]>")
+    assert trace.call("landlock_create_ruleset", 0x1000, 8, 0, result=10).endswith("10<anon_inode:[landlock-ruleset]>")
+    assert trace.call("landlock_create_ruleset", 0, 0, 1, result=6).endswith("= 6")  # a version
+    assert trace.call("bpf", 0, 0x1000, 72, result=11).endswith("11<anon_inode:bpf-map>")
+    assert trace.call("bpf", 1, 0x1000, 72, result=0).endswith("= 0")
     assert trace.call("epoll_create1", 0, result=3).endswith("3<anon_inode:[eventpoll]>")
     assert trace.call("eventfd2", 0, 0, result=4).endswith("4<anon_inode:[eventfd]>")
     assert trace.call("memfd_create", b"a>", 0, result=5).endswith(r"5</memfd:a\76>(deleted)")

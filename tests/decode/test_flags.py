@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names of numbers: against what Python's own modules say of them, and as text."""
+"""The names of numbers, compared with the values in Python's own modules, and as text."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from collections.abc import Iterator
 import pytest
 from generate_flags import FAMILIES, _scan
 
+from traceloop_decode import constants
+from traceloop_decode.arguments.selectors import SELECTORS
+from traceloop_decode.arguments.words import compat_lines, lines
 from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.tables.selected import OWN_SELECTED, SELECTED
 from traceloop_decode.values.options import Options
 from traceloop_decode.values.xlat import Xlat
 
-# glibc's own: on 64 bits it hides what only 32-bit programs need.
+# glibc defines these differently: on 64 bits it hides what only 32-bit programs need.
 DIFFERENT_IN_GLIBC = {"O_LARGEFILE", "F_GETLK64", "F_SETLK64", "F_SETLKW64"}
 
 
 def names() -> Iterator[tuple[str, int, str]]:
-    return ((table, value, name) for table, (_, entries) in TABLES.items() for value, name in entries)
+    tables = constants.TABLES.items()
+    return (
+        (table, value, name)
+        for table, (_, entries) in tables
+        for value, label in entries
+        for name in label.split(" or ")
+    )
 
 
 def test_python_knows_the_same_values() -> None:
@@ -65,13 +75,13 @@ def test_python_knows_the_same_values() -> None:
     ],
 )
 def test_known_value(table: str, name: str, value: int) -> None:
-    assert (value, name) in TABLES[table][1]
+    assert (value, name) in constants.TABLES[table][1]
 
 
 def test_a_value_has_one_name_in_a_table() -> None:
     for table, (unknown, entries) in TABLES.items():
         assert entries, table
-        assert "?" in unknown, table
+        assert "?" in unknown or not unknown, table
         assert len({value for value, _ in entries}) == len(entries), table
         assert len({name for _, name in entries}) == len(entries), table
 
@@ -114,4 +124,14 @@ typedef enum { F } other_t;
         "/include/linux/some.h": ["B", "C", "D", "E"],
         "enum tag": ["C", "D", "E"],
         "/include/other.h": ["F", "A"],
+        "enum F": ["F"],
     }
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_the_words_that_select_variants_have_the_numbers_of_their_tables(arch):
+    for name, (_, table) in SELECTORS.items():
+        named = {text: value for value, texts in constants.entries(table, arch) for text in texts.split(" or ")}
+        chosen = [line.selector for line in (*lines(), *compat_lines()) if line.name == name and line.selector]
+        words = {word for selector in chosen for word in selector.split(",")} & named.keys()
+        assert OWN_SELECTED.get(arch, SELECTED).get(table, SELECTED[table]) == {word: named[word] for word in words}

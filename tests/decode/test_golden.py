@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded rings read the same today as when they were recorded: decoding tested without root (see golden/record.py)."""
+"""Recorded rings still read as when they were recorded: tests of decoding that need no root (see golden/record.py)."""
 
 import pytest
 from golden.record import FORMATS, HERE, NAMES, text

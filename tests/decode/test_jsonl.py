@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The objects of jsonl: docs/jsonl.md's schema."""
+"""The objects of jsonl follow the schema in docs/jsonl.md."""
 
 from __future__ import annotations
 
@@ -112,6 +112,11 @@ def test_a_call_whose_return_was_lost_is_not_forgotten():
     assert [(one["syscall"], one["ret"]) for one in made] == [("read", None), ("write", 1)]
 
 
+def test_the_end_of_a_leader_names_the_thread_whose_execve_ended_it():
+    end = TaskExit(STARTED_NS, 0, 10, 10, "sh", 0, group_dead=False, superseded_by=11)
+    assert [one["superseded_by"] for one in objects(end)] == [11]
+
+
 def test_every_object_has_the_same_first_keys():
     events = [
         call("getpid", (), 1),
@@ -132,4 +137,5 @@ def test_every_object_has_the_same_first_keys():
         "si_stime": 4,
     }
     assert (made[2]["exit_code"], made[2]["signal"], made[2]["process"]) == (None, "SIGKILL", False)
+    assert "superseded_by" not in made[2]
     assert (made[3]["events"], made[3]["records"], made[3]["reason"], made[3]["pid"]) == (5, 6, "overwritten", None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that a kernel named itself travel with its snapshots, and are printed by the C types of their arguments."""
+"""Calls that the tables lack but the kernel named are stored in snapshots, and printed by their arguments' C types."""
 
 from __future__ import annotations
 

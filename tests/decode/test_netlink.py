@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A netlink message's type has its protocol's name where the trace shows whose socket it is, and a number elsewhere."""
+"""A netlink message's type has its protocol's name if the trace shows the socket's protocol, otherwise a number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXT = '"\\21\\0\\0\\0\\22\\0\\1\\3\\1\\0\\0\\0\\0\\0\\0\\0\\0"'
 
 
 class Trace:
-    """Calls of a ring, and how the messages among them look."""
+    """A ring's calls, and the text of the messages among them."""
 
     def __init__(self) -> None:
         self.ring = RingWriter()

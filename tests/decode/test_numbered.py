@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mappings that share what is alike: as dicts do, whatever is done to them; and what is shared costs nothing."""
+"""Mappings that share equal parts behave as dicts under all operations, and sharing costs nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def checked(made: Numbered[str], expected: dict[int, str]) -> Pair:
 
 
 class AsDicts(RuleBasedStateMachine):
-    """Each mapping beside the dict that it should be; none changes when others are made of it."""
+    """Each mapping is compared with a dict; no mapping changes when others are derived from it."""
 
     made = Bundle("made")
 

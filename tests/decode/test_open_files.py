@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was open when recording began: where descriptors' names start from."""
+"""The files that were open when recording began, from which descriptors first get their names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_what_was_open_before() -> None:
     trace = Trace(start)
     assert trace.call("fsync", 1) == "7 fsync(1) = 0"
     trace.now_ns = 2500
-    trace.call("fsync", 1, tid=8, pid=8)  # it was active
+    trace.call("fsync", 1, tid=8, pid=8)  # its process was active
     trace.now_ns = 4000
     assert trace.call("fsync", 1) == "7 fsync(1<pipe:[12]>) = 0"
     assert trace.fd(2) == "</log>(deleted)"

@@ -1,16 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entries and exits become calls, by thread, whatever comes between: on rings written in Python."""
+"""Entries and exits are paired into calls, by thread, whatever comes between them: on rings written in Python."""
 
 from __future__ import annotations
 
-from recorder import entered, raw, returned
+from struct import pack
+
+import pytest
+from recorded_cgroups import entered, raw, returned
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
 from traceloop_decode.events import events
-from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Sender, Signal, TaskExit
+from traceloop_decode.model import (
+    Call,
+    Entered,
+    Event,
+    Frame,
+    Ignored,
+    Item,
+    Lost,
+    Returned,
+    Sender,
+    Signal,
+    TaskExit,
+)
+from traceloop_decode.out_of_memory import short_level
 
-READ, WRITE, RT_SIGRETURN, CLONE, EXECVE, EXIT, OPENAT = 0, 1, 15, 56, 59, 60, 257
+READ, WRITE, RT_SIGRETURN, CLONE, EXECVE, EXIT, GETPPID, OPENAT = 0, 1, 15, 56, 59, 60, 110, 257
 IA32_EXECVE = 11
 STRING, BUFFER = layout.KIND_STRING, layout.KIND_BUFFER
 
@@ -41,7 +57,7 @@ def test_threads_do_not_mix() -> None:
     for tid in reversed(range(10, 20)):
         ring.exit(0, tid, WRITE, -tid)
     found = list(events(ring.snapshot()))
-    # The last to enter is the first to return: nothing came between.
+    # The last to enter is the first to return, with nothing in between.
     assert kinds(found) == [Entered] * 9 + [Call] + [Returned] * 9
     assert [(call.tid, call.args[0].raw, call.result) for call in returned(found)] == [
         (tid, tid, -tid) for tid in reversed(range(10, 20))
@@ -75,7 +91,7 @@ def test_read_again_at_exit_replaces_what_could_not_be_read() -> None:
 
 
 def test_read_again_at_exit_does_not_replace_what_was_read() -> None:
-    """A call that blocked and failed is read again, in case its entry is lost; its memory may have changed by then."""
+    """Memory read at entry stays: a blocked call that failed is read again in case its entry is lost."""
     ring = RingWriter()
     ring.enter(0, 7, WRITE, 1, 2, 3, items=item(1, BUFFER, b"old"))
     ring.enter(0, 8, READ, 1, 2, 3)
@@ -83,8 +99,44 @@ def test_read_again_at_exit_does_not_replace_what_was_read() -> None:
     assert [part.data for part in returned(events(ring.snapshot()))[0].args[1].items] == [b"old"]
 
 
+def test_a_call_that_seccomp_answered() -> None:
+    """An exit with arguments and without an entry, of a thread of which nothing is missing."""
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 1, 2, 3)
+    ring.exit(0, 7, READ, 0)
+    ring.exit(1, 7, OPENAT, -1, 5, 6, 7, 8, items=item(1, STRING, b"/no"))
+    ring.enter(0, 8, READ, 4, 5, 6)
+    ring.exit(1, 7, GETPPID, 12, 9)
+    refused, answered = (event for event in events(ring.snapshot()) if isinstance(event, Call) and event.by_seccomp)
+    assert (refused.name, refused.result, refused.entry_lost, refused.read_at_exit) == ("openat", -1, False, {1})
+    assert (raw(refused), refused.args[1].items[0].data) == ((5, 6, 7, 8), b"/no")
+    assert (answered.name, answered.result, answered.args) == ("getppid", 12, ())
+
+
+def test_a_call_that_seccomp_refused_without_a_result() -> None:
+    """The kernel side knows that, whatever else is missing."""
+    ring = RingWriter()
+    ring.exit(0, 7, OPENAT, layout.NO_RESULT, 5, 6, 7, 8, items=item(1, STRING, b"/no"))
+    ring.task_exit(0, 7, 31)
+    refused, end = events(ring.snapshot())
+    assert isinstance(refused, Call)
+    assert isinstance(end, TaskExit)
+    assert (refused.name, refused.result, refused.by_seccomp, raw(refused)) == ("openat", None, True, (5, 6, 7, 8))
+    assert refused.read_at_exit == frozenset()
+
+
+def test_a_call_that_may_have_been_in_flight_when_recording_began() -> None:
+    ring = RingWriter()
+    ring.exit(0, 7, READ, -4, 1, 2, 3)
+    ring.enter(0, 7, READ, 1, 2, 3)
+    ring.exit(0, 7, READ, -4, 1, 2, 3)
+    first, second = returned(events(ring.snapshot()))
+    assert (first.entry_lost, first.by_seccomp, raw(first)) == (True, False, (1, 2, 3))
+    assert (second.entry_lost, second.by_seccomp) == (False, False)
+
+
 def test_exit_alone() -> None:
-    """A child's clone; and a call that seccomp refused, which brings its arguments along."""
+    """An exit without an entry is a child's clone, or a call with arguments of a thread that was not seen before."""
     ring = RingWriter()
     ring.exit(0, 7, CLONE, 0)
     ring.exit(0, 7, OPENAT, -1, 5, 6, 7, 8, items=item(1, STRING, b"/no"))
@@ -98,7 +150,7 @@ def test_exit_alone() -> None:
 
 
 def test_an_exit_does_not_fit_another_call() -> None:
-    """The records between may be among those that were lost."""
+    """An exit of another call's number is not paired if records were lost, which may include its entry."""
     ring = RingWriter()
     ring.enter(0, 7, READ, 1, 2, 3)
     ring.exit(0, 7, WRITE, 5)
@@ -109,7 +161,7 @@ def test_an_exit_does_not_fit_another_call() -> None:
 
 
 def test_an_exit_whose_number_a_tracer_changed() -> None:
-    """Where nothing was lost since, it is the same call that returns."""
+    """An exit with another number is paired with the entry before it if nothing was lost in between."""
     ring = RingWriter()
     ring.enter(0, 7, READ, 1, 2, 3)
     ring.enter(0, 8, WRITE, 4, 5, 6)
@@ -120,7 +172,7 @@ def test_an_exit_whose_number_a_tracer_changed() -> None:
 
 
 def test_an_exit_of_another_number_behind_an_overwritten_beginning() -> None:
-    """It fits if its call began when no CPU's records were overwritten any more."""
+    """An exit with another number is paired if its call began after the last record that was overwritten on any CPU."""
     ring = RingWriter()
     for _ in range(1000):
         ring.enter(1, 9, READ, 1, 2, 3)
@@ -166,14 +218,16 @@ def test_execve_of_another_thread_than_the_leader() -> None:
     ring.task_exit(1, 70, 0, group_dead=0)
     ring.name(70, 70, "true")
     ring.exit(1, 70, EXECVE, 0)
-    call = returned(events(ring.snapshot()))[0]
+    found = list(events(ring.snapshot()))
+    assert [end.superseded_by for end in found if isinstance(end, TaskExit)] == [71]
+    call = returned(found)[0]
     assert (call.name, call.result, call.tid, call.pid) == ("execve", 0, 71, 70)
     assert (call.comm, call.end_comm) == ("old", "true")
     assert call.args[0].items[0].data == b"/bin/true"
 
 
 def test_execve_into_a_32_bit_program() -> None:
-    """The number at exit is of the other table then (arch/x86/entry/common.c)."""
+    """The exit's number is of the other table in this case (arch/x86/entry/common.c)."""
     ring = RingWriter()
     ring.enter(0, 7, EXECVE, 1, 2, 3)
     ring.record(0, 7, layout.TYPE_EXIT, IA32_EXECVE | layout.NR_COMPAT, bytes(8))
@@ -195,7 +249,7 @@ def test_a_call_that_never_returns() -> None:
     ring = RingWriter()
     ring.enter(0, 7, EXIT, 3)
     ring.task_exit(0, 7, 3 << 8)
-    ring.exit(0, 7, EXIT, 0)  # the number is reused by a new thread: not its exit
+    ring.exit(0, 7, EXIT, 0)  # a new thread with the same number: not the exit of that call
     found = list(events(ring.snapshot()))
     assert kinds(found) == [Entered, TaskExit, Returned]
     assert returned(found)[0].entry_lost
@@ -229,7 +283,7 @@ def test_numbers_that_no_table_has() -> None:
 def test_compat_calls_have_names_of_their_own() -> None:
     ring = RingWriter()
     short = 20 | layout.NR_COMPAT
-    ring.record(0, 7, layout.TYPE_ENTER, short, b"")
+    ring.record(0, 7, layout.TYPE_ENTER, short, bytes(layout.ROOM.size))
     ring.record(0, 7, layout.TYPE_EXIT, short, bytes(8))
     (call,) = returned(events(ring.snapshot()))
     assert (call.name, call.compat) == ("getpid", True)
@@ -266,11 +320,11 @@ def test_a_fatal_signal_is_shown_where_its_thread_hears_of_it() -> None:
     ring.signal(0, 7, SIGKILL)
     ring.task_exit(0, 8, SIGTERM, group_dead=0)
     ring.task_exit(0, 7, SIGTERM)
-    call, worker, leader, *ends = events(ring.snapshot())
+    call, leader, *ends = events(ring.snapshot())
     assert kinds([call, *ends]) == [Call, TaskExit, TaskExit]
-    assert isinstance(worker, Signal)
+    assert isinstance(call, Call)
+    assert not call.unlearnt  # a tracer sees the call return, then SIGTERM
     assert isinstance(leader, Signal)
-    assert (worker.tid, worker.number, worker.sender) == (8, SIGKILL, None)
     assert (leader.tid, leader.number, leader.sender) == (7, SIGTERM, Sender(99, "killer"))
     assert leader.siginfo[:4] == SIGTERM.to_bytes(4, "little")
 
@@ -295,3 +349,136 @@ def test_a_fatal_signal_that_has_not_arrived() -> None:
     assert isinstance(begun, Entered)
     assert isinstance(signal, Signal)
     assert (signal.tid, signal.sender) == (7, Sender(99, "killer"))
+
+
+def test_the_sender_of_a_signal_that_is_delivered_later() -> None:
+    """Each delivery finds the record of its own sending, also if one before it was never delivered."""
+    ring = RingWriter()
+    for number, sender in ((10, 98), (12, 50), (10, 99)):
+        ring.sender(1, 7, number, sender=sender, comm="outside")
+    body = layout.SIGNAL.pack(pack("<iii4xi", 10, 0, 0, 0), 0x400000, 0)
+    ring.record(0, 7, layout.TYPE_SIGNAL, 10, body)
+    ring.record(0, 7, layout.TYPE_SIGNAL, 10, body)
+    ring.record(0, 7, layout.TYPE_SIGNAL, 10, body)  # by one inside
+    ring.record(0, 8, layout.TYPE_SIGNAL, 12, layout.SIGNAL.pack(pack("<iii4xi", 12, 0, 0, 0), 0x400000, 0))
+    ring.record(0, 7, layout.TYPE_SIGNAL, 12, layout.SIGNAL.pack(pack("<iii4xi", 12, 0, 0, 33), 0x400000, 0))
+    found = list(events(ring.snapshot()))
+    senders = [event.sender.pid if event.sender else 0 for event in found if isinstance(event, Signal)]
+    assert senders == [98, 99, 0, 0, 0]
+    assert len(found) == 5
+
+
+def test_an_ignored_signal_stands_between_the_halves_of_a_call() -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 0, 0, 0)
+    ring.sender(1, 7, SIGTERM, sender=99, comm="killer", ignored=True)
+    ring.exit(0, 7, READ, 0)
+    begun, ignored, ended = events(ring.snapshot())
+    assert kinds([begun, ignored, ended]) == [Entered, Ignored, Returned]
+    assert isinstance(ignored, Ignored)
+    assert (ignored.number, ignored.sender) == (SIGTERM, Sender(99, "killer"))
+
+
+@pytest.mark.parametrize(
+    ("levels", "limit", "above"),
+    [
+        ([(30 << 20, 30 << 20), (900 << 20, 1 << 63)], 30 << 20, False),
+        ([(29 << 20, 1 << 63), (31 << 20, 32 << 20)], 32 << 20, False),  # the container's own is one above
+        ([(29 << 20, 64 << 20), (127 << 20, 128 << 20)], 128 << 20, True),
+        ([(29 << 20, 64 << 20), (900 << 20, 1 << 63)], None, False),
+        ([(29 << 20, 1 << 63)], None, False),
+    ],
+)
+def test_memory_that_was_short(levels: list[tuple[int, int]], limit: int | None, *, above: bool) -> None:
+    ring = RingWriter()
+    ring.signal_sent(1, 7, SIGKILL, SI_KERNEL, sender=99, comm="whoever ran then")
+    ring.oom(1, 7, *levels)
+    ring.signal(0, 7, SIGKILL)
+    ring.task_exit(0, 7, SIGKILL, group_dead=1 | layout.OUT_OF_MEMORY)
+    signal, end = events(ring.snapshot())
+    assert isinstance(signal, Signal)
+    assert isinstance(end, TaskExit)
+    assert (end.group_dead, end.out_of_memory) == (True, True)
+    assert len(signal.memory) == len(levels)
+    short = short_level(signal.memory)
+    assert (short.level.limit_bytes, short.above) == (limit, above) if short is not None else limit is None
+
+
+def test_places_of_a_fault_that_the_kernel_mistook() -> None:
+    """The kernel takes an address in front of a mapping for one in it."""
+    ring = RingWriter()
+    frames = [(0x1234, "cd" * 20, (1 << 64) - 0x5000), (0x7088, "cd" * 20, 0x88), (5, "", 5)]
+    ring.fault(0, 7, 11, ip=0x1234, frames=frames)
+    (signal,) = events(ring.snapshot())
+    assert isinstance(signal, Signal)
+    assert signal.fault is not None
+    assert signal.fault.stack == (Frame(0x1234), Frame(0x7088, "cd" * 20, 0x88), Frame(5))
+
+
+def test_a_fault_whose_stack_could_not_be_read() -> None:
+    ring = RingWriter()
+    ring.fault(0, 7, 11, ip=0x1234, frames=[])
+    (signal,) = events(ring.snapshot())
+    assert isinstance(signal, Signal)
+    assert signal.fault is not None
+    assert signal.fault.stack == (Frame(0x1234),)
+
+
+@pytest.mark.parametrize("status", [5 << 8, 0, 11 | 0x80])
+def test_threads_that_the_kernel_ends_with_their_program_were_not_sent_sigkill(status: int) -> None:
+    """The program exits, executes another one, or dumps core: each other thread is told SIGKILL, which nobody sent."""
+    ring = RingWriter()
+    ring.name(8, 7, "worker")
+    ring.name(9, 7, "worker")
+    ring.enter(0, 9, READ, 0, 0, 0)
+    ring.signal(1, 8, SIGKILL)
+    ring.signal(0, 9, SIGKILL)
+    ring.task_exit(1, 8, status, group_dead=0)
+    ring.task_exit(0, 9, status, group_dead=0)
+    assert kinds(events(ring.snapshot())) == [Entered, TaskExit, TaskExit]
+
+
+def test_a_process_whose_fatal_signal_was_overwritten_was_killed_once() -> None:
+    ring = RingWriter()
+    for tid in (7, 8):
+        ring.name(tid, 7, "worker")
+        ring.enter(0, tid, READ, 0, 0, 0)
+    ring.signal(1, 8, SIGKILL)
+    ring.signal(0, 7, SIGKILL)
+    ring.task_exit(1, 8, SIGKILL, group_dead=0)
+    ring.task_exit(0, 7, SIGKILL)
+    *_, signal, first, last = events(ring.snapshot())
+    assert kinds([signal, first, last]) == [Signal, TaskExit, TaskExit]
+    assert kinds(events(ring.snapshot())).count(Signal) == 1
+
+
+def test_a_result_that_a_thread_was_ended_before_it_learnt() -> None:
+    ring = RingWriter()
+    for tid in (7, 8, 9):
+        ring.name(tid, 7, "worker")
+        ring.enter(0, tid, READ, 0, 0, 0)
+    for tid in (7, 8, 9):
+        ring.exit(0, tid, READ, -512)
+    ring.signal(0, 8, SIGKILL)  # in between stands what other threads did
+    ring.signal(0, 7, 10)
+    ring.task_exit(0, 9, 0, group_dead=0)
+    found = {event.call.tid: event.call for event in events(ring.snapshot()) if isinstance(event, Returned)}
+    assert {tid: (call.result, call.unlearnt) for tid, call in found.items()} == {
+        7: (-512, False),
+        8: (-512, True),
+        9: (-512, True),
+    }
+
+
+def test_what_comes_of_a_result_is_looked_for_among_a_bounded_number_of_records() -> None:
+    ring = RingWriter(1 << 20, 1 << 14)
+    ring.enter(0, 7, READ, 0, 0, 0)
+    ring.exit(0, 7, READ, -512)
+    for _ in range(2000):
+        ring.enter(0, 8, READ, 0, 0, 0)
+        ring.exit(0, 8, READ, 0)
+    ring.signal(0, 7, SIGKILL)
+    found = list(events(ring.snapshot()))
+    assert len(found) == 2001
+    assert isinstance(found[0], Call)
+    assert not found[0].unlearnt

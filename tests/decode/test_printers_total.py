@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a call's registers and memory hold, it is printed: no error, and nothing but printable ASCII."""
+"""Every call is printed, whatever its registers and memory hold: without errors, and only as printable ASCII."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def number(chance: Random, names: tuple[int, ...]) -> int:
 
 
 def data(chance: Random) -> bytes:
-    """Noise, zeros, text; mostly of the size of some struct."""
+    """Returns noise, zeros or text, mostly of the size of some struct."""
     size = chance.choice((0, 1, 4, 8, 12, 16, 24, 28, 32, 64, 88, 112, 128, 144, 256, chance.randrange(300)))
     kind = chance.randrange(4)
     if kind == 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An argument that was read only when its call had returned is marked in every format, and no other is."""
+"""Arguments that were read only when their call returned are marked in every format, and no others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def unread(arg: int, kind: int = STRING) -> bytes:
 
 
 def opened(*, blocks: bool = False) -> Snapshot:
-    """An openat whose path is read again."""
+    """Returns an openat whose path is read again."""
     ring = RingWriter()
     ring.enter(0, 7, OPENAT, FD, 0x1000, 0, 0, items=unread(1))
     if blocks:
@@ -46,7 +46,7 @@ def calls(found: Iterator[Event]) -> list[Call]:
 
 
 def lines(snapshot: Snapshot, name: str) -> list[str]:
-    """The lines of a call in the three formats for people."""
+    """Returns the lines of a call in the three formats for people."""
     return [line for module in FORMATS for line in module.lines(events(snapshot), snapshot) if name in line]
 
 
@@ -81,7 +81,7 @@ def test_what_a_call_gave_out_is_not_marked() -> None:
 
 @pytest.mark.parametrize("entry", [item(1, BUFFER, b"old"), item(1, BUFFER, b"")])
 def test_what_was_read_at_entry_is_not_marked_although_it_was_read_again(entry: bytes) -> None:
-    """A call that blocked and failed is read again, in case its entry is lost."""
+    """The argument is not marked: a call that blocked and failed is read again only in case its entry is lost."""
     ring = RingWriter()
     ring.enter(0, 7, WRITE, 1, 2, 3, items=entry)
     ring.exit(0, 7, WRITE, -32, 1, 2, 3, items=item(1, BUFFER, b"new"))
@@ -93,7 +93,7 @@ def test_an_argument_that_could_not_be_read_at_exit_either_is_not_marked() -> No
     ring.enter(0, 7, RENAME, 1, 2, items=unread(0) + unread(1))
     ring.exit(0, 7, RENAME, -14, items=unread(0) + item(1, STRING, b""))
     (call,) = calls(events(ring.snapshot()))
-    assert call.read_at_exit == {1}  # which is the empty string
+    assert call.read_at_exit == {1}  # the empty string
 
 
 def test_all_of_a_call_that_seccomp_refused_is_marked() -> None:

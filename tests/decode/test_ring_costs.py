@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rings cost to read that no kernel wrote: thousands of CPUs, of late ranges, of records that disagree on the time."""
+"""The cost of reading hostile rings: thousands of CPUs, late ranges, records with contradictory times."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ringwriter import RingWriter
 
 from traceloop_decode import layout
 from traceloop_decode.model import Lost
-from traceloop_decode.ring import Record, Ring
+from traceloop_decode.ring_reader import Record, RingReader
 from traceloop_decode.snapshot import Snapshot
 
 
 def many_cpus(cpus: int) -> Snapshot:
-    """Of each CPU one chunk, with two records."""
+    """Returns a ring with one chunk of each CPU, with two records each."""
     ring = RingWriter(cpus << 10, 1 << 8, cpus)
     for _ in range(2):
         for cpu in range(cpus):
@@ -26,7 +26,7 @@ def many_cpus(cpus: int) -> Snapshot:
 
 
 def late_everywhere(cpus: int) -> Snapshot:
-    """As many CPUs with LATE ranges each, none of which touches the records of the first."""
+    """Returns a ring with many CPUs, each with LATE ranges that do not touch the records of the first CPU."""
     ring = RingWriter(cpus << 8, 1 << 8, cpus)
     for _ in range(cpus):
         ring.enter(0, 7, 39)
@@ -36,7 +36,7 @@ def late_everywhere(cpus: int) -> Snapshot:
 
 
 def gaps(chunks: int) -> Snapshot:
-    """Every chunk says that records are missing before it."""
+    """Returns a ring in which every chunk says that records are missing before it."""
     ring = RingWriter(chunks << 8, 1 << 8, 1)
     while ring.head < ring.ring_size:
         ring.cpus[0].records += 1
@@ -45,12 +45,12 @@ def gaps(chunks: int) -> Snapshot:
 
 
 def falling(cpus: int) -> Snapshot:
-    """Each record was made before the one before it."""
+    """Returns a ring in which each record is older than the one before it."""
     ring = RingWriter(cpus << 10, 1 << 8, cpus)
     ring.now_ns = 1 << 40
     for number in range(4 * cpus):
         ring.now_ns -= 5000
-        ring.renames += 1  # with a base record each
+        ring.renames += 1  # each with a base record
         ring.enter(number % cpus, 7, 39)
     return ring.snapshot()
 
@@ -61,17 +61,17 @@ def falling(cpus: int) -> Snapshot:
     ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_the_time_grows_with_the_ring(make: Callable[[int], Snapshot], size: int) -> None:
-    assert growth(make, lambda made: exhaust(Ring(made).records()), size) < GROWTH_MAX
+    assert growth(make, lambda made: exhaust(RingReader(made).records()), size) < GROWTH_MAX
 
 
 def test_all_records_of_many_cpus_come_in_the_order_of_time() -> None:
-    found = list(Ring(many_cpus(256)).records())
+    found = list(RingReader(many_cpus(256)).records())
     assert len(found) == 512
     assert all(before.ts_ns < after.ts_ns for before, after in pairwise(found))
 
 
 def test_of_a_ring_whose_times_fall_nothing_is_left_out() -> None:
-    found = list(Ring(falling(16)).records())
+    found = list(RingReader(falling(16)).records())
     assert sorted(one.ts_ns for one in found) == [(1 << 40) - 4000 * n for n in range(64, 0, -1)]
 
 
@@ -79,7 +79,7 @@ def test_of_a_ring_whose_times_fall_nothing_is_left_out() -> None:
     ("start", "to", "head", "damaged"),
     [
         (0, 8, 1 << 62, True),
-        (0, 8, 1, False),  # written over by what was reserved later
+        (0, 8, 1, False),  # overwritten by what was reserved later
         (1 << 61, (1 << 61) + 8, 1 << 62, False),  # ahead of the ring
         (0, 1 << 61, 1 << 62, True),  # longer than the ring
         (8, 0, 1 << 62, False),
@@ -91,8 +91,8 @@ def test_a_late_range_damages_what_lies_in_its_place_a_lap_later(
     ring = RingWriter(1 << 12, 1 << 10, 1)
     while ring.head <= ring.ring_size:
         ring.enter(0, 7, 39)
-    clean = [one for one in Ring(ring.snapshot()).records() if isinstance(one, Record)]
+    clean = [one for one in RingReader(ring.snapshot()).records() if isinstance(one, Record)]
     ring.cpus[0].late[0] = start, to, head
-    found = list(Ring(ring.snapshot()).records())
+    found = list(RingReader(ring.snapshot()).records())
     assert (sum(isinstance(one, Record) for one in found) < len(clean)) is damaged
     assert any(isinstance(one, Lost) and one.reason == "rejected" for one in found) is damaged

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which records of a ring are believed, and what is said of the others: each rule alone, on rings written in Python."""
+"""The rules by which records of a ring are accepted, and others counted, each alone, on rings written in Python."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ringwriter import RingWriter
 
 from traceloop_decode import layout
 from traceloop_decode.model import Lost
-from traceloop_decode.ring import Headers, Record, Ring, count
+from traceloop_decode.ring_reader import Headers, Record, RingReader, count
 from traceloop_decode.snapshot import Snapshot
 
 FIRST = layout.CHUNK.size + layout.BASE.size
-"""Where the first record of a chunk lies in it."""
-ENTER = layout.HEADER.size + 8
+"""The place of a chunk's first record in the chunk."""
+ENTER = layout.HEADER.size + layout.ROOM.size + 8
 """The size of an entry with one register."""
 
 
 def read(snapshot: Snapshot) -> list[Record | Lost]:
-    return list(Ring(snapshot).records())
+    return list(RingReader(snapshot).records())
 
 
 def numbers(found: Iterable[Record | Lost]) -> list[int]:
-    """The registers that `fill` counted."""
+    """Returns the registers that `fill` wrote."""
     return [int.from_bytes(item.body[:8], "little") for item in found if isinstance(item, Record)]
 
 
@@ -34,12 +34,12 @@ def losses(found: Iterable[Record | Lost]) -> list[tuple[str, int, int]]:
 
 
 def fill(ring: RingWriter, numbers: Iterable[int], cpu: int = 0, tid: int = 7) -> list[int]:
-    """One entry of call 1 for each number, with the number as its register; their positions."""
+    """Writes one entry of call 1 per number, with the number as its register; returns their positions."""
     return [ring.enter(cpu, tid, 1, number) for number in numbers]
 
 
 def per_chunk(ring: RingWriter) -> int:
-    """How many such entries of one thread fit a chunk."""
+    """Returns how many entries of `fill`, of one thread, fit into a chunk."""
     return (ring.chunk_size - 2 * FIRST) // ENTER
 
 
@@ -137,7 +137,7 @@ def test_dropped() -> None:
 
 
 def test_nothing_behind_the_cut() -> None:
-    """What was written while the copy was made is left out whole, and is no loss."""
+    """Records written during the copy are left out as a whole, and are not losses."""
     ring = RingWriter()
     fill(ring, range(10))
     before = ring.headers()
@@ -170,7 +170,7 @@ def test_a_lap_while_the_copy_was_made_leaves_nothing() -> None:
 
 
 def test_cut_between_count_and_position() -> None:
-    """A CPU counts a record just before it moves its pos: the snapshot that sees the one without the other loses none."""
+    """A snapshot between a CPU's update of its count and of its pos loses no record."""
     ring = RingWriter()
     fill(ring, range(10))
     ring.cpus[0].records += 1
@@ -249,7 +249,7 @@ def test_a_record_of_another_thread_than_its_base() -> None:
 
 
 def test_bytes_that_look_like_records_are_none() -> None:
-    """A payload of headers, with every stamp but the right one, lies where the reader must search for a record."""
+    """A payload of headers, with all stamps but the right ones, is not taken for records by a reader that searches."""
     ring = RingWriter()
     fill(ring, range(3))
     forged = b"".join(
@@ -257,7 +257,9 @@ def test_bytes_that_look_like_records_are_none() -> None:
         + pack("<Q", 666)
         for at in range(0, 8 * ENTER, ENTER)
     )
-    place = ring.record(0, 7, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, pack("<Q", 3) + forged)
+    place = ring.record(
+        0, 7, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, bytes(layout.ROOM.size) + pack("<Q", 3) + forged
+    )
     fill(ring, [4], tid=8)
     ring.data[place] ^= 1
     found = read(ring.snapshot())
@@ -269,7 +271,7 @@ class TestStalledWriter:
     """A program stalls in the middle of a record, while another CPU laps the ring."""
 
     def ring(self) -> tuple[RingWriter, list[int]]:
-        """CPU 0 begins a record in the first chunk; CPU 1 fills the ring, the last lap with `numbers`."""
+        """Makes CPU 0 begin a record in the first chunk, and CPU 1 fill the ring, the last lap with `numbers`."""
         ring = RingWriter()
         fill(ring, range(1000, 1010))
         self.started = ring.begin(0, 7, ENTER)
@@ -281,14 +283,16 @@ class TestStalledWriter:
         return ring, numbers
 
     def stalled_in_chunk(self) -> int:
-        """The number of the first record of CPU 1 that the stalled one may damage."""
+        """Returns the number of CPU 1's first record that the stalled one may damage."""
         return (self.started.pos - FIRST) // ENTER
 
     def finish(self, ring: RingWriter) -> None:
-        ring.finish(self.started, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, pack("<Q", 1010))
+        ring.finish(
+            self.started, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, bytes(layout.ROOM.size) + pack("<Q", 1010)
+        )
 
     def test_while_it_stalls(self) -> None:
-        """Anything up to its chunk's end may be damaged."""
+        """Records up to the end of the stalled chunk may be damaged, and are rejected."""
         ring, numbers_ = self.ring()
         first, fits = self.stalled_in_chunk(), per_chunk(ring)
         found = read(ring.snapshot())
@@ -300,7 +304,7 @@ class TestStalledWriter:
         ]
 
     def test_after_it_wrote(self) -> None:
-        """The late list tells exactly what it wrote over; behind that, records are good from the next base on."""
+        """The late list names exactly the overwritten range; after it, records are accepted from the next base on."""
         ring, numbers_ = self.ring()
         first, fits = self.stalled_in_chunk(), per_chunk(ring)
         self.finish(ring)
@@ -318,7 +322,7 @@ class TestStalledWriter:
         assert numbers(read(ring.snapshot(before))) == [*numbers_[:first], *numbers_[fits:]]
 
     def test_long_after(self) -> None:
-        """What was reserved after the late write is not rejected."""
+        """Records reserved after the late write are not rejected."""
         ring, _ = self.ring()
         self.finish(ring)
         again = range(5000, 5000 + 8 * per_chunk(ring))
@@ -335,17 +339,19 @@ class TestStalledWriter:
         assert 77 in numbers(read(ring.snapshot()))
 
     def test_more_late_writes_than_the_list_holds(self) -> None:
-        """They are a lap apart each: what is forgotten is too old to matter."""
+        """Forgotten late ranges are too old to matter, as they are a lap apart each."""
         ring, _ = self.ring()
         self.finish(ring)
         fits = per_chunk(ring)
         for lap in range(layout.LATE):
             started = ring.begin(0, 7, ENTER)
             fill(ring, range(8 * fits), cpu=1)
-            ring.finish(started, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, pack("<Q", lap))
+            ring.finish(
+                started, layout.TYPE_ENTER, 1 | 1 << layout.NR_ARGS_SHIFT, bytes(layout.ROOM.size) + pack("<Q", lap)
+            )
         assert ring.cpus[0].late_count == layout.LATE + 1
         found = read(ring.snapshot())
-        # Of the last lap, all but the last chunk: the late record lies where that begins.
+        # Of the last lap, all but the last chunk: the late record lies where it begins.
         assert numbers(found) == list(range(7 * fits))
         kept = sum(isinstance(item, Record) for item in found)
         assert sum(records for _, records, _ in losses(found)) + kept == sum(cpu.records for cpu in ring.cpus)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `-o strace` makes of what stands around calls: halves, ends, signals, children, restarts."""
+"""`-o strace` for everything around calls: halves, ends, signals, children, restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from traceloop_decode import layout
-from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.model import Call, Entered, Event, Item, Lost, Returned, Sender, Signal, TaskExit
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import X86_64, table
 from traceloop_decode.text import strace
@@ -26,12 +26,13 @@ def call(tid: int, name: str, *registers: int, result: int | None = None, pid: i
     return made if result is None else made._replace(end_ns=2, end_cpu=0, end_comm="sh")
 
 
-def kill(tid: int) -> Signal:
-    return Signal(3, 0, 100, tid, "sh", SIGKILL, bytes(48), 0, 0)
-
-
 def ended(tid: int, code: int, pid: int = 100) -> TaskExit:
     return TaskExit(4, 0, pid, tid, "sh", code, group_dead=True)
+
+
+def leads(pid: int, code: int) -> TaskExit:
+    """The end of a process's leader while another thread lives."""
+    return TaskExit(4, 0, pid, pid, "sh", code, group_dead=False)
 
 
 def halves(made: Call) -> list[Event]:
@@ -39,6 +40,7 @@ def halves(made: Call) -> list[Event]:
 
 
 read = call(101, "read", 5, 0x1000, 9, result=0)
+SENT = struct.pack("<iii4xii", SIGKILL, 0, 0, 9, 0).ljust(48, b"\0")
 execve = call(101, "execve", 16, 0, 0, result=0, items=PATH)
 
 RANGE, COUNTS = struct.pack("<2Q", 4096, 0), struct.pack("<5Q", 3, 1, 0, 2, 2)
@@ -49,7 +51,7 @@ CACHE = {
 }
 
 CASES = {
-    "cachestat": (  # as strace's src/cachestat.c prints it, which strace 6.1 has not
+    "cachestat": (  # as strace's src/cachestat.c prints it; strace 6.1 lacks it
         [call(100, "cachestat", 3, 0x1000, 0x2000, 0, result=0, items=CACHE)],
         [f"100   cachestat(3, {{off=0x1000, len=0}}, {SHOWN}, 0) = 0"],
     ),
@@ -61,9 +63,9 @@ CASES = {
     "halves": (
         [halves(read)[0], call(100, "getpid", result=100), halves(read)[1]],
         [
-            "101   read(5,  <unfinished ...>",
+            "101   read(5 <unfinished ...>",
             "100   getpid() = 100",
-            "101   <... read resumed>0x1000, 9) = 0",
+            "101   <... read resumed>, 0x1000, 9) = 0",
         ],
     ),
     "nothing is left for the return": (
@@ -71,13 +73,13 @@ CASES = {
         ["100   pause( <unfinished ...>", "100   <... pause resumed>) = -1 EINTR (Interrupted system call)"],
     ),
     "a call that never returns": (
-        [Entered(call(100, "exit_group", 3)), kill(101), ended(101, 3 << 8), ended(100, 3 << 8)],
+        [Entered(call(100, "exit_group", 3)), ended(101, 3 << 8), ended(100, 3 << 8)],
         ["100   exit_group(3) = ?", "101   +++ exited with 3 +++", "100   +++ exited with 3 +++"],
     ),
     "killed in mid-call": (
         [Entered(read._replace(result=None)), call(100, "getpid", result=100), ended(101, SIGKILL)],
         [
-            "101   read(5,  <unfinished ...>",
+            "101   read(5 <unfinished ...>",
             "100   getpid() = 100",
             "101   <... read resumed> <unfinished ...>) = ?",
             "101   +++ killed by SIGKILL +++",
@@ -93,15 +95,18 @@ CASES = {
         ],
     ),
     "what the kernel answered to the killed is not known to a tracer": (
-        [call(100, "pause", result=RESTARTSYS), kill(100), ended(100, SIGKILL)],
+        [call(100, "pause", result=RESTARTSYS, unlearnt=True), ended(100, SIGKILL)],
         ["100   pause() = ?", "100   +++ killed by SIGKILL +++"],
+    ),
+    "who killed it": (
+        [Signal(3, 0, 100, 101, "sh", SIGKILL, SENT, 0, 0, Sender(9, "killer")), ended(101, SIGKILL)],
+        ["101   +++ killed by SIGKILL +++"],
     ),
     "a call that had returned before, although nothing else is shown of its thread": (
         [
             call(100, "getpid", result=100),
             ended(100, 0),
             call(101, "getpid", result=100),
-            kill(101),
             ended(101, SIGKILL),
         ],
         [
@@ -125,10 +130,32 @@ CASES = {
     "execve of a thread that is not the leader": (
         [halves(execve)[0], ended(100, 0), halves(execve)[1]],
         [
-            '101   execve("/bin/true", NULL, NULL <unfinished ...>',
+            '101   execve("/bin/true", NULL, NULL <pid changed to 100 ...>',
             "100   +++ superseded by execve in pid 101 +++",
             "100   <... execve resumed>) = 0",
         ],
+    ),
+    "execve of a thread whose leader had ended before": (
+        [Entered(call(100, "exit", 42)), leads(100, 42 << 8), execve],
+        [
+            "100   exit(42) = ?",
+            '101   execve("/bin/true", NULL, NULL <pid changed to 100 ...>',
+            "100   +++ superseded by execve in pid 101 +++",
+            "100   <... execve resumed>) = 0",
+        ],
+    ),
+    "a leader that ended before other threads": (
+        [Entered(call(100, "exit", 42)), leads(100, 42 << 8), call(101, "getpid", result=100), ended(101, 0)],
+        [
+            "100   exit(42) = ?",
+            "101   getpid() = 100",
+            "101   +++ exited with 0 +++",
+            "100   +++ exited with 42 +++",
+        ],
+    ),
+    "what a call would have answered that its thread's end interrupted": (
+        [call(100, "nanosleep", 0, 0, result=RESTART_BLOCK, unlearnt=True), ended(100, SIGKILL)],
+        ["100   nanosleep(NULL <unfinished ...>) = ?", "100   +++ killed by SIGKILL +++"],
     ),
     "an interrupted call goes on": (
         [
@@ -146,8 +173,8 @@ CASES = {
         [Lost(1, 1, 5, 5, "dropped")],
         [
             (
-                "--- 5 events of cpu#1 were not recorded, as another record was being written there: this is rare, and has"
-                " no remedy ---"
+                "--- 5 events of cpu#1 were not recorded, because another record was being written there: this is rare and "
+                "has no remedy ---"
             )
         ],
     ),
@@ -159,7 +186,7 @@ CASES = {
 def test_lines(events: list[Event], lines: list[str]) -> None:
     found = list(strace.lines(iter(events), SNAPSHOT))
     assert [re.sub(r"\) += ", ") = ", line) for line in found] == lines
-    # The result stands in the 41st column, or behind what is longer.
+    # The result stands in the 41st column, or after a longer line.
     assert all(line.index(" = ") >= 39 for line in found if " = " in line)
 
 
@@ -172,3 +199,18 @@ def test_it_streams() -> None:
         raise AssertionError("read ahead")
 
     assert "getpid" in next(iter(strace.lines(events(), SNAPSHOT)))
+
+
+def test_halves_as_strace_6_1_divides_them() -> None:
+    between = [halves(read)[0], call(100, "getpid", result=100), halves(read)[1]]
+    found = list(strace.lines(iter(between), SNAPSHOT, layout=strace.Layout(old=True)))
+    assert found[0] == "101   read(5,  <unfinished ...>"
+    assert found[2].startswith("101   <... read resumed>0x1000, 9) ")
+
+
+def test_a_first_argument_that_is_an_output_has_no_comma_before_it() -> None:
+    pair = Item(0, layout.KIND_BUFFER, struct.pack("<ii", 3, 4), 8, more=False, fault=False, out=True)
+    begun, ended_ = halves(call(100, "pipe", 0x1000, result=0, items={0: (pair,)}))
+    first, _, third = strace.lines(iter([begun, call(101, "getpid", result=100), ended_]), SNAPSHOT)
+    assert first == "100   pipe( <unfinished ...>"
+    assert third.startswith("100   <... pipe resumed>[3, 4])")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of calls, errors and signals hold what Linux says."""
+"""The tables of calls, errors and signals agree with Linux."""
 
 import errno
 import signal
@@ -13,7 +13,7 @@ from traceloop_decode.syscalls import AARCH64, ABIS, ARM, I386, X86_64, Param, S
 
 
 def written(call):
-    """A call as C writes it."""
+    """Formats a call as C does."""
     return f"{call.name}({', '.join(f'{param.ctype} {param.name}'.replace('* ', '*') for param in call.params)})"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events as text: the original demo's lines to the letter, and bytes, names and times that reach a terminal."""
+"""Events as text: the original demo's exact lines, and bytes, names and times that are safe for a terminal."""
 
 from __future__ import annotations
 

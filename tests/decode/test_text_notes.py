@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is not a call, as text: signals, exits, losses."""
+"""Events other than calls as text: signals, exits, losses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import dataclasses
 import pytest
 from madeevents import CHILD, STARTED_NS, call, objects, shown, siginfo, signal
 
-from traceloop_decode.model import Lost, Sender, TaskExit
-from traceloop_decode.text import classic, short
+from traceloop_decode.model import Fault, Ignored, Level, Lost, Sender, TaskExit
+from traceloop_decode.text import classic, short, strace
 
 CHILD_TEXT = (
     "si_code=CLD_KILLED, si_pid=14, si_uid=0, si_status=SIGKILL, si_utime=3 /* 0.03 s */, si_stime=4 /* 0.04 s */"
@@ -48,6 +48,30 @@ def test_a_signal_names_its_sender(number, info, text):
         assert shown(module, signal(number, info)) == [f"00:00.000000000 cpu#1 pid 11 [sh] --- {text} ---"]
 
 
+def test_a_signal_that_was_ignored():
+    info = siginfo("iI", 15, 0, 0, 0, 0)
+    ignored = Ignored(STARTED_NS, 1, 7, 11, "sh", 15, info, Sender(4711, "containerd-shim"))
+    said = "SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=0, si_uid=0} ignored, sent by pid 4711 [containerd-shim]"
+    for module in (classic, short):
+        assert shown(module, ignored) == [f"00:00.000000000 cpu#1 pid 11 [sh] /* {said} */"]
+    assert shown(strace, ignored) == [f"11    /* {said} */"]
+    (made,) = objects(ignored)
+    assert (made["event"], made["signal"], made["sender"]["comm"]) == ("ignored", "SIGTERM", "containerd-shim")
+
+
+def test_a_signal_has_what_is_known_of_it():
+    killed, mib = signal(9, siginfo("", 9, 0, 0x80)), 1 << 20
+    for levels, said in (
+        ((Level(29 * mib + mib // 2, 30 * mib), Level(mib, None)), "out of memory: 29.5 MiB of 30.0 MiB"),
+        ((Level(mib, None), Level(2 * mib, 64 * mib)), "out of memory: the node's"),
+    ):
+        (line,) = shown(short, dataclasses.replace(killed, memory=levels))
+        assert line.endswith(f"--- SIGKILL {{si_signo=SIGKILL, si_code=SI_KERNEL}} --- {said}")
+    fault = Fault(0x401136, 0x7FFE0000, 14, 4, (0x401000, 0x402000), ())
+    (line,) = shown(short, dataclasses.replace(signal(11, siginfo("Q", 11, 0, 1, 0x40)), fault=fault))
+    assert line.endswith("si_addr=0x40} --- at 0x401136")
+
+
 def test_a_fatal_signal_names_its_sender_on_the_node():
     info = siginfo("iI", 9, 0, 0, 0, 0)
     killed = dataclasses.replace(signal(9, info), sender=Sender(4711, "runc"))
@@ -83,6 +107,6 @@ def test_losses_are_shown_in_their_place_with_their_remedy():
         "a larger ring keeps more (ring.size in traceloop.toml) ---"
     )
     (rejected,) = shown(classic, Lost(STARTED_NS, 0, 1, 1, "rejected"))
-    assert "--- 1 event of cpu#0 was left out" in rejected
+    assert "--- 1 event of cpu#0 was rejected" in rejected
     (returns,) = shown(classic, Lost(STARTED_NS, 0, 0, 3, "dropped"))
     assert "--- 3 returns of cpu#0 were not recorded" in returns

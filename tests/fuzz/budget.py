@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reading one input may cost: CPU time and memory that are in proportion to its size."""
+"""The cost limits of reading one input: CPU time and memory in proportion to its size."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 
 _CPU_S: Final = 2.0
 _CPU_S_PER_BYTE: Final = 500e-6  # the code is instrumented, and the machine busy
-_MEMORY_BYTES: Final = 64 << 20  # caches and tables that are filled by whichever input comes first
+_MEMORY_BYTES: Final = 64 << 20  # caches and tables, which the first input that needs them fills
 _MEMORY_BYTES_PER_BYTE: Final = 1000
 
 
 @contextmanager
 def budget(size_bytes: int) -> Iterator[None]:
-    """AssertionError if what is done within takes more than reading so many bytes may."""
+    """Raises AssertionError if the block takes more than reading `size_bytes` bytes may."""
     before_bytes, began_s = _peak_bytes(), time.process_time()
     yield
     took_s, rose_bytes = time.process_time() - began_s, _peak_bytes() - before_bytes

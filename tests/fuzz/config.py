@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzes the reading of settings. `README.md` says how. An input is the text of a file, and behind ``--`` a drop-in's."""
+"""Fuzzes the reading of settings; `README.md` explains how. An input is the text of a file and, after ``--``, a
+drop-in's.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ drop_in.parent.mkdir(parents=True, exist_ok=True)
 
 
 def check(data: bytes) -> None:
-    """Any bytes give settings, which read the same when they are written, or printable lines with place and reason."""
+    """Checks that the bytes give settings that read the same once written, or printable errors with places."""
     first, _, second = data.partition(SPLIT)
     file.write_bytes(first)
     drop_in.write_bytes(second)
@@ -63,7 +65,7 @@ def check(data: bytes) -> None:
 
 
 def mutate(data: bytes, size_max: int, seed: int) -> bytes:
-    """The custom mutator that libFuzzer asks: mostly another line."""
+    """Mutates an input for libFuzzer, mostly by changing a line."""
     chance = Random(seed)
     if chance.random() >= _BLIND:
         lines = data.split(b"\n")

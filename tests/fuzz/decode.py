@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzes the decoder, from a snapshot's bytes to every format's lines, guided by coverage. `README.md` says how.
+"""Fuzzes the decoder from a snapshot's bytes to every format's lines, guided by coverage; `README.md` explains how.
 
-An input is an encoded snapshot. Bytes changed blindly hardly ever get past a record's stamp, so `mutate` mostly takes
-the records out, changes calls, registers and what pointers pointed at, and writes a new ring of them, which is accepted.
+An input is an encoded snapshot. Blindly changed bytes hardly ever get past a record's stamp, so `mutate` mostly
+extracts the records, changes calls, registers and the memory that pointers pointed at, and writes them into a new valid
+ring.
 
-What an input takes is in proportion to its size (`budget`). Some inputs are also repeated, in the same threads or in new
-ones, 32 times and 128: what that takes may be four times as much, but not sixteen.
+The cost of an input is limited in proportion to its size (`budget`). Some inputs are also repeated 32 and 128 times, in
+the same threads or in new ones: the larger one may take four times as long, but not sixteen.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ import atheris
 
 with atheris.instrument_imports(include=["traceloop_decode"]):
     from traceloop_decode import layout
+    from traceloop_decode.areas import Area
     from traceloop_decode.descriptors.follow import known, protocols, unnamed
     from traceloop_decode.events import events
     from traceloop_decode.model import DecodeError
-    from traceloop_decode.ring import Record, Ring
+    from traceloop_decode.places import places
+    from traceloop_decode.ring_reader import Record, RingReader
     from traceloop_decode.selection.select import Selection, selected
     from traceloop_decode.snapshot import Snapshot
     from traceloop_decode.syscalls import ABIS, Param, Syscall
     from traceloop_decode.tables.flags import TABLES
     from traceloop_decode.text import classic, jsonl, short, strace
+    from traceloop_decode.totals import Total, Totals
     from traceloop_decode.values.options import Options
 
 from budget import budget
@@ -55,17 +59,18 @@ _ARCHES: Final = ("x86_64", "x86_64", "aarch64", "of no table")
 _SYSCALLS: Final = {_LATER: Syscall("later", (Param("fd", "int"), Param("buf", "const char *"), Param("n", "size_t")))}
 _REPEATED: Final = (32, 128)
 _REPEAT_ONE_IN: Final = 64
-_GROWTH_MAX: Final = 9  # of times 4
+_GROWTH_MAX: Final = 9  # for an input 4 times as large
 _GROWTH_S: Final = 0.2
 _PATHS: Final = Selection(paths=(b"/etc/hosts", b"a", b""))
 _COUNTED: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT)
 _Item = tuple[tuple[int, int, int], bytes]
-"""Of a struct tl_item arg, kind, size; and its bytes."""
+"""A struct tl_item: its arg, kind and size, and its bytes."""
+_FORMS: Final = (layout.TYPE_ENTER, layout.TYPE_EXIT, layout.TYPE_CALL, layout.TYPE_CALL_OUT, layout.TYPE_RETURN)
 _TYPES: Final = (*_COUNTED, *_COUNTED, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT, layout.TYPE_SIGNAL_SENT)
 
 
 def check(encoded: bytes) -> None:
-    """Any bytes are refused by a DecodeError, or give lines of printable ASCII in every format."""
+    """Checks that the bytes raise DecodeError, or give lines of printable ASCII in every format."""
     with budget(len(encoded)):
         snapshot = _check(encoded)
     if snapshot is not None and crc32(encoded) >> 16 & _REPEAT_ONE_IN - 1 == 0:
@@ -73,8 +78,8 @@ def check(encoded: bytes) -> None:
 
 
 def _check_growth(snapshot: Snapshot, tids_apart: int) -> None:
-    # Twice, as the machine may have been busy.
-    records = [record for record in Ring(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
+    # Measures twice, as the machine may have been busy.
+    records = [record for record in RingReader(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
     small, large = (_repeated(records, times, tids_apart, snapshot) for times in _REPEATED)
     for _ in range(2):
         small_s, large_s = _follow_s(small), _follow_s(large)
@@ -108,6 +113,7 @@ def _check(encoded: bytes) -> Snapshot | None:
         snapshot = Snapshot.decode(encoded)
     except DecodeError:
         return None
+    _check_places(snapshot)
     found = list(events(snapshot))
     which = crc32(encoded) >> 8 & 3
     if which == 1:
@@ -131,8 +137,15 @@ def _check(encoded: bytes) -> Snapshot | None:
     return snapshot
 
 
+def _check_places(snapshot: Snapshot) -> None:
+    its = places(snapshot)
+    spans = list(zip(its.begins, its.ends, strict=True))
+    if spans != sorted(spans) or not all(0 <= begin <= end <= len(snapshot.data) for begin, end in spans + its.runs):
+        raise AssertionError(f"places outside of {len(snapshot.data)} bytes: {spans} {its.runs}")
+
+
 def mutate(encoded: bytes, size_max: int, seed: int) -> bytes:
-    """The custom mutator that libFuzzer asks."""
+    """Mutates an input for libFuzzer."""
     chance = Random(seed)
     if chance.random() >= _BLIND:
         arch = chance.choice(_ARCHES)
@@ -143,13 +156,41 @@ def mutate(encoded: bytes, size_max: int, seed: int) -> bytes:
         else:
             if chance.random() < 0.9:
                 arch = snapshot.arch
-            records = [record for record in Ring(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
+            records = [record for record in RingReader(snapshot).records() if isinstance(record, Record)][:_RECORDS_MAX]
         for _ in range(chance.choice((1, 1, 2, 4, 8))):
             _change(chance, records)
-        changed = replace(pack(records, _CPUS), arch=arch, syscalls=_SYSCALLS if chance.random() < 0.2 else {}).encode()
+        packed = pack(records, _CPUS, _kept(chance, records) if chance.random() < 0.4 else ())
+        later = _SYSCALLS if chance.random() < 0.2 else {}
+        totals = _totals(chance) if chance.random() < 0.2 else None
+        areas = tuple(_described(chance, area) for area in packed.areas)
+        changed = replace(packed, arch=arch, syscalls=later, areas=areas, totals=totals).encode()
         if len(changed) <= size_max:
             return changed
     return bytes(atheris.Mutate(encoded, size_max))
+
+
+def _kept(chance: Random, records: list[Record]) -> list[Record]:
+    # Calls among the firsts, in each of their forms: most have what that form has before the registers.
+    kept = []
+    for record in records * chance.choice((1, 1, 1, 4)):
+        form = chance.choice(_FORMS)
+        head = layout.ROOM.pack(chance.getrandbits(32), chance.choice((0, 24, 72, -2, 1 << 20)))
+        its = record.body if form == record.type or chance.random() < 0.1 else head + record.body
+        kept.append(record._replace(type=form if record.type in _COUNTED else record.type, body=its))
+    return kept
+
+
+def _described(chance: Random, area: Area) -> Area:
+    # Mostly the truth; else one number of the description is another.
+    name, *numbers = area.fields()
+    if chance.random() < 0.2:
+        numbers[chance.randrange(len(numbers))] = chance.choice((_number(chance) >> 1, chance.randrange(1 << 14)))
+    return Area(str(name), *(int(str(number)) for number in numbers))
+
+
+def _totals(chance: Random) -> Totals:
+    counts = [{chance.choice(_NUMBERS): Total(_number(chance), chance.getrandbits(32)) for _ in range(3)} for _ in "ab"]
+    return Totals(*counts, _number(chance), _number(chance))
 
 
 def _change(chance: Random, records: list[Record]) -> None:
@@ -179,7 +220,7 @@ def _change(chance: Random, records: list[Record]) -> None:
 
 
 def _renumber(chance: Random, records: list[Record], like: Record) -> None:
-    # Entry and exit alike, so that they remain one call. It mostly gets all registers, and at times the 32-bit table.
+    # Changes entry and exit alike, so that they remain one call. Mostly gives all registers, at times the 32-bit table.
     nr = chance.choice(_NUMBERS) | (chance.random() < 0.2) * layout.NR_COMPAT
     registers = chance.choice((0, 6, 6, 6))
     for n, record in enumerate(records):
@@ -210,7 +251,7 @@ def _with_other_values(chance: Random, record: Record) -> Record:
 
 
 def _take_apart(record: Record) -> tuple[list[int], list[_Item]]:
-    # The words ahead of the items (number if wide, result of an exit, registers), and the items.
+    # Returns the words before the items (number if wide, result of an exit, registers), and the items.
     count = (record.nr >> layout.NR_ARGS_SHIFT & layout.NR_ARGS_MASK) + (record.type == layout.TYPE_EXIT)
     count += record.nr & layout.NR_MASK == layout.NR_WIDE
     words = [int.from_bytes(record.body[at : at + 8], "little") for at in range(0, 8 * count, 8)]
@@ -254,7 +295,8 @@ def _number(chance: Random) -> int:
 
 
 def _noise(chance: Random, data: bytes) -> bytes:
-    # libFuzzer's own changes, which know the constants that the code compares with; or a number into a word.
+    # Applies libFuzzer's own changes, which know the constants that the code compares with, or puts a number into a
+    # word.
     if not data or chance.random() < 0.5:
         return bytes(atheris.Mutate(data, _DATA_MAX))
     size = chance.choice((1, 2, 4, 8))

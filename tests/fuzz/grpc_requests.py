@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds broken and odd gRPC requests to a real daemon's sockets; `make fuzz-grpc_requests`, README.md.
+"""Sends broken and odd gRPC requests to a real daemon's sockets; see `make fuzz-grpc_requests` and README.md.
 
     PYTHONPATH=tests:tests/support .venv/bin/python tests/fuzz/grpc_requests.py SECONDS [SEED]
 
-Whatever comes, the daemon answers it with a status that it or gRPC chose; it goes on, writes one line at a time, and
-nothing stays behind.
+The daemon must answer every request with a status that it or gRPC chose, keep running, write one log line at a time,
+and leave nothing behind.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 
 import grpc
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 SERVICE = "/traceloop.v1.Recorder/"
 STREAMS = ("Snapshot", "Dump")
@@ -46,7 +46,7 @@ ANSWER_S = 30.0
 
 
 class Fuzzer:
-    """Requests by chance, to one daemon."""
+    """Random requests to one daemon."""
 
     def __init__(self, daemon: Daemon, cgroups: list[Cgroup], chance: Random) -> None:
         self._daemon, self._cgroups, self._chance = daemon, cgroups, chance
@@ -55,12 +55,12 @@ class Fuzzer:
         self._ids: list[str] = []
 
     def _channel(self, name: str) -> grpc.Channel:
-        # Each its own connection: else those of one process to one address are one.
+        # Gives each channel its own connection: otherwise gRPC shares one per process and address.
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
         return grpc.insecure_channel(f"unix:{self._daemon.runtime_dir / name}", options=options)
 
     def once(self) -> None:
-        """One request. Raises AssertionError."""
+        """Makes one request; raises AssertionError."""
         kind = self._chance.random()
         if kind < 0.02:
             self._speak_no_grpc()
@@ -114,7 +114,7 @@ class Fuzzer:
             return request + self._chance.randbytes(self._chance.choice((1, 100, 5 << 20)))
         if kind < 0.7:
             return self._chance.randbytes(self._chance.randrange(40))
-        if kind < 0.8:  # a length that is not there, a group without an end, a string that is none
+        if kind < 0.8:  # a missing length, a group without an end, a string that is not UTF-8
             return request + self._chance.choice(
                 (b"\x0a\xff\xff\xff\xff\x0f", b"\x0b" * 200, b"\x0a\x02\xff\xfe", b"\x08" + b"\xff" * 12)
             )
@@ -144,7 +144,7 @@ class Fuzzer:
         )
 
     def _add_some(self) -> None:
-        # So that there are traces to ask for, live ones and ended ones.
+        # Makes live and ended traces that requests can ask for.
         cgroup = self._chance.choice(self._cgroups)
         call = self._channels[1].unary_unary(SERVICE + "Add", pb.AddRequest.SerializeToString, pb.Trace.FromString)
         with suppress(grpc.RpcError):
@@ -160,7 +160,7 @@ class Fuzzer:
             self.answers["no gRPC"] += 1
 
     def close(self) -> None:
-        """Ends its connections, and all traces."""
+        """Ends the connections and all traces."""
         call = self._channels[1].unary_unary
         listed = call(SERVICE + "List", pb.ListRequest.SerializeToString, pb.ListReply.FromString)(pb.ListRequest())
         for trace in listed.traces:
@@ -181,7 +181,7 @@ def _fds(pid: int) -> int:
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     seconds = float(sys.argv[1])
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1_000_000)
     print(f"seed {seed}", flush=True)
@@ -192,7 +192,7 @@ def main() -> int:
         pid = daemon.process.pid
         fuzzer = Fuzzer(daemon, cgroups, Random(seed))
         begins = time.monotonic()
-        while time.monotonic() < begins + min(5, seconds / 4):  # until it is as large as it is in use
+        while time.monotonic() < begins + min(5, seconds / 4):  # warm-up, until the daemon has reached its working size
             fuzzer.once()
         fuzzer.close()
         before_kib, before_fds, ours_before = _kib(pid), _fds(pid), _fds(os.getpid())
@@ -212,7 +212,7 @@ def main() -> int:
         still_open = max(0, _fds(os.getpid()) - ours_before)  # gRPC's client closes some of its connections late
         assert _fds(pid) <= before_fds + still_open, "descriptors are left"
         assert _kib(pid) < before_kib + GROWTH_MAX_KIB, "memory grows"
-        # libprotobuf's C++ writes one for each string that is not UTF-8, and has no switch for it in Python.
+        # libprotobuf's C++ writes such a line for each string that is not UTF-8; Python has no switch for it.
         ours = ("traceloopd: ", "[libprotobuf ERROR ")
         strange = [line for line in daemon.log.splitlines() if not line.startswith(ours)]
         assert not strange, "in the log:\n" + "\n".join(strange[:40])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzes what the daemon makes of a hook's message: parsing, names, what is recorded. `README.md` says how.
+"""Fuzzes the daemon's handling of a hook's message: parsing, names, the choice to record. `README.md` explains how.
 
-An input is a message; behind a line of ``--`` follow the bytes of the file in which an engine keeps its containers.
+An input is a message and, after a line ``--``, the bytes of the file in which an engine keeps its containers.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _BLIND: Final = 0.2
 _KEYS: Final = (
     *("id", "pid", "bundle", "annotations", "status", "Name", "names", "Config", "Image", "metadata", "image"),
     *("io.traceloop.name", "io.traceloop.record", "io.traceloop.capture", "io.container.manager"),
+    *("io.traceloop.skip", "io.traceloop.firsts-size", "io.traceloop.ring-size"),
     *(f"io.kubernetes.cri.{key}" for key in ("sandbox-name", "sandbox-namespace", "sandbox-uid", "container-name")),
     *(f"io.kubernetes.cri.{key}" for key in ("container-type", "image-name")),
     *(f"io.kubernetes.{key}" for key in ("pod.name", "pod.namespace", "container.name", "cri-o.ContainerType")),
@@ -57,7 +58,7 @@ _FILES: Final = (directory / "overlay-containers" / "containers.json", docker / 
 
 
 def check(data: bytes) -> None:
-    """Any bytes are refused by one printable line, or give names and choices whose words are fit to be shown."""
+    """Checks that the bytes raise one printable line, or give names and choices whose words are printable."""
     message, _, kept = data.partition(SPLIT)
     try:
         hook = parse(message)
@@ -98,7 +99,7 @@ def _printable(text: str) -> None:
 
 
 def mutate(data: bytes, size_max: int, seed: int) -> bytes:
-    """The custom mutator that libFuzzer asks: mostly another value in the JSON."""
+    """Mutates an input for libFuzzer, mostly by changing a value in the JSON."""
     chance = Random(seed)
     message, split, kept = data.partition(SPLIT)
     stage, newline, state = message.partition(b"\n")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records the seeds in corpus/: of the calls that tests/strace/workloads make, those that reach new code, in small rings.
+"""Records the seeds in corpus/: those calls of tests/strace/workloads that reach new code, in small rings.
 
-Needs root and BPF, as the tests that record do.
+Needs root and BPF, like the tests that record.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from types import FrameType
 from typing import Any, Final
 
 from packing import CHUNK_SIZE, pack
-from recorder import _ENTER, Container
+from recorded_cgroups import _ENTER, Container
 from strace.programs import WORKLOADS, Program
 
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
 from traceloop_decode.events import events
-from traceloop_decode.ring import Record, Ring
+from traceloop_decode.ring_reader import Record, RingReader
 from traceloop_decode.text import jsonl, strace
 from traceloop_decode.values.options import Options
 
@@ -36,7 +36,7 @@ _VERBOSE: Final = Options(verbose=True)
 
 
 def main() -> None:
-    """Replaces what is in corpus/."""
+    """Replaces the files in corpus/."""
     for old in _CORPUS.iterdir():
         old.unlink()
     for seed in _seeds(_records()):
@@ -52,11 +52,11 @@ def _records() -> Iterator[Record]:
                 program._run("sh", "-c", _ENTER, str(container.path))
                 container.wait_empty()
                 snapshot = container.snapshot()
-            yield from (record for record in Ring(snapshot).records() if isinstance(record, Record))
+            yield from (record for record in RingReader(snapshot).records() if isinstance(record, Record))
 
 
 def _seeds(records: Iterator[Record]) -> Iterator[list[Record]]:
-    # As many as fill a chunk make a seed.
+    # A seed has as many calls as fill a chunk.
     reached: set[tuple[object, int]] = set()
     seed: list[Record] = []
     begun: dict[int, Record] = {}
@@ -78,7 +78,7 @@ def _seeds(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _reached(call: list[Record]) -> set[tuple[object, int]]:
-    # The decoder's lines that it takes to print a call, and the number of the call.
+    # Returns the lines of the decoder that run to print a call, and the call's number.
     found: set[tuple[object, int]] = {("number", call[-1].nr & (layout.NR_MASK | layout.NR_COMPAT))}
 
     def trace(frame: FrameType, _what: str, _value: object) -> Callable[..., Any] | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records the snapshots of this directory anew, and writes what each format makes of them.
+"""Records the snapshots of this directory again, and writes their text in every format.
 
-`make golden` as root records and writes; with ``--texts`` this writes the texts alone, after a change of the decoder.
-Look at the difference before you commit it.
+`make golden` as root records and writes; ``--texts`` writes only the texts, after a change of the decoder. Read the
+difference before you commit it.
 """
 
 from __future__ import annotations

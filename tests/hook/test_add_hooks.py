@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloop-add-hooks: it finds the bundle in any words, and puts hooks into any configuration."""
+"""traceloop-add-hooks finds the bundle in any command line, and adds hooks to any configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytest.importorskip("hypothesis", minversion="6.100")
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from readme import blocks
+from readme import hooks_by_hand
 from runtimewrapper import HOOK, adder, our_hooks
 
 from traceloop_cli.engines import guard
@@ -120,9 +120,8 @@ def test_any_text_gets_hooks_or_is_refused(text) -> None:
 
 
 def test_all_that_has_the_hook_run_has_it_run_in_one_way() -> None:
-    (readme,) = blocks("json")
     packaged = "/usr/libexec/oci/hooks.d/traceloop-hook"
-    wirings = json.loads(f"{{{readme}}}")["hooks"]
+    wirings = json.loads(f"{{{hooks_by_hand()}}}")["hooks"]
     for stage, word in adder.STAGES.items():
         assert our_hooks()[stage] == [guard.entry(str(HOOK), [word])]
         assert wirings[stage] == [guard.entry(packaged, [word])]

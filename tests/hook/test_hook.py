@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook against daemons of every kind: it always exits 0, in time, and what arrives is what the runtime wrote.
+"""The hook against daemons of every kind: it always exits with 0, in time, and passes on the runtime's exact bytes.
 
-Each test runs twice: with the installed hook, and with one that the compiler's sanitizers watch.
+Each test runs twice: with the installed hook, and with one built with the compiler's sanitizers.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -23,9 +25,9 @@ import pytest
 
 pytestmark = pytest.mark.installed
 
-HOOK = Path(sys.executable).with_name("traceloop-hook")  # what `make setup` compiled
+HOOK = Path(sys.executable).with_name("traceloop-hook")  # compiled by `make setup`
 DEADLINE_S = 0.5
-START_UP_S = 2.0  # of an interpreter, on a machine that has much else to do
+START_UP_S = 2.0  # for starting an interpreter on a busy machine
 MIB = 1 << 20
 STATE = b'{"ociVersion": "1.0.2",\n "id": "c\\u0000", "pid": 1}\n\n\0\xff not even text'
 LONG_STATE = b"x" * 10 * MIB
@@ -78,7 +80,7 @@ def assert_harmless(outcome: Outcome, *, says: str) -> None:
 
 
 class Server:
-    """A daemon for one connection after the other, each of which is treated as the test says."""
+    """A daemon that accepts one connection after another, each handled by the next of the given behaviours."""
 
     def __init__(self, path: Path, behave: tuple[Behaviour, ...]) -> None:
         self.path = str(path)
@@ -93,7 +95,7 @@ class Server:
         for behave in self._behave:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # no more came
+            except OSError:  # close() was called
                 return
             with connection:
                 behave(connection)
@@ -107,7 +109,7 @@ class Server:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts a Server; returns its socket's path."""
+    """A function that starts a Server and returns its socket's path."""
     servers: list[Server] = []
 
     def start(*behave: Behaviour) -> str:
@@ -119,7 +121,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         server.close()
 
 
-class Recorder:
+class Listening:
     """A behaviour: reads to the end, then answers."""
 
     def __init__(self, answer: bytes = b"ok\n") -> None:
@@ -134,14 +136,14 @@ class Recorder:
 @pytest.mark.parametrize("stage", ["start", "stop"])
 @pytest.mark.parametrize("state", [STATE, b"", b"\n", b"x" * MIB], ids=["odd", "empty", "newline", "largest"])
 def test_what_the_runtime_wrote_arrives_exactly(serve, stage: str, state: bytes) -> None:
-    daemon = Recorder()
+    daemon = Listening()
     outcome = run_hook(stage, "--socket", serve(daemon), state=state)
     assert outcome[:2] == (0, "")
     assert daemon.seen == [stage.encode() + b"\n" + state]
 
 
 def test_of_too_large_a_state_one_byte_more_than_the_limit_arrives(serve) -> None:
-    daemon = Recorder(b"error: the state is too large\n")
+    daemon = Listening(b"error: the state is too large\n")
     outcome = run_hook("start", "--socket", serve(daemon), state=LONG_STATE)
     assert_harmless(outcome, says="traceloopd refused this start: the state is too large")
     assert daemon.seen == [b"start\n" + LONG_STATE[: MIB + 1]]
@@ -162,8 +164,8 @@ def test_the_reason_of_a_daemon_that_refuses_before_it_has_read_all(serve) -> No
     ids=["unfinished", "http", "noise"],
 )
 def test_an_answer_that_is_not_the_daemons(serve, answer: bytes) -> None:
-    outcome = run_hook("start", "--socket", serve(Recorder(answer)))
-    assert_harmless(outcome, says=f"gave no answer of traceloopd's, but {answer[:64]!r}")
+    outcome = run_hook("start", "--socket", serve(Listening(answer)))
+    assert_harmless(outcome, says=f"gave an answer that is not traceloopd's: {answer[:64]!r}")
 
 
 @pytest.mark.parametrize("state", [STATE, LONG_STATE], ids=["small", "10 MB"])
@@ -171,10 +173,52 @@ def test_a_daemon_that_ends_before_it_has_answered_is_followed_by_another(serve,
     def dies(connection: socket.socket) -> None:
         connection.recv(10)
 
-    daemon = Recorder(b"ok\n")
+    daemon = Listening(b"ok\n")
     outcome = run_hook("start", "--socket", serve(dies, daemon), state=state)
     assert outcome[:2] == (0, "")
     assert daemon.seen == [b"start\n" + state[: MIB + 1]]
+
+
+@pytest.mark.parametrize("stage", ["start", "stop"])
+def test_where_births_are_recorded_the_runtime_does_not_wait(serve, tmp_path: Path, stage: str) -> None:
+    """The hook ends, and leaves nobody with the runtime's pipes, while the daemon still has the state to read."""
+    has_ended, daemon = threading.Event(), Listening()
+    answered = threading.Event()
+
+    def slow(connection: socket.socket) -> None:
+        assert has_ended.wait(timeout=30)
+        daemon(connection)
+        answered.set()
+
+    (tmp_path / "births").touch()
+    outcome = run_hook(stage, "--socket", serve(slow))
+    has_ended.set()
+    assert outcome == Outcome(0, "", outcome.elapsed_s, drained=True)
+    assert answered.wait(timeout=30)
+    assert daemon.seen == [stage.encode() + b"\n" + STATE]
+
+
+def test_where_births_are_recorded_the_hook_waits_if_it_is_told_to(serve, tmp_path: Path) -> None:
+    (tmp_path / "births").touch()
+    outcome = run_hook("start", "--socket", serve(Listening(b"error: no\n")), "--wait")
+    assert_harmless(outcome, says="traceloopd refused this start: no")
+
+
+def test_where_births_are_recorded_the_child_gives_up_at_the_deadline(serve, tmp_path: Path) -> None:
+    gone: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def silent(connection: socket.socket) -> None:
+        while connection.recv(1 << 16):
+            pass
+        peer = select.poll()
+        peer.register(connection, 0)  # POLLHUP, once the child's end is closed as well
+        gone.put(bool(peer.poll(30_000)))
+
+    (tmp_path / "births").touch()
+    path = serve(silent)
+    outcome = run_hook("start", "--socket", path, "--deadline", str(DEADLINE_S))
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert gone.get(timeout=40)
 
 
 def test_a_daemon_that_closes_again_and_again(serve) -> None:
@@ -271,12 +315,12 @@ def test_a_runtime_that_never_closes_stdin(blocking: bool) -> None:  # noqa: FBT
 
 
 def test_a_runtime_that_writes_slowly(serve) -> None:
-    daemon = Recorder()
+    daemon = Listening()
     words = [HOOK, "start", "--socket", serve(daemon)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0) as process:
         for byte in STATE[:10]:
             process.stdin.write(bytes([byte]))
-            time.sleep(0.02)  # the slowness is the test's subject
+            time.sleep(0.02)  # the test is about slow writes
         process.stdin.close()
         assert process.wait() == 0
     assert daemon.seen == [b"start\n" + STATE[:10]]
@@ -291,7 +335,7 @@ def test_closed_streams(tmp_path: Path, closed: str, lines: int) -> None:
 
 
 def test_without_stderr_nothing_but_the_state_reaches_the_daemon(serve) -> None:
-    daemon = Recorder(b"error: no\n")
+    daemon = Listening(b"error: no\n")
     script = f'exec "$0" start --socket "{serve(daemon)}" 2>&-'
     subprocess.run(["/bin/sh", "-c", script, HOOK], input=STATE, timeout=30, check=True)
     assert daemon.seen == [b"start\n" + STATE]
@@ -324,7 +368,7 @@ def test_a_stderr_that_is_full_hung_or_broken(tmp_path: Path) -> None:
 
 @pytest.mark.kernel
 def test_the_systems_log_hears_what_the_daemons_cannot_have(serve, tmp_path: Path) -> None:
-    # /dev of its own, where the log is the test's.
+    # A /dev of the test's own, in which the test holds the log
     enter = 'mount -t tmpfs tmpfs /dev; ln -s "$0" /dev/log; exec "$@"'
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(str(tmp_path / "log"))
@@ -338,7 +382,7 @@ def test_the_systems_log_hears_what_the_daemons_cannot_have(serve, tmp_path: Pat
         said = run(str(tmp_path / "absent.sock"))
         assert b"cannot connect" in said
         assert log.recv(4096) == b"<28>" + said.rstrip(b"\n")
-        assert b"refused" in run(serve(Recorder(b"error: no\n")))
+        assert b"refused" in run(serve(Listening(b"error: no\n")))
         with pytest.raises(BlockingIOError):
             log.recv(4096)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
@@ -346,7 +390,7 @@ def test_the_systems_log_hears_what_the_daemons_cannot_have(serve, tmp_path: Pat
             with suppress(BlockingIOError):
                 while True:
                     filler.sendto(b"x", str(tmp_path / "log"))
-        assert b"cannot connect" in run(str(tmp_path / "absent.sock"))  # a log that is full holds nothing up
+        assert b"cannot connect" in run(str(tmp_path / "absent.sock"))  # a full log delays nothing
 
 
 def test_an_alarm_that_the_runtime_blocked_and_ignored() -> None:
@@ -369,10 +413,10 @@ FATAL = sorted(number for number in signal.valid_signals() if number not in {sig
 
 @pytest.mark.parametrize("number", FATAL, ids=str)
 def test_a_signal_neither_fails_nor_stops_it(serve, number: int) -> None:
-    daemon = Recorder()
+    daemon = Listening()
     command = [HOOK, "start", "--socket", serve(daemon)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
-        process.stdin.write(b"x" * 128 * 1024)  # more than a pipe holds: the hook reads by now
+        process.stdin.write(b"x" * 128 * 1024)  # more than a pipe holds, so the hook is reading now
         process.send_signal(number)
         if getattr(number, "name", "") in HARMLESS:
             assert process.communicate(timeout=START_UP_S)[1] == b""
@@ -385,7 +429,7 @@ def test_a_signal_neither_fails_nor_stops_it(serve, number: int) -> None:
 
 
 def test_a_limit_on_files_sizes(tmp_path: Path) -> None:
-    """A line that a limit on files keeps from being written is no reason to die of SIGXFSZ."""
+    """The hook does not die of SIGXFSZ when a file size limit keeps it from writing its line."""
     with (tmp_path / "stderr").open("w") as stderr:
         ended = subprocess.run(
             [HOOK, "start", "--socket", tmp_path / "absent.sock"],
@@ -406,7 +450,7 @@ def test_words_as_long_as_the_kernel_takes(serve) -> None:
 
 
 def test_a_directory_that_is_gone_and_a_hostile_environment(serve, tmp_path: Path) -> None:
-    daemon = Recorder()
+    daemon = Listening()
     (tmp_path / "gone").mkdir()
     hostile = {"LD_LIBRARY_PATH": "/nonexistent:" * 1000, "GLIBC_TUNABLES": "glibc.malloc.check=9", "LC_ALL": "de_DE"}
     command = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", HOOK, "start", "--socket", serve(daemon)]

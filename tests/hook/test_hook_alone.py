@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook needs nothing on the node but its own file, and little memory."""
+"""The hook needs nothing on the node except its own file, and little memory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_with(limit: str, tmp_path: Path) -> bytes:
 
 @pytest.mark.parametrize("what", ["as", "data", "stack"])
 def test_little_memory_is_enough(tmp_path, what) -> None:
-    """3 MiB hold the program and the largest state."""
+    """The hook runs within 3 MiB, which hold the program and the largest state."""
     said = run_with(f"--{what}={3 * MIB}", tmp_path)
     assert b"absent.sock: No such file or directory; is traceloopd running there?" in said
 

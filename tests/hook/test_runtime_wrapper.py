@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloop-runtime: the runtime gets what the engine said, the bundle gets its hooks, and no fault of it stops either."""
+"""traceloop-runtime: the runtime gets the engine's arguments, the bundle gets its hooks, and no fault stops either."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtimewrapper import ADDER, HOOK, SOURCE, adder, our_hooks
 
 pytestmark = pytest.mark.installed
 
-# What a process is given by whoever executes it.
+# Prints what a process inherits from the one that executes it.
 RUNTIME = """#!/bin/bash
 umask
 tr '\\0' '\\n' < /proc/$$/environ | sort
@@ -126,7 +126,7 @@ def test_the_hooks_are_put_in_and_all_else_stays(runtime, bundle) -> None:
     after = (bundle / "config.json").stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     run(runtime, "create", "--bundle", bundle, "c1")
-    assert (bundle / "config.json").read_text() == text  # nothing twice
+    assert (bundle / "config.json").read_text() == text  # not added twice
     assert [path.name for path in bundle.iterdir()] == ["config.json"]
 
 
@@ -170,7 +170,7 @@ def test_its_name_says_which_runtime(tmp_path, runtime, bundle) -> None:
     (tmp_path / "traceloop-crun").symlink_to(SOURCE)
     ended = run(crun, "create", "--bundle", bundle, "c1", own=tmp_path / "traceloop-crun")
     assert ended.returncode == 0
-    assert hooks_of(bundle) == our_hooks()  # beside what the link leads to
+    assert hooks_of(bundle) == our_hooks()  # found beside the link's target
 
 
 def test_an_environment_that_python_would_not_pass_on(runtime) -> None:
@@ -191,7 +191,7 @@ def test_without_a_runtime_it_says_so(bundle) -> None:
     )
     assert ended.returncode == 127
     assert ended.stderr == (
-        b"traceloop-runtime: there is no runc or crun but this on PATH; install it, or say --traceloop-runtime=PATH\n"
+        b"traceloop-runtime: there is no runc or crun on PATH except this script; install it, or give --traceloop-runtime=PATH\n"
     )
 
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Boots another kernel in a virtual machine, with this machine's root as its own, and runs a command of the project
-# there. Its output and its exit status become this script's. README.md beside explains.
+# Boots another kernel in a virtual machine with this machine's root, and runs a command there in the project's
+# directory. The command's output and exit status become this script's. README.md beside it explains.
 #
 #   tests/kernels/run.sh [COMMAND...]    default: the tests marked `vm`
 #
@@ -16,7 +16,7 @@ if [ $# = 0 ]; then
 	set -- .venv/bin/python -m pytest -q -p no:cacheprovider -m vm tests
 fi
 
-# In the cache a directory is whole or absent: it gets its name last.
+# A directory in the cache is complete or absent, because it gets its name last.
 if ! { command -v qemu-system-x86_64 && command -v cpio && command -v aa-exec && [ -d "$cache/debian" ]; } >/dev/null; then
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 cpio apparmor >&2
@@ -48,7 +48,7 @@ trap 'kill %1 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# What the machine lives on until it has our root: a shell, the drivers of a directory shared by qemu, and our init.
+# The initramfs, used until the root is mounted: a shell, drivers for a directory shared by qemu, and our init.
 initrd=$work/initrd
 modules=$initrd/lib/modules/$version
 mkdir -p "$initrd"/{bin,dev,proc,host,changes,root} "$modules"
@@ -64,15 +64,15 @@ find "$modules" -name '*.xz' -exec "$busybox" unxz {} +
 } >"$initrd/command"
 (cd "$initrd" && find . | cpio -o -H newc --quiet) >"$work/initrd.cpio"
 
-# Serial lines: the command's output, its exit status, the kernel's messages. The clock is named because a kernel that
-# mistrusts its own reads the time by system calls, and tests count those.
+# Serial lines: the command's output, its exit status, the kernel's messages. The clock source is set because a kernel
+# that distrusts its own reads the time by system calls, which tests count.
 options="console=ttyS2 quiet oops=panic panic=-1 clocksource=tsc tsc=reliable"
 timeout --kill-after=5 "${KERNEL_TIMEOUT_S:-1800}" qemu-system-x86_64 \
 	-accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nodefaults -display none -no-reboot \
 	-kernel "$vmlinuz" -initrd "$work/initrd.cpio" -append "$options" \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 	-serial stdio -serial "file:$work/status" -serial "file:$work/messages" </dev/null &
-wait %1 # only while it waits for a background job does bash heed signals
+wait %1 # bash handles signals at once only while it waits for a background job
 
 status=$(tr -d '\r\n' <"$work/status")
 if [ "$status" != 0 ]; then

@@ -11,7 +11,7 @@
             assert runc.run(bundle, "c1").stdout == "42\\n"
             assert daemon.ctl("list").returncode == 0
 
-All of it needs root, and nothing of it outlives its `with` block. Cgroups are named by `cgroup_name`.
+All parts need root and leave nothing behind after their `with` block. `cgroup_name` makes the names of cgroups.
 """
 
 from lab.bundle import cgroup_name, hooks, make_bundle, pod_annotations

@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Becomes systemd, as process 1 of the namespaces that it is started in, on a root file system with a layer of memory
-# above it. What `systemd.py` does there is in no file of the machine's.
+# Becomes systemd, as process 1 of the namespaces in which it is started, on a root file system with a layer in memory
+# above it. Nothing that `systemd.py` does there changes a file of the machine.
 #
-#   boot.sh DIRECTORY PROJECT ROOT    DIRECTORY/shared and PROJECT are to be seen inside, where they are outside too
+#   boot.sh DIRECTORY PROJECT ROOT    DIRECTORY/shared and PROJECT are visible inside under the same paths
 #
-# It says that it runs by an empty line, waits for one, and leaves its process id as the machine sees it in DIRECTORY/pid.
+# Writes an empty line once it runs, waits for one, and writes its process id on the machine to DIRECTORY/pid.
 set -eu
 directory=$1 project=$2 below=$3
 echo
 read -r _
 exec >&2
 
-# Of these outer /proc and /sys there is no other way to learn who one is there.
+# Only the machine's /proc tells a process its id there.
 read -r pid _ </proc/self/stat
 
 base=$directory/mnt root=$directory/mnt/root
@@ -23,7 +23,7 @@ mount -t overlay -o "lowerdir=$below,upperdir=$base/upper,workdir=$base/work" la
 for place in dev proc sys run tmp; do
 	mkdir -p "$root/$place"
 done
-# The kernel's settings are everyone's: what would change them, or devices, stays away from what is read-only.
+# The kernel's settings are shared: units that would change them, or devices, do nothing on read-only file systems.
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
@@ -49,12 +49,12 @@ for place in "$project" "$directory/shared"; do
 done
 mount -o remount,bind,ro "$root$project"
 
-# Nothing that is set up on the machine is to start here: only what the distribution itself makes part of a boot.
+# No unit enabled on the machine may start here: only those that the distribution itself makes part of a boot.
 rm -rf "$root/etc/systemd/system" "$root"/etc/rc?.d "$root"/etc/init.d "$root"/var/log/journal
 mkdir -p "$root/etc/systemd/system" "$root/etc/systemd/journald.conf.d" "$root/etc/tmpfiles.d"
-ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf" # it would empty /tmp, where the project may lie
+ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf" # it would empty /tmp, which may contain the project
 : >"$root/etc/fstab"
-tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id" # without one, systemd would enable all that there is
+tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id" # without an id, systemd would enable all units
 cat >"$root/etc/systemd/journald.conf.d/lab.conf" <<'END'
 [Journal]
 Storage=volatile

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 CGROUP_PREFIX = "traceloop-test-"
-HOOK = Path(sys.executable).with_name("traceloop-hook")  # what `make setup` installed
+HOOK = Path(sys.executable).with_name("traceloop-hook")  # as installed by `make setup`
 
 Hooks = dict[str, list[dict[str, Any]]]
 
@@ -33,15 +33,15 @@ def make_bundle(
 ) -> Path:
     """Writes a bundle whose container runs `args` on a read-only `root` with a /tmp of its own; returns `path`.
 
-    The container may share `root` with others. binds: files of this machine and where the container sees them, below
-    /tmp. cgroup: a name at the top of each hierarchy; without one it is made of CGROUP_PREFIX and the bundle's path.
+    The container may share `root` with others. binds: files of this machine, and their places in the container, below
+    /tmp. cgroup: a name at the top of each hierarchy; the default is made of CGROUP_PREFIX and the bundle's path.
     """
     config = json.loads(_default_config())
     config["process"] |= {"args": [*args], "terminal": False}
     config["root"] = {"path": str(root), "readonly": True}
     config["hooks"] = hooks or {}
     config["annotations"] = dict(annotations or {})
-    # The default's mount of cgroups and limits on devices depend on the machine's cgroup layout, and no test on them.
+    # The default's mount of cgroups and its device limits depend on the machine's cgroup layout; no test needs either.
     config["mounts"] = [
         *(mount for mount in config["mounts"] if mount["type"] != "cgroup"),
         {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=1777"]},
@@ -58,12 +58,12 @@ def make_bundle(
 
 
 def cgroup_name(path: Path) -> str:
-    """The name of a bundle's cgroup, where none was asked for."""
+    """Returns the name of a bundle's cgroup, if none was given."""
     return CGROUP_PREFIX + str(path.absolute()).strip("/").replace("/", "-")
 
 
 def hooks(socket: Path | str, *, hook: Path = HOOK) -> Hooks:
-    """The two stages at which engines run traceloop-hook."""
+    """Returns the hooks for the two stages at which engines run traceloop-hook."""
     return {
         stage: [{"path": str(hook), "args": [hook.name, word, "--socket", str(socket)]}]
         for stage, word in {"prestart": "start", "poststop": "stop"}.items()
@@ -71,7 +71,7 @@ def hooks(socket: Path | str, *, hook: Path = HOOK) -> Hooks:
 
 
 def pod_annotations(pod: str, *, namespace: str = "default", container: str = "") -> dict[str, str]:
-    """What containerd's CRI plugin tells the runtime of a pod's container."""
+    """Returns the annotations that containerd's CRI plugin passes to the runtime for a pod's container."""
     return {
         "io.kubernetes.cri.sandbox-name": pod,
         "io.kubernetes.cri.sandbox-namespace": namespace,

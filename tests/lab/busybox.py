@@ -37,7 +37,7 @@ def find_busybox() -> Path:
             return candidate
     CACHE.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=CACHE) as scratch:
-        # Not installed: it conflicts with the package `busybox`, which the machine may need.
+        # Unpacked, not installed: the package conflicts with `busybox`, which the machine may need.
         subprocess.run(
             ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "busybox-static"], cwd=scratch, check=True
         )
@@ -49,7 +49,7 @@ def find_busybox() -> Path:
 
 
 def _is_static(path: Path) -> bool:
-    # A dynamic program names its interpreter right behind the program headers (elf(5), PT_INTERP).
+    # A dynamic program names its interpreter right after the program headers (elf(5), PT_INTERP).
     return b"/ld-linux" not in path.read_bytes()[:4096]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes cgroups of a lab's own, with whatever lives in them still: cgroups(7)."""
+"""Removes the cgroups of a lab, with whatever processes are still in them: cgroups(7)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _END_S = 30
 
 
 def remove_cgroups(name: str) -> None:
-    """Those of this name at the top of each hierarchy, and all below them."""
+    """Removes the cgroups of this name at the top of each hierarchy, and all cgroups below them."""
     for top in _tops(name):
-        if (top / "cgroup.kill").exists():  # version 2: the others' processes are the same
+        if (top / "cgroup.kill").exists():  # version 2; the cgroups of version 1 hold the same processes
             (top / "cgroup.kill").write_text("1")
     deadline_s = time.monotonic() + _END_S
     while alive := [path for top in _tops(name) for path in _below(top) if (path / "cgroup.procs").read_text()]:
         assert time.monotonic() < deadline_s, f"processes in {alive} do not end"
-        time.sleep(0.01)  # version 1 tells nobody that one is empty
+        time.sleep(0.01)  # version 1 has no notification that a cgroup is empty
     for top in _tops(name):
         for path in _below(top):
             path.rmdir()
@@ -30,5 +30,5 @@ def _tops(name: str) -> Iterator[Path]:
 
 
 def _below(top: Path) -> list[Path]:
-    # The innermost first.
+    # children before their parents
     return sorted(top.glob("**/"), reverse=True)

@@ -18,7 +18,7 @@ from lab.image import BUSYBOX, make_image
 
 CONFIG = "/etc/containerd/config.toml"
 PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
-# What cannot be had here: CAP_SYS_RESOURCE for oom_score_adj, and networks of pods' own, which no test needs.
+# Turns off what is impossible here: oom_score_adj needs CAP_SYS_RESOURCE. No test needs networks of pods' own.
 _CONFIGURATION_2 = f"""\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -37,10 +37,10 @@ _READY_S = 60
 
 
 class Containerd:
-    """containerd of this machine, or of another version that lies unpacked below `programs`.
+    """A containerd, not yet started: this machine's, or another version that is unpacked below `programs`.
 
-    configuration: of config.toml at first. Not started yet. cgroup: the name, at the top of each hierarchy, of what its
-    containers' are below; no other lab has it.
+    configuration: the initial config.toml. cgroup: the name, at the top of each hierarchy, of the cgroup above its
+    containers' cgroups; no other lab uses it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Containerd:
         self._scratch.cleanup()
 
     def start(self) -> None:
-        """Until the CRI plugin answers."""
+        """Starts containerd, and waits until the CRI plugin answers."""
         with self.log_path.open("ab") as log:
             self._process = self.host.start("/usr/bin/containerd", output=log)
         self.cri = Cri(self.host.path("/run/containerd/containerd.sock"), cgroup=self.cgroup)
@@ -77,12 +77,12 @@ class Containerd:
         while not self.cri.ready():
             assert self._process.poll() is None, self.log_path.read_text()
             assert time.monotonic() < deadline_s, f"the CRI plugin does not answer:\n{self.log_path.read_text()}"
-            time.sleep(0.05)  # it says nothing when it is ready
+            time.sleep(0.05)  # readiness is not announced
         self.ctr("--namespace", "k8s.io", "images", "import", str(self._archive))
         self.ctr("images", "import", str(self._archive))
 
     def stop(self) -> None:
-        """As systemd would, and containers live on."""
+        """Stops containerd as systemd would; its containers stay alive."""
         if self._process is not None:
             self.cri.close()
             self._process.terminate()
@@ -97,5 +97,5 @@ class Containerd:
         return self.host.run("ctr", *words, check=check)
 
     def ctr_run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`ctr run` with these words, one at a time; the container goes when it ends."""
+        """Runs `ctr run` with these words, one at a time; the container is deleted when it ends."""
         return self.ctr("run", "--rm", "--cgroup", f"/{self.cgroup}/ctr", *words, check=check)

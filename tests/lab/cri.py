@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A kubelet's part of Kubernetes' CRI, as far as tests need one: pods on the host's network, and containers in them.
+"""The kubelet's part of Kubernetes' CRI, as far as tests need it: pods on the host's network, and containers in them.
 
-Messages are written by their field numbers (k8s.io/cri-api, pkg/apis/runtime/v1/api.proto): a dict of numbers, whose
-values are numbers, texts, dicts, or lists of these.
+Messages are written by field numbers (k8s.io/cri-api, pkg/apis/runtime/v1/api.proto): a dict of numbers, whose values
+are numbers, texts, dicts, or lists of these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Fields = dict[int, Any]
 
 
 class Cri:
-    """A client of the socket at `path`. cgroup: the one at the top of each hierarchy that pods' are below."""
+    """A client of the socket at `path`. cgroup: the parent of pods' cgroups, at the top of each hierarchy."""
 
     def __init__(self, path: Path, *, cgroup: str = "traceloop-test") -> None:
         self._channel = grpc.insecure_channel(f"unix:{path}")
@@ -38,7 +38,7 @@ class Cri:
         return decode(stub(encode(fields), timeout=_DEADLINE_S))
 
     def ready(self) -> bool:
-        """Whether the CRI plugin answers."""
+        """Returns whether the CRI plugin answers."""
         try:
             self.call("Version", {})
         except grpc.RpcError:
@@ -46,7 +46,7 @@ class Cri:
         return True
 
     def exit_code(self, container_id: str) -> int | None:
-        """None while it runs."""
+        """Returns a container's exit code, or None while it runs."""
         (status,) = self.call("ContainerStatus", {1: container_id})[1]
         fields = decode(status)
         return int(fields.get(7, [0])[0]) if fields.get(3, [0])[0] == _EXITED else None
@@ -61,7 +61,7 @@ class Cri:
         annotations: Mapping[str, str] = MappingProxyType({}),
         labels: Mapping[str, str] = MappingProxyType({}),
     ) -> Pod:
-        """A pod with its sandbox."""
+        """Creates a pod with its sandbox."""
         options = {1: {1: _NODE}}
         config: Fields = {
             1: {1: name, 2: uid, 3: namespace, 4: 0},
@@ -78,7 +78,7 @@ class Pod:
         self._cri, self.id, self._config = cri, pod_id, config
 
     def run(self, name: str, image: str, command: Sequence[str], *, attempt: int = 0) -> str:
-        """Creates and starts a container, as kubelet does: with its annotations and labels. Returns its id."""
+        """Creates and starts a container with the annotations and labels that kubelet sets; returns its id."""
         container_id = self.create(name, image, command, attempt=attempt)
         self._cri.call("StartContainer", {1: container_id})
         return container_id
@@ -100,7 +100,7 @@ class Pod:
         return made.decode()
 
     def wait(self, container_id: str) -> int:
-        """A container's exit code, once it has ended. The CRI has no other way to learn of it than to ask."""
+        """Waits for a container's end by polling, as the CRI offers nothing else; returns its exit code."""
         deadline_s = time.monotonic() + _DEADLINE_S
         while True:
             if (code := self._cri.exit_code(container_id)) is not None:
@@ -118,7 +118,7 @@ def _pairs(texts: Mapping[str, str]) -> list[Fields]:
 
 
 def encode(fields: Fields) -> bytes:
-    """As protobuf's wire format has it."""
+    """Encodes fields in protobuf's wire format."""
     return b"".join(
         _encode_one(number, one)
         for number, value in fields.items()
@@ -127,7 +127,7 @@ def encode(fields: Fields) -> bytes:
 
 
 def decode(data: bytes) -> dict[int, list[Any]]:
-    """By number: numbers, and bytes of whatever they are."""
+    """Decodes a message into values by field number: integers, or undecoded bytes."""
     found: dict[int, list[Any]] = {}
     value: int | bytes
     at = 0

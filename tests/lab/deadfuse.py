@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mounts a FUSE file system that never answers, and becomes a command, which has the mount in its namespace.
+"""Mounts a FUSE file system that never answers, then executes a command that has the mount in its namespace.
 
 ::
 
     unshare --mount --propagation=private python3 deadfuse.py DIRECTORY COMMAND [ARGUMENT...]
 
-Whatever looks into DIRECTORY waits until COMMAND has ended, for it holds /dev/fuse open (fuse(4)).
+Accesses to DIRECTORY block until COMMAND has ended, because it holds /dev/fuse open (fuse(4)).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays the two demos: recovers what a deleted container computed, and lists files that its output did not show.
 
-Each line behind a `$` is run by a shell as it stands. Ends with status 1 if what a demo promises was not to be seen.
+A shell runs each line after a `$` exactly as shown. Exits with status 1 if a demo did not show what it promises.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from patience import PATIENCE
+
 from lab import Daemon, Runc, hooks, make_bundle, make_root, pod_annotations
 from lab.daemon import BIN
 
 MULTIPLICATION = 'RANDOM=output ; echo "3*7*2" | bc > /tmp/file-$RANDOM ; cat /tmp/file-$RANDOM'
+_POD = "mypod"
 LISTING = "ls -l /bin | grep wget"
 
 
@@ -36,7 +39,7 @@ class Stage:
                 root,
                 ["sh", "-c", script],
                 hooks=hooks(daemon.hook_socket),
-                annotations=pod_annotations("mypod"),
+                annotations=pod_annotations(_POD),
             )
         programs = directory / "bin"
         programs.mkdir()
@@ -51,7 +54,7 @@ class Stage:
         }
 
     def play(self, line: str) -> str:
-        """Shows a command line and all that it writes; returns that."""
+        """Runs a command line, shows it with its output, and returns the output."""
         print(f"\033[1m$ {line}\033[0m" if sys.stdout.isatty() else f"$ {line}", flush=True)
         ended = subprocess.run(
             ["/bin/sh", "-c", line],
@@ -61,15 +64,16 @@ class Stage:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=60 * PATIENCE,
             check=False,
         )
         print(ended.stdout, flush=True)
         return ended.stdout
 
     def trace_id(self) -> str:
-        """The id that a person reads off the list."""
-        match json.loads(self._daemon.ctl("list", "-o", "json").stdout):
+        """Returns the id that a person would read off the list."""
+        traces = json.loads(self._daemon.ctl("list", "-o", "json").stdout)
+        match [trace for trace in traces if trace["pod"] == _POD]:  # the machine may run other containers
             case [{"id": trace_id}]:
                 return str(trace_id)
         sys.exit(f"demo: the container was not recorded. The daemon wrote:\n{self._daemon.log}")
@@ -106,7 +110,7 @@ def listing(stage: Stage) -> bool:
 
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # an exit that tidies up
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # exits in a way that cleans up
     with TemporaryDirectory(prefix="traceloop-demo-") as name, Daemon() as daemon, Runc(Path(name) / "runc") as runc:
         stage = Stage(Path(name), daemon, runc)
         failed = [demo.__name__ for demo in (multiplication, listing) if not demo(stage)]

@@ -18,15 +18,16 @@ from lab.image import make_image
 
 CONFIG = "/etc/docker/daemon.json"
 _READY_S = 60
-# No network to be set up, and no limits that this process may not raise.
-_FLAGS = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs")
+# Sets up no network, and keeps to limits that this process may set.
+_FLAGS = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--storage-driver=vfs")
 _LIMITS = ("--default-ulimit", "nofile=1024:1024")
 
 
 class Docker:
-    """Not started yet. data_root: where its data are; with its bundles beside, seen from outside too.
+    """A dockerd that is not yet started. data_root: the directory of its data, with the bundles beside it, visible from
+    outside too.
 
-    Its containers' cgroups are below one that no other lab has.
+    The cgroups of its containers are below one that no other lab uses.
     """
 
     def __init__(self) -> None:
@@ -58,11 +59,11 @@ class Docker:
         while self("version", check=False).returncode:
             assert self._process.poll() is None, self._end_of_log()
             assert time.monotonic() < deadline_s, f"dockerd does not answer: {self._end_of_log()}"
-            time.sleep(0.05)  # it says nothing when it is ready
+            time.sleep(0.05)  # readiness is not announced
         self("load", "--input", str(self._archive))
 
     def stop(self) -> None:
-        """As systemd would; its containers end with it."""
+        """Stops dockerd as systemd would; its containers end with it."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(_READY_S)
@@ -73,7 +74,7 @@ class Docker:
         self.start()
 
     def reload(self) -> None:
-        """Has it read its configuration again: SIGHUP, as `systemctl reload docker` sends it."""
+        """Makes dockerd reload its configuration by SIGHUP, as `systemctl reload docker` does."""
         assert self._process is not None
         before = self.log_path.read_text().count("Reloaded configuration")
         self._process.send_signal(signal.SIGHUP)
@@ -90,5 +91,5 @@ class Docker:
         return self.host.run("docker", *words, check=check)
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`docker run` with these words; the container goes when it ends."""
+        """Runs `docker run` with these words; the container is deleted when it ends."""
         return self("run", "--rm", "--network", "host", *words, check=check)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine of a container engine's own, as far as files go: a mount namespace, in which it may write where it likes.
+"""A container engine's own machine, as far as files go: a mount namespace in which the engine may write anywhere.
 
-Its /etc and /usr/share/containers are this machine's with a layer above them, its /run, /dev/shm and engine data are
-empty. What is below /tmp it shares. All that runs in it ends with it.
+Its /etc and /usr/share/containers are this machine's with a layer above them; its /run, /dev/shm and engine data are
+empty. It shares /tmp with this machine. All its processes end with it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _END_S = 30
 
 
 class Host:
-    """A `with` block's machine. pure_v2: cgroup2 alone is mounted, at /sys/fs/cgroup."""
+    """A machine for the duration of a `with` block. pure_v2: only cgroup2 is mounted, at /sys/fs/cgroup."""
 
     def __init__(self, *, pure_v2: bool = False) -> None:
         self._holder = subprocess.Popen(
@@ -57,7 +57,7 @@ class Host:
         self._holder.communicate(timeout=_END_S)
 
     def command(self, words: Sequence[str | Path]) -> list[str | Path]:
-        """`words`, to be run in here."""
+        """Returns the command line that runs `words` in this host."""
         return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", f"--wd={Path.cwd()}", "--", *words]
 
     def run(
@@ -82,7 +82,7 @@ class Host:
     def start(
         self, *words: str | Path, output: IO[bytes], env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Begins a command, which ends with this process at the latest."""
+        """Starts a command, which ends with this process at the latest."""
         return subprocess.Popen(
             self.command(["setpriv", "--pdeathsig", "KILL", *words]),
             stdin=subprocess.DEVNULL,
@@ -93,11 +93,11 @@ class Host:
         )
 
     def path(self, path: Path | str) -> Path:
-        """Where a file of this machine is seen from outside of it."""
+        """Returns the path outside this host of a file in it."""
         return Path(f"/proc/{self._holder.pid}/root") / str(path).lstrip("/")
 
     def processes(self) -> Iterator[int]:
-        """All that run in here, but for the one that keeps the namespace."""
+        """Yields the pids of all processes in this host, except the one that keeps the namespace."""
         own = os.stat(f"/proc/{self._holder.pid}/ns/mnt").st_ino
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal() and int(entry.name) != self._holder.pid:
@@ -109,7 +109,7 @@ class Host:
                     yield int(entry.name)
 
     def _end_all(self) -> None:
-        # Engines leave shims and monitors behind, which are no children of ours.
+        # Engines leave shims and monitors running, which are not children of this process.
         deadline_s = time.monotonic() + _END_S
         while pids := list(self.processes()):
             assert time.monotonic() < deadline_s, f"processes {pids} do not end"
@@ -121,4 +121,4 @@ class Host:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                 os.close(fd)
-            time.sleep(0.01)  # there is no one event for the end of all
+            time.sleep(0.01)  # no single event announces the end of all

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes image archives by hand, as `docker save` writes them: one layer, which is busybox."""
+"""Makes image archives by hand, as `docker save` writes them: a single layer with busybox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUSYBOX = "localhost/busybox:1"
 
 
 def make_image(path: Path, root: Path, name: str = BUSYBOX) -> Path:
-    """Writes an archive of the files below `root`; its containers sleep if they are not told otherwise."""
+    """Writes an archive of the files below `root`; its containers sleep if they are given no command."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         tar.add(root, arcname=".")

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installs the project in the lab's systemd, at the places where packages put it."""
+"""Installs the project in the lab's systemd, in the places where packages install it."""
 
 from __future__ import annotations
 
 from lab.systemd import PROJECT, Systemd
 
-# Who may ask the daemon, and who may not.
+# One user who may query the daemon, and one who may not
 USERS = "u member -\nm member traceloop\nu stranger -\n"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
 
 
 def install(lab: Systemd) -> None:
-    """Copies all but the manual pages, if they are not made, and does what a package does after that; starts nothing."""
+    """Installs everything, manual pages only if built, and does a package's post-installation work; starts nothing."""
     lab.run("sh", "-euc", 'cd "$0" && PREFIX=/usr COMPILE=no packaging/install.sh install', PROJECT)
     lab.run("systemd-sysusers")
     lab.run("systemd-tmpfiles", "--create", "traceloop.conf")
@@ -20,6 +20,6 @@ def install(lab: Systemd) -> None:
 
 
 def add_users(lab: Systemd) -> None:
-    """USERS, where it is installed."""
+    """Adds USERS to an installed system."""
     lab.write("/etc/sysusers.d/test.conf", USERS)
     lab.run("systemd-sysusers")

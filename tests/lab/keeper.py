@@ -3,12 +3,13 @@
 
     keeper.py CGROUP DIRECTORY COMMAND...
 
-CGROUP is made, and is gone at the end; so is DIRECTORY, which exists and gets the command's output in `console`.
-The command begins in CGROUP/machine: `unshare --fork --cgroup …` makes that the root of its namespace. What it forks
-writes a line to its stdout, and may go on when it reads one from its stdin: by then the command itself was moved to
-CGROUP/outside, because a cgroup that hands controllers on may hold no process of its own.
+Makes CGROUP; removes it at the end, and DIRECTORY, which must exist and gets the command's output in `console`.
+The command starts in CGROUP/machine: `unshare --fork --cgroup …` makes that the root of its namespace. The process
+that it forks writes a line to stdout, and continues when it reads one from stdin: by then the command itself has been
+moved to CGROUP/outside, because a cgroup that delegates controllers may contain no process of its own.
 
-Whoever started this holds the other end of the stdin: when he ends, however it comes about, all of the above does.
+The process that started this one holds the other end of stdin: everything above ends when that process ends, however
+it ends.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def keep(cgroup: Path, directory: Path, command: list[str]) -> None:
 
 
 def remove(cgroup: Path) -> None:
-    """Kills what is in a cgroup and its children, and takes them away as soon as nothing is."""
+    """Kills the processes in a cgroup and its children, and removes the cgroups once they are empty."""
     if not cgroup.exists():
         return
     (cgroup / "cgroup.kill").write_text("1")
@@ -55,7 +56,7 @@ def remove(cgroup: Path) -> None:
         changed = select.poll()
         changed.register(events, select.POLLPRI)
         while "populated 1" in events.read():
-            changed.poll(100)  # two changes within 10 ms may be told as one
+            changed.poll(100)  # two changes within 10 ms may be reported as one
             events.seek(0)
     for path in sorted(cgroup.rglob("*/"), reverse=True):  # children before their parents
         path.rmdir()
@@ -64,7 +65,7 @@ def remove(cgroup: Path) -> None:
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the end of stdin is what ends this
+        signal.signal(number, signal.SIG_IGN)  # only the end of stdin ends this program
     try:
         keep(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Members of the daemon's group, who may only ask, and what they can do against it: real processes of another user."""
+"""Members of the daemon's group, who may only query, and how they can load it: real processes of another user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ for _ in range(int(words[0])):
 ready()
 sys.stdin.read()
 """
-"""Connects so many times, says nothing, and holds the connections until its stdin ends."""
+"""Connects the given number of times, sends nothing, and holds the connections until stdin ends."""
 
 LOOPING: Final = """
 def loop():
@@ -63,7 +63,7 @@ ready()
 sys.stdin.read()
 os._exit(0)
 """
-"""So many threads that ask the same again and again: the method, and the request in hexadecimal digits."""
+"""Runs the given number of threads that repeat one request: the method, and the request in hexadecimal digits."""
 
 STOPPED: Final = """
 streams = []
@@ -86,11 +86,11 @@ for _, stream in streams:
         print(error.code().name, error.details(), flush=True)
 os._exit(0)
 """
-"""So many readers of a stream that read the first message and no more, until a line comes on stdin."""
+"""Runs the given number of readers that read the first message of a stream and no more until a line comes on stdin."""
 
 
 def admit(daemon: Daemon) -> None:
-    """Makes UID's group the daemon's, as far as the socket goes."""
+    """Makes UID's group the daemon's, as far as the socket's permissions go."""
     daemon.directory.chmod(0o755)
     path = daemon.runtime_dir / "traceloop.sock"
     os.chown(path, -1, UID)
@@ -101,7 +101,10 @@ def admit(daemon: Daemon) -> None:
 def members(
     daemon: Daemon, script: str, *words: str, count: int = 1, uids: Sequence[int] = (UID,)
 ) -> Iterator[list[subprocess.Popen[str]]]:
-    """So many processes that run a script above, of these users in turn; each is ready. They end with the block."""
+    """Runs `count` processes of these users in turn, each with a script from above; yields them once ready.
+
+    They end with the block.
+    """
     path = str(daemon.runtime_dir / "traceloop.sock")
     with ExitStack() as stack:
         started = []
@@ -115,7 +118,7 @@ def members(
 
 
 def said_before_ready(process: subprocess.Popen[str]) -> list[str]:
-    """Waits until a process is ready; the lines that it wrote before."""
+    """Waits until a process is ready; returns the lines that it wrote before."""
     lines: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:

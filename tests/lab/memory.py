@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cgroup with a limit of memory, of whichever version has the controller on this machine."""
+"""A cgroup with a memory limit, in whichever version of cgroups has the controller on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from recorder import cgroup2_mount
+from recorded_cgroups import cgroup2_mount
 
 from lab.cgroups import remove_cgroups
 
@@ -16,7 +16,7 @@ _ENTER = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
 
 
 class MemoryCgroup:
-    """Without a limit at first."""
+    """A cgroup of the memory controller, initially without a limit."""
 
     def __init__(self) -> None:
         self._top = _V1 if _V1.is_dir() else cgroup2_mount()
@@ -33,19 +33,19 @@ class MemoryCgroup:
 
     @property
     def wrapper(self) -> list[str]:
-        """Of a command that is to run in it."""
+        """The wrapper of a command that is to run in the cgroup."""
         return ["sh", "-c", _ENTER, str(self.path)]
 
     @property
     def used(self) -> int:
-        """Bytes."""
+        """The memory in use, in bytes."""
         return int((self.path / ("memory.usage_in_bytes" if self._top == _V1 else "memory.current")).read_text())
 
     def limit(self, most: int) -> None:
-        """Bytes; whoever needs more is killed."""
+        """Sets the limit, in bytes; the kernel kills a process that exceeds it."""
         (self.path / ("memory.limit_in_bytes" if self._top == _V1 else "memory.max")).write_text(str(most))
 
     def kills(self) -> int:
-        """How often the kernel killed something in it."""
+        """Returns how often the kernel killed a process in the cgroup."""
         file = self.path / ("memory.oom_control" if self._top == _V1 else "memory.events")
         return int(dict(line.split() for line in file.read_text().splitlines())["oom_kill"])

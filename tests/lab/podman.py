@@ -13,7 +13,7 @@ from lab.busybox import make_root
 from lab.host import Host
 
 IMAGE = "localhost/busybox:1"
-# No network, limits that this process may set itself, an image for pods that is there. Besides, podman's defaults.
+# podman's defaults, but for the network, limits that this process may set itself, and an image for pods that exists
 CONFIGURATION = """
 [containers]
 cgroups = "enabled"
@@ -27,7 +27,7 @@ infra_command = "/bin/sleep 1000000"
 stop_timeout = 1
 infra_image = "localhost/busybox:1"
 """
-# crun lifts the limit on locked memory for its program that guards devices, which needs CAP_SYS_RESOURCE.
+# crun raises the limit on locked memory for its BPF program that guards devices, which needs CAP_SYS_RESOURCE.
 _CRUN = """#!/usr/bin/python3
 import json, os, sys
 if "--bundle" in sys.argv:
@@ -41,7 +41,7 @@ _IMAGE = ["--change", 'CMD ["/bin/sleep", "1000000"]', "--change", "ENV PATH=/bi
 
 
 class Podman:
-    """podman with a runtime, runc or crun. The latter wants cgroup v2 alone."""
+    """podman with a runtime: runc, or crun, which requires cgroup v2 alone."""
 
     def __init__(self, runtime: str = "runc", *, configuration: str = "") -> None:
         self._scratch = TemporaryDirectory(prefix="traceloop-podman-")
@@ -49,7 +49,7 @@ class Podman:
         crun = Path(self._scratch.name) / "crun"
         crun.write_text(_CRUN)
         crun.chmod(0o755)
-        # Not the file in /etc, which `engine enable` reads: this one comes behind it.
+        # Not the file in /etc, which `engine enable` reads: podman reads this one after it.
         conf = self.host.path("/etc/containers/containers.conf.d/lab.conf")
         conf.parent.mkdir(parents=True)
         conf.write_text(f'{CONFIGURATION}runtime = "{runtime}"\n{configuration}[engine.runtimes]\ncrun = ["{crun}"]\n')
@@ -77,12 +77,12 @@ class Podman:
         return self.host.run("podman", *words, check=check)
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`podman run` with these words; the container goes when it ends."""
+        """Runs `podman run` with these words; the container is deleted when it ends."""
         return self("run", "--rm", *words, check=check)
 
     @staticmethod
     def _remove_cgroups() -> None:
-        # podman keeps those that its containers' were in, all below one name: those that another lab uses stay.
+        # podman leaves the parents of its containers' cgroups, all of one name; those that another lab uses stay.
         for parent in Path("/sys/fs/cgroup").glob("**/libpod_parent"):
             for directory in sorted(parent.glob("**/"), reverse=True):
                 with suppress(OSError):

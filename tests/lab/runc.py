@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs bundles with runc, whose state is kept in a private directory, and leaves no container behind.
+"""Runs bundles with runc, keeps its state in a private directory, and leaves no container running.
 
-A container outlives whoever started it. So a helper process waits on a pipe for the end of the `with` block, which is
-also the end of this process, however it comes about, and deletes what there is.
+A container outlives the process that started it. A helper process therefore waits on a pipe for the end of the `with`
+block, or of this process, however it ends, and deletes all containers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any, Self
+
+from patience import PATIENCE
 
 _REAPER = 'cat; for id in $(runc --root "$0" list --quiet); do runc --root "$0" delete --force "$id"; done'
 
@@ -25,27 +27,29 @@ class Runc:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._reaper.communicate(timeout=60)
+        self._reaper.communicate(timeout=60 * PATIENCE)
         assert self._reaper.returncode == 0, f"containers may be left: runc --root {self.state} list"
 
     def __call__(self, *words: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Runs a subcommand that must succeed."""
-        return subprocess.run(self._command(words), capture_output=True, text=True, timeout=timeout_s, check=True)
+        """Runs a subcommand, which must succeed."""
+        return subprocess.run(
+            self._command(words), capture_output=True, text=True, timeout=timeout_s * PATIENCE, check=True
+        )
 
     def run(
         self, bundle: Path, container_id: str, *, keep: bool = False, timeout_s: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a container to its end and deletes it, unless told to `keep` it; its exit status is the result's."""
+        """Runs a container to its end and deletes it, unless told to `keep` it; the result has its exit status."""
         with self.start(bundle, container_id, keep=keep) as process:
             try:
-                stdout, stderr = process.communicate(timeout=timeout_s)
+                stdout, stderr = process.communicate(timeout=timeout_s * PATIENCE)
             except BaseException:
                 self("delete", "--force", container_id)
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def start(self, bundle: Path, container_id: str, *, keep: bool = False) -> subprocess.Popen[str]:
-        """Begins what `run` does, with a pipe as stdin. The caller waits."""
+        """Starts a container as `run` does, with a pipe as stdin; the caller waits for it."""
         words: list[str | Path] = ["run", *(["--keep"] if keep else []), "--bundle", bundle, container_id]
         return subprocess.Popen(
             self._command(words),
@@ -53,7 +57,7 @@ class Runc:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            process_group=0,  # an interrupt from the terminal is ours, and we tidy up
+            process_group=0,  # an interrupt from the terminal reaches only this process, which then cleans up
         )
 
     def containers(self) -> list[dict[str, Any]]:

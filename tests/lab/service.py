@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloopd as an installed service of the lab's systemd, and what tests ask of it."""
+"""traceloopd as an installed service of the lab's systemd, and queries about it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from lab.systemd import Systemd
 SERVICE, SOCKET = "traceloopd.service", "traceloopd-hook.socket"
 RECORDING_STARTED, TRACE_FROZEN = "66ac31ccda27455ebf1a506a433f8f47", "a9c94cfb8f2f4f35803fcf88a53ae5e9"
 RECORDING_PAUSED = "414791e14b1f4c77a354a21ccfcfeb92"
-# A process in a cgroup of its own, whose hook is done before it goes on.
+# A process in a cgroup of its own, which runs the hook before it continues
 CONTAINER = """
 mkdir -p "/sys/fs/cgroup/$1"
 echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"
-said=$(printf '%s' "$2" | sed "s/\\"PID\\"/$$/" | "$3" start 2>&1)
+said=$(printf '%s' "$2" | sed "s/\\"PID\\"/$$/" | "$3" start --wait 2>&1)
 echo "$? $said"
 exec cat
 """
 
 
 class Service:
-    """The lab with traceloop installed, and what tests ask of it."""
+    """A lab with traceloop installed."""
 
     def __init__(self, lab: Systemd) -> None:
         self.lab = lab
@@ -41,16 +41,16 @@ class Service:
         return listed
 
     def property(self, name: str) -> str:
-        """Empty without a value: systemctl leaves out some that are."""
+        """Returns a property of the unit; empty if systemctl leaves it out, as it does for some without a value."""
         return self.lab.unit(SERVICE).get(name, "")
 
     def pid(self) -> int:
-        """As this machine sees it."""
+        """Returns the daemon's pid in this machine's numbering."""
         return self.lab.outer_pid(int(self.property("MainPID")))
 
     @contextmanager
     def container(self, name: str, hook_says: str = r"0 ", **annotations: str) -> Iterator[Popen[str]]:
-        """A running process that the hook has registered; it ends with the block."""
+        """Runs a process that the hook registers; it ends with the block."""
         state = json.dumps({"ociVersion": "1.0.2", "id": name, "pid": "PID", "annotations": annotations})
         with self.lab.start("sh", "-euc", CONTAINER, "sh", f"test-{name}", state, HOOK) as process:
             assert process.stdout is not None
@@ -60,7 +60,7 @@ class Service:
 
     @contextmanager
     def drop_in(self, text: str) -> Iterator[None]:
-        """The unit, changed; as it was when the block ends. Restarts neither."""
+        """Changes the unit for the duration of the block; does not restart it."""
         path = f"/etc/systemd/system/{SERVICE}.d/test.conf"
         self.lab.write(path, text)
         self.lab.run("systemctl", "daemon-reload")
@@ -71,7 +71,7 @@ class Service:
             self.lab.run("systemctl", "daemon-reload")
 
     def wait_for_property(self, name: str, fits: Callable[[str], object]) -> None:
-        """Until a property of the unit is as it should be. systemd tells of changes on the bus alone."""
+        """Waits by polling until a property of the unit fits: systemd announces changes on the bus only."""
         end = time.monotonic() + 30
         while not fits(value := self.property(name)):
             assert time.monotonic() < end, f"{name}={value}"
@@ -79,7 +79,7 @@ class Service:
 
 
 def running(lab: Systemd) -> Service:
-    """The service, started again where a test has stopped it."""
+    """Returns the service; starts it if a test has stopped it."""
     if lab.unit(SERVICE)["ActiveState"] != "active":
         lab.run("systemctl", "start", SOCKET, SERVICE)
     return Service(lab)

@@ -9,11 +9,12 @@
         (entry,) = lab.journal("_SYSTEMD_UNIT=hello.service", "_TRANSPORT=stdout")
         assert entry["MESSAGE"] == "hello"
 
-Inside is this machine's root file system, or another, under a layer in memory, with none of its units enabled; mounts, processes,
-network, host name and IPC are its own, cgroups are cgroup2 alone. The project is there, read-only, at its own path, and
-`lab.shared` is one directory inside and outside. The kernel, with its BPF programs and its clock, is everyone's.
+The lab sees this machine's root file system, or another one, under a layer in memory, with none of its units enabled.
+Mounts, processes, network, host name and IPC are the lab's own; only cgroup2 is mounted. The project is mounted
+read-only at its own path, and `lab.shared` is the same directory inside and outside. The kernel, with its BPF programs
+and its clock, is shared with the machine.
 
-Needs root. Nothing outlives the `with` block, nor this process if it is killed in it: keeper.py sees to that.
+Needs root. Nothing outlives the `with` block, or this process if it is killed in it: keeper.py ensures that.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from recorder import cgroup2_mount
+from recorded_cgroups import cgroup2_mount
 
 from lab.keeper import JOIN
 
@@ -49,7 +50,7 @@ class Systemd:
         self.directory = Path(tempfile.mkdtemp(prefix="traceloop-lab-"))
         self.shared = self.directory / "shared"
         self.shared.mkdir()
-        self.directory.chmod(0o755)  # other users of the lab's look at what is shared
+        self.directory.chmod(0o755)  # other users of the lab read what is shared
         mount = cgroup2_mount()
         assert mount is not None
         self._cgroup = mount / self.directory.name
@@ -66,7 +67,7 @@ class Systemd:
             try:
                 self._wait_for_boot(notify, time.monotonic() + boot_s)
                 self.pid = int((self.directory / "pid").read_text())
-                """Of its process 1, as this machine sees it."""
+                """The pid of its process 1 on this machine."""
                 (self._cgroup / "machine/lab").mkdir()
             except BaseException:
                 self.close()
@@ -79,7 +80,7 @@ class Systemd:
         self.close()
 
     def close(self) -> None:
-        """Kills all that runs inside, and waits until it is gone."""
+        """Kills all processes inside, and waits until they are gone."""
         self._keeper.communicate(timeout=60)
 
     def run(
@@ -92,34 +93,34 @@ class Systemd:
         assert not check or ended.returncode == 0, f"{' '.join(map(str, words))}: {ended.stderr}{ended.stdout}"
         return ended
 
-    def start(self, *words: str | Path, user: str = "") -> subprocess.Popen[str]:
-        """Begins what `run` does, with pipes. The caller waits."""
+    def start(self, *words: str | Path, user: str = "", stdout: IO[str] | None = None) -> subprocess.Popen[str]:
+        """Starts a command as `run` does, with pipes, or with its output in the file `stdout`; the caller waits."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(self._command(words, user), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(self._command(words, user), stdin=pipe, stdout=stdout or pipe, stderr=pipe, text=True)
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
-        """Writes a file inside, with the directories above it."""
+        """Writes a file inside, and makes the directories above it."""
         script = 'mkdir -p "$(dirname "$0")" && cat >"$0" && chmod "$1" "$0"'
         self.run("sh", "-c", script, path, f"{mode:o}", stdin=text)
 
     def path(self, path: str) -> Path:
-        """Where a file of the lab's is seen from outside of it."""
+        """Returns the path outside the lab of a file in it."""
         return Path(f"/proc/{self.pid}/root") / path.lstrip("/")
 
     def journal(self, *words: str) -> list[dict[str, Any]]:
-        """The entries that journalctl finds by these words, oldest first."""
+        """Returns the entries that journalctl finds by these words, oldest first."""
         self.run("journalctl", "--sync")
         lines = self.run("journalctl", "--no-pager", "--all", "--output=json", *words).stdout.splitlines()
         return [json.loads(line) for line in lines]
 
     @staticmethod
     def since_now() -> str:
-        """What limits a search of the journal to what is written from now on."""
-        # Not a cursor: with other words besides, journalctl 252 skips the first entry that fits.
+        """Returns the journalctl option that limits a search to entries written from now on."""
+        # Not a cursor: combined with other words, it makes journalctl 252 skip the first entry that fits.
         return f"--since=@{time.time():.6f}"
 
     def wait_for_journal(self, *words: str, timeout_s: float = 30) -> dict[str, Any]:
-        """The first entry that fits, as soon as it is written; without `since_now`, from the boot on."""
+        """Returns the first entry that fits, as soon as it is written; without `since_now`, from the boot on."""
         command = ["journalctl", "--follow", "--no-tail", "--all", "--output=json", *words]
         with self.start(*command) as follower:
             assert follower.stdout is not None
@@ -132,7 +133,7 @@ class Systemd:
                 follower.kill()
 
     def outer_pid(self, pid: int) -> int:
-        """How this machine calls a process of the lab's."""
+        """Returns the pid that a process of the lab has on this machine."""
         for status in Path("/proc").glob("[0-9]*/status"):
             with suppress(OSError):  # it has ended
                 line = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:"))
@@ -141,19 +142,19 @@ class Systemd:
         raise AssertionError(f"no process {pid} in the lab")
 
     def unit(self, name: str) -> Mapping[str, str]:
-        """All that `systemctl show` knows of a unit."""
+        """Returns all properties that `systemctl show` lists for a unit."""
         lines = self.run("systemctl", "show", name).stdout.splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def log(self) -> str:
-        """The end of the journal as text, for messages of tests."""
+        """Returns the end of the journal as text, for the messages of failed tests."""
         return self.run("journalctl", "--no-pager", "--lines=100", check=False).stdout
 
     def _is_inside(self, process: Path) -> bool:
         return (process / "ns/pid").readlink() == Path(f"/proc/{self.pid}/ns/pid").readlink()
 
     def _command(self, words: tuple[str | Path, ...], user: str) -> list[str | Path]:
-        # It is in a cgroup that ends with the lab, and ends itself when it is not waited for any more.
+        # The command joins a cgroup that ends with the lab, and ends by itself when nobody waits for it any more.
         enter: list[str | Path] = [
             "/bin/sh",
             "-c",
@@ -172,7 +173,7 @@ class Systemd:
         return [*enter, *alone, "--", *who, *words]
 
     def _wait_for_boot(self, notify: socket.socket, end: float) -> None:
-        """Until process 1 says READY=1, as sd_notify(3) has it."""
+        """Waits until process 1 says READY=1, as sd_notify(3) describes."""
         keeper = os.pidfd_open(self._keeper.pid)
         try:
             waited: list[socket.socket | int] = [notify, keeper]

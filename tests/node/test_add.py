@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hook missed, and containers that never came to be: with real containers and the real recorder."""
+"""Containers that the hook missed, and containers that failed to start: with real containers and the real recorder."""
 
 import ctypes
 import json
@@ -27,7 +27,7 @@ INFO = re.compile(r"map_type:\t(\d+)\nkey_size:\t(\d+)\nvalue_size:\t(\d+)\nmax_
 
 @contextmanager
 def descriptor_of(pid, number):
-    """Another process's descriptor, as one of ours: pidfd_getfd(2)."""
+    """Yields a duplicate of another process's descriptor: pidfd_getfd(2)."""
     pidfd = os.pidfd_open(pid)
     fd = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, pidfd, number, 0)
     os.close(pidfd)
@@ -39,7 +39,7 @@ def descriptor_of(pid, number):
 
 
 def wait_until(fits):
-    """Until it is so; the daemon says nothing when it is."""
+    """Waits until the condition holds, by polling, as the daemon does not announce it."""
     end = time.monotonic() + 30
     while not fits():
         assert time.monotonic() < end
@@ -55,12 +55,12 @@ class Node:
         return make_bundle(self.directory / name, self.root, args, **settings)
 
     def descriptors(self):
-        """What the daemon has open, but for what serves requests: gRPC keeps some of that for a while."""
+        """Returns the daemon's open files, except those for serving requests, some of which gRPC keeps open."""
         fds = (os.readlink(fd) for fd in Path(f"/proc/{self.daemon.process.pid}/fd").iterdir())  # noqa: PTH115
         return sorted(fd for fd in fds if not fd.startswith(("socket:", "anon_inode:[event", "pipe:")))
 
     def recorded_cgroups(self):
-        """The ids in the programs' tables."""
+        """Returns the cgroup ids in the programs' tables."""
         tables = {}
         for info in Path(f"/proc/{self.daemon.process.pid}/fdinfo").iterdir():
             found = INFO.search(info.read_text())
@@ -74,7 +74,7 @@ class Node:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     directory = tmp_path_factory.mktemp("node")
-    with Daemon(config='node = "node1"\n') as daemon, Runc(directory / "runc") as runc:
+    with Daemon(config='node = "node1"\n[record]\nfrom = "hook"\n') as daemon, Runc(directory / "runc") as runc:
         yield Node(directory, daemon, runc)
 
 
@@ -97,11 +97,11 @@ def test_a_container_that_runs_is_added_by_its_id(node):
     assert stats(node.daemon)["started_by_add"] == 1
     gone = node.daemon.ctl("add", "--container", ID, check=False)
     assert gone.returncode == 1
-    assert "`add` is for those that run" in gone.stderr
+    assert "`add` records only running containers" in gone.stderr
 
 
 def test_who_made_a_container_may_keep_it_out(node):
-    # The bundle is where containerd would put it.
+    # Puts the bundle where containerd would put it.
     container_id = ID[::-1]
     bundle = node.bundle("quiet", "sh", "-c", "echo ready; read x", cgroup=f"docker-{container_id}.scope")
     place = Path("/run/containerd/io.containerd.runtime.v2.task/traceloop-test") / container_id

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorder that outlives its daemon: adopted with its recordings, its programs exchanged while calls go on."""
+"""A recorder that outlives its daemon is adopted with its recordings; its programs are exchanged during calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recorder import Cgroup, Container, Workloads, raw, returned
+from recorded_cgroups import Cgroup, Container, Workloads, raw, returned
 
 from traceloop_bpf import kept_fds
 from traceloop_bpf.programs import Plan
@@ -25,7 +25,7 @@ OTHER = replace(PLAN, defines={"TL_TEST_OTHER": 1})
 
 
 class Pocket:
-    """Holds descriptors of its own for what it is given, as systemd does."""
+    """A keeper that duplicates the descriptors it is given, as systemd's store does."""
 
     def __init__(self) -> None:
         self.fds: dict[str, int] = {}
@@ -41,7 +41,7 @@ class Pocket:
                 os.close(self.fds.pop(name))
 
     def hand_over(self) -> dict[str, int]:
-        """What a daemon that starts anew gets."""
+        """Returns duplicates of the kept descriptors, as a starting daemon gets them."""
         return {name: os.dup(fd) for name, fd in self.fds.items()}
 
 
@@ -54,7 +54,7 @@ def pocket() -> Iterator[Pocket]:
 
 @contextmanager
 def adopted(pocket: Pocket, *recordings: Recording) -> Iterator[tuple[Tracer, list[Recording]]]:
-    """What the next daemon makes of it."""
+    """Adopts the recorder and its recordings as the next daemon does."""
     (its,), unknown = kept_fds.sort(pocket.hand_over())
     assert not unknown
     keys = [(recording.slot.number, recording.ring.cookie) for recording in recordings]
@@ -77,7 +77,7 @@ def lseeks(recording: Recording) -> list[int]:
 
 
 def die(tracer: Tracer, *recordings: Recording) -> None:
-    """What the kernel does when the daemon is killed."""
+    """Closes what the kernel closes when the daemon is killed."""
     tracer.close()
     for recording in recordings:
         for slot in recording.slot:
@@ -98,7 +98,7 @@ def test_it_records_while_no_daemon_is_there(pocket: Pocket, workload: Workloads
             assert lseeks(same) == [*range(101), *range(103), *range(107)]
             assert next_tracer.about == PLAN.about()
             next_tracer.pool.wait_idle()
-            with Container(next_tracer) as container:  # it takes more
+            with Container(next_tracer) as container:  # it can record more containers
                 container.run("true")
                 assert container.calls("execve")
     assert not pocket.fds
@@ -138,7 +138,7 @@ def test_what_is_not_whole_is_refused_and_let_go(pocket: Pocket, lost: str) -> N
 
 def test_programs_are_exchanged_and_no_call_is_lost_or_doubled(pocket: Pocket, workload: Workloads) -> None:
     program = workload("count_calls", "-nostdlib", "-static")
-    calls, exchanges = 8_000_009, 0
+    calls, exchanges = 24_000_001, 0
     with Cgroup() as cgroup, Cgroup() as outside:
         tracer = Tracer.load(PLAN, pocket)
         recording = tracer.record([cgroup.id])
@@ -153,13 +153,14 @@ def test_programs_are_exchanged_and_no_call_is_lost_or_doubled(pocket: Pocket, w
         tracer.remove()
     assert not pocket.fds
     assert exchanges > 1
-    # The exit of the write by which it entered; entry and exit of each call; exit_group; the thread's end.
-    assert (count.records, count.events) == (1 + 2 * calls + 1 + 1, calls + 1 + 1)
+    # Each call, a few of them in two records; exit_group; the thread's end. And the exit of the write with which it entered.
+    assert count.events == calls + 1 + 1
+    assert 0 <= count.records - (1 + calls + 1 + 1) < calls / 100
 
 
 @pytest.mark.parametrize("turn", [2, 3, 4])
 def test_a_daemon_that_died_while_it_exchanged_programs(pocket: Pocket, workload: Workloads, turn: int) -> None:
-    """Both generations are attached; whichever `control` speaks of, one of them goes on."""
+    """The daemon adopts one of two attached generations, whichever `control` selects, and it continues."""
     program = workload("count_calls", "-nostdlib", "-static")
     with Cgroup() as cgroup, Cgroup() as outside:
         tracer = Tracer.load(PLAN, pocket)
@@ -182,7 +183,7 @@ def test_a_daemon_that_died_while_it_exchanged_programs(pocket: Pocket, workload
 
 
 def of_another_size(pocket: Pocket) -> tuple[kept_fds.KeptRecorder, kept_fds.About]:
-    """A recorder that is left, whose rings are larger than it says itself; and what it says."""
+    """Leaves a recorder whose rings are larger than it states; returns it, and its statement."""
     tracer = Tracer.load(replace(PLAN, ring_size=PLAN.ring_size * 2), pocket)
     tracer.pool.wait_idle()
     die(tracer)
@@ -204,7 +205,7 @@ def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:
 def test_what_is_refused_after_half_an_exchange_is_let_go_once(pocket: Pocket) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     its, about = of_another_size(pocket)
-    its.generations[0] = {"about": about.memfd()}  # a former one, which the daemon that died had not let go of yet
+    its.generations[0] = {"about": about.memfd()}  # an earlier generation, which the dead daemon had not yet released
     with pytest.raises(AdoptionError, match="bytes"):
         Tracer.adopt(its, [], PLAN, pocket)
     assert not pocket.fds

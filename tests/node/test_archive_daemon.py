@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real daemon and its archive: what the next one finds, what is wrong with files, and a disk that is full."""
+"""The real daemon and its archive: traces of former daemons, files that were damaged, and a full disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lab import Daemon
 from lab.daemon import BIN
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
 pytestmark = pytest.mark.kernel
 
@@ -31,7 +31,7 @@ def daemon():
 
 
 def record(daemon, name, *argv):
-    """A recorded cgroup that ran a program; the id of its trace, which is frozen."""
+    """Records a cgroup in which a program runs; returns the id of its trace, which is frozen."""
     with Cgroup() as cgroup:
         trace_id = daemon.ctl("add", "--cgroup", str(cgroup.path), "--name", name).stdout.strip()
         cgroup.run(*argv)
@@ -44,7 +44,7 @@ def listed(daemon):
 
 
 def archived(daemon, trace_id):
-    """Waits until the daemon shows that a trace is in its file."""
+    """Waits until the daemon reports that a trace is in its file."""
     while (trace := listed(daemon)[trace_id])["state"] == "frozen":
         pass
     return trace
@@ -134,7 +134,7 @@ def test_a_live_trace_is_dumped_as_it_is_now(daemon, tmp_path):
     assert "ended: -\n" in info
 
 
-# --- files that change behind the daemon's back ---------------------------------------------------------------------
+# --- files changed by others ----------------------------------------------------------------------------------------
 
 
 def cut(path):
@@ -178,7 +178,7 @@ def test_list_and_show_say_what_is_wrong_with_a_file(daemon, harm, state_at_once
 
 @contextmanager
 def on_small_disk(state_dir):
-    """A daemon whose state directory is a file system of 2 MiB, seen by it alone; and the way to it."""
+    """Runs a daemon whose state directory is a file system of 2 MiB that only it sees; yields it, and that path."""
     state_dir.mkdir()
     script = 'mount -t tmpfs -o size=2m,mode=750 none "$0" && exec "$@"'
     wrapper = ("unshare", "-m", "--propagation", "private", "sh", "-c", script, str(state_dir))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A container of the real runc starts and ends whatever is missing or broken on its way through hook and runtime."""
+"""Containers of the real runc start and end even if parts of the hook or the runtime wrapper are missing or broken."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 PROGRAMS = ("traceloop-hook", "traceloop-runtime", "traceloop-add-hooks")
 PYTHON = Path("/usr/bin/python3").resolve()
 LIBRARY = Path(os.__file__).parent
-HELPER_S = 5  # what traceloop-runtime gives to traceloop-add-hooks
-LARGE = {"large": "x" * 300_000}  # more of it than a pipe holds
+HELPER_S = 5  # traceloop-runtime's limit for traceloop-add-hooks
+LARGE = {"large": "x" * 300_000}  # more than a pipe holds
 ENDS = ["sh", "-c", "echo out; exit 7"]
 
 
@@ -40,7 +40,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def programs(tmp_path) -> Path:
-    """Copies of what packages put into one directory."""
+    """Copies of the programs that packages install into one directory."""
     directory = tmp_path / "programs"
     directory.mkdir()
     for name in PROGRAMS:
@@ -50,7 +50,7 @@ def programs(tmp_path) -> Path:
 
 @pytest.fixture
 def bundle(root, tmp_path) -> Path:
-    """Without hooks."""
+    """A bundle without hooks."""
     return make_bundle(tmp_path / "bundle", root, ENDS)
 
 
@@ -72,7 +72,7 @@ def test_a_hook_that_is_broken(runc, programs, bundle, fault, annotations) -> No
 def through_runtime(
     runc, programs, bundle, container_id, breaking=""
 ) -> tuple[subprocess.CompletedProcess[str], float]:
-    """Runs a bundle through traceloop-runtime, in a mount namespace of its own in which `breaking` was done."""
+    """Runs a bundle through traceloop-runtime in a mount namespace of its own, after the commands in `breaking`."""
     script = f'{breaking}\nexec "$@"'
     words = ["unshare", "-m", "--propagation", "private", "sh", "-euc", script, "sh", programs / "traceloop-runtime"]
     words += ["--root", runc.state, "run", "--bundle", bundle, container_id]
@@ -87,12 +87,12 @@ def test_a_program_beside_the_runtime_that_is_broken(runc, programs, bundle, nam
     BREAK[fault](programs / name)
     ended, _ = through_runtime(runc, programs, bundle, f"beside-{fault.replace(' ', '-')}")
     assert (ended.returncode, ended.stdout) == (7, "out\n"), ended.stderr
-    # Of a program that was cut off the kernel or Python may run what there is.
+    # The kernel or Python may run the remaining part of a truncated program.
     assert "traceloop-" in ended.stderr or fault == "cut off"
     assert sorted(path.name for path in bundle.iterdir()) == ["config.json"]
 
 
-# What is bound over what, for a python3 that an interrupted upgrade or a failing disk left behind.
+# The mounts that give a python3 as an interrupted upgrade or a failing disk leaves it
 PYTHONS = {
     "missing": "",
     **dict.fromkeys(
@@ -112,7 +112,7 @@ def test_a_python_that_is_broken(runc, programs, bundle, tmp_path, fault) -> Non
     elif fault in BREAK and fault != "missing":
         BREAK[fault](broken)
     breaking = PYTHONS[fault].replace("$BROKEN", str(broken))
-    if fault == "missing":  # nothing can be mounted over a file so that it is not there
+    if fault == "missing":  # a mount cannot make a file disappear
         script = programs / "traceloop-add-hooks"
         script.write_text(script.read_text().replace("#!/usr/bin/python3", "#!/nonexistent/python3", 1))
     ended, took_s = through_runtime(runc, programs, bundle, f"python-{fault.replace(' ', '-')}", breaking)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is captured behind pointers: every byte, of real calls, also where it is hard to read."""
+"""The memory captured for real calls, byte by byte, also where it is hard to read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from struct import iter_unpack, pack
 
 import pytest
-from recorder import Container, Workloads, only, raw, text
+from recorded_cgroups import Container, Workloads, only, raw, text
 
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
 from traceloop_decode.model import Call, Item
-from traceloop_decode.ring import Record, Ring
+from traceloop_decode.ring_reader import Record, RingReader
 
 pytestmark = pytest.mark.kernel
 
@@ -48,19 +48,25 @@ def strings(string_container: Container) -> Calls:
 
 @pytest.mark.parametrize(("index", "length"), [*enumerate([0, 1, 255, 256, 257, 5000])])
 def test_lengths(strings: Calls, index: int, length: int) -> None:
+    kept, tail = (length, b"") if length <= 256 else (128, b"x" * 128)
+    flags = {"more": length > 256, "fault": False, "out": False}
     name = only(strings["open"][index].args[0].items)
-    kept = min(length, 256)
-    assert name == Item(0, layout.KIND_STRING, b"x" * kept, min(length, 257), more=length > 256, fault=False, out=False)
+    if length > 4096:  # what is too long for a path has no end
+        assert name == Item(0, layout.KIND_STRING, b"x" * 128, 257, **flags)
+    else:
+        assert name == Item(0, layout.KIND_STRING, b"x" * kept, length, **flags, tail=tail)
     written = only(strings["pwrite64"][index].args[1].items)
-    assert written == Item(0, layout.KIND_BUFFER, b"x" * kept, length, more=length > 256, fault=False, out=False)
+    assert written == Item(0, layout.KIND_BUFFER, b"x" * kept, length, **flags, tail=tail)
 
 
 def test_page_ends(strings: Calls) -> None:
     at_end, across, behind, bad, null = strings["creat"]
     assert (text(at_end, 0), at_end.result) == (b"/no/end", -errno.ENOENT)
-    for call in (across, behind, bad):
+    # What precedes the page that is not there is kept; strace shows as much only where -s shows no more.
+    for call, data in ((across, b"/across"), (behind, b""), (bad, b"")):
         assert call.result == -errno.EFAULT
-        assert only(call.args[0].items) == Item(0, layout.KIND_STRING, b"", 0, more=False, fault=True, out=False)
+        kept = Item(0, layout.KIND_STRING, data, len(data), more=False, fault=True, out=False)
+        assert only(call.args[0].items) == kept
     assert (raw(null), null.args[0].items, null.result) == ((0, 0), (), -errno.EFAULT)
 
 
@@ -71,15 +77,15 @@ def test_cold_pages(strings: Calls) -> None:
 
 
 def test_cold_pages_were_cold(string_container: Container) -> None:
-    """At entry there was nothing to be read: else the test above would show little."""
-    records = [found for found in Ring(string_container.snapshot()).records() if isinstance(found, Record)]
+    """The pages could not be read at entry; otherwise the test above would prove little."""
+    records = [found for found in RingReader(string_container.snapshot()).records() if isinstance(found, Record)]
     entries = [found for found in records if found.type == layout.TYPE_ENTER and found.nr & layout.NR_MASK == ACCESS]
     kinds = [found.body[16:][1] for found in entries[-4:]]
     assert kinds == [layout.KIND_STRING | layout.ITEM_FAULT] * 4
 
 
 def test_nothing_is_left_to_read_again(string_container: Container) -> None:
-    retries = layout.RING.unpack_from(string_container.snapshot().headers[-1])[11]
+    retries = layout.RING.unpack_from(string_container.snapshot().headers[-1])[12]
     assert retries == 0
 
 
@@ -88,7 +94,7 @@ def test_what_could_not_be_read_is_counted(string_container: Container) -> None:
     unread = [
         call.name for call in string_container.calls() if any(item.fault for arg in call.args for item in arg.items)
     ]
-    assert [name for name in unread if name != "execve"] == ["creat"] * 3 + ["write"] * 3
+    assert [name for name in unread if name != "execve"] == ["creat"] * 3 + ["write"] * 4
     assert sum(cpu.unread for cpu in cpus) == len(unread)
     assert sum(cpu.reread for cpu in cpus) >= len(unread) + 4  # and the cold names of access
 
@@ -97,7 +103,7 @@ def test_cold_arguments_of_execve(strings: Calls) -> None:
     early, late = strings["execve"]
     assert (text(early, 0), early.result) == (b"/cold/one", -errno.ENOENT)
     first, two, third, end = [(item.data, item.fault) for item in early.args[1].items]
-    # Nobody has read them to this day, but in older kernels, which copy argv before they look for the file.
+    # On recent kernels nothing has read them; older ones copy argv before they look for the file.
     assert first in ((b"", True), (b"/cold/one", False))
     assert third in ((b"", True), (b"/cold/two", False))
     assert (two, end) == ((b"two", False), (b"", False))
@@ -114,7 +120,8 @@ def test_cold_arguments_of_execve(strings: Calls) -> None:
 def test_buffers_that_cannot_all_be_read(strings: Calls) -> None:
     half, long, *unreadable, empty, closed = strings["write"]
     assert only(half.args[1].items) == Item(0, layout.KIND_BUFFER, b"y" * 100, 200, more=False, fault=True, out=False)
-    assert only(long.args[1].items) == Item(0, layout.KIND_BUFFER, b"y" * 256, 8192, more=True, fault=False, out=False)
+    # Its end cannot be read.
+    assert only(long.args[1].items) == Item(0, layout.KIND_BUFFER, b"y" * 128, 8192, more=True, fault=True, out=False)
     behind, bad, null = unreadable
     for call in (behind, bad):
         assert call.result == -errno.EFAULT
@@ -134,7 +141,7 @@ def test_output_buffers(strings: Calls) -> None:
 
 @pytest.fixture(scope="module")
 def items(tracer: Tracer, workload: Workloads) -> tuple[Calls, dict[str, bytes]]:
-    """What workloads/items.c called, and what it printed."""
+    """Returns the calls of workloads/items.c, and its output."""
     with Container(tracer) as container:
         lines = [line.split(" ") for line in container.run(workload("items"))]
         return container.workload_calls(), {name: bytes.fromhex(digits) for name, digits in lines}
@@ -142,7 +149,7 @@ def items(tracer: Tracer, workload: Workloads) -> tuple[Calls, dict[str, bytes]]
 
 SOCKADDR_UN = pack("<H", 1) + b"\0tl-items-test"
 RIGHTS = pack("<QIII4x", 20, 1, 1, 0)
-EXPECTED = [  # call, which of its name, argument, what its items hold; None: what the workload printed
+EXPECTED = [  # call, index among its calls, argument, contents of its items; None: as printed by the workload
     ("pipe2", 0, 0, None),
     ("writev", 0, 1, [b"one", b"", b"two\n"]),
     ("readv", 0, 1, [b"one", b"two\n"]),
@@ -229,13 +236,13 @@ def test_messages(items: tuple[Calls, dict[str, bytes]]) -> None:
     assert parts(named.args[1].items) == [(name, SOCKADDR_UN), (0, b"fd"), (1, b"pass")]
     (received,) = calls["recvmsg"]
     before, *after = received.args[1].items
-    assert (before.kind, before.size, before.out) == (layout.KIND_BUFFER, 56, False)  # what its buffers hold is no news
+    assert (before.kind, before.size, before.out) == (layout.KIND_BUFFER, 56, False)  # not captured again
     assert parts(tuple(after)) == [(control, shown["recvmsg"]), (0, b"fdpa"), (1, b"ss")]
     assert all(item.out for item in after)
 
 
 def parts(items: tuple[Item, ...]) -> list[tuple[int, bytes]]:
-    """The parts of a message: index and bytes."""
+    """Returns the parts of a message: index and bytes."""
     head, *rest = items
     assert (head.kind, head.size, len(head.data)) == (layout.KIND_MSG, 56, 56)
     return [(item.sub, item.data) for item in rest if item.kind != layout.KIND_IOVEC]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose calls go into which ring: children, neighbours, and cgroups whose numbers collide in the kernel's table."""
+"""The ring that a call goes into: children, neighbours, and cgroups whose ids collide in the kernel's table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from recorder import TIMEOUT_S, Cgroup, Container, text
+from recorded_cgroups import TIMEOUT_S, Cgroup, Container, text
 
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.tracer import Tracer
@@ -14,9 +14,9 @@ from traceloop_decode import layout
 
 pytestmark = pytest.mark.kernel
 
-LOOK_BEHIND = (1 << 64) - 1 - layout.FRONT_MASK
+LOOK_UP = (1 << 64) - 1 - layout.FRONT_MASK
 UNUSED_SLOTS = 4001, 4002
-"""Far above those that the pool gives out."""
+"""Slots far above those that the pool gives out."""
 
 NESTED = """
 mkdir "$0/child" && mkdir "$0/child/grandchild" || exit 1
@@ -32,7 +32,7 @@ exit 0
 
 
 def opened(container: Container) -> list[bytes]:
-    """The files under /no/ that its programs tried to open."""
+    """Returns the files under /no/ that the container's programs tried to open."""
     paths = [text(call, 1) for call in container.calls("openat")]
     return [path for path in paths if path.startswith(b"/no/")]
 
@@ -40,7 +40,7 @@ def opened(container: Container) -> list[bytes]:
 def test_children_of_a_recorded_cgroup(tracer: Tracer, container: Container) -> None:
     container.run("sh", "-c", NESTED, str(container.path))
     assert opened(container) == [b"/no/child", b"/no/child/grandchild", b"/no/back"]
-    # Removed, they are in the table no longer.
+    # Removed cgroups are no longer in the table.
     assert tracer._cgroups.ids(container.recording.slot.number) == [container.id]
 
 
@@ -65,7 +65,7 @@ def test_a_cgroup_below_that_existed_before(tracer: Tracer, container: Container
 
 
 def test_two_containers_at_once(containers: Callable[[], Container]) -> None:
-    """Each opens its own names while the other does; 100 of each, none of the other's."""
+    """Two containers that open 100 files each at the same time have only their own in their rings."""
     script = 'for n in $(seq 100); do read line < "/no/$0-$n"; done 2>&-; exit 0'
     both = [containers(), containers()]
     with both[0].start("sh", "-c", script, "a") as first, both[1].start("sh", "-c", script, "b") as second:
@@ -86,14 +86,15 @@ def test_nothing_is_recorded_after_the_stop(tracer: Tracer, container: Container
 
 @pytest.fixture
 def table(tracer: Tracer) -> Iterator[CgroupTable]:
-    """The kernel's tables, with what a test adds to UNUSED_SLOTS taken out again."""
+    """The kernel's tables, which no thread of the pool sweeps; UNUSED_SLOTS are swept after the test."""
+    tracer.pool.wait_idle()  # the rings of former tests are swept, and with them words of all cgroups
     yield tracer._cgroups
     for slot in UNUSED_SLOTS:
         tracer._cgroups.sweep(slot)
 
 
 def colliding(cgroup_id: int, count: int) -> list[int]:
-    """Ids that no cgroup has, with the same low bits."""
+    """Returns ids that no cgroup has, with the same low bits."""
     return [cgroup_id + (n << 40) for n in range(1, count + 1)]
 
 
@@ -114,9 +115,9 @@ def test_table(table: CgroupTable) -> None:
     add(table, [second, third], b)
     assert [sorted(table.ids(slot)) for slot in (a, b)] == [[first, alone], [second, third]]
     assert [table.slot_of(one) for one in (first, second, third, alone, 99 << 41)] == [a, b, b, a, None]
-    assert word(table, first) == (5 << 41 | a)  # the first that came is in front
+    assert word(table, first) == (5 << 41 | a)  # the one that came first is in front
     table.remove([first])
-    assert word(table, first) == LOOK_BEHIND  # the others must still be found
+    assert word(table, first) == LOOK_UP  # the others must still be found
     assert table.sweep(a) == 1
     assert word(table, alone) == 0
     assert word(table, second) in (6 << 41 | b, 7 << 41 | b)
@@ -133,7 +134,7 @@ def test_table_takes_a_cgroup_over(table: CgroupTable) -> None:
 
 
 def test_sweep_leaves_no_word_of_a_cgroup_that_it_took_out(table: CgroupTable) -> None:
-    """Else its calls went into the ring of whoever gets the slot next."""
+    """A swept cgroup leaves no word in the front table: its calls would go into the ring of the slot's next user."""
     first, second = (5 << 41) + 7, (6 << 41) + 7
     table.add(first, UNUSED_SLOTS[0])
     table.add(second, UNUSED_SLOTS[1])
@@ -142,19 +143,19 @@ def test_sweep_leaves_no_word_of_a_cgroup_that_it_took_out(table: CgroupTable) -
 
 
 def test_many_ids_with_the_same_low_bits(table: CgroupTable, container: Container) -> None:
-    """The recorded cgroup's place in front is taken, by an id that came before: found behind, with its children."""
+    """A recorded cgroup whose place in front another id took earlier is found behind it, as are its children."""
     ids = colliding(container.id, 300)
     table.remove([container.id])
     table.sweep(UNUSED_SLOTS[0])
     add(table, ids, UNUSED_SLOTS[0])
     table.add(container.id, container.recording.slot.number)
-    assert word(table, container.id) == ids[0] & LOOK_BEHIND | UNUSED_SLOTS[0]
+    assert word(table, container.id) == ids[0] & LOOK_UP | UNUSED_SLOTS[0]
     container.run("cat", "/no/behind", status=1)
     table.remove(ids[:1])
-    assert word(table, container.id) == LOOK_BEHIND
+    assert word(table, container.id) == LOOK_UP
     container.run("cat", "/no/looked-behind", status=1)
     table.sweep(UNUSED_SLOTS[0])
-    assert word(table, container.id) == container.id & LOOK_BEHIND | container.recording.slot.number
+    assert word(table, container.id) == container.id & LOOK_UP | container.recording.slot.number
     container.run("cat", "/no/in-front", status=1)
     container.run("sh", "-c", NESTED, str(container.path))
     assert opened(container) == [
@@ -173,14 +174,14 @@ def test_a_cgroup_whose_word_is_anothers_is_not_recorded(table: CgroupTable, con
 
 
 def test_words_that_programs_leave_behind_are_tidied(table: CgroupTable, container: Container) -> None:
-    """Each cgroup that is removed leaves a word that has others' calls looked up twice."""
+    """Words of removed cgroups, which cost other cgroups a second look-up, are tidied."""
     for n in range(200):
         (container.path / str(n)).mkdir()
     container.run("cat", "/no/before", status=1)
     for n in range(200):
         (container.path / str(n)).rmdir()
-    assert table._front.tolist().count(LOOK_BEHIND) > 150
+    assert table._front.tolist().count(LOOK_UP) > 150
     table.tidy()
-    assert table._front.tolist().count(LOOK_BEHIND) < 10
+    assert table._front.tolist().count(LOOK_UP) < 10
     container.run("sh", "-c", NESTED, str(container.path))
     assert opened(container) == [b"/no/before", b"/no/child", b"/no/child/grandchild", b"/no/back"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clock that is stepped by days, while traces live and once they are kept.
+"""A clock that is stepped by days while traces are recorded and after they are archived.
 
-No namespace has a CLOCK_REALTIME of its own (time_namespaces(7)), and the machine's is everyone's: a preloaded library
-moves it for the daemon alone. gRPC's own reading of the clock goes past it, so traceloopctl has the machine's.
+No namespace has a CLOCK_REALTIME of its own (time_namespaces(7)), and all programs share the machine's: a preloaded
+library shifts it for the daemon alone. gRPC's own reading of the clock bypasses the library, so traceloopctl uses the
+machine's clock.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from test_archive_daemon import archived, fails, listed, record
 
 pytestmark = pytest.mark.kernel
@@ -29,7 +30,7 @@ NEAR_S = 600
 
 
 class Clock:
-    """The daemon's. wrapper: the command that a daemon is given to."""
+    """The daemon's clock. wrapper: the command that runs the daemon's command line."""
 
     def __init__(self, directory: Path) -> None:
         self._page, library = directory / "clock", directory / "clock.so"
@@ -38,7 +39,7 @@ class Clock:
         self.wrapper = ("env", f"CHAOS_CLOCK={self._page}", f"LD_PRELOAD={library}")
 
     def step(self, days: float) -> None:
-        """It is off by so much now."""
+        """Sets the clock's offset."""
         self.offset_s = round(days * DAY_S)
         fd = os.open(self._page, os.O_RDWR | os.O_CREAT)
         os.pwrite(fd, self.offset_s.to_bytes(8, "little", signed=True), 0)
@@ -46,11 +47,11 @@ class Clock:
 
     @property
     def now_s(self) -> float:
-        """Seconds since 1970, by this clock."""
+        """The time by this clock, in seconds since 1970."""
         return time.time() + self.offset_s
 
     def is_near(self, text: str) -> bool:
-        """Whether a time as JSON has it is about now."""
+        """Returns whether a time in JSON's form is about now."""
         return abs(datetime.fromisoformat(text[:19] + "Z").timestamp() - self.now_s) < NEAR_S
 
 
@@ -60,7 +61,7 @@ def clock(tmp_path: Path) -> Clock:
 
 
 def within(daemon: Daemon, *window: str) -> list[str]:
-    """The ids of the traces that `list` shows of a window."""
+    """Returns the ids of the traces that `list` shows for a window of time."""
     return [trace["id"] for trace in json.loads(daemon.ctl("list", "-o", "json", *window).stdout)]
 
 
@@ -83,15 +84,15 @@ def test_nothing_is_lost_and_every_time_is_that_of_its_own_clock(clock: Clock, t
             assert f'"day {days}\\n"' in daemon.ctl("show", trace_id).stdout
             (first, *_) = daemon.ctl("show", trace_id, "-o", "jsonl").stdout.splitlines()
             assert abs(json.loads(first)["time_ns"] / NS - clock.now_s) < NEAR_S
-            assert listed(daemon)[live]["started"] == started  # it is what the clock said then
+            assert listed(daemon)[live]["started"] == started  # as the clock said at that time
             window = "-S", f"@{clock.now_s - NEAR_S:.0f}", "-U", f"@{clock.now_s + NEAR_S:.0f}"
             assert set(within(daemon, *window)) - {live} == {trace_id}
         assert ids[1] not in within(daemon, "-U", "+1d")
         rows = daemon.ctl("list").stdout.splitlines()
-        for trace_id, age in zip(ids[1:], ("0s", "3d"), strict=True):  # what is to come has no age yet
+        for trace_id, age in zip(ids[1:], ("0s", "3d"), strict=True):  # a future time has no age yet
             (row,) = [row for row in rows if trace_id in row.split()]
             assert age in row.split()
-        cgroup.run("echo", "the last word")  # ends before it began, by the clock
+        cgroup.run("echo", "the last word")  # by the clock, it ends before it began
         daemon.wait_for_log(lambda line: f"frozen {live} " in line)
         ended = archived(daemon, live)
         assert ended["started"] == started
@@ -101,7 +102,7 @@ def test_nothing_is_lost_and_every_time_is_that_of_its_own_clock(clock: Clock, t
         assert set(before) == {live, *ids}
     with Daemon(config='node = "n"\n', state_dir=state_dir, wrapper=clock.wrapper) as daemon:
         assert listed(daemon) == before
-        clock.step(15)  # 18 days since two of them ended, 15 since one, 12 since the one of the clock ahead
+        clock.step(15)  # two ended 18 days ago, one 15, and that of the clock ahead 12
         last = record(daemon, "last", "true")
         archived(daemon, last)
         for trace_id in (ids[0], ids[2], live):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real AppArmor that denies the hook its socket: no container is held up, and the doctor finds out.
+"""A real AppArmor that denies the hook its socket delays no container, and the doctor finds the cause.
 
-Debian's own kernel has one, in the virtual machine of `make test-kernels`.
+Debian's own kernel has AppArmor, in the virtual machine of `make test-kernels`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from traceloop_cli.findings import Level
 pytestmark = [pytest.mark.kernel, pytest.mark.vm]
 
 ENABLED = Path("/sys/module/apparmor/parameters/enabled")
-# An engine's profile that knows nothing of us: it may read, write and run all, and use the network, but no Unix socket.
-# Kernels as Debian's decide of those where they are made, never where they connect, whatever the profile says of files.
+# An engine's profile without rules for us: it allows all files, programs and the network, but no Unix sockets. Kernels
+# such as Debian's check these where they are created, never where they connect, whatever the profile says of files.
 PROFILE = "profile strict-engine { file, capability, signal, network inet, network inet6, network netlink, }\n"
-# Not in this machine's view of the file system: securityfs is mounted nowhere else.
-CONFINED = 'mount -t securityfs none /sys/kernel/security; apparmor_parser --replace "$1"; exec aa-exec -p strict-engine "$2" start --socket "$3"'
+# Mounts securityfs in a namespace of its own, so that the machine's file systems stay as they are.
+CONFINED = 'mount -t securityfs none /sys/kernel/security; apparmor_parser --replace "$1"; exec aa-exec -p strict-engine "$2" start --wait --socket "$3"'
 
 
 def test_a_hook_that_apparmor_denies_its_socket(tmp_path):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containerd under a kubelet of ours: `engine enable` alone has pods recorded, and no fault stops one.
+"""containerd with a kubelet's client: `engine enable` alone is enough to record pods, and no fault stops one.
 
-Of this machine's version, and of others where `make test-engines` unpacked them.
+Runs with this machine's version, and with others that `make test-engines` unpacked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CTL = HOOK.with_name("traceloopctl")
 WRAPPER = HOOK.with_name("traceloop-runtime")
 SPEC = "/etc/containerd/traceloop-runc.json"
 UNPACKED = Path(__file__).parents[2] / "build/engines"
-# (suite, None for this machine's; version of the configuration)
+# (suite, None for this machine's version; version of the configuration)
 VERSIONS = {"installed": (None, 2), "trixie": ("trixie", 2), "sid-2": ("sid", 2), "sid-3": ("sid", 3)}
 
 
@@ -44,7 +44,7 @@ class Node:
         return self.engine("enable", "containerd", *(words or options))
 
     def wired(self) -> str:
-        """What `engine list` says of containerd."""
+        """Returns what `engine list` reports for containerd."""
         (line,) = [one for one in self.engine("list").stdout.splitlines() if one.startswith("containerd ")]
         return line.split(maxsplit=2)[2]
 
@@ -65,13 +65,13 @@ class Node:
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    with Daemon(config='node = "n"\n') as daemon:
+    with Daemon(config='node = "n"\n[record]\nfrom = "hook"\n') as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def node(request, daemon) -> Iterator[Node]:
-    """Not wired, and running."""
+    """A running containerd that is not wired."""
     suite, version = VERSIONS[request.param]
     if suite and not (UNPACKED / suite / "usr/bin/containerd").exists():
         pytest.skip("`make test-engines` fetches it")
@@ -83,7 +83,7 @@ def node(request, daemon) -> Iterator[Node]:
 
 @pytest.fixture
 def wired(node) -> Iterator[Node]:
-    """Wired, and started again; as it was when the test is over."""
+    """A containerd that is wired and restarted; the test leaves it as it was."""
     enabled = node.enable()
     assert enabled.returncode == 0, enabled
     assert "now run: systemctl restart containerd" in enabled.stdout
@@ -115,13 +115,13 @@ def test_pods_are_recorded_under_their_names(wired, request) -> None:
         writes = [event for event in map(json.loads, shown) if event["syscall"] == "write" and event["comm"] == "sh"]
         assert [write["args"][1]["data"] for write in writes] == [f"{attempt}\n"]
     pod.remove()
-    # The pause container runs no hook at all: the specification is for containers alone.
+    # The pause container runs no hook at all: the specification applies only to containers.
     assert pod.id not in wired.daemon.log
     assert len([trace for trace in wired.traces().values() if trace["pod"] == name]) == 3
 
 
 def test_a_restart_count_where_kubelets_annotation_is_let_through(node) -> None:
-    """As docs/engines.md says: `container_annotations` of the runtime."""
+    """The restart count is known if the runtime's `container_annotations` let it through, as docs/engines.md says."""
     host = node.containerd.host
     assert node.enable().returncode == 0
     text = host.path(CONFIG).read_text()
@@ -141,7 +141,7 @@ def test_a_restart_count_where_kubelets_annotation_is_let_through(node) -> None:
 
 def test_nothing_of_a_container_changes_but_its_hooks(node) -> None:
     configs = []
-    node.containerd.restart()  # whatever it was told before
+    node.containerd.restart()  # clears what it was told before
     for number in range(2):
         pod = node.containerd.cri.run_pod("compared")
         container = pod.run("c", BUSYBOX, ["sleep", "1000"])
@@ -161,7 +161,7 @@ def test_nothing_of_a_container_changes_but_its_hooks(node) -> None:
 
 
 def test_status_knows_when_it_must_be_restarted(node) -> None:
-    assert "no hook of ours" in node.engine("status", "containerd").stdout
+    assert "does not run the hook" in node.engine("status", "containerd").stdout
     node.enable()
     status = node.engine("status", "containerd")
     assert (status.returncode, "was started before" in status.stdout) == (1, True)
@@ -171,8 +171,8 @@ def test_status_knows_when_it_must_be_restarted(node) -> None:
     assert (status.returncode, status.stdout.count("\n"), status.stdout[:3]) == (0, 1, "ok ")
     assert node.enable().stdout.startswith("nothing to change\n")
     node.engine("disable", "containerd")
-    assert "no hook of ours" in node.engine("status", "containerd").stdout
-    # No file says so any more: it is asked.
+    assert "does not run the hook" in node.engine("status", "containerd").stdout
+    # No file tells that any more, so containerd is asked.
     assert (node.wired(), node.due()) == ("no, restart due", "systemctl restart containerd\n")
     node.containerd.restart()
     assert (node.wired(), node.due()) == ("no", "")
@@ -204,7 +204,7 @@ def test_a_pod_starts_whatever_the_hook_meets(node, tmp_path) -> None:
         assert pod.wait(pod.run(attempt, BUSYBOX, ["sh", "-c", "exit 7"])) == 7, name
     hook.unlink()
     assert pod.wait(pod.run("hookless", BUSYBOX, ["sh", "-c", "exit 7"])) == 7
-    assert f"the hook {hook} is not there" in node.engine("status", "containerd").stdout
+    assert f"the hook {hook} does not exist" in node.engine("status", "containerd").stdout
     pod.remove()
     node.engine("disable", "containerd")
 
@@ -243,7 +243,7 @@ def test_a_specification_that_is_gone_is_an_error_that_is_found(wired) -> None:
     wired.containerd.host.path(SPEC).unlink()
     status = wired.engine("status", "containerd")
     assert status.returncode == 1
-    assert f"error containerd: runtime runc: {SPEC} is not there" in " ".join(status.stdout.split())
+    assert f"error containerd: runtime runc: {SPEC} does not exist" in " ".join(status.stdout.split())
     assert wired.enable().returncode == 0
     assert wired.engine("status", "containerd").stdout.startswith("ok ") or "was started before" in status.stdout
 
@@ -292,7 +292,7 @@ def test_ctr_run(node, request) -> None:
 
 
 def test_a_pod_needs_no_hook_to_fail(node) -> None:
-    """That the faults above would be seen: a container whose program is not there does fail."""
+    """A container whose program is missing fails, which proves that the tests above would see a failure."""
     pod = node.containerd.cri.run_pod("failing")
     with pytest.raises(grpc.RpcError, match="no such file"):
         pod.run("c", BUSYBOX, ["/nonexistent"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real daemon with the real recorder: hook messages good and bad, ends of containers, what is left behind."""
+"""The real daemon with the real recorder: good and bad hook messages, ends of containers, what remains afterwards."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from pathlib import Path
 import grpc
 import pytest
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
-from traceloop_proto.recorder_pb2 import TraceRequest
+from traceloop_proto.traceloop_pb2 import TraceRequest
 
 pytestmark = pytest.mark.kernel
 
@@ -112,7 +112,7 @@ def test_bad_messages_get_one_line_and_disturb_nothing(daemon, cgroup, case):
 
 def test_ten_megabytes_of_noise_are_refused_and_the_hook_exits_0(daemon):
     noise = os.urandom(10 << 20)
-    command = [HOOK, "start", "--socket", str(daemon.hook_socket)]
+    command = [HOOK, "start", "--wait", "--socket", str(daemon.hook_socket)]
     ended = subprocess.run(command, input=noise, capture_output=True, timeout=30, check=False)
     assert ended.returncode == 0
     assert ended.stderr.count(b"\n") == 1
@@ -140,7 +140,7 @@ def test_populated_0_freezes_without_a_poststop_and_keeps_the_exit_code(daemon, 
     assert trace["state"] in ("frozen", "archived")
     (entry,) = calls(daemon, "node1_mine", "exit_group")
     assert entry["args"][0]["value"] == 42
-    assert stop(daemon, "ends") == "ok\n"  # poststop comes later, and is no news
+    assert stop(daemon, "ends") == "ok\n"  # the poststop comes later, and changes nothing
 
 
 def test_a_killed_container_shows_its_signal(daemon, cgroup):
@@ -229,14 +229,14 @@ def test_closing_a_live_trace_ends_its_recording(daemon, cgroup):
 
 
 def ask(daemon, method, request):
-    """The status and details of an answer to the bytes of a request."""
+    """Returns the status and details of the answer to a request's bytes."""
     with grpc.insecure_channel(daemon.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         with pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary(f"/traceloop.v1.Recorder/{method}")(request, timeout=30)
         return refused.value.code(), refused.value.details()
 
 
-# In a process of its own: gRPC's client keeps some connections after their channels are closed.
+# Runs in a process of its own: gRPC's client keeps some connections after their channels are closed.
 ASK_NONSENSE = """
 import sys
 import grpc
@@ -259,7 +259,7 @@ def test_a_request_that_is_no_message_is_refused_and_leaves_no_descriptor(daemon
     asked = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
     assert asked.stdout.splitlines() == ["INVALID_ARGUMENT True"] * 20, asked.stderr
     end = time.monotonic() + 60
-    while held() > before + 5:  # the last ones' connections end a little later
+    while held() > before + 5:  # the last connections end a little later
         assert time.monotonic() < end, f"{before} descriptors, then {held()}"
         time.sleep(0.05)
 
@@ -273,8 +273,8 @@ def test_an_answer_about_an_enormous_word_arrives(daemon):
 
 def test_only_root_reaches_the_hook_socket(daemon):
     daemon.directory.chmod(0o755)
-    hook = shutil.copy(HOOK, daemon.directory)  # the project may be root's alone
-    words = ["setpriv", "--reuid=65534", "--clear-groups", hook, "start", "--socket", str(daemon.hook_socket)]
+    hook = shutil.copy(HOOK, daemon.directory)  # the project's directory may be closed to other users
+    words = ["setpriv", "--reuid=65534", "--clear-groups", hook, "start", "--wait", "--socket", str(daemon.hook_socket)]
     ended = subprocess.run(words, input=b'{"id": "x", "pid": 1}', capture_output=True, timeout=30, check=False)
     assert ended.returncode == 0
     assert b"Permission denied" in ended.stderr
@@ -333,4 +333,4 @@ def test_sockets_that_someone_removes_are_put_back(cgroup):
             assert start(daemon, "later", process.pid) == "ok\n"
         trace = trace_of(daemon, "later")
         assert daemon.ctl("close", trace["id"]).stdout == "closed\n"
-        assert len(os.listdir(daemon.runtime_dir)) == 6  # noqa: PTH208 - these, gRPC's own, the lock, and what is live
+        assert len(os.listdir(daemon.runtime_dir)) == 6  # noqa: PTH208 - these, gRPC's, the lock, live traces

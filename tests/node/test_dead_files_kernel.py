@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real daemon, and an engine's data on a file system that does not answer: FUSE, whose server is dead."""
+"""The real daemon, and an engine's data on a FUSE file system whose server does not answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
 from traceloop_daemon.system.file_readers import _THREADS, DEADLINE_S
 
@@ -24,7 +24,7 @@ DEADFUSE = Path(__file__).parents[1] / "lab/deadfuse.py"
 
 
 class Host:
-    """A daemon whose docker has its data on a dead disk. Its containers are cgroups with a process asleep."""
+    """A daemon, and a docker whose data are on a dead disk. The containers are cgroups with a sleeping process."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self._stack = stack
@@ -38,16 +38,16 @@ class Host:
         self.daemon = stack.enter_context(Daemon(config='node = "n"\n', wrapper=wrapper))
 
     def start(self, container_id: str, bundle: str) -> float:
-        """Seconds until the hook of a new container is told that it is recorded."""
+        """Registers a new container; returns the seconds until its hook is told that it is recorded."""
         cgroup = Cgroup()
         process = self._stack.enter_context(cgroup.start("sleep", "1000"))
-        self._stack.enter_context(cgroup)  # which ends it
+        self._stack.enter_context(cgroup)  # ends the process
         while not (cgroup.path / "cgroup.procs").read_text():
             assert process.poll() is None
         return self.send("start", {"id": container_id, "pid": process.pid, "bundle": bundle})
 
     def send(self, stage: str, state: dict) -> float:
-        """A hook's message: seconds until its answer, which is to be good."""
+        """Sends a hook's message; returns the seconds until its answer, which must be a success."""
         began_s = time.monotonic()
         with socket.socket(socket.AF_UNIX) as hook:
             hook.settimeout(30)
@@ -58,7 +58,7 @@ class Host:
         return time.monotonic() - began_s
 
     def names(self) -> list[str]:
-        """Of the traces that there are."""
+        """Returns the names of all traces."""
         return sorted(trace["container"] for trace in json.loads(self.daemon.ctl("list", "-o", "json").stdout))
 
 
@@ -71,7 +71,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_a_container_whose_engine_cannot_be_asked_is_recorded_and_no_other_waits(host):
-    fits = "it is called by what its hook told"
+    fits = "it is named from its hook's message alone"
     for number in range(_THREADS):
         assert host.start(f"dead-{number}", str(host.bundle)) >= DEADLINE_S
         host.daemon.wait_for_log(lambda line, of=f"container dead-{number}: ": of in line and fits in line)

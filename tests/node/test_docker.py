@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docker by the runtime wrapper: `engine enable` and a reload have containers recorded, and no fault stops one."""
+"""docker with the runtime wrapper: `engine enable` and a reload suffice to record containers; no fault stops one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Node:
         return self.docker.host.run(CTL, "engine", *words)
 
     def wired(self) -> str:
-        """What `engine list` says of docker."""
+        """Returns what `engine list` reports for docker."""
         (line,) = [one for one in self.engine("list").stdout.splitlines() if one.startswith("docker ")]
         return line.split(maxsplit=2)[2]
 
@@ -47,7 +47,7 @@ class Node:
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with Daemon(config='node = "n"\n') as daemon, Docker() as docker:
+    with Daemon(config='node = "n"\n[record]\nfrom = "hook"\n') as daemon, Docker() as docker:
         docker.host.path(CONFIG).write_text(THEIRS)
         docker.start()
         yield Node(daemon, docker)
@@ -55,7 +55,7 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture
 def wired(node) -> Iterator[Node]:
-    """With our runtime as the default."""
+    """A docker whose default runtime is ours."""
     output = node.engine("enable", "docker", "--default", "--hook", HOOK, "--socket", node.daemon.hook_socket).stdout
     assert "now run: systemctl reload docker" in output
     node.docker.reload()
@@ -127,7 +127,7 @@ def test_what_dockerd_is_still_to_be_told_is_due_until_it_was(node) -> None:
     assert (node.wired(), node.due()) == ("no, restart due", "systemctl restart docker\n")
     status = node.docker.host.run(CTL, "engine", "status", "docker", check=False)
     assert status.returncode == 1
-    assert f"dockerd still runs all containers by {HOOK.with_name('traceloop-runtime')}\n" in status.stdout
+    assert f"dockerd still runs all containers with {HOOK.with_name('traceloop-runtime')}\n" in status.stdout
     doctor = node.docker.host.run(CTL, "doctor", "--no-self-test", "-o", "json", check=False).stdout
     of_docker = [one for one in json.loads(doctor)["findings"] if one["area"] == "engine docker"]
     assert "systemctl restart docker" in [one["remedy"] for one in of_docker]
@@ -136,7 +136,7 @@ def test_what_dockerd_is_still_to_be_told_is_due_until_it_was(node) -> None:
 
 
 def test_labels_choose_as_annotations_do(wired) -> None:
-    """docker 20.10 has no annotations."""
+    """Labels stand in for annotations, which docker 20.10 lacks."""
     wired.docker.run("--name", "private", "--label", "io.traceloop.record=false", BUSYBOX, "true")
     wired.daemon.wait_for_log(lambda line: "(n_private) is not recorded" in line)
     script = "echo secret-9 > /tmp/seen"
@@ -151,7 +151,7 @@ def test_labels_choose_as_annotations_do(wired) -> None:
 
 
 def test_exec_stop_and_a_signal_go_through(wired) -> None:
-    """The verbs that the wrapper hands on: exec, kill, state, delete."""
+    """The wrapper passes on the other verbs: exec, kill, state, delete."""
     wired.docker(
         "run",
         "--detach",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloopctl doctor on an installed system with a real systemd: it is content, and finds each fault that is made."""
+"""traceloopctl doctor on an installed system with a real systemd finds nothing wrong, and then each inflicted fault."""
 
 import json
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def lab():
         install(lab)
         add_users(lab)
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
-        # Engines of the machine would be found here; this is about one that reads hooks.d.
+        # Hides the machine's engines, which the doctor would find; the test needs one that reads hooks.d.
         lab.run("sh", "-c", "rm -f /usr/bin/podman /usr/bin/containerd /usr/bin/ctr /usr/*bin/dockerd")
         lab.write("/usr/bin/podman", "#!/bin/sh\necho podman version 4.3.1\n", mode=0o755)
         yield lab
@@ -49,7 +49,7 @@ def test_it_is_content_and_leaves_nothing_behind(lab):
     (test,) = [one["what"] for one in said["findings"] if one["area"] == "self-test"]
     assert "registered by the hook" in test
     assert "openat(" in test
-    assert any("recording outlives a restart" in one["what"] for one in said["findings"])
+    assert any("live recordings survive a restart" in one["what"] for one in said["findings"])
     assert lab.run("traceloopctl", "list").stdout == before
     assert cgroups(lab) == ""
 
@@ -81,7 +81,7 @@ def test_a_hook_whose_first_line_was_changed(lab):
         _, said = asked(lab, "--no-self-test")
     finally:
         lab.run("mv", "/root/hook", HOOK)
-    assert errors(said) == [("hook", f"{HOOK} is a script for /opt/python, which is not there")]
+    assert errors(said) == [("hook", f"{HOOK} is a script whose interpreter /opt/python does not exist")]
 
 
 def test_a_daemon_that_is_stopped_and_stays_so(lab):
@@ -108,7 +108,7 @@ def test_a_socket_of_another_user(lab):
         lab.run("chown", "root", path)
     assert ended.returncode == 1
     ((area, what),) = errors(said)
-    assert (area, what.startswith(f"{path} has the mode 0600, user ")) == ("sockets", True)
+    assert (area, what.startswith(f"{path} has mode 0600, user ")) == ("sockets", True)
 
 
 def test_a_hook_that_podman_cannot_read(lab):
@@ -120,14 +120,14 @@ def test_a_hook_that_podman_cannot_read(lab):
     assert ended.returncode == 1
     ((area, what),) = errors(said)
     assert area == "engine podman"
-    assert what.startswith(f"{HOOKSD}/broken.json is no hook of schema 1.0.0")
+    assert what.startswith(f"{HOOKSD}/broken.json is not a hook of schema 1.0.0")
     (remedy,) = [one["remedy"] for one in said["findings"] if one["level"] == "error"]
     assert remedy == f"rm {HOOKSD}/broken.json"
 
 
 @contextmanager
 def other_state_directory(lab, options):
-    """The daemon runs with another file system for its traces, mounted with these options."""
+    """Runs the daemon with another file system for its traces, mounted with these options."""
     lab.run("systemctl", "stop", SOCKET, SERVICE)
     lab.run("mount", "-t", "tmpfs", "-o", options, "none", STATE)
     try:
@@ -156,7 +156,7 @@ def test_a_state_directory_that_is_read_only(lab):
     assert ended.returncode == 1
     assert errors(said) == [("storage", f"{STATE} is on a read-only file system")]
     (test,) = [one for one in said["findings"] if one["area"] == "self-test"]
-    assert test["level"] == "ok"  # its trace was in memory alone, and could be closed
+    assert test["level"] == "ok"  # its trace was only in memory, and could be closed
 
 
 def test_a_daemon_older_than_what_is_installed(lab):

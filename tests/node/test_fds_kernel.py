@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What descriptors of real programs stand for: as strace names them, and from what the daemon read."""
+"""The files of real programs' descriptors: named as strace names them, and as the daemon read them at the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from strace.compare import RING_SIZE
 from strace.normal import by_thread
 from strace.programs import Program
@@ -25,7 +25,7 @@ from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.system.procfs import read_open_files
 
 BRACKETS = re.compile(r"(?<=[0-9D])<([^>]*)>(?:\\(deleted\\))?")
-# workload -> descriptors of which we say the same as strace, of those that it names; may only rise
+# workload -> number of descriptors that we name as strace does, of those that it names; may only rise
 SAME = {"files_fcntl": 70, "files_io": 101, "files_names": 51, "files_open": 72, "files_watch": 30}
 
 
@@ -46,7 +46,7 @@ def test_as_strace_names_them(name: str, tmp_path: Path) -> None:
                 named += len(said)
                 same += len(said) if left == right else 0
                 for match in BRACKETS.finditer(right):
-                    # strace has what symbolic links lead to; the trace has what was asked for
+                    # strace shows targets of symbolic links; the trace has the paths that programs used
                     assert match[0] in said or f"<{os.path.realpath(match[1])}>" in said, (left, right)
     print(f"{name}: {same} of {named} descriptors named as strace does, none otherwise")
     assert same >= SAME[name]
@@ -62,7 +62,7 @@ def test_the_daemon_reads_what_lies_deeper_than_proc_tells(tmp_path: Path) -> No
         program = cgroup.start("sh", "-c", _GO_DEEP, cwd=tmp_path)
         assert program.stdin is not None
         assert program.stdout is not None
-        assert program.stdout.readline() == b"\n"  # it is there
+        assert program.stdout.readline() == b"\n"  # it has arrived there
         read = read_open_files(cgroup.path)
         program.stdin.close()
         program.stdout.close()
@@ -112,7 +112,5 @@ def test_what_was_open_travels_with_the_trace(tmp_path: Path) -> None:
         lines = daemon.ctl("show", trace["id"], "-o", "strace", "-y", "-e", "write,openat,close").stdout.splitlines()
     shown = [" ".join(line.split()[1:]) for line in lines]
     assert f'write(1<{log}>, "hello\\n", 6) = 6' in shown  # the shell has moved its 2 there
-    assert (
-        f'openat(AT_FDCWD<{tmp_path}>, "/etc/passwd", O_RDONLY) = 3</etc/passwd>' in shown
-    )  # by the child of the shell
+    assert f'openat(AT_FDCWD<{tmp_path}>, "/etc/passwd", O_RDONLY) = 3</etc/passwd>' in shown  # by the shell's child
     assert "close(3</etc/passwd>) = 0" in shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`list --follow` at the real daemon: what becomes of traces is told as it happens, and nobody waits for who listens."""
+"""`list --follow` with the real daemon: changes to traces are reported at once, and no listener blocks anything."""
 
 import json
 import signal
@@ -10,12 +10,12 @@ import grpc
 import pytest
 from lab import Daemon
 from lab.daemon import BIN
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from test_daemon import inside, start, trace_of
 
 from traceloop_daemon.service.calls import FOLLOWING
-from traceloop_proto import recorder_pb2 as pb
-from traceloop_proto import recorder_pb2_grpc as pb_grpc
+from traceloop_proto import traceloop_pb2 as pb
+from traceloop_proto import traceloop_pb2_grpc as pb_grpc
 
 pytestmark = pytest.mark.kernel
 
@@ -28,7 +28,17 @@ def daemon():
 
 @contextmanager
 def following(daemon, *words):
-    command = [BIN / "traceloopctl", "--address", daemon.address, "list", "--follow", *words]
+    # In the background of a script SIGINT is ignored, which processes inherit.
+    command = [
+        "env",
+        "--default-signal=INT",
+        BIN / "traceloopctl",
+        "--address",
+        daemon.address,
+        "list",
+        "--follow",
+        *words,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -63,7 +73,7 @@ def test_a_container_is_followed_from_its_start_to_the_end(daemon):
 def test_more_clients_than_may_follow_are_refused_and_lists_are_still_answered(daemon):
     with grpc.insecure_channel(daemon.address) as channel:
         stub = pb_grpc.RecorderStub(channel)
-        most = FOLLOWING.share.together  # for root
+        most = FOLLOWING.share.together  # root's share
         streams = [stub.Watch(pb.WatchRequest()) for _ in range(most)]
         assert [next(stream).kind for stream in streams] == [pb.CHANGE_KIND_READY] * most
         with following(daemon) as refused:
@@ -73,7 +83,7 @@ def test_more_clients_than_may_follow_are_refused_and_lists_are_still_answered(d
         assert daemon.ctl("list").returncode == 0
         for stream in streams:
             stream.cancel()
-    # Who has gone makes room, and a client that reads nothing holds up no container.
+    # A client that leaves makes room, and one that reads nothing delays no container.
     with grpc.insecure_channel(daemon.address) as channel, Cgroup() as cgroup, inside(cgroup, "cat") as process:
         silent = pb_grpc.RecorderStub(channel).Watch(pb.WatchRequest())
         assert next(silent).kind == pb.CHANGE_KIND_READY

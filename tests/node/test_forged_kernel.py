@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that try to pass for others, by every way into the kernel and by whoever may change their registers.
+"""Calls that pretend to be others, through every entry into the kernel and by everything that can change registers.
 
-Each program of tests/workloads/forged.c removes a file, and what is recorded must say so.
+Each program of tests/workloads/forged.c removes a file, and the recording must show that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from recorder import Container, Workloads, entered, text
+from recorded_cgroups import Container, Workloads, entered, text
 
 from traceloop_decode.model import Call
 
@@ -21,7 +21,7 @@ X32_UNLINK = 0x40000000 + 87
 
 
 def unlinked(container: Container, path: Path) -> Call:
-    """The one call that removed a file."""
+    """Returns the only call that removed the file."""
     found = [call for call in container.calls("unlink") if call.result == 0 and text(call, 0) == bytes(path)]
     (call,) = found
     assert not call.entry_lost
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_an_int_80_with_the_registers_of_a_syscall(container: Container, workload: Workloads, file: Path) -> None:
-    """By the 64-bit table, an unlink is mprotect, and a socket nothing."""
+    """An int 0x80 is read by the 32-bit table: by the 64-bit one, its unlink is mprotect, its socket nothing."""
     container.run(workload("forged"), "int80", str(file))
     assert unlinked(container, file).compat
     (socket,) = container.calls("socket")
@@ -58,7 +58,7 @@ def test_a_32_bit_program_by_its_vdso(container: Container, workload: Workloads,
 
 
 def test_the_bit_of_x32(container: Container, workload: Workloads, file: Path) -> None:
-    """A kernel without x32 says that there is no such call; one with it removes the file. Both tell of the number."""
+    """The recording has the number with x32's bit: kernels without x32 answer ENOSYS, those with it remove the file."""
     container.run(workload("forged"), "x32", str(file))
     (call,) = [call for call in container.calls() if call.number == X32_UNLINK]
     assert call.result == (-errno.ENOSYS if file.exists() else 0)
@@ -74,14 +74,14 @@ def test_a_vsyscall_hides_nothing(container: Container, workload: Workloads, fil
 def test_a_number_that_a_tracer_changes_before_the_call(
     container: Container, workload: Workloads, file: Path, way: str
 ) -> None:
-    """getppid is turned into unlink: what the kernel does is what counts."""
+    """A getppid that is turned into unlink is recorded as unlink, which is what the kernel executes."""
     container.run(workload("forged"), way, str(file))
     unlinked(container, file)
     assert not container.calls("getppid")
 
 
 def test_a_number_that_a_tracer_changes_in_mid_call(container: Container, workload: Workloads, file: Path) -> None:
-    """A fork returns under getuid's number: it is the fork that returns."""
+    """A fork that returns under getuid's number is recorded as the return of fork."""
     container.run(workload("forged"), "mid-call", str(file))
     removed = unlinked(container, file)
     (fork,) = [call for call in container.calls("fork") if call.tid == removed.tid]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorder that someone breaks in the kernel: noticed, said, and another put in its place, with real containers."""
+"""A recorder that someone breaks in the kernel is noticed, reported and replaced, with real containers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab import Daemon, Runc, hooks, make_bundle, make_root
-from recorder import Container, text
+from recorded_cgroups import Container, text
 from test_add import descriptor_of
 from test_daemon import listed, wait_state
 from test_stats import stats
@@ -26,7 +26,7 @@ BPF, MAP_FREEZE, LINK_DETACH = 321, 22, 34  # linux/bpf.h
 
 
 def bpf(command: int, fd: int) -> int:
-    """What bpf(2) answers to root: 0 or an errno."""
+    """Makes the bpf(2) call as root; returns 0 or an errno."""
     attr = struct.pack("<I124x", fd)
     libc = ctypes.CDLL(None, use_errno=True)
     return 0 if libc.syscall(BPF, command, ctypes.c_char_p(attr), len(attr)) == 0 else ctypes.get_errno()
@@ -37,7 +37,7 @@ def fds_of(pid: int, target: str) -> list[int]:
 
 
 def freeze_all(daemon: Daemon) -> list[int]:
-    """Freezes each map of the daemon's that can be: those that are mapped cannot."""
+    """Freezes each of the daemon's maps that can be frozen, which mapped ones cannot."""
     answers = []
     for number in fds_of(daemon.process.pid, "anon_inode:bpf-map"):
         with descriptor_of(daemon.process.pid, number) as fd:
@@ -53,10 +53,10 @@ def test_frozen_maps(tmp_path: Path) -> None:
         bundle = make_bundle(tmp_path / "one", root, words, hooks=hooks(daemon.hook_socket))
         with runc.start(bundle, "one") as process:
             assert process.stdout.readline() == "1\n"
-            assert freeze_all(daemon) == [0, 0]  # cgroups, below
+            assert freeze_all(daemon) == [0, 0, 0]  # cgroups, below, runtimes
             line = daemon.wait_for_log(lambda line: "recorder is broken" in line)
             assert "was frozen" in line
-            daemon.wait_for_log(lambda line: "another recorder records from now on" in line)
+            daemon.wait_for_log(lambda line: "replaced the recorder" in line)
             assert {trace["id"] for trace in listed(daemon)} == {"node1_one", "node1_one_2"}
             process.communicate("go\n", timeout=60)
         wait_state(daemon, "node1_one", "frozen")
@@ -70,11 +70,11 @@ def test_frozen_maps(tmp_path: Path) -> None:
         assert "/no/other" in daemon.ctl("show", "node1_other").stdout
         assert stats(daemon)["recorders_replaced"] == 1
         doctor = daemon.ctl("doctor", "--no-self-test", check=False).stdout
-        assert "1 recorders were broken by someone" in doctor
+        assert "1 recorders were damaged from outside" in doctor
 
 
 def test_the_kernel_detaches_no_program_for_anybody(tracer: Tracer) -> None:
-    """A raw tracepoint's link has no such thing. Whoever wants it detached must take its descriptors away."""
+    """Links of raw tracepoints cannot be detached: an attacker has to take the descriptors away."""
     for name, fd in tracer._programs._fds.items():
         if name.startswith("link."):
             assert bpf(LINK_DETACH, fd) == errno.EOPNOTSUPP
@@ -82,7 +82,7 @@ def test_the_kernel_detaches_no_program_for_anybody(tracer: Tracer) -> None:
 
 
 def test_descriptors_that_are_taken_away(tmp_path: Path) -> None:
-    """What the recorder has written by then is read, with nothing of it in the kernel."""
+    """The recorder's earlier records can still be read once nothing of it is in the kernel."""
     with closing(Tracer.load()) as tracer, Container(tracer) as container:
         container.run("cat", "/no/before", status=1)
         link = tracer._programs._fds["link.on_sys_enter"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers start while dpkg unpacks libc, Python or our programs, and where it was killed in the middle of that.
+"""Containers start while dpkg unpacks libc, Python or our programs, and after dpkg was killed in the middle.
 
-In a layer above this machine's root, in a mount namespace that ends with the test. The packages are made of the files
-that are installed here: no package server is asked. UPGRADE_KILLS makes it longer, as `make test-packages` does.
+Runs in a layer above this machine's root, in a mount namespace that ends with the test. The packages consist of the
+files installed here, so no package server is needed. UPGRADE_KILLS sets the number of kills, which `make test-packages`
+raises.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from traceloop_cli.engines.guard import entry
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 
 SEED = int(os.environ.get("UPGRADE_SEED", "1"))
-KILLS = int(os.environ.get("UPGRADE_KILLS", "3"))  # of each package
+KILLS = int(os.environ.get("UPGRADE_KILLS", "3"))  # per package
 PYTHON = f"{Path('/usr/bin/python3').resolve().name}-minimal"
 PROGRAMS = ("traceloop-hook", "traceloop-runtime", "traceloop-add-hooks")
 OURS = "/usr/libexec/oci/hooks.d"
@@ -37,7 +38,7 @@ Multi-Arch: same
 Maintainer: a test <test@traceloop.invalid>
 Description: made of files that are installed here
 """
-# /run of its own, so that nothing of this machine's is at stake; the same cgroups, which runc makes one in.
+# A /run of its own, so that nothing of this machine is touched; shared cgroups, in which runc makes one
 ENTER = """
 mount -t tmpfs layer "$0"
 mkdir "$0/upper" "$0/work" "$0/root"
@@ -53,7 +54,7 @@ exec cat
 
 
 class Layer:
-    """A root above this machine's. Commands in it see its changes; nobody else does."""
+    """A root above this machine's: only commands in it see its changes."""
 
     def __init__(self, directory: Path, shared: Path) -> None:
         words = ["unshare", "--mount", "--propagation=private", "sh", "-euc", ENTER, directory, shared]
@@ -82,11 +83,11 @@ class Layer:
 
 
 def pack(directory: Path, name: str, files: list[str], version: str) -> Path:
-    """A package of these files of this machine, or of what `directory`/tree has already."""
+    """Makes a package of these files, as installed on this machine or as already in `directory`/tree."""
     tree = directory / f"{name}-tree"
     (tree / "DEBIAN").mkdir(parents=True)
     paths = [Path(file) for file in files]
-    directories = {parent for path in paths for parent in path.parents}  # /lib may be a link to one
+    directories = {parent for path in paths for parent in path.parents}  # /lib may be a link to a directory
     for path in paths:
         target = tree / str(path).lstrip("/")
         if path not in directories and (path.is_symlink() or not path.is_dir()):

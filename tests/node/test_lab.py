@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab itself: real hooks of a real runtime arrive, and nothing is left behind, least of all by an interruption."""
+"""The lab itself: real hooks of a real runtime arrive, and nothing remains, least of all after an interruption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def cgroups_of(directory: Path) -> list[str]:
-    """The cgroups of all bundles in a directory, in any hierarchy."""
+    """Returns the cgroups of all bundles in a directory, in any hierarchy."""
     begin = cgroup_name(directory)
     return [path for path, _, _ in os.walk("/sys/fs/cgroup") if Path(path).name.startswith(begin)]
 
@@ -90,7 +90,7 @@ with Runc(Path("{tmp_path}/runc")) as runc:
     process.wait()
 """
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
-    # All that it started holds its stderr, whose end is theirs.
+    # All its children hold its stderr, which reaches its end when they have ended.
     with subprocess.Popen(
         [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as killed:
@@ -117,4 +117,4 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signa
         try:
             assert str(tmp_path) not in process.read_text()
         except (FileNotFoundError, ProcessLookupError):
-            continue  # another's, which has ended meanwhile
+            continue  # another process, which has ended meanwhile

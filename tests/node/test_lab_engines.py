@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labs of engines that run side by side: the end of one takes nothing of the other's away, and neither leaves a cgroup."""
+"""Labs of engines run side by side: one that ends removes nothing of another's, and neither leaves a cgroup."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's systemd itself: it boots, runs what it is told, and leaves nothing behind, least of all when killed."""
+"""The lab's systemd itself: it boots, runs commands, and leaves nothing behind, least of all when killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab.systemd import Systemd
-from recorder import cgroup2_mount
+from recorded_cgroups import cgroup2_mount
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
 

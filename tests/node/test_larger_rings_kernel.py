@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rings that hold more than others: several joined, taken and given back together, found again by the next daemon."""
+"""Larger rings: several joined, taken and given back together, and found again by the next daemon."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from recorder import Cgroup, Container, Workloads
+from recorded_cgroups import Cgroup, Container, Workloads
 from test_adoption_kernel import PLAN, Pocket, adopted, die, lseeks
 
 from traceloop_bpf import kept_fds
@@ -17,14 +17,13 @@ from traceloop_bpf.pool import PoolError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
-from traceloop_decode.ring import Count
 
 pytestmark = pytest.mark.kernel
 
 UNIT = 32 << 10
 MOST = UNIT * layout.PARTS_MAX
 CALLS = 3_001
-"""A prime number; they take 190 KiB: more than a ring of one unit holds, less than the largest."""
+"""The number of calls, a prime; they take 190 KiB: more than a ring of one unit holds, less than the largest."""
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +64,14 @@ def test_it_holds_as_much_more(units: Tracer, workload: Workloads) -> None:
         for container in (one, large):
             run_calls(workload, container)
         assert one.recording.ring.count().lost_events > CALLS // 2
-        assert large.recording.ring.count() == Count(2 * CALLS + 3, CALLS + 2, 0, 0)
+        records, *rest = large.recording.ring.count()
+        assert rest == [CALLS + 2, 0, 0]
+        assert 0 <= records - (CALLS + 3) < CALLS / 10  # a few calls have two
         assert lseeks(large.recording) == [*range(CALLS)]
 
 
 def test_nothing_of_it_stays(units: Tracer, workload: Workloads) -> None:
-    """Neither memory, nor in the ring of the next one what the last one did."""
+    """The memory is free again, and the next ring has none of the last one's contents."""
     units.pool.wait_idle()
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
@@ -84,7 +85,7 @@ def test_nothing_of_it_stays(units: Tracer, workload: Workloads) -> None:
 
 
 def test_rings_that_cannot_be_joined_are_given_back(units: Tracer, workload: Workloads) -> None:
-    """No mapping is to be had: this process may not have more memory than it has."""
+    """A ring that cannot be mapped gives its units back: the process is limited to the memory that it has."""
     units.pool.wait_idle()
     before, limits = units.pool.usage(), resource.getrlimit(resource.RLIMIT_AS)
     with Cgroup() as cgroup:
@@ -95,7 +96,7 @@ def test_rings_that_cannot_be_joined_are_given_back(units: Tracer, workload: Wor
         finally:
             resource.setrlimit(resource.RLIMIT_AS, limits)
         assert not units.is_recorded(cgroup.id)
-    with Container(units):  # a stock that could not be filled meanwhile is filled once someone asks
+    with Container(units):  # a stock that could not be filled is filled at the next request
         pass
     units.pool.wait_idle()
     assert units.pool.usage() == before
@@ -141,7 +142,7 @@ def test_what_nobody_asks_for_is_given_back_whole(pocket: Pocket, workload: Work
 
 @pytest.mark.parametrize("which", [0, 1, 3])
 def test_one_that_is_not_whole_is_lost_and_let_go(pocket: Pocket, workload: Workloads, which: int) -> None:
-    """Its programs go on meanwhile, and find its rings for as long as anybody else could not."""
+    """A ring with a missing part is lost, although the old programs still write to its other parts meanwhile."""
     with Cgroup() as cgroup:
         tracer = Tracer.load(PLAN, pocket)
         recording = tracer.record([cgroup.id], ring_size=4 * PLAN.ring_size)
@@ -159,3 +160,11 @@ def test_one_that_is_not_whole_is_lost_and_let_go(pocket: Pocket, workload: Work
         finally:
             next_tracer.remove()
     assert not pocket.fds
+
+
+def test_the_largest_ring_is_loaded_and_records(workload: Workloads) -> None:
+    """The largest ring.size that traceloopd takes: the kernel refuses the programs for the next one."""
+    with closing(Tracer.load(Plan(ring_size=256 << 20, pool_size=1))) as tracer, Container(tracer) as container:
+        run_calls(workload, container)
+        assert container.snapshot().ring_size == 256 << 20
+        assert lseeks(container.recording) == [*range(CALLS)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The running kernel's calls get the numbers that they have, although none of them is run."""
+"""Calls of the running kernel get their right numbers, although none of them is executed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recorder import TIMEOUT_S, Container, Workloads
+from recorded_cgroups import TIMEOUT_S, Container, Workloads
 
 from traceloop_bpf.later_calls import NotNamed, find
 from traceloop_decode import later_calls
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.kernel
 
 LAST = 450  # of a table of Linux 6.4: cachestat(2) is 451
 TABLE = abis(platform.machine())[0].table()
-# With a tracefs of its own, whether or not the machine has one mounted.
+# Runs with a tracefs of its own, whether or not the machine has one mounted.
 NAMESPACE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
 MOUNT = '[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing && exec "$0" "$@"'
 SCRIPT = """
@@ -42,7 +42,7 @@ print(json.dumps(fields(find(known=older))))
 
 
 def found(last: int) -> Later:
-    """What is found with tables that end with that number."""
+    """Finds the calls for tables that end with this number."""
     command = [*NAMESPACE, MOUNT, sys.executable, "-c", SCRIPT, str(last)]
     environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
     run = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=TIMEOUT_S)
@@ -60,7 +60,7 @@ def test_a_table_that_ends_early_gets_the_calls_behind_it() -> None:
 def test_a_recorded_call_is_printed_by_what_was_found(container: Container, workload: Workloads) -> None:
     (pid,) = map(int, container.run(workload("later_calls")))
     taken = container.recording.ring.snapshot(container.recording.started_ns)
-    # Without a table, so that there is no name but those that were found.
+    # Removes the table, so that only the names found above are used.
     taken = replace(taken, arch="unknown", syscalls=found(LAST))
     lines = [" ".join(line.split()) for line in strace.lines(events(taken), taken)]
     assert f"{pid} cachestat(-1, 0x1000, 0x2000, 0x7) = -1 EBADF (Bad file descriptor)" in lines

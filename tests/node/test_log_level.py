@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``traceloopd --log-level``: debug says what is decided of each container, and why; warning says less than info."""
+"""``traceloopd --log-level``: debug logs each decision on a container with its reason; warning logs less than info."""
 
 from __future__ import annotations
 
@@ -42,13 +42,16 @@ def test_ours_are_logged_from_the_level_on_and_libraries_never_below_info(level,
 
 @pytest.mark.parametrize("level", ["info", "debug"])
 def test_debug_says_what_was_decided_of_a_container_in_that_order(tmp_path, level):
-    with Daemon(options=["--log-level", level]) as daemon, Runc(tmp_path / "runc") as runc:
+    with (
+        Daemon(config='[record]\nfrom = "hook"\n', options=["--log-level", level]) as daemon,
+        Runc(tmp_path / "runc") as runc,
+    ):
         wiring = hooks(daemon.hook_socket)
         root = make_root(tmp_path / "root")
         bundle = make_bundle(tmp_path / POD, root, ["true"], hooks=wiring, annotations=pod_annotations(POD))
         runc.run(bundle, POD)
         daemon.wait_for_log(lambda line: "frozen" in line)
-        daemon.stop()  # it has kept the trace then
+        daemon.stop()  # it has archived the trace by then
         found = [line for line in DECIDED if re.search(f"^traceloopd: {line}$", daemon.log, re.MULTILINE)]
         assert found == (DECIDED if level == "debug" else [])
         if level == "debug":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Members of the group, who may only ask, against the real daemon: they take nothing from hooks, root or each other."""
+"""Members of the group, who may only query, against the real daemon: they take nothing from hooks, root or others."""
 
 import json
 import os
@@ -13,11 +13,11 @@ import time
 import pytest
 from lab import Daemon
 from lab.members import IDLE, LOOPING, STOPPED, UID, admit, members, said_before_ready
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from test_daemon import inside, start, trace_of
 
 from traceloop_daemon.service.calls import LARGE
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.kernel
 
@@ -37,9 +37,9 @@ def daemon():
 
 @pytest.fixture
 def full(daemon):
-    """The id of a live trace, whose ring is full."""
+    """The id of a live trace whose ring is full."""
     with Cgroup() as cgroup, inside(cgroup, "sh", "-c", f"read x; {FILL}") as process:
-        # More than a socket and gRPC take of an answer that nobody reads.
+        # More than a socket and gRPC buffer of an unread answer
         assert start(daemon, "full", process.pid, **{"io.traceloop.ring-size": "8M"}) == "ok\n"
         process.stdin.write(b"go\n")
         process.stdin.flush()
@@ -49,7 +49,7 @@ def full(daemon):
 
 
 def hooks_ms(daemon, count=30):
-    """How long each of so many containers waited for its answer."""
+    """Registers `count` containers; returns how many milliseconds each waited for its answer."""
     waited = []
     for number in range(count):
         with Cgroup() as cgroup, inside(cgroup, "cat") as process:
@@ -90,7 +90,7 @@ def test_idle_connections_take_nothing_from_hooks_and_root(daemon, full):
         assert closed(daemon, full)
     lines = [line for line in daemon.log.splitlines() if "traceloop.sock was refused" in line]
     assert len(lines) == 1
-    assert f"of uid {UID}: " in lines[0]
+    assert f"uid {UID}: a connection to traceloop.sock was refused: " in lines[0]
     assert "removed" not in daemon.log
     assert path.stat().st_ino == before
 
@@ -109,13 +109,13 @@ def test_stopped_readers_end_and_keep_nobody_from_asking(daemon, full):
             assert said_before_ready(other) == []
         assert time.monotonic() - began_s < LARGE.deadline_s / 2
         ended = daemon.wait_for_log(lambda line: "reader of a trace was ended" in line, timeout_s=60)
-        assert f"of uid {UID}: it did not read the answer in time" in ended
+        assert f"uid {UID}: a reader of a trace was ended: it did not read the answer in time" in ended
         end_s = time.monotonic() + 60
         while stats(daemon)["calls_ended"] < LARGE.share.each:  # they began one after the other
             assert time.monotonic() < end_s
         for one in stopped:
             said = one.communicate("\n", timeout=60)[0].splitlines()
-            assert len(said) == 8  # an end for each: none is left
+            assert len(said) == 8  # one end each: none is left
         found = stats(daemon)
         assert (found["calls_refused"], found["calls_ended"]) == (16 - LARGE.share.each, LARGE.share.each)
 
@@ -169,7 +169,7 @@ def test_strangers_connect_to_nothing():
 
 
 def test_no_descriptors_is_no_removed_socket(daemon):
-    # Descriptors that are taken by others: root's hooks hold as many as there are.
+    # Connections of root's hooks take all descriptors.
     limit = 200
     subprocess.run(["prlimit", f"--nofile={limit}:{limit}", f"--pid={daemon.process.pid}"], check=True)
     held = []
@@ -177,8 +177,8 @@ def test_no_descriptors_is_no_removed_socket(daemon):
         for _ in range(limit):
             held.append(socket.socket(socket.AF_UNIX))
             held[-1].connect(str(daemon.hook_socket))
-        daemon.wait_for_log(lambda line: "hooks cannot be heard" in line)
-        time.sleep(2.5)  # nothing is to happen: the sockets are looked at every second
+        daemon.wait_for_log(lambda line: "cannot accept hooks" in line)
+        time.sleep(2.5)  # nothing must happen: the daemon checks its sockets every second
         assert "removed" not in daemon.log
     finally:
         for one in held:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real daemon where memory is short: what there is room for is recorded, and nobody is killed."""
+"""The real daemon when memory is short: it records as many containers as fit, and nothing is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 from lab import Daemon
 from lab.memory import MemoryCgroup
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 
 from traceloop_bpf.memory import RESERVE_BYTES
 
@@ -24,7 +24,7 @@ TIMEOUT_S = 60
 
 
 class Node:
-    """A daemon in a cgroup whose memory is limited once it is ready; containers are cgroups with a process asleep."""
+    """A daemon in a cgroup whose memory is limited once it is ready; containers are cgroups with a sleeping process."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -32,15 +32,15 @@ class Node:
         self.daemon = stack.enter_context(Daemon(config='node = "n"\n', wrapper=self.memory.wrapper))
 
     def container(self) -> tuple[Cgroup, subprocess.Popen[bytes]]:
-        """Not known to the daemon yet."""
+        """Makes a container that the daemon does not know yet."""
         cgroup = Cgroup()
         process = self._stack.enter_context(cgroup.start("sh", "-c", "echo; exec sleep 1000"))
-        self._stack.enter_context(cgroup)  # which ends it
+        self._stack.enter_context(cgroup)  # ends the process
         assert process.stdout.readline() == b"\n"
         return cgroup, process
 
     def register(self, processes: list[subprocess.Popen[bytes]]) -> list[str]:
-        """All at once: what each hook is told."""
+        """Registers all containers at once; returns each hook's answer."""
         with ExitStack() as hooks:
             opened = []
             for process in processes:
@@ -54,7 +54,7 @@ class Node:
             return [hook.recv(4096).decode() for hook in opened]
 
     def stats(self) -> dict:
-        """The daemon's."""
+        """Returns the daemon's statistics."""
         return json.loads(self.daemon.ctl("stats", "-o", "json").stdout)
 
 
@@ -80,7 +80,7 @@ def test_containers_for_which_there_is_no_room_are_refused_and_the_daemon_lives(
     assert (stats["no_memory"], stats["hooks_refused"]) == (CONTAINERS - recorded,) * 2
     assert stats["memory_limit_bytes"] == 100 * MIB
     assert stats["memory_left_bytes"] < stats["ring_bytes"]
-    # Reading them all, and their ends, fit into what stays free.
+    # Reading all traces, and the ends of their containers, fit into the memory that stays free.
     for trace in json.loads(node.daemon.ctl("list", "-o", "json").stdout):
         node.daemon.ctl("show", trace["id"])
     for cgroup, _ in made:
@@ -91,8 +91,7 @@ def test_containers_for_which_there_is_no_room_are_refused_and_the_daemon_lives(
     for line in frozen:
         node.daemon.wait_for_log(lambda text, line=line: line in text)
     assert node.memory.kills() == 0
-    # What they had is there for the next.
-    more = [node.container()[1] for _ in range(10)]
-    while "ok\n" not in node.register(more[:1]):
-        assert node.daemon.process.poll() is None
-    assert node.register(more[1:]) == ["ok\n"] * 9
+    # Their rings are available to the next containers, one by one, as they are cleared.
+    for process in [node.container()[1] for _ in range(10)]:
+        while node.register([process]) != ["ok\n"]:
+            assert node.daemon.process.poll() is None

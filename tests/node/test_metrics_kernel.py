@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics file of the real daemon: written whole, and what happens where it cannot be."""
+"""The real daemon's metrics file: written atomically, and reported when it cannot be."""
 
 import stat
 import time
@@ -7,18 +7,18 @@ import time
 import pytest
 from lab import Daemon
 from prometheus import parsed
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from test_daemon import inside, start, trace_of, wait_state
 
 pytestmark = pytest.mark.kernel
 
 
 def wait_for(path, before=None):
-    """What the file says, once it is there and says something else than before."""
+    """Waits until the file exists and differs from `before`; returns its text."""
     end = time.monotonic() + 60
     while not path.exists() or (text := path.read_text()) == before:
         assert time.monotonic() < end, f"{path} was not written"
-        time.sleep(0.05)  # renames into a directory are told by inotify(7), which Python does not have
+        time.sleep(0.05)  # only inotify(7), which Python lacks, announces renames into a directory
     return text
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_written_is_told_once_and_once_when_it_can(tmp_pat
         lines = daemon.wait_for_log(lambda line: str(path) in line)
         assert "No such file or directory" in lines
         assert "docs/metrics.md" in lines
-        # It is tried again, and nothing more is said.
+        # The daemon retries, and logs nothing more.
         assert daemon.ctl("list").returncode == 0
         directory.mkdir()
         wait_for(path)

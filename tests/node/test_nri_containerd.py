@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NRI of containerd 1.7 and 2.1 under a kubelet of ours: pods are recorded without hooks, and start whatever happens."""
+"""NRI of containerd 1.7 and 2.1 with a kubelet's client: pods are recorded without hooks, and always start."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lab.image import BUSYBOX
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime, pytest.mark.engine("containerd")]
 
 UNPACKED = Path(__file__).parents[2] / "build/engines"
-VERSIONS = {"trixie": 2, "sid": 3}  # of the configuration
-# containerd 1.7 does without NRI unless it is told to.
+VERSIONS = {"trixie": 2, "sid": 3}  # of the configuration format
+# containerd 1.7 disables NRI by default.
 NRI = """
 [plugins."io.containerd.nri.v1.nri"]
   disable = false
@@ -42,7 +42,7 @@ class Node:
         return sum(word in line for line in self.daemon.log.splitlines())
 
     def one_more(self, word: str, before: int) -> None:
-        """Waits for one more line with a word than there were `before`."""
+        """Waits until there is one more line with the word than `before`."""
         self.daemon.wait_for_log(lambda _: self.lines(word) > before)
 
 
@@ -127,7 +127,7 @@ def test_hook_and_nri_make_one_trace_with_the_names_of_both(node) -> None:
         node.containerd.restart()
         node.one_more(CONNECTED, connections)
     (trace,) = node.traces("both").values()
-    # The hook alone sees no restart count: containerd does not give it that annotation.
+    # The hook alone gets no restart count: containerd does not pass it that annotation.
     assert (trace["id"], trace["restart_count"], trace["exit_code"]) == ("n_default_both_c", 2, 3)
     assert node.lines("recording n_default_both_c: it was registered again") == 1
     shown = node.daemon.ctl("show", trace["id"]).stdout

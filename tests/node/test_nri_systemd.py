@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NRI from within the unit's sandbox: as docs/nri.md says, under a real systemd, with containerd 1.7 and 2.1."""
+"""NRI from within the unit's sandbox, set up as docs/nri.md says, under a real systemd, with containerd 1.7 and 2.1."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from lab.systemd import PATH, Systemd
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd, pytest.mark.engine("containerd")]
 
 UNPACKED = Path(__file__).parents[2] / "build/engines"
-VERSIONS = {"trixie": 2, "sid": 3}  # of the configuration
+VERSIONS = {"trixie": 2, "sid": 3}  # of the configuration format
 DOCUMENT = Path(__file__).parents[2] / "docs/nri.md"
 ENGINE = "containerd.service"
-# Of Debian's unit, what says how it starts and stops; notify: it is there once it has said so.
+# The part of Debian's unit about start and stop; notify: the unit is active once containerd says that it is ready.
 UNIT = f"""
 [Service]
 Type=notify
@@ -32,7 +32,7 @@ Environment=PATH={PATH}
 Delegate=yes
 KillMode=process
 """
-# Of a machine whose cgroup2 has no controllers runc would want that of the CPU.
+# runc would need the CPU controller, which is missing if the machine's cgroup2 has no controllers.
 RUNC = """#!/usr/bin/python3
 import json, os, sys
 if "--bundle" in sys.argv:
@@ -76,7 +76,7 @@ def node(request) -> Iterator[Node]:
         pytest.skip("`make test-engines` fetches it")
     with Systemd() as lab:
         install(lab)
-        # A directory that an overlay may lie on, and this version in the place of the machine's.
+        # A directory that can hold an overlay, and this version in place of the machine's
         lab.run("mkdir", "-p", "/var/lib/containerd")
         lab.run("mount", "-t", "tmpfs", "none", "/var/lib/containerd")
         for name in ("containerd", "containerd-shim-runc-v2", "ctr"):
@@ -99,7 +99,7 @@ def node(request) -> Iterator[Node]:
 
 
 def documented() -> list[str]:
-    """The commands by which an administrator lets the daemon in."""
+    """Returns the commands with which an administrator lets the daemon connect."""
     (block,) = re.findall(r"^```\n(systemctl enable.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     return block.splitlines()
 
@@ -150,7 +150,7 @@ def test_containerd_may_be_restarted(node) -> None:
 
 
 def test_no_one_else_may_connect_and_the_proxy_can_do_nothing_else(node) -> None:
-    """Not even members of the group, who may list and show."""
+    """Other users may not connect, not even members of the group, who may list and show."""
     node.lab.run("useradd", "--groups", "traceloop", "member", check=False)
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect('/run/traceloop/nri.sock')"
     command = ["/usr/bin/python3", "-c", connect]

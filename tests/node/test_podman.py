@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman with our files in hooks.d: containers and pods are recorded under their names, and start whatever is wrong."""
+"""podman with our files in hooks.d: containers and pods are recorded under their names, and start despite any fault."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ HOOK_FILES = [
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    with Daemon(config='node = "n"\n') as daemon:
+    with Daemon(config='node = "n"\n[record]\nfrom = "hook"\n') as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module", params=["runc", pytest.param("crun", marks=pytest.mark.engine("crun"))])
 def podman(request, daemon) -> Iterator[Podman]:
-    """Wired by the packaged files, but for the paths of hook and socket."""
+    """A podman wired by the packaged files, with the paths of hook and socket replaced."""
     with Podman(request.param) as podman:
         podman.runtime = request.param
         install(podman, hook=HOOK, socket=daemon.hook_socket)
@@ -114,7 +114,7 @@ def test_labels_choose_as_annotations_do(podman, daemon) -> None:
 
 def test_pods(podman, daemon) -> None:
     pod = f"pod-{podman.runtime}"
-    # The cgroup that podman makes for a pod forbids devices where crun cannot allow them again (see lab.podman).
+    # The cgroup that podman makes for a pod forbids devices that crun cannot allow again (see lab.podman).
     shared = ["--share-parent=false"] if podman.runtime == "crun" else []
     pod_id = podman("pod", "create", "--name", pod, *shared).stdout.strip()
     podman.run("--pod", pod, "--name", f"in-{pod}", IMAGE, "true")
@@ -205,14 +205,14 @@ def test_enabled_by_traceloopctl_and_disabled_again(podman, daemon) -> None:
 
 
 def test_files_of_a_package_are_masked_and_unmasked(podman, daemon) -> None:
-    """By podman's own rule: of files of one name, that in the later directory counts."""
+    """Masks work by podman's own rule: of files of the same name, the one in the later directory counts."""
     etc = podman.host.path("/etc")
     before = {path: path.read_bytes() for path in etc.glob("containers/**/*") if path.is_file()}
     directories = set(etc.glob("containers/**/"))
     words = ("podman", "--hook", str(HOOK), "--socket", str(daemon.hook_socket))
     engine(podman, "disable", *words)
     try:
-        assert "turns its hooks off" in engine(podman, "status", "podman")
+        assert "masks the hook" in engine(podman, "status", "podman")
         podman.run("--name", f"masked-{podman.runtime}", IMAGE, "true")
     finally:
         engine(podman, "enable", *words)
@@ -227,7 +227,7 @@ def test_files_of_a_package_are_masked_and_unmasked(podman, daemon) -> None:
 
 
 def test_what_masks_and_what_does_not(podman) -> None:
-    """What cli/traceloop_cli/engines/masking.py counts on, in the words of podman itself."""
+    """The rules that cli/traceloop_cli/engines/masking.py relies on hold in podman itself."""
     if podman.runtime != "runc":
         pytest.skip("its reader of hooks.d has nothing to do with the runtime")
     ran = podman.host.path("/run/case-ran")
@@ -249,9 +249,9 @@ def test_what_masks_and_what_does_not(podman) -> None:
         put(places[0], json.dumps({**VALID, "hook": hook}))
         never = json.dumps({**VALID, "hook": hook, "when": {"always": False}})
         put(places[1], never)
-        assert runs() is True  # by itself /etc does nothing
+        assert runs() is True  # /etc does nothing by itself
         conf.write_text(f'[engine]\nhooks_dir = ["{HOOKS_D}", "/etc/later"]\n')
-        assert runs() is True  # a directory that is not there is passed over
+        assert runs() is True  # a missing directory is skipped
         put(places[2], never)
         assert runs() is False
         put(places[2], json.dumps({**json.loads(never), "hook": {"path": "/nonexistent"}}))
@@ -265,7 +265,7 @@ def test_what_masks_and_what_does_not(podman) -> None:
 
 
 def test_a_variant_for_annotated_containers(podman, daemon) -> None:
-    """As docs/engines.md says: a file of the same name in a directory of more weight, with a condition."""
+    """A file of the same name in a directory of higher precedence sets a condition, as docs/engines.md says."""
     directory = podman.host.path("/etc/containers/oci/hooks.d")
     directory.mkdir(parents=True, exist_ok=True)
     for name in FILES:

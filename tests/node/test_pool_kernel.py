@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slots and rings: many at once, used again, and none of it left behind."""
+"""Slots and rings: many at once, used again, and none left behind."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from recorder import TIMEOUT_S, Cgroup, Container
+from recorded_cgroups import TIMEOUT_S, Cgroup, Container
 
 from traceloop_bpf import pool
 from traceloop_bpf.tracer import Tracer
-from traceloop_decode.ring import Count
+from traceloop_decode.ring_reader import Count
 
 pytestmark = pytest.mark.kernel
 
@@ -29,7 +29,7 @@ def test_more_containers_than_are_in_stock(tracer: Tracer, containers: Callable[
 
 
 def test_a_slot_used_again_has_an_empty_ring(tracer: Tracer) -> None:
-    """And the calls of a cgroup that is still alive, made below the one recorded before, do not come into it."""
+    """A reused ring is empty, and gets no calls of a living cgroup below the one recorded before."""
     with ExitStack() as stack:
         first = stack.enter_context(Container(tracer))
         (first.path / "below").mkdir()
@@ -75,7 +75,7 @@ def test_a_ring_that_cannot_be_taken_out_costs_no_other(
     assert failed == [left.number.to_bytes(4, "little")]
     assert f"slot {left.number} stays" in caplog.text
     assert tracer.pool.usage().in_use == 0
-    tracer.pool._used.append(left)  # for the tracer to close
+    tracer.pool._used.append(left)  # the tracer closes it
     with Container(tracer) as again:
         again.run("true")
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from lab import Daemon, Runc, hooks, make_bundle, make_root, pod_annotations
 
-from traceloop_proto import recorder_pb2, recorder_pb2_grpc
+from traceloop_proto import traceloop_pb2, traceloop_pb2_grpc
 
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 
@@ -40,7 +40,7 @@ class Node:
 
     @contextmanager
     def ended(self, container_id, process):
-        """At the block's end the container is killed and gone, whatever happened in it."""
+        """Kills the container at the block's end, whatever happened in it."""
         try:
             yield
         finally:
@@ -49,7 +49,7 @@ class Node:
 
     def show(self, trace_id, style):
         self.daemon.wait_for_log(lambda line: f"frozen {trace_id} " in line)
-        return self.daemon.ctl("show", trace_id, "-o", style).stdout.splitlines()
+        return self.daemon.ctl("show", trace_id, "-o", style, "--runtime").stdout.splitlines()
 
     def calls(self, trace_id, *names):
         return [event for event in map(json.loads, self.show(trace_id, "jsonl")) if event["syscall"] in names]
@@ -63,7 +63,7 @@ def node(tmp_path_factory):
 
 
 def whole_calls(lines):
-    """(comm, line) of each call, in the order of their returns; one that something came between is put together."""
+    """Returns (comm, line) of each call, in the order of the returns; a call in two lines is joined."""
     begun, whole = {}, []
     for line in lines:
         tid, comm, text = line[3], line[4], line[5]
@@ -85,10 +85,10 @@ def test_the_lost_multiplication(node):
     assert "c-multiplication" not in [container["id"] for container in node.runc.containers()]
 
     trace_id = "10.0.30.247_default_mypod"
-    lines = [LINE.fullmatch(line) for line in node.show(trace_id, "classic")]
+    lines = [LINE.fullmatch(line) for line in node.show(trace_id, "classic") if "--- calls of the runtime" not in line]
     assert None not in lines
     said = whole_calls(lines)
-    # sh gives bc its output file; the name differs from what cat opens, which is the mistake
+    # sh gives bc its output file; the name differs from the one that cat opens, which is the mistake
     written = [
         re.fullmatch(r'openat\(dfd=\d+, filename=\d+ "(/tmp/file-\d+)", flags=577, mode=438\) = 3', text)
         for comm, text in said
@@ -131,7 +131,8 @@ def test_the_listing_that_grep_hid(node):
     assert ended.returncode == 0
     assert len(ended.stdout.splitlines()) == 1
     assert ended.stdout.endswith(" wget\n")
-    lines = [LINE.fullmatch(line) for line in node.show("10.0.30.247_default_lister", "classic")]
+    shown = node.show("10.0.30.247_default_lister", "classic")
+    lines = [LINE.fullmatch(line) for line in shown if "--- calls of the runtime" not in line]
     looked_at = set()
     for comm, text in whole_calls(lines):
         match = re.fullmatch(r'\w*stat\w*\((?:dfd=\d+, )?filename=\d+ "(/bin/w\w*)", .*\) = 0', text)
@@ -177,7 +178,7 @@ def test_a_container_is_shown_while_it_works_hard(node):
             assert {(w["args"][1]["data"], w["ret"]) for w in writes if w["args"][0]["value"] == 1} <= {("x\n", 2)}
             assert [line for line in lines if line["event"] == "lost" and line["reason"] == "rejected"] == []
             seen.append(max(line["ts_ns"] for line in lines))
-        assert seen == sorted(set(seen))  # it was never stopped
+        assert seen == sorted(set(seen))  # the recording never stopped
     node.show(trace_id, "short")
     (trace,) = [t for t in json.loads(node.daemon.ctl("list", "-o", "json").stdout) if t["id"] == trace_id]
     assert trace["signal"] == 9
@@ -194,17 +195,17 @@ def test_a_container_starts_whatever_the_hook_meets(node, tmp_path):
 def test_two_hundred_containers_in_a_row_leave_nothing(node):
     bundle = node.bundle("c-row", "/bin/true", pod="row")
     usage = []
-    stub = recorder_pb2_grpc.RecorderStub(grpc.insecure_channel(f"unix:{node.daemon.runtime_dir}/control.sock"))
+    stub = traceloop_pb2_grpc.RecorderStub(grpc.insecure_channel(f"unix:{node.daemon.runtime_dir}/control.sock"))
     for number in range(201):
         assert node.runc.run(bundle, "c-row").returncode == 0
         trace_id = "10.0.30.247_default_row" + (f"_{number + 1}" if number else "")
         node.daemon.wait_for_log(lambda line, trace_id=trace_id: f"frozen {trace_id} " in line)
-        assert stub.Close(recorder_pb2.TraceRequest(id=trace_id)).id == trace_id
+        assert stub.Close(traceloop_pb2.TraceRequest(id=trace_id)).id == trace_id
         if number in (100, 200):
             usage.append(_usage(node.daemon.process.pid))
     before, after = usage
-    # A ring may be on its way into the stock, with a descriptor and its copy that maps it: one lost in each container
-    # would be a hundred.
+    # A ring may be on its way into the stock, with a descriptor and a duplicate that maps it. A leak in each container
+    # would give a hundred.
     assert after["fds"] <= before["fds"] + 2
     assert after["maps"] <= before["maps"] + 2
     assert after["threads"] <= before["threads"]

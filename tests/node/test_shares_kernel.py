@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one container can use up of the recorder's tables is its own, and whatever finds no place there is counted."""
+"""A container can use up only its own share of the recorder's tables, and everything without a place is counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recorder import TIMEOUT_S, Cgroup, Container, Workloads, text
+from recorded_cgroups import TIMEOUT_S, Cgroup, Container, Workloads, text
 
 from traceloop_bpf.loader import BELOW
 from traceloop_bpf.tracer import Tracer
@@ -17,17 +17,17 @@ from traceloop_decode import layout
 
 pytestmark = pytest.mark.kernel
 
-THREADS = 4300  # more than there were places for on the whole node, when all shared them
+THREADS = 4300  # more than the whole node had places for when all containers shared them
 FIRST_UNUSED_SLOT = 3000
 READ_AND_ENTER = 'echo $$ > "$0" && cat "/no/$1"'
 
 
 def wait_for_blocked(container: Container) -> None:
-    """Until each of THREADS has found a place, or none."""
+    """Waits until each of THREADS has found a place, or none."""
     end = time.monotonic() + TIMEOUT_S
     while True:
         found = layout.RING.unpack_from(container.snapshot().headers[-1])
-        forgotten, retries = found[6], found[11]
+        forgotten, retries = found[6], found[12]
         if forgotten + retries >= THREADS:
             return
         assert time.monotonic() < end, (forgotten, retries)
@@ -35,7 +35,7 @@ def wait_for_blocked(container: Container) -> None:
 
 
 def test_calls_to_be_read_again(container: Container, tracer: Tracer, workload: Workloads, tmp_path: Path) -> None:
-    """Thousands that block with an address where nothing is take no other container's places."""
+    """Thousands of calls that block with an unreadable address take no places of other containers."""
     names = bytearray(12288)
     for at, name in ((0, b"/cold/one"), (4096, b"/cold/two"), (8184, b"/cold/across")):
         names[at : at + len(name)] = name
@@ -53,23 +53,23 @@ def test_calls_to_be_read_again(container: Container, tracer: Tracer, workload: 
         assert container.recording.ring.headers().unrecorded.rereads >= THREADS - layout.RETRIES
         process.communicate(b"\n", timeout=TIMEOUT_S)
     container.wait_empty()
-    assert layout.RING.unpack_from(container.snapshot().headers[-1])[11] == 0  # all that ended left their places
+    assert layout.RING.unpack_from(container.snapshot().headers[-1])[12] == 0  # all that ended gave their places back
     assert container.recording.ring.headers().unrecorded.rereads < THREADS + 100
 
 
 def opened(container: Container) -> list[bytes]:
-    """What its programs tried to open below /no."""
+    """Returns the files below /no that the container's programs tried to open."""
     return [path for call in container.calls("openat") if (path := text(call, 1)).startswith(b"/no/")]
 
 
 def enter_and_read(container: Container, directory: Path, name: str) -> bool:
-    """Whether a program's open in a cgroup is recorded."""
+    """Returns whether an open by a program in this cgroup is recorded."""
     container.run("sh", "-c", READ_AND_ENTER, str(directory / "cgroup.procs"), name, status=1)
     return f"/no/{name}".encode() in opened(container)
 
 
 def test_cgroups_below_a_container(container: Container, tracer: Tracer) -> None:
-    """Beyond its share they are not recorded and are counted; neither its own nor anybody else's suffers."""
+    """Cgroups beyond a container's share are counted, not recorded; all other cgroups still are."""
     directories = [container.path / f"c{n}" for n in range(layout.BELOW_SHARE + 10)]
     for directory in directories:
         directory.mkdir()
@@ -89,7 +89,7 @@ def test_cgroups_below_a_container(container: Container, tracer: Tracer) -> None
 
 @pytest.fixture
 def full_table(tracer: Tracer) -> Iterator[None]:
-    """The table of cgroups below has no room."""
+    """Fills the table of cgroups below containers."""
     table, slots = tracer._cgroups, range(FIRST_UNUSED_SLOT, FIRST_UNUSED_SLOT + BELOW // layout.BELOW_SHARE + 2)
     left_out = 0
     try:
@@ -104,7 +104,7 @@ def full_table(tracer: Tracer) -> Iterator[None]:
 
 @pytest.mark.usefixtures("full_table")
 def test_a_full_table_of_cgroups(tracer: Tracer) -> None:
-    """Containers are recorded nevertheless, but for what is below their own cgroups, which is counted."""
+    """Containers are still recorded with a full table, except for the cgroups below theirs, which are counted."""
     with Cgroup() as cgroup:
         before, after = cgroup.path / "before", cgroup.path / "after"
         before.mkdir()
@@ -122,7 +122,7 @@ def test_a_full_table_of_cgroups(tracer: Tracer) -> None:
 
 
 def test_threaded_cgroups(container: Container) -> None:
-    """A thread in a cgroup of its own, below its process's."""
+    """A thread in a cgroup of its own, below its process's, is recorded."""
     (container.path / "threads").mkdir()
     (container.path / "threads/cgroup.type").write_text("threaded")
     script = 'echo $$ > "$0/threads/cgroup.threads" && cat /no/threaded'
@@ -131,14 +131,14 @@ def test_threaded_cgroups(container: Container) -> None:
 
 
 def test_a_process_that_is_born_in_a_cgroup_below(container: Container, workload: Workloads) -> None:
-    """By CLONE_INTO_CGROUP: it never was anywhere else, and no move tells of it."""
+    """A process born in a cgroup by CLONE_INTO_CGROUP is recorded: it was never elsewhere, and no move announces it."""
     (container.path / "below").mkdir()
     container.run(workload("clone_into"), str(container.path / "below"), "/no/born")
     assert [path for call in container.calls("open") if (path := text(call, 0)).startswith(b"/no/")] == [b"/no/born"]
 
 
 def test_a_cgroup_of_the_same_path_is_another(container: Container) -> None:
-    """Its number is not used again, so what a removed one was recorded into is not what its successor is."""
+    """A new cgroup is not recorded into the ring of a removed one: ids of cgroups are not reused."""
     with Cgroup() as neighbour:
         for n in range(50):
             (container.path / "reused").mkdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's numbers about itself, against what is known to have happened."""
+"""The daemon's statistics agree with what is known to have happened."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from lab import Daemon
-from recorder import Cgroup
+from recorded_cgroups import Cgroup
 from test_daemon import inside, send, start, stop, trace_of, wait_state
 
 pytestmark = pytest.mark.kernel
@@ -32,7 +32,7 @@ def stats(daemon):
 
 
 def grown(before, after):
-    """What has changed of the numbers."""
+    """Returns the numbers that changed, with their differences."""
     return {name: after[name] - value for name, value in before.items() if type(value) is int and after[name] != value}
 
 
@@ -53,7 +53,7 @@ def test_a_container_is_counted_from_its_start_to_its_file(daemon, cgroup, workl
     wait_state(daemon, trace["id"], "frozen")
     trace = trace_of(daemon, "counted")
     ended = stats(daemon)
-    assert CALLS < trace["events"] < CALLS + 200  # and those of the shell
+    assert CALLS < trace["events"] < CALLS + 200  # and the shell's events
     assert trace["lost"] > 0
     assert ended["events"] - before["events"] == trace["events"]
     assert ended["overwritten"] + ended["dropped"] - before["overwritten"] - before["dropped"] == trace["lost"]
@@ -111,7 +111,7 @@ def test_the_table_tells_the_same(daemon):
     assert table["events"] == str(stats(daemon)["events"])
     assert table["hooks served"] == str(stats(daemon)["hooks_served"])
     assert "longest" in table["waited"]
-    assert "half at most" in table["of them"]
+    assert "50th at most" in table["percentiles"]
 
 
 def test_programs_are_timed(daemon, cgroup, workload):
@@ -129,10 +129,10 @@ def test_programs_are_timed(daemon, cgroup, workload):
 
 
 def test_only_root_has_programs_timed(daemon):
-    # At the socket of those who may only ask it is refused, whoever asks.
+    # The queries' socket refuses it, whoever asks.
     code = (
         "import grpc, sys\n"
-        "from traceloop_proto import recorder_pb2 as pb, recorder_pb2_grpc as stubs\n"
+        "from traceloop_proto import traceloop_pb2 as pb, traceloop_pb2_grpc as stubs\n"
         "stub = stubs.RecorderStub(grpc.insecure_channel(sys.argv[1]))\n"
         "try:\n    stub.RunTimes(pb.RunTimesRequest(for_ms=1))\n"
         "except grpc.RpcError as error:\n    print(error.code().name)\n"

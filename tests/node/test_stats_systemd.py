@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers and `add --unit` where the daemon is a service in its sandbox: what it may write, and what it may not do."""
+"""Statistics and `add --unit` with the daemon as a sandboxed service: what it may write, and what it may not do."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_programs_are_not_timed_in_the_sandbox_and_the_remedy_is_named(service):
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert "`sysctl kernel.bpf_stats_enabled=1`" in refused.stderr
-    # Members of the group may ask for numbers, and not for this.
+    # Members of the group may query statistics, but not this.
     add_users(service.lab)
     assert service.ctl("stats", user="member").stdout
     assert service.ctl("stats", "--programs", user="member", check=False).returncode == 4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of `-o strace` is strace's own: programs under both, compared line by line (see `strace.compare`)."""
+"""The text of `-o strace` is strace's own: programs run under both, compared line by line (see `strace.compare`)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ pytestmark = [
     ),
 ]
 
-# Workload -> equal lines, and lines that differ. The first may only rise, the second only fall.
+# Workload -> equal lines, lines that differ. The first may only rise, the second only fall.
 FLOORS = {
     "compat_files": (96, 0),
+    "compat_multiplexed": (66, 2),
     "compat_process": (103, 0),
     "files_blocked": (76, 0),
     "files_fcntl": (111, 0),
@@ -67,7 +68,7 @@ FLOORS = {
     "signals_wait": (112, 0),
     "smoke": (70, 1),
 }
-# The same with strace's options.
+# The same with strace's options
 FLOORS_OF_OPTIONS = {
     ("files_stat", "-v"): (130, 1),
     ("files_open", "-xx"): (128, 0),
@@ -88,9 +89,9 @@ DISTINCT_CALLS = 370
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Comparison]]:
-    """A workload's comparison, with options for strace; each is made once, and again where its floor is missed.
+    """A function that compares a workload, with options for strace: each once, and again if it misses its floor.
 
-    Whether a call blocks, and is cut in two or begun anew, is chance in a few lines: what is wrong stays wrong.
+    Chance decides for a few lines whether a call blocks and is split or restarted; a real difference stays.
     """
     with closing(Tracer.load(Plan(ring_size=RING_SIZE, pool_size=1))) as tracer:
 

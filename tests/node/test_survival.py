@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon dies, is stopped and replaced, under a real systemd: what was recorded, and what happened meanwhile."""
+"""Recordings continue without a gap while the daemon dies, is stopped and is replaced, under a real systemd."""
 
 import re
 from collections import Counter
@@ -11,7 +11,8 @@ from lab.kernel_objects import held_by, wait_until_gone
 from lab.service import RECORDING_PAUSED, RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, running
 from lab.systemd import Systemd
 
-from traceloop_bpf.loader import PROGRAMS, SHARED
+from traceloop_bpf import btf, capabilities, io_uring
+from traceloop_bpf.loader import SHARED, programs_of
 from traceloop_bpf.programs import Plan
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
@@ -34,7 +35,7 @@ def service(lab):
 
 
 def say(process, word):
-    """The container reads a word, and writes it; returns when it has."""
+    """Makes the container read a word and write it; returns when it has."""
     process.stdin.write(f"{word}\n")
     process.stdin.flush()
     assert process.stdout.readline() == f"{word}\n"
@@ -51,14 +52,16 @@ def trace_of(service, container):
 
 
 def wait_for_stored(service, traces):
-    """Until systemd keeps what it should, for so many traces and the stock, and nothing else."""
-    wanted = len(SHARED) + 2 * len(PROGRAMS) + len(["about"]) + Plan().pool_size + traces
+    """Waits until systemd's store has exactly the entries for this many traces and the stock."""
+    with btf.opened() as types:
+        programs = len(programs_of(io_uring.find(types), btf.read(types) | capabilities.find(types)))
+    wanted = len(SHARED) + 2 * programs + len(["about"]) + Plan().pool_size + traces
     service.wait_for_property("NFileDescriptorStore", lambda number: int(number) == wanted)
 
 
 @contextmanager
 def down(service):
-    """The daemon is killed when the block begins, and another is there when it has ended."""
+    """Kills the daemon when the block begins; another one runs when it has ended."""
     with service.drop_in(f"[Service]\nRestartSec={DOWN_S}\n"):
         before = service.property("MainPID")
         service.lab.run("kill", "-KILL", before)
@@ -89,7 +92,7 @@ def test_a_killed_daemon_leaves_no_hole(service):
 
 @pytest.mark.parametrize("signal", ["KILL", "SEGV", "TERM"])
 def test_again_and_again(service, signal):
-    """Whatever ends the daemon: nothing grows, nothing is missing."""
+    """Repeated deaths of the daemon, however caused, leave nothing missing and nothing growing."""
     with service.container(f"often-{signal}") as process:
         for round_ in range(3):
             say(process, f"word{round_}")
@@ -151,7 +154,7 @@ def test_another_program_takes_over_without_a_hole(service):
         service.lab.wait_for_journal(
             since,
             "SYSLOG_IDENTIFIER=traceloopd",
-            "MESSAGE=the recorder's programs are this version's now, and went on meanwhile",
+            "MESSAGE=exchanged the recorder's programs for this version's, without a gap in the recordings",
         )
         say(process, "after")
         trace = trace_of(service, "upgraded")
@@ -202,7 +205,7 @@ exec dd if=/dev/zero of=/dev/null bs=1 count=10000 status=none
 
 
 def test_hooks_are_answered_while_the_daemon_stops(service):
-    """Until all is archived by this daemon, then by the next one, for which they wait in the socket."""
+    """Hooks are answered by the stopping daemon until it has archived all, then by the next, for which they wait."""
     lab, names = service.lab, [f"full-{number}" for number in range(FULL_RINGS)]
     with ExitStack() as stack:
         for name in names:
@@ -214,7 +217,7 @@ def test_hooks_are_answered_while_the_daemon_stops(service):
         while stopping:  # the last of them comes when another daemon is starting
             names.append(f"meanwhile-{len(names)}")
             stopping = service.property("MainPID") == before
-            # On a busy machine the next daemon may take longer than a hook waits; what it wrote is read all the same.
+            # On a busy machine the next daemon may start later than a hook gives up; it still reads the hook's message.
             stack.enter_context(service.container(names[-1], hook_says=r"0 (traceloop-hook: gave up after 2 s .*)?"))
         service.wait_for_property("ActiveState", lambda state: state == "active")
         for name in names:
@@ -233,7 +236,7 @@ STATE_DIR = "/var/lib/traceloop"
 
 @contextmanager
 def small_disk(service):
-    """The state directory is a file system of 2 MiB."""
+    """Makes the state directory a file system of 2 MiB."""
     lab = service.lab
     lab.run("systemctl", "stop", SOCKET, SERVICE)
     lab.run("mount", "-t", "tmpfs", "-o", "size=2m", "small", STATE_DIR)

@@ -11,7 +11,8 @@ from lab.kernel_objects import held_by, wait_until_gone
 from lab.service import RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, Service, running
 from lab.systemd import Systemd
 
-from traceloop_bpf.loader import PROGRAMS, SHARED
+from traceloop_bpf import btf, capabilities, io_uring
+from traceloop_bpf.loader import SHARED, programs_of
 from traceloop_bpf.programs import Plan
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
@@ -75,6 +76,7 @@ def test_users_and_modes(service):
     sockets = service.lab.run("sh", "-c", "cd /run/traceloop && stat --format='%a %U:%G %n' *.sock").stdout
     assert sockets.splitlines() == [
         "600 traceloop:traceloop control.sock",
+        "600 traceloop:traceloop explain.sock",
         "600 root:root hook.sock",
         "660 traceloop:traceloop traceloop.sock",
     ]
@@ -157,8 +159,8 @@ CALL = """
 import sys
 sys.path.insert(0, "/usr/lib/traceloop")
 import grpc
-from traceloop_proto.recorder_pb2 import AddRequest, TraceRequest
-from traceloop_proto.recorder_pb2_grpc import RecorderStub
+from traceloop_proto.traceloop_pb2 import AddRequest, TraceRequest
+from traceloop_proto.traceloop_pb2_grpc import RecorderStub
 stub = RecorderStub(grpc.insecure_channel("unix:/run/traceloop/traceloop.sock"))
 for call, request in ((stub.Close, TraceRequest(id="x")), (stub.Add, AddRequest(cgroup="/init.scope", name="x"))):
     try:
@@ -181,7 +183,7 @@ def test_the_socket_of_those_who_ask_refuses_changes_from_anyone(service):
 @pytest.mark.parametrize("user", ["member", "stranger", "traceloop"])
 def test_only_root_registers(service, user):
     before = service.traces()
-    ended = service.lab.run(HOOK, "start", user=user, stdin='{"id": "x", "pid": 1}')
+    ended = service.lab.run(HOOK, "start", "--wait", user=user, stdin='{"id": "x", "pid": 1}')
     assert re.fullmatch(
         r"traceloop-hook: cannot connect to /run/traceloop/hook.sock: Permission denied; .*\n", ended.stderr
     )
@@ -203,7 +205,7 @@ def test_names_that_want_to_be_entries_stay_names(service):
     entries = service.lab.journal(since, "SYSLOG_IDENTIFIER=traceloopd")
     assert [entry["MESSAGE_ID"] for entry in entries] == [RECORDING_STARTED, TRACE_FROZEN]
     for entry in entries:
-        # What is not printable, journalctl gives as numbers.
+        # journalctl prints unprintable text as numbers.
         assert bytes(entry["POD"]) == evil.encode(errors="backslashreplace")
         assert entry["PRIORITY"] == "6"
         assert re.fullmatch(r"[ -~]+", entry["MESSAGE"])
@@ -211,7 +213,7 @@ def test_names_that_want_to_be_entries_stay_names(service):
 
 def test_a_refused_hook_is_one_warning_that_is_explained(service):
     since = service.lab.since_now()
-    service.lab.run(HOOK, "start", stdin='{"id": "x", "pid": 4194305}')
+    service.lab.run(HOOK, "start", "--wait", stdin='{"id": "x", "pid": 4194305}')
     entry = service.lab.wait_for_journal(since, f"MESSAGE_ID={HOOK_REFUSED}")
     assert (entry["PRIORITY"], "is gone" in entry["MESSAGE"]) == ("4", True)
     explained = service.lab.run("journalctl", "--no-pager", "-x", f"MESSAGE_ID={HOOK_REFUSED}").stdout
@@ -242,7 +244,7 @@ def test_a_hook_starts_a_daemon_that_is_stopped(lab):
     lab.run("systemctl", "stop", SERVICE)
     assert service.property("ActiveState") == "inactive"
     assert socket_inode(lab) == inode
-    # Within its deadline the hook is served, or lets the container go; what it has said is heard in any case.
+    # The hook is served within its deadline or lets the container go; its message is read in any case.
     with service.container("early", hook_says=r"0 (|traceloop-hook: gave up after 2 s .*)"):
         lab.wait_for_journal("CONTAINER_ID=early", f"MESSAGE_ID={RECORDING_STARTED}")
     lab.wait_for_journal("CONTAINER_ID=early", f"MESSAGE_ID={TRACE_FROZEN}")
@@ -270,7 +272,8 @@ def test_a_hook_socket_that_was_removed_is_put_back_and_survives_restarts(servic
     for number, signal in enumerate(("KILL", "TERM", "KILL")):
         before = service.property("MainPID")
         lab.run("kill", f"-{signal}", before)
-        # It is there all the time: systemd has kept it, and a hook waits for the next daemon.
+        lab.run("tail", f"--pid={before}", "--sleep-interval=0.05", "--follow", "/dev/null")  # until it has ended
+        # The socket exists throughout: systemd keeps it, and a hook waits for the next daemon.
         with service.container(f"mended-{number}", hook_says=r"0 (|traceloop-hook: gave up after 2 s .*)"):
             lab.wait_for_journal(f"CONTAINER_ID=mended-{number}", f"MESSAGE_ID={RECORDING_STARTED}")
         assert service.property("MainPID") not in (before, "0")
@@ -283,7 +286,9 @@ def test_a_hook_socket_that_was_removed_is_put_back_and_survives_restarts(servic
     lab.run("systemctl", "stop", SOCKET, SERVICE)
     lab.run("systemctl", "start", SERVICE)
     assert lab.run("stat", "--format=%a %U", "/run/traceloop/hook.sock").stdout == "600 root\n"
-    assert service.property("NFileDescriptorStore") == str(len(SHARED) + 2 * len(PROGRAMS) + 1 + Plan().pool_size)
+    with btf.opened() as types:
+        programs = len(programs_of(io_uring.find(types), btf.read(types) | capabilities.find(types)))
+    assert service.property("NFileDescriptorStore") == str(len(SHARED) + 2 * programs + 1 + Plan().pool_size)
     with service.container("after-all"):
         pass
 
@@ -310,7 +315,7 @@ def test_a_daemon_that_cannot_start_says_why_and_turns_hooks_away(service):
         lab.run("systemctl", "start", "--no-block", SERVICE)
         entry = lab.wait_for_journal(f"MESSAGE_ID={CANNOT_START}")
         service.wait_for_property("StatusText", lambda text: "did you mean ring.size?" in text)
-        said = lab.run(HOOK, "start", stdin='{"id": "x", "pid": 1}').stderr
+        said = lab.run(HOOK, "start", "--wait", stdin='{"id": "x", "pid": 1}').stderr
         lab.run("systemctl", "stop", SOCKET, SERVICE)
     assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("3", "traceloopd")
     assert "did you mean ring.size?" in entry["MESSAGE"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing that a traced program, a pod or a cgroup is called by reaches a terminal raw: every byte value, every command.
+"""Names of traced programs, pods and cgroups never reach a terminal raw: every byte value, every command.
 
-The real daemon and recorder; traceloopctl has a pseudo-terminal for input and output, as from a shell.
+Runs the real daemon and recorder; traceloopctl has a pseudo-terminal for input and output, as from a shell.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import subprocess
 import pytest
 from lab import Daemon
 from lab.daemon import BIN
-from recorder import TIMEOUT_S, Cgroup
+from recorded_cgroups import TIMEOUT_S, Cgroup
 from test_daemon import HOOK, inside, listed, send, start, trace_of
 
 pytestmark = pytest.mark.kernel
 
 OBEYED = ["\x1b[2J", "\x1b]0;title\x07", "\x1bc", "\x9b2J", "a\rb", "a\bb", "a\x7fb", "\u202ertl", "a\nb", "\ud800"]
-OF_CGROUPS = "".join(OBEYED[:-2]) + "a\x85b\x1cb"  # the kernel takes no newline in their names
+OF_CGROUPS = "".join(OBEYED[:-2]) + "a\x85b\x1cb"  # the kernel refuses newlines in their names
 NOT_UTF_8 = "\udc9b2J"
 EVERY = [chr(code) for code in range(1, 256)]
 ALLOWED = set(range(0x20, 0x7F)) | {ord("\n"), ord("\r")}
@@ -41,7 +41,7 @@ def daemon():
 
 @pytest.fixture(scope="module")
 def trace(daemon, workload, tmp_path_factory):
-    """The trace of a pod all of whose names are obeyed by terminals, and whose program makes use of every byte."""
+    """The trace of a pod whose names are all terminal controls, and whose program uses every byte."""
     names = {
         f"io.kubernetes.cri.{key}": "".join(OBEYED)
         for key in ("sandbox-name", "sandbox-namespace", "sandbox-uid", "container-name", "image-name")
@@ -58,7 +58,7 @@ def trace(daemon, workload, tmp_path_factory):
 
 
 def seen(daemon, *words, **env):
-    """All that a terminal is given by traceloopctl, which has no colours of its own unless `env` says otherwise."""
+    """Returns traceloopctl's output on a terminal, without its own colours unless `env` sets them."""
     ours, theirs = pty.openpty()
     plain = {"TERM": "xterm-256color", "SYSTEMD_PAGER": "", "NO_COLOR": "1"}
     env = os.environ | {"TRACELOOP_ADDRESS": daemon.address} | plain | env
@@ -74,7 +74,7 @@ def seen(daemon, *words, **env):
         try:
             while part := terminal.read(1 << 16):
                 output += part
-        except OSError:  # EIO: all its writers are gone
+        except OSError:  # EIO: no process has the terminal open any more
             pass
         process.wait(TIMEOUT_S)
     return output
@@ -97,11 +97,11 @@ def test_colour_adds_its_codes_and_nothing_else(daemon, trace, options):
     plain = seen(daemon, "show", trace, *options)
     coloured = seen(daemon, "show", trace, *options, NO_COLOR="")
     assert re.sub(rb"\x1b\[(0|1|31|33)m", b"", coloured) == plain
-    assert (coloured != plain) == (options[1:] not in (["classic"], ["jsonl"]))  # which have no errors by name
+    assert (coloured != plain) == (options[1:] not in (["classic"], ["jsonl"]))  # these print no error names
 
 
 def test_what_was_written_was_recorded(daemon, trace):
-    """Else the tests above would show little."""
+    """The trace has the bytes; otherwise the tests above would prove little."""
     shown = [json.loads(line) for line in seen(daemon, "show", trace, "-o", "jsonl").splitlines()]
     names = {event["comm"].encode("latin-1", "replace")[:1] for event in shown if event["comm"]}
     assert len(names) > 60
@@ -149,7 +149,7 @@ def test_what_hooks_print_of_the_daemons_answer(daemon, name):
 
 
 def test_the_daemons_log(daemon, trace):
-    """Last: all that the tests above made it say."""
+    """The log is plain after all that the tests above made the daemon write."""
     annotations = {"io.kubernetes.cri.sandbox-name": "\x1b[2J", "io.kubernetes.cri.container-type": "sandbox"}
     send(daemon, b"start\n" + json.dumps({"id": "p", "pid": os.getpid(), "annotations": annotations}).encode())
     send(daemon, b"start\n" + json.dumps({"id": "\x1b[2J", "pid": 1}).encode())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/troubleshooting.md: what it quotes is what the programs print when that goes wrong, with real containers."""
+"""docs/troubleshooting.md quotes exactly what the programs print when something goes wrong, with real containers."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BUSY = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i >/dev/null; done; ech
 
 
 def shape(text):
-    """Without line ends and numbers, which differ from one run to the next."""
+    """Replaces line ends and numbers, which differ between runs."""
     return re.sub(r"0x[0-9a-f]+|[\d,]*\d", "N", " ".join(text.split()))
 
 
 def assert_quoted(said, *words):
-    """A line that has these words is in the page as it was said."""
+    """Asserts that the page quotes the line with these words."""
     (line,) = {shape(line) for line in said.splitlines() if all(word in line for word in words)}
     assert line.removeprefix("traceloopd: ") in shape(TEXT), line
 
@@ -84,7 +84,7 @@ def test_what_the_hook_says_by_hand(node):
     daemon, _ = node
     for socket in (daemon.hook_socket, daemon.directory / "none.sock"):
         said = subprocess.run(
-            [HOOK, "start", "--socket", socket], input="{}", text=True, capture_output=True, check=True
+            [HOOK, "start", "--wait", "--socket", socket], input="{}", text=True, capture_output=True, check=True
         )
         text = said.stderr.removeprefix("traceloop-hook: ").replace(str(socket), "/run/traceloop/hook.sock")
         assert shape(text.partition(": No such file")[0]) in shape(TEXT)

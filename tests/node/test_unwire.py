@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F401, F811 - fixtures
-"""What packages run before they are removed, against processes of others that call themselves what they like."""
+"""The script that packages run before removal, against other users' processes with misleading names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine_host import Made, host
 
 from traceloop_cli.engines.running import runs, started_before
 
-pytestmark = pytest.mark.kernel  # needs root, to be someone else
+pytestmark = pytest.mark.kernel  # needs root, to become another user
 
 SCRIPT = Path(__file__).parents[2] / "packaging/unwire-engines.sh"
 NOBODY = 65534
@@ -32,7 +32,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def anywhere() -> Iterator[Path]:
-    """A directory that others than root may enter."""
+    """A directory that other users may enter."""
     with TemporaryDirectory(prefix="traceloop-unwire-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -40,7 +40,7 @@ def anywhere() -> Iterator[Path]:
 
 @pytest.fixture
 def start(anywhere) -> Iterator[Start]:
-    """Starts a process that waits, by a program of its own of some name."""
+    """A function that starts a waiting process from a program of the given name."""
     with ExitStack() as stack:
 
         def start(name: str, words=WAITS, *, uid=0, mode=0o755, prefix=(), cwd=anywhere, of="/bin/sleep"):
@@ -59,7 +59,7 @@ def start(anywhere) -> Iterator[Start]:
 
 @pytest.fixture
 def bundle(anywhere) -> Path:
-    """A directory of a container's, as containerd's shim has it."""
+    """A container's directory, as containerd's shim has it."""
     directory = anywhere / f"id-{ESCAPES}"
     directory.mkdir()
     (directory / "options.json").write_text(OURS)
@@ -75,7 +75,7 @@ def unwire(anywhere) -> Callable[[], subprocess.CompletedProcess[str]]:
     script.chmod(0o755)
 
     def run() -> subprocess.CompletedProcess[str]:
-        # timeout(1) ends its children too, who may wait for a pipe.
+        # timeout(1) also ends its children, which may wait for a pipe.
         command = ["timeout", "--kill-after=1", str(TIMEOUT_S), script]
         return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
@@ -116,7 +116,7 @@ def test_roots_keepers_are_found_and_printed_harmlessly(start, bundle, unwire) -
     ended = unwire()
     assert (ended.returncode, ended.stdout) == (1, "")
     first, second = ended.stderr.splitlines()
-    assert first.startswith("traceloop: these containers run by traceloop-runtime, and nothing could stop them")
+    assert first.startswith("traceloop: traceloop-runtime started these containers, and they cannot be stopped")
     assert r"id-?[31mred\033[32m line" in first
     assert second.startswith("traceloop: remove them")
 
@@ -162,4 +162,6 @@ def test_a_configuration_that_is_no_file(host: Made, planted) -> None:
     path = host.write("etc/containers/containers.conf", "")
     path.unlink()
     os.mkfifo(path) if planted == "pipe" else path.symlink_to("/dev/zero")
-    assert "cannot read /etc/containers/containers.conf: it is no regular file" in host("enable", "podman", fails=True)
+    assert "cannot read /etc/containers/containers.conf: it is not a regular file" in host(
+        "enable", "podman", fails=True
+    )

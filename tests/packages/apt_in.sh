@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs apt-get in a root that is being made, with what its packages' scripts need mounted; none of that stays.
+# Runs apt-get in a root that is being made, with the mounts that packages' scripts need; they are undone at the end.
 #
 #   tests/packages/apt_in.sh ROOT WORD...      words of `apt-get --yes --no-install-recommends`
 set -eu

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""These tests are asked for by name, `make test-packages`: pytest does not find them by itself."""
+"""Setup for tests that only `make test-packages` runs, by name: pytest does not collect them by itself."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the root of root.sh once more, with container engines in it, and prints where it is. Kept in build/roots too.
+# Makes a root like root.sh's with container engines, and prints its path. It is kept in build/roots too.
 #
 #   tests/packages/engines_root.sh DEB
 set -eu

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node: a fresh Debian under a systemd of its own, with podman, docker and containerd as their packages set them up.
 
-What the lab's lack of privileges and networks asks for is in drop-ins. The one image is busybox.
+Drop-ins adapt it to the lab's lack of privileges and networks. busybox is the only image.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from lab.systemd import Systemd
 from roots import ROOT
 
 ENGINES_ROOT = ROOT.with_name(f"{ROOT.name}-engines")
-# CAP_SYS_RESOURCE is missing.
+# The lab lacks CAP_SYS_RESOURCE.
 UNIT = "[Service]\nLimitNOFILE=\nLimitNPROC=\nLimitCORE=\nOOMScoreAdjust=0\nExecStartPre=\n"
-# A machine with hybrid cgroups has no controller of CPUs in version 2, and containerd sets weights for each sandbox.
+# On a machine with hybrid cgroups, version 2 has no CPU controller, but containerd sets a weight for each sandbox.
 RUNC = """#!/usr/bin/python3 -IS
 import json, os, sys
 if "create" in sys.argv:
@@ -40,17 +40,18 @@ DOCKER = {
     "bridge": "none",
     "iptables": False,
     "ip6tables": False,
+    "ip-forward": False,  # which dockerd would have to turn on where it is off
     "storage-driver": "vfs",
     "default-ulimits": {name: {"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")},
 }
 ENGINES_DATA = ("/var/lib/containers", "/var/lib/docker", "/var/lib/containerd")
 READY_S = 60
-# What dpkg and systemd change of every package that makes a user. Its line stays: Debian's policy on users.
+# dpkg and systemd change these for every package that makes a user, whose line stays: Debian's policy on users.
 ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 
 
 class Node:
-    """Its engines run; nothing of traceloop is there."""
+    """A node on which the engines run and traceloop is not installed."""
 
     def __init__(self) -> None:
         self.lab = Systemd(root=ENGINES_ROOT)
@@ -79,20 +80,20 @@ class Node:
         return self.run("docker", *words, **settings)
 
     def cri(self) -> Cri:
-        """A kubelet's side of containerd, once that answers."""
+        """Returns a kubelet's client of containerd, once the CRI plugin answers."""
         cri = Cri(self.lab.path("/run/containerd/containerd.sock"))
         end = time.monotonic() + READY_S
         while not cri.ready():
             assert time.monotonic() < end, self.lab.log()
-            time.sleep(0.05)  # it says nothing when it is ready
+            time.sleep(0.05)  # readiness is not announced
         return cri
 
     def listed(self) -> dict[str, dict]:
-        """The traces, by the names that `traceloopctl list` prints."""
+        """Returns the traces, by the names that `traceloopctl list` prints."""
         return {trace["id"]: trace for trace in json.loads(self.ctl("list", "-o", "json").stdout)}
 
     def settings(self) -> dict[str, str]:
-        """What is in each file below /etc, as a digest; of the accounts' files, what is not ours."""
+        """Returns a digest of each file below /etc; accounts' files are digested without our lines."""
         found = {}
         for path in sorted(self.lab.path("/etc").rglob("*")):
             name = "/etc/" + str(path.relative_to(self.lab.path("/etc")))
@@ -105,11 +106,11 @@ class Node:
         return found
 
     def bpf_objects(self) -> set[KernelObject]:
-        """Of the daemon, and of systemd that keeps them for it."""
+        """Returns the objects held by the daemon, and by systemd, which keeps them for it."""
         return held_by(self.lab.outer_pid(int(self.lab.unit("traceloopd.service")["MainPID"]))) | held_by(self.lab.pid)
 
     def _set_up(self) -> None:
-        for path in ENGINES_DATA:  # an overlay's layers may not lie on an overlay
+        for path in ENGINES_DATA:  # layers of an overlay may not lie on an overlay
             self.run("mkdir", "-p", path)
             self.run("mount", "-t", "tmpfs", "none", path)
         self.lab.write("/run/lab/wrapper", RUNC, mode=0o755)

@@ -56,6 +56,8 @@ def test_without_a_systemd_that_runs():
             assert root.run("systemctl", "is-enabled", unit).stdout == "enabled\n"
         assert root.run("getent", "passwd", "traceloop").stdout.endswith(":/var/lib/traceloop:/usr/sbin/nologin\n")
         assert root.run("traceloopd", "--help").stdout.startswith("usage: traceloopd")
+        assert root.run("traceloop-ship", "--help").stdout.startswith("usage: traceloop-ship")
+        assert root.run("kubectl-traceloop", "--help").stdout.startswith("Usage: kubectl traceloop")
         assert root.run("traceloopctl", check=False).returncode == 3  # no daemon
         assert root.run(HOOK, "start", input="{}").returncode == 0
         compiled = root.run("find", "/usr/lib/traceloop", "-name", "*.pyc").stdout.splitlines()
@@ -84,7 +86,7 @@ def test_manual_pages_and_completion_are_where_they_are_looked_for():
 
 
 def changes_of_names(root, *words):
-    """What a command does to the names of the hook and its hooks.d files, in order."""
+    """Returns what a command does to the names of the hook and its hooks.d files, in order."""
     log = f"{PROJECT}/build/strace-{words[1].strip('-')}"
     root.run(*words, outside=("strace", "-f", "-o", log, "-e", "trace=rename,unlink,rmdir", "-e", "status=successful"))
     lines = [line.split(" ", 1)[1] for line in Path(log).read_text().splitlines() if "oci/hooks.d/" in line]
@@ -102,7 +104,7 @@ def test_no_hooks_d_file_is_there_without_the_hook():
             lines = changes_of_names(root, "dpkg", "--install", deb)
             hook = first(lines, r'rename.*traceloop-hook\.dpkg-new"')
             assert hook < first(lines, r'rename.*\.json\.dpkg-new"')
-            # Each is replaced at once, and never missing in between.
+            # Each file is replaced atomically, and never missing in between.
             assert not any(re.search(r'unlink\("[^"]*(traceloop-hook|\.json)"', line) for line in lines)
         lines = changes_of_names(root, "dpkg", "--remove", "traceloop")
         gone = [n for n, line in enumerate(lines) if re.search(r'unlink\("[^"]*\.json"', line)]
@@ -124,7 +126,7 @@ def traces(lab):
 
 
 def run_container(lab, name, script):
-    """Runs a container to its end by the installed hook, and returns its trace as strace would have written it."""
+    """Runs a container to its end with the installed hook; returns its trace in strace's format."""
     bundle = make_bundle(
         lab.shared / name,
         lab.shared / "root",
@@ -148,7 +150,7 @@ def test_installed_used_upgraded_and_purged(lab):
         assert lab.unit(unit)["ActiveState"] == "active"
     assert 'write(1, "42\\n", 3)' in run_container(lab, "first", "echo 42")
 
-    # A container that runs through the upgrade is recorded through it; the hook's socket stays.
+    # A container that runs during the upgrade is recorded throughout; the hook's socket stays.
     lab.run("mkdir", "/sys/fs/cgroup/lasting")
     lab.run("traceloopctl", "add", "--cgroup", "/sys/fs/cgroup/lasting", "--name", "lasting")
     socket = lab.run("stat", "-c", "%i", "/run/traceloop/hook.sock").stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package on a node with podman, docker and containerd: pods are listed by name, and a purge leaves nothing."""
+"""The Debian package on a node with podman, docker and containerd: pods are listed by name, a purge leaves nothing."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def settings_of_docker(node) -> str:
 
 
 def run_one_of_each(node, label: str) -> None:
-    """A container of each engine that is called by a name, to its end. Each has to succeed, recorded or not."""
+    """Runs a container of each engine that names containers, to its end. Each has to succeed, recorded or not."""
     node.podman("run", "--rm", "--name", f"{label}-podman", BUSYBOX, "true")
     node.podman("pod", "create", "--name", f"{label}-shop")
     node.podman("run", "--rm", "--pod", f"{label}-shop", "--name", f"{label}-till", BUSYBOX, "true")
     node.podman("pod", "rm", "--force", "--time", "0", f"{label}-shop")
     flag = ["--runc-binary", RUNTIME] if node.lab.path(RUNTIME).exists() else []
     node.run("ctr", "run", "--rm", *flag, BUSYBOX, f"{label}-ctr", "true")
-    # By name, where it is there: docker 20.10 lists it until its restart, after it is gone.
+    # By the runtime's name if it is configured: docker 20.10 lists a removed one until its restart.
     ours = ["--runtime", "traceloop"] if "traceloop" in json.loads(settings_of_docker(node)).get("runtimes", {}) else []
     node.docker(*DOCKER_RUN, "--rm", *ours, "--name", f"{label}-docker", BUSYBOX, "true")
     cri = node.cri()
@@ -52,7 +52,7 @@ def run_one_of_each(node, label: str) -> None:
 
 
 def assert_listed(node, label: str) -> None:
-    """As `traceloopctl list` prints them once they have ended."""
+    """Asserts that `traceloopctl list` prints the containers' names, once they have ended."""
     host = node.run("uname", "-n").stdout.strip()
     names = (
         f"{label}-podman",
@@ -98,7 +98,7 @@ def test_from_install_to_purge():
         assert_listed(node, "second")
         assert any("first-podman" in name for name in node.listed())
 
-        # It stays while containerd has our file in its memory, and a container runs by our runtime.
+        # The package stays while containerd has our file in memory, and a container runs by our runtime.
         node.docker(*DOCKER_RUN, "--detach", "--runtime", "traceloop", "--name", "lives", BUSYBOX)
         node.podman("run", "--detach", "--name", "lives-on", BUSYBOX)
         objects = node.bpf_objects() - held
@@ -112,7 +112,7 @@ def test_from_install_to_purge():
         node.run("systemctl", "restart", "containerd")
         refused = node.run("apt-get", "purge", "--yes", "traceloop", check=False)
         lives = node.docker("inspect", "--format", "{{.Id}}", "lives").stdout.strip()
-        assert f"nothing could stop them without it: {lives}" in refused.stdout + refused.stderr
+        assert f"they cannot be stopped without it: {lives}" in refused.stdout + refused.stderr
         node.docker("rm", "--force", "lives")
 
         node.run("apt-get", "remove", "--yes", "traceloop")
@@ -134,14 +134,14 @@ def test_docker_by_default_and_podman_masked():
         node.ctl("engine", "disable", "podman")
         wired = {line.split()[0]: line.split()[2:] for line in node.ctl("engine", "list").stdout.splitlines()[1:]}
         assert (wired["docker"], wired["podman"]) == (["yes"], ["no"])
-        install(node, NEXT_DEB)  # which brings the hooks.d files again
+        install(node, NEXT_DEB)  # restores the hooks.d files
         node.podman("run", "--rm", "--name", "masked", BUSYBOX, "true")
         node.docker(*DOCKER_RUN, "--rm", "--name", "by-default", BUSYBOX, "true")
         host = node.run("uname", "-n").stdout.strip()
         node.lab.wait_for_journal(f"MESSAGE_ID={TRACE_FROZEN}", f"TRACELOOP_ID={host}_by-default")
         assert not any("masked" in name for name in node.listed())
 
-        # Undone by hand and not restarted: no file tells of it any more, so dockerd is asked.
+        # Undone by hand without a restart: no file shows it any more, so dockerd is asked.
         objects = node.bpf_objects() - held
         assert "now run: systemctl restart docker" in node.ctl("engine", "disable", "docker").stdout
         said = json.loads(node.ctl("doctor", "--no-self-test", "-o", "json", check=False).stdout)
@@ -166,7 +166,7 @@ def test_docker_by_default_and_podman_masked():
 
 @pytest.fixture(scope="module")
 def faulty() -> Iterator[Node]:
-    """Installed, and all engines wired."""
+    """A node with traceloop installed and all engines wired."""
     with Node() as node:
         install(node, DEB)
         node.ctl("engine", "enable", "docker")
@@ -178,7 +178,7 @@ def faulty() -> Iterator[Node]:
 
 STATE = "/var/lib/traceloop"
 STOP, START = f"systemctl stop {SERVICE} {SOCKET}", f"systemctl start {SOCKET} {SERVICE}"
-# It takes what hooks say, and never answers.
+# Listens to hooks, and never answers
 STRANGER = f"""
 {STOP}
 systemd-run --quiet --unit=stranger --uid=nobody --property=RuntimeDirectory=traceloop /usr/bin/python3 -c '
@@ -202,14 +202,15 @@ for path in /run/traceloop /usr/libexec /etc; do
     mount -o remount,bind,ro $path
 done
 """
-# What makes it, what undoes it, and what the doctor finds: an area, and the beginning of a text; None: all is well.
+# Name -> script that makes the fault, script that undoes it, and the doctor's finding: area and beginning of the text,
+# or None if all is well
 FAULTS = {
     "the hook is missing": (f"mv {HOOK} /root/hook", f"mv /root/hook {HOOK}", ("hook", f"there is no {HOOK}")),
     "the daemon is down": (STOP, START, ("unit", f"{SERVICE} is inactive")),
     "the socket is another's": (
         STRANGER,
         f"systemctl stop stranger; {START}",
-        ("sockets", "/run/traceloop/hook.sock has the mode "),
+        ("sockets", "/run/traceloop/hook.sock has mode "),
     ),
     "the state is read-only": (
         READ_ONLY_STATE,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README.md's commands that install, each typed as it stands into a shell of a clean root."""
+"""README.md's installation commands, each typed exactly as written into a shell of a clean root."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from lab import make_bundle, make_root
 from lab.systemd import Systemd
-from readme import blocks, run_by
+from readme import hooks_by_hand, run_by
 from roots import BARE, PROJECT, ROOT, Root
 
 COPY = "/root/traceloop"
-# What Fedora's packages would provide: dnf looks for them in repositories, and finds this one.
+# Stands in for Fedora's packages: dnf looks for them in repositories, and finds this one.
 STUB = """\
 Name: neighbours
 Version: 1
@@ -29,13 +29,14 @@ Provides: python3 = 3.11
 Provides: python3-bcc
 Provides: python3-click = 8.1
 Provides: python3-grpcio = 1.51
+Provides: python3-lark = 1.1.5
 Provides: python3-protobuf = 4.21
 Provides: python3-systemd
 Provides: systemd
 %description
 %files
 """
-YES = "y\n" * 10  # to what apt and dnf ask
+YES = "y\n" * 10  # answers to apt's and dnf's questions
 
 
 def the_line(program):
@@ -45,7 +46,7 @@ def the_line(program):
 
 @pytest.fixture
 def bare():
-    """A root that has what README asks for, and a copy of the project."""
+    """A root that has what README requires, and a copy of the project."""
     with Root(BARE) as root:
         root.run(outside=(PROJECT / "packaging/source-tree.sh", f"{root.path}{COPY}"))
         root.run(outside=("cp", "/etc/resolv.conf", f"{root.path}/etc/"))
@@ -86,8 +87,8 @@ def test_with_dnf(bare):
 
 @pytest.mark.kernel
 def test_with_make_and_hooks_by_hand():
-    """As on other distributions; then a bundle gets README's own hooks, and its container is recorded."""
-    (hooks,) = blocks("json")
+    """README's commands for other distributions install it; a container with docs/engines.md's hooks is recorded."""
+    hooks = hooks_by_hand()
     with Systemd(root=ROOT) as lab:
         lab.run(PROJECT / "packaging/source-tree.sh", COPY)
         lab.run("sh", "-euc", f"cd {COPY}\n{the_line('make')}", timeout_s=300)

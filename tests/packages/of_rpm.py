@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RPM: what is in it, and its scriptlets, run in a root where none of its neighbours is an RPM."""
+"""The RPM: its contents, and its scriptlets, run in a root where no other package is an RPM."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from roots import DEB, PROJECT, Root
 RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0-1.x86_64.rpm"
 NEXT_RPM = PROJECT / "build/rpm/RPMS/x86_64/traceloop-0.1.0+next-1.x86_64.rpm"
 HOOK = "/usr/libexec/oci/hooks.d/traceloop-hook"
-# What rpmlint 2.4 says of any package that is not openSUSE's: of tags and folders that others do not use.
-# The hook is static on purpose: see docs/decisions/engines.md.
+# rpmlint 2.4 reports these for any package that is not openSUSE's: tags and folders that others do not use. The hook is
+# static on purpose: see docs/decisions/engines.md.
 NOT_OURS = ("no-signature", "no-packager-tag", "no-group-tag", "bad-manual-page-folder", "statically-linked-binary")
-# Where Debian has another place, or another name for the same.
+# Files that Debian puts elsewhere, or names differently
 ELSEWHERE = re.compile(
     r"/usr/share/(doc|licenses|man|python3)/|\.pyc$|/__pycache__$|^/lib/systemd|/zsh/|/lintian/|^/usr/share/(licenses|python3)"
 )
-# Directories that other packages own where packages are RPMs: `filesystem` and `zsh`.
+# Directories that other packages own on RPM-based distributions: `filesystem` and `zsh`
 OTHERS = {"/usr/share/licenses", "/usr/share/zsh/site-functions"}
 
 
@@ -42,7 +42,7 @@ def test_it_holds_what_the_debian_package_holds():
 
 
 def test_it_holds_what_install_sh_lists():
-    """No file more and none less, but for what Python compiles and the licences, which rpmbuild adds."""
+    """The RPM has exactly the files that install.sh lists, plus compiled Python and licences, which rpmbuild adds."""
     subprocess.run(["make", "--silent", "man"], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     words = ["packaging/install.sh", "list"]
     environment = {"PATH": os.environ["PATH"], "PREFIX": "/usr"}
@@ -70,6 +70,8 @@ def test_installed_upgraded_and_erased():
         assert root.run("head", "-c", "4", HOOK).stdout == "\x7fELF"
         assert root.run(HOOK, "start", input="{}").returncode == 0
         assert root.run("traceloopd", "--help").stdout.startswith("usage: traceloopd")
+        assert root.run("traceloop-ship", "--help").stdout.startswith("usage: traceloop-ship")
+        assert root.run("kubectl-traceloop", "--help").stdout.startswith("Usage: kubectl traceloop")
         assert root.run("traceloopctl", "--help").stdout.startswith("Usage: traceloopctl")
         assert rpm(root, "--verify", "--nodeps", "traceloop").stdout == ""
 

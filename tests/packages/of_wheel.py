@@ -11,7 +11,12 @@ import zipfile
 import pytest
 from roots import PROJECT
 
-SCRIPTS = {"traceloopctl": "Usage: traceloopctl", "traceloopd": "usage: traceloopd"}
+SCRIPTS = {
+    "traceloopctl": "Usage: traceloopctl",
+    "kubectl-traceloop": "Usage: kubectl traceloop",
+    "traceloopd": "usage: traceloopd",
+    "traceloop-ship": "usage: traceloop-ship",
+}
 
 
 @pytest.fixture(scope="module")

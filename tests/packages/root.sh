@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes a fresh Debian with systemd and with what the package depends on, but not the package, and prints where it is.
-# It is kept in build/roots; what tests change there is in a layer above it.
+# Makes a fresh Debian with systemd and the package's dependencies, but without the package, and prints its path. It is
+# kept in build/roots; tests change only a layer above it.
 #
 #   tests/packages/root.sh DEB [SUITE]      default: bookworm
 set -eu

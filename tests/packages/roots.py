@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fresh roots for packages: a layer of memory above a Debian that root.sh made, and what lies in them."""
+"""Fresh roots for packages: an in-memory layer above a Debian that root.sh made, and the files in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEB = PROJECT / "build/deb/traceloop_0.1.0_amd64.deb"
 NEXT_DEB = PROJECT / "build/deb/traceloop_0.1.0+next_amd64.deb"
 TIMEOUT_S = 600
 
-# What dpkg, systemd and man keep of all packages; the user stays, and locked, so that its number is not given again.
+# Files that dpkg, systemd and man keep for all packages; the user stays, locked, so that its number is not reused.
 OF_THE_SYSTEM = (
     *("/var/lib/dpkg/", "/var/log/", "/var/cache/man/", "/var/lib/systemd/", "/etc/passwd-", "/etc/group-"),
     *("/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock"),
@@ -36,7 +36,7 @@ exec cat
 
 
 class Root:
-    """A root without a systemd that runs: that of an image that is being built. It ends with the `with` block."""
+    """A root without a running systemd, as in an image that is being built, for the duration of a `with` block."""
 
     def __init__(self, below: Path = ROOT) -> None:
         self._below = below
@@ -89,6 +89,6 @@ class Root:
 
 
 def files(root) -> set[str]:
-    """All paths of a root, or of a lab, but what the system keeps of all packages."""
+    """Returns all paths of a root or a lab, except those that the system keeps for all packages."""
     found = root.run("find", "/", "-xdev", "(", "-path", "/tmp", "-o", "-path", "/run", ")", "-prune", "-o", "-print")
     return {path for path in found.stdout.splitlines() if not path.startswith(OF_THE_SYSTEM)}

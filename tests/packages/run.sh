@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the packages, each also as the next version, and tests them. Run by `make test-packages`. README.md beside
-# says what is tested, and how long it takes.
+# Builds the packages, each also as the next version, and tests them. Run by `make test-packages`; README.md beside it
+# describes the tests.
 set -eu
 cd "$(dirname "$0")/../.."
 packaging/install-packages.sh build-essential debhelper debootstrap dh-python lintian mandoc man-db pkgconf \
@@ -12,7 +12,7 @@ make deb
 TRACELOOP_BUILD=binary DEB_BUILD_OPTIONS=nocheck TRACELOOP_VERSION=0.1.0+next packaging/build-deb.sh >/dev/null
 make rpm
 TRACELOOP_VERSION=0.1.0+next packaging/build-rpm.sh >/dev/null
-tests/packages/engines_root.sh build/deb/traceloop_0.1.0_amd64.deb >/dev/null # and the one below it
+tests/packages/engines_root.sh build/deb/traceloop_0.1.0_amd64.deb >/dev/null # and root.sh's root
 tests/bare/root.sh >/dev/null
 
 UPGRADE_KILLS=30 .venv/bin/pytest tests/node/test_interrupted_upgrade.py

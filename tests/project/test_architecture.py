@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/dev/architecture.md has every room that there is: whoever makes one says what may be in it, and what it uses."""
+"""docs/dev/architecture.md lists every room: a new room must state what may be in it, and what it uses."""
 
 from __future__ import annotations
 

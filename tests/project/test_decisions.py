@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/decisions/: every entry has a number of its own, a date, a status and files that exist, and the index has it."""
+"""Each entry in docs/decisions/ has its own number, a date, a status and existing files, and stands in the index."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ ENTRIES = _entries()
 
 
 @cache
-def _files() -> set[tuple[str, str]]:
-    # Those that git knows, or, in a tree without git, all: a package's folder, and the file's own name.
+def _files() -> set[str]:
+    # The files that git tracks, or in a tree without git all files: package, room and name, without traceloop_* between.
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
         "\n"
     )
     paths = [Path(name) for name in names if name] or [path.relative_to(ROOT) for path in ROOT.rglob("*")]
-    return {(path.parts[0], path.name) for path in paths if (ROOT / path).is_file()}
+    return {re.sub(r"^(\w+)/traceloop_\1/", r"\1/", str(path)) for path in paths if (ROOT / path).is_file()}
 
 
 def test_numbers_are_unique_and_without_gaps():
@@ -73,8 +73,7 @@ def test_the_line_below_a_title_says_when_whether_and_where(entry):
     )
     assert about, entry.about
     for named in re.findall(r"`([^`]+)`", about[1]):
-        path = Path(named)
-        assert (path.parts[0], path.name) in _files(), f"{entry.page}: {named} does not exist"
+        assert named in _files(), f"{entry.page}: {named} does not exist"
 
 
 def test_replaced_entries_name_the_one_that_replaces_them_and_it_names_them():

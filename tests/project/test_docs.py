@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/ and the other pages: links lead somewhere, command lines are right, and settings are those that there are."""
+"""docs/ and the other pages: links have targets, command lines parse, and settings exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from command_lines import parse
 
 from traceloop_daemon.settings.files import load, tables_of
-from traceloop_daemon.settings.keys import Config
+from traceloop_daemon.settings.keys import Config, name_of
 from traceloop_decode.model import Lost
 from traceloop_decode.text.notes import lost_note
 
@@ -25,7 +25,7 @@ SECTIONS = tables_of(Config)
 
 
 def anchor(heading):
-    """As GitHub makes it."""
+    """Returns a heading's anchor, as GitHub makes it."""
     return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
 
 
@@ -50,7 +50,7 @@ def test_command_lines_are_right(page):
 def test_settings_are_those_that_there_are(page, tmp_path):
     text = (ROOT / page).read_text()
     for section, key in re.findall(rf"(?<=[ `(])({'|'.join(SECTIONS)})\.(?!bpf\b|h\b|md\b|py\b)([a-z_]+)", text):
-        assert key in {field.name for field in fields(SECTIONS[section])}, f"{section}.{key}"
+        assert key in {name_of(field) for field in fields(SECTIONS[section])}, f"{section}.{key}"
     for number, block in enumerate(re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
         if re.match(rf"\[({'|'.join(SECTIONS)})\]", block):
             (tmp_path / f"{number}.toml").write_text(block)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where tests are: what a test needs is told by its folder and its markers, and its file's name is found in the tree."""
+"""The places of tests: folder and markers state what a test needs, and each file's name is unique in the tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-MIRRORS = {"bpf", "cli", "daemon", "decode", "hook"}
+MIRRORS = {"bpf", "cli", "daemon", "decode", "explain", "hook", "ship"}
 FILES = sorted(path for path in TESTS.rglob("test_*.py"))
 KERNEL = re.compile(r"\bmark\.kernel\b")
 

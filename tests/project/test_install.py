@@ -38,8 +38,8 @@ def prefix(tmp_path_factory):
 
 
 def test_programs_run_from_there_and_know_nothing_of_the_sources(prefix):
-    for name in ("bin/traceloopctl", "sbin/traceloopd"):
-        # Not even where the user's environment says so.
+    for name in ("bin/traceloopctl", "sbin/traceloopd", "sbin/traceloop-ship"):
+        # Not even if the user's environment points to them
         environment = {**os.environ, "PYTHONPATH": "/nonexistent", "PYTHONHOME": "/nonexistent"}
         ended = subprocess.run(
             [prefix / name, "--help"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which modules the privileged daemon loads: none that prints what programs did, whoever imports it."""
+"""The modules that programs load: the privileged daemon none that prints what programs did, a verb what it needs alone."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from traceloop_cli.commands import VERBS, Commands
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("bpf", "decode", "proto", "daemon")
-PRINTING = ("traceloop_decode.printers", "traceloop_decode.text", "traceloop_decode.values")
+PRINTING = (
+    *("traceloop_decode.printers", "traceloop_decode.text", "traceloop_decode.values", "traceloop_decode.constants"),
+    *(f"traceloop_decode.tables.{name}" for name in ("flags", "ioctls", "structs")),
+)
+
+
+RULES = "from traceloop_decode.arguments.capture import calls_table; calls_table(4096, 16384)"
 
 
 @pytest.mark.parametrize("module", ["traceloop_bpf.tracer", "traceloop_daemon.main"])
 def test_the_daemon_loads_nothing_that_prints(module: str) -> None:
     path = os.pathsep.join(str(ROOT / folder) for folder in FOLDERS)
     run = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
+        [sys.executable, "-c", f"import sys, {module}; {RULES}; print(*sys.modules)"],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -28,3 +36,60 @@ def test_the_daemon_loads_nothing_that_prints(module: str) -> None:
     loaded = run.stdout.split()
     assert {module, "traceloop_decode.layout"} <= {*loaded}
     assert not [name for name in loaded if name.startswith(PRINTING)]
+
+
+ELSEWHERE = ("traceloop_cli.remote", "traceloop_cli.sources.store", "traceloop_cli.sources.fleet")
+"""Modules for daemons of other machines."""
+LOADED = """
+import sys
+from traceloop_cli.main import cli
+sys.argv = ["traceloopctl", *sys.argv[1:]]
+try:
+    cli(standalone_mode=False)
+except Exception as error:
+    print(error, file=sys.stderr)
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "without"),
+    [
+        (
+            ["--help"],
+            ("grpc", "google", "asyncio", "traceloop_proto", "traceloop_decode", "traceloop_cli.sources.client"),
+        ),
+        (
+            ["list"],
+            (
+                "traceloop_decode.events",
+                "traceloop_decode.printers",
+                "traceloop_decode.snapshot",
+                "traceloop_cli.checks",
+                "traceloop_cli.engines",
+                *ELSEWHERE,
+            ),
+        ),
+        (["info"], ("traceloop_decode.printers", "traceloop_cli.checks", "traceloop_cli.engines", *ELSEWHERE)),
+        (["show"], ("traceloop_cli.checks", "traceloop_cli.engines")),
+    ],
+)
+def test_a_verb_loads_what_it_needs_alone(words: list[str], without: tuple[str, ...]) -> None:
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "decode", "proto"))
+    address = [] if words == ["--help"] else ["--address", "unix:/nonexistent/socket"]
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED, *words, *address],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("no daemon at /nonexistent/socket" in run.stderr) == bool(address)
+    loaded = run.stderr.splitlines()[-1].split()
+    assert {"click", "traceloop_cli.main"} <= {*loaded}
+    assert not [name for name in loaded if any(f"{name}.".startswith(f"{one}.") for one in without)]
+
+
+def test_help_says_of_each_verb_what_the_verb_says() -> None:
+    said = {verb: command.get_short_help_str(1000) for verb, command in Commands().items() if not command.hidden}
+    assert said == VERBS

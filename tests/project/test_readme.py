@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README.md: its transcript is what happens, and its commands run."""
+"""README.md: a real session gives its transcript, and its commands run."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.installed
 
 
 def shape(text):
-    """Without what differs from one run to the next: numbers, sizes, the node's name, and how wide columns are."""
+    """Replaces what differs between runs: numbers, sizes, the node's name, and the widths of columns."""
     text = re.sub(r"\d+(\.\d+)?[BKMsm]?\b", "N", re.sub(r"file-output", "file-N", text))
-    text = re.sub(r"\)( = N|\.\.\.)$", ")", text, flags=re.MULTILINE)
+    text = re.sub(r"(\) += N| <unfinished \.\.\.>)$", "", text, flags=re.MULTILINE)
     return [re.sub(r" +", " ", line.strip()) for line in text.splitlines() if line.strip()]
 
 
@@ -40,7 +40,7 @@ def test_the_transcript_is_what_happens(tmp_path):
         node = json.loads(daemon.ctl("list", "-o", "json").stdout)[0]["node"]
         for command, shown in steps:
             said = stage.play(command.replace("vm_", f"{node}_"))
-            # An excerpt; another call may have come between a call's entry and its exit, on another CPU.
+            # An excerpt: another call may come between a call's entry and its exit, on another CPU.
             assert {*shape(shown)} <= {*shape(said.replace(node, "vm"))}
 
 
@@ -48,10 +48,10 @@ def test_the_transcript_is_what_happens(tmp_path):
 @pytest.mark.systemd
 def test_commands_run_where_it_is_installed():
     lines = run_by("lab")
-    assert len(lines) >= 5
+    assert len(lines) >= 4
     with Systemd() as lab:
         install(lab)
-        # What the machine has besides is not to be found broken.
+        # `traceloopctl doctor` exits with 0 only if the daemon runs.
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
         for line in lines:
             if line.startswith("traceloopctl"):
@@ -62,12 +62,12 @@ def test_commands_run_where_it_is_installed():
 
 
 def test_each_command_is_run_by_one_test():
-    """Whoever adds one has to see to that; each of these takes all that are its own from README."""
+    """Each command in README has exactly one runner; the runners read their commands from README."""
     for command in commands():
         assert len(runners_of(command)) == 1, f"which test runs `{command}`? See tests/support/readme.py"
     assert all(run_by(runner) for runner in RUNNERS)
-    # The transcript is played above; the hooks are those of a container in tests/packages/of_readme.py.
-    assert kinds() == {"sh", "console", "json", ""}
+    # A test above plays the transcript.
+    assert kinds() == {"sh", "console", ""}
     programs = {command.split()[0] for command in commands()}
     for block in blocks(""):
         assert not any(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The soak's judgement: what grows is found whatever the noise, and what does not is left alone; and what it counts."""
+"""The soak's verdict: it finds growth in noise, and nothing where there is none; and its counts are right."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FEW = Limit(a_day=24, step=2)
 
 
 def an_hour(course, seed=1):
-    """A sample each 10 s."""
+    """Returns samples of an hour, one every 10 s."""
     chance = Random(seed)
     return [(float(at_s), course(at_s, chance)) for at_s in range(0, HOUR_S, 10)]
 
 
 def exceeds(course, limit):
-    """Whether any of twenty hours does."""
+    """Returns, for each of twenty hours, whether it exceeds the limit."""
     return [fit(binned(an_hour(course, seed))).exceeds(limit) for seed in range(20)]
 
 
@@ -44,7 +44,7 @@ def test_a_leak_in_noise_grows():
 
 
 def test_a_leak_with_each_of_the_restarts_in_the_last_part_grows():
-    # As run.py has them: one life, then eight restarts.
+    # The lives of daemons in run.py: a long one, then eight restarts
     def restarts(at_s):
         return max(0, int((at_s / HOUR_S - 0.6) / 0.05) + 1)
 
@@ -56,7 +56,7 @@ def test_what_comes_and_goes_does_not_grow():
 
 
 def test_memory_that_settles_in_a_step_does_not_grow():
-    # RSS in KiB as a run of ten minutes had it; for the minutes before the next daemon it stayed.
+    # RSS in KiB from a run of ten minutes; it stayed at the last value until the next daemon.
     rss = [56100, 57056, 56236, 57344, 57364, 57524, 57408, 57520, 57472, 57852, 57692]
     rss += [57588, 57700, 56868, 58092, 59256, 59260, 60764, 60776, 60776, 60704, 60720]
     found = fit([(at_s * 10.0, float(value)) for at_s, value in enumerate(rss)])
@@ -132,7 +132,7 @@ def test_the_report_names_what_is_broken():
 
 
 def test_what_a_process_leaks_and_takes_with_it_grows():
-    # Descriptors as a daemon had them that leaked one of each 40 recordings, and those that came after it.
+    # Descriptors of a daemon that leaked one for every 40 recordings, and of the daemons after it
     life = [(at_s * 10.0, 53.0 + at_s) for at_s in range(35)]
     rest = [(350 + at_s * 10.0, 54.0) for at_s in range(23)]
     assert not Line("fds", rule_of("fds"), life + rest, [life + rest]).exceeds

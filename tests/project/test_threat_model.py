@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/threat-model.md: each promise names the tests that hold it, and these exist."""
+"""docs/threat-model.md: each promise names the tests that prove it, and these exist."""
 
 from __future__ import annotations
 

@@ -3,11 +3,14 @@
 
     containers.py ROOT DIRECTORY HOOK SOCKET
 
-ROOT: a root file system. DIRECTORY: for the bundles. Each line of stdout is a JSON object: ``{"kind": …, "took_s": …}`` of
-a run that ended as it should, or ``{"fault": …}``. Each kind runs one after the other, in a cgroup of one path:
+ROOT: a root file system. DIRECTORY: for the bundles. Writes a JSON object per line to stdout: ``{"kind": …, "took_s": …}``
+for a run that ended as expected, or ``{"fault": …}``. The containers of a kind run one after the other, in a cgroup of
+the same path:
 
-- `short`: a new id each time. `loop`: one id again and again, which fails, alone or after a child of its was killed. `forks`: 50 children.
-- `exec`: a program started in a container that lives for LIFE_S, and then is another of the same id.
+- `short`: has a new id each time.
+- `loop`: has the same id each time and fails, by itself or after a child was killed.
+- `forks`: starts 50 children.
+- `exec`: a program that is executed in a container that lives for LIFE_S, and is then replaced under the same id.
 """
 
 from __future__ import annotations
@@ -33,11 +36,11 @@ _EXEC = "grep root /etc/passwd >/tmp/b; wc -c /tmp/b"
 
 
 def say(**fields: object) -> None:
-    os.write(1, json.dumps(fields).encode() + b"\n")  # one write: threads share it
+    os.write(1, json.dumps(fields).encode() + b"\n")  # a single write, because threads share the descriptor
 
 
 class Containers:
-    """The four kinds, each in a thread."""
+    """The four kinds of containers, each in a thread."""
 
     def __init__(self, runc: Runc, root: Path, directory: Path, hook: Path, socket: str) -> None:
         self._runc, self._directory, self._ended = runc, directory, threading.Event()
@@ -55,7 +58,7 @@ class Containers:
             thread.start()
 
     def end(self) -> None:
-        """No more of them; waits until all have ended."""
+        """Stops starting containers, and waits until all have ended."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
@@ -65,7 +68,7 @@ class Containers:
             began_s = time.monotonic()
             try:
                 fault = one(number)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and fails the soak
+            except Exception as error:  # noqa: BLE001 - any error is reported, and fails the soak
                 fault = repr(error)
             took_s = time.monotonic() - began_s
             say(fault=f"{kind} {number}: {fault}") if fault else say(kind=kind, took_s=round(took_s, 4))
@@ -89,7 +92,7 @@ class Containers:
             with self._runc.start(self._directory / "lived", "lived") as process:
                 process.stdin.write("\n")
                 process.stdin.flush()
-                process.stdout.readline()  # cat gives it back: it runs
+                process.stdout.readline()  # cat echoes the line: the container runs
                 until_s = time.monotonic() + LIFE_S
                 while time.monotonic() < until_s and not self._ended.is_set():
                     self._exec()

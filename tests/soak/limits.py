@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may become of each number that the soak samples: the table of its promises."""
+"""The limits of each number that the soak samples, as a table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from soak.slopes import Limit
 
 @dataclass(frozen=True)
 class Rule:
-    """limit: None of what is only reported. one_life: begins anew with each daemon, and is looked at within one.
+    """The limit of a number.
 
-    scaled: it takes longer where the machine is busier, as the reference does.
+    limit: None if it is only reported. one_life: judged within one daemon, as each starts anew. scaled: grows when the
+    machine is busier, as the reference does.
     """
 
     unit: str
@@ -22,14 +23,14 @@ class Rule:
 
 
 _FEW = Limit(a_day=24, step=2)  # one an hour; containers come and go meanwhile
-_KEPT = Limit(a_day=0.5, step=0.2, relative=True)  # how many make up the bytes that may be kept is chance
+_KEPT = Limit(a_day=0.5, step=0.2, relative=True)  # the number of traces within the allowed bytes varies by chance
 _MEMORY = Limit(a_day=24 * 1024, step=1536, in_steps=True)  # a MiB an hour
 _SLOWER = Limit(a_day=1, step=0.5, relative=True)  # twice as slow after a day
 _SLOWER_AT_WORST = Limit(a_day=1, step=1, relative=True)
 _LESS = Limit(a_day=0.5, step=0.2, relative=True, falls=True)
 
 REFERENCE = "reference"
-"""What starting a program takes that has nothing to do with us."""
+"""The time it takes to start a program that is unrelated to traceloop."""
 
 RULES = {
     "fds": Rule("", _FEW),
@@ -60,5 +61,5 @@ RULES = {
 
 
 def rule_of(name: str) -> Rule | None:
-    """By its whole name, or by its first word; None of what nothing is promised of."""
+    """Returns the rule for the whole name, or for its first word; None if nothing is promised."""
     return RULES.get(name) or RULES.get(name.split(maxsplit=1)[0])

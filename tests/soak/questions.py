@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the daemon at a steady rate what users ask it, and times the answers."""
+"""Sends the daemon users' requests at a steady rate, and times the answers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 import grpc
 from node import Node
 
-from traceloop_cli.sources.client import DEADLINE_S, recorder
-from traceloop_proto import recorder_pb2 as pb
-from traceloop_proto.recorder_pb2_grpc import RecorderStub
+from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_proto import traceloop_pb2 as pb
+from traceloop_proto.traceloop_pb2_grpc import RecorderStub
 
 _WATCHES = 3
 _DUMP = "/run/soak-dump"
 
 
 class Watch:
-    """Someone who asks for changes, does not read them, and leaves without a word."""
+    """A client that watches changes, does not read them, and disconnects without notice."""
 
     def __init__(self, address: str) -> None:
         self._channel = grpc.insecure_channel(address)
@@ -31,7 +31,7 @@ class Watch:
 
 
 class Questions:
-    """To the daemon of one node. counts: how often each was asked."""
+    """The requests to the daemon of one node. counts: how often each was made."""
 
     def __init__(self, node: Node, address: str) -> None:
         self._node, self._address = node, address
@@ -40,17 +40,19 @@ class Questions:
         self.counts: Counter[str] = Counter()
 
     def list(self) -> pb.ListReply:
-        """Without traceloopctl's start."""
-        with recorder(self._address) as daemon:
+        """Lists the traces directly, without starting traceloopctl."""
+        with connected(self._address) as daemon:
             return daemon.List(pb.ListRequest(), timeout=DEADLINE_S)
 
     def stats(self) -> pb.StatsReply:
-        """The same of the numbers."""
-        with recorder(self._address) as daemon:
+        """Gets the statistics directly, without starting traceloopctl."""
+        with connected(self._address) as daemon:
             return daemon.Stats(pb.StatsRequest(), timeout=DEADLINE_S)
 
     def ask(self, *traces: str) -> Iterator[tuple[str, float]]:
-        """`list`, one other command of one of these traces, and a watch more: what took how many milliseconds."""
+        """Runs `list` and one other command on one of these traces, and adds a watch; yields each command's
+        milliseconds.
+        """
         self._rounds += 1
         trace = traces[self._rounds % len(traces)]
         commands = (["show", trace], ["info", trace], ["dump", trace, "--file", _DUMP], ["stats"])
@@ -66,6 +68,6 @@ class Questions:
             self._watches.popleft().close()
 
     def close(self) -> None:
-        """All who watch leave."""
+        """Disconnects all watches."""
         while self._watches:
             self._watches.popleft().close()

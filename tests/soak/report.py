@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The soak's verdict as text: a line for each number, with its course, its slope and what is allowed."""
+"""The soak's verdict as text: for each number a line with its course, its slope and its limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADINGS = f"{'':26} {'first third':>12} {'last third':>12} {'a day':>12} {'at 
 
 @dataclass(frozen=True)
 class Line:
-    """One number. points: binned. judged: the parts of time in which it must not grow, each binned by itself."""
+    """A line of the report. points: binned. judged: the spans of time in which it must not grow, each binned."""
 
     name: str
     rule: Rule
@@ -26,13 +26,13 @@ class Line:
 
     @property
     def exceeds(self) -> bool:
-        """Whether its promise is broken."""
+        """Returns whether the number breaks its promise."""
         found = self._worst()
         return bool(self.rule.limit and found and found.exceeds(self.rule.limit))
 
     @property
     def is_judged(self) -> bool:
-        """Whether there is enough of it."""
+        """Returns whether there are enough points to judge."""
         return self._worst() is not None
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class Line:
         return -1 if self.rule.limit and self.rule.limit.falls else 1
 
     def _worst(self) -> Fit | None:
-        # Of a part that breaks the promise; else of the last that can be judged.
+        # Returns the fit of a span that breaks the promise, else of the last span that can be judged.
         fits = [fit([(time_s, self._sign * value) for time_s, value in part]) for part in self.judged]
         found = [one for one in fits if one is not None]
         broken = [one for one in found if self.rule.limit and one.exceeds(self.rule.limit)]
@@ -60,7 +60,7 @@ class Line:
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
-    """A bar for each of `width` parts of them, by its median: the lowest for the least, the highest for the most."""
+    """Draws a bar for each of `width` parts of the values, by its median, scaled from the smallest to the largest."""
     parts = [values[n * len(values) // width : (n + 1) * len(values) // width] for n in range(width)]
     medians = [statistics.median(part) for part in parts if part]
     least, most = min(medians), max(medians)
@@ -69,7 +69,7 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
 
 
 def text(heading: str, lines: Sequence[Line], facts: Mapping[str, object], faults: Sequence[str]) -> str:
-    """All of it."""
+    """Returns the whole report."""
     broken = [line.name for line in lines if line.exceeds]
     rows = [heading, "", _HEADINGS, *map(str, lines), ""]
     rows += [f"{name}: {value}" for name, value in facts.items()]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Soak: hours of steady load on a daemon under the real units, and a look whether anything of it grows.
+"""Soak: hours of steady load on a daemon under the real units, and a check whether anything in it grows.
 
     SOAK_HOURS=4 PYTHONPATH=tests:tests/support:tests/chaos .venv/bin/python -m soak.run
 
-Exits with 1 when a number grows beyond what limits.py allows, or a container was not served. An interrupt ends it early,
-with the report so far. README.md says what runs, and what is looked at.
+Exits with 1 when a number grows beyond its limit in limits.py, or a container was not served. An interrupt ends it
+early with the report so far. README.md describes the load and the checks.
 """
 
 from __future__ import annotations
@@ -30,28 +30,32 @@ from soak.runc_load import RuncLoad
 from soak.slopes import BINS, Point, binned, p99, scaled
 
 from traceloop_cli.errors import CliError
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_daemon.recording.journal import HOOK_REFUSED
+from traceloop_proto import traceloop_pb2 as pb
 
 BUILD = PROJECT / "build/soak"
 PERIOD_S = 10.0
 RATE = 3.0
 RUNTIME_DIR = "/run/traceloop"
-# The archive is full soon, and rotates from then on; so is the list of ids that are not given again.
+# The archive is full soon and rotates from then on, as does the list of ids that are not given again.
 SETTINGS = '[archive]\nmax_use = "12M"\nkeep_free = "100%"\nmax_traces = 400\n'
 CLOSED_IDS, CLOSED_IDS_MAX = f"{STATE_DIR}/closed-ids", 10_000
+JOURNAL_FIELDS = "MESSAGE,MESSAGE_ID,PRIORITY,CONTAINER_ID,_PID"
 JOURNAL = "[Journal]\nRuntimeMaxUse=32M\n"
-# One daemon lives for most of the time, so that what a process leaks is seen; then RESTARTS of them follow.
+# The first daemon lives for most of the time, which shows what a process leaks; then it is restarted RESTARTS times.
 LIFE, RESTARTS = 0.6, 8
 WARM_LEAST_S, WARM_SHARE, WARM_MOST_S = 150.0, 0.15, 900.0
-BINS_OF_P99 = BINS // 4  # each with samples enough
+BINS_OF_P99 = BINS // 4  # each bin needs enough samples
 OTHER_EVENTS = 2  # of the busy container: exit_group, and the exit
-NEVER = ("dropped", "traces_lost", "hooks_refused")
+NEVER = ("dropped", "traces_lost")
+MISSED = ("is gone: it ended before it was registered", "stopped, but its start was never registered")
+RESTART_S = 30.0  # from the daemon's end until the next one has read what waited
 REFERENCES = 5
 FAULTS_TOLD = 20
 
 
 class Soak:
-    """The load, the questions and the samples of one node."""
+    """The load, the requests and the samples of one node."""
 
     def __init__(self, node: Node, seconds: float) -> None:
         self._node, self._seconds = node, seconds
@@ -63,6 +67,7 @@ class Soak:
         self._facts: dict[str, object] = {}
         self._restarts = [seconds * (LIFE + (1 - LIFE) * n / RESTARTS) for n in range(RESTARTS)]
         self._life_end_s, self._took_s = self._restarts[0], seconds
+        self._restarted_s: list[float] = []
         self.faults: list[str] = []
         self._prepare()
         self._pid = node.service.pid()
@@ -74,7 +79,7 @@ class Soak:
         self._began_s = time.monotonic()
 
     def run(self) -> bool:
-        """Until its time is over; False: it was interrupted."""
+        """Runs until the time is over; returns False if it was interrupted."""
         due_s = self._began_s
         while (now_s := self._now_s()) < self._seconds:
             if self._restarts and now_s >= self._restarts[0]:
@@ -85,14 +90,14 @@ class Soak:
             except (CliError, grpc.RpcError, OSError, AssertionError, BrokenPromise) as error:
                 self.faults.append(f"after {now_s:.0f} s: {error!r}")
             due_s = max(due_s + PERIOD_S, time.monotonic())
-            if signal.sigtimedwait({signal.SIGINT, signal.SIGTERM}, due_s - time.monotonic()):
+            if signal.sigtimedwait({signal.SIGINT, signal.SIGTERM}, max(0.0, due_s - time.monotonic())):
                 self._took_s = self._now_s()
                 self._life_end_s = min(self._life_end_s, self._took_s)
                 return False
         return True
 
     def end(self) -> None:
-        """All ends; what is to be seen only then is."""
+        """Ends all load, and makes the checks that are possible only then."""
         self._take(self._runc.end())
         self._hooks(self._node.load.pause())
         busy = self._node.load.end_busy()
@@ -104,9 +109,14 @@ class Soak:
             self.faults.append(f"of the busy container {trace.events} of {known} events were counted")
         self._questions.close()
         self._node.stop()
+        self._journal.kill()
+        self._journal.communicate()
+        refused, missed = _refusals((BUILD / "journal.jsonl").read_text("utf-8"), self._restarted_s)
+        self.faults += refused
+        self._counts["hooks refused after a restart that took too long for them"] = missed
 
     def report(self, *, whole: bool) -> tuple[str, bool]:
-        """The text, and whether all is well."""
+        """Returns the report, and whether all is well."""
         warm_s = min(max(WARM_LEAST_S, self._took_s * WARM_SHARE), WARM_MOST_S)
         names = [name for name in sorted(self._points, key=_place) if rule_of(name)]
         lines = [self._line(name, warm_s) for name in names]
@@ -124,7 +134,7 @@ class Soak:
         points, rule = self._points[name], rule_of(name)
         if rule.scaled and self._points[REFERENCE]:
             points = scaled(points, self._points[REFERENCE])
-        # What a process leaks goes with it; what one leaves to the next is to be seen in what follows alone.
+        # A process's leaks end with it; leaks from one daemon to the next show only in the daemons that follow.
         ends_s = (self._life_end_s,) if rule.one_life else (self._life_end_s, self._took_s)
         parts = [[one for one in points if warm_s <= one[0] <= end_s] for end_s in ends_s]
         of, bins = (p99, BINS_OF_P99) if name.endswith("p99") else (statistics.median, BINS)
@@ -135,6 +145,9 @@ class Soak:
         lab.write("/etc/systemd/journald.conf.d/soak.conf", JOURNAL)
         lab.run("systemctl", "restart", "systemd-journald")
         lab.run("systemctl", "stop", SERVICE)
+        words = ["--follow", "--lines=0", "--output=json", f"--output-fields={JOURNAL_FIELDS}", f"--unit={SERVICE}"]
+        with (BUILD / "journal.jsonl").open("w") as journal:  # the lab's own journal rotates, and goes with the lab
+            self._journal = lab.start("journalctl", *words, stdout=journal)
         ids = "".join(f"before-{number}\n" for number in range(CLOSED_IDS_MAX))
         lab.run("install", "-m", "640", "-o", "traceloop", "-g", "traceloop", "/dev/stdin", CLOSED_IDS, stdin=ids)
         lab.run("systemctl", "start", SERVICE)
@@ -145,6 +158,7 @@ class Soak:
 
     def _restart(self) -> None:
         words = ["restart"] if len(self._restarts) % 2 else ["kill", "--kill-whom=main", "--signal=KILL"]
+        self._restarted_s.append(time.time())
         self._node.lab.run("systemctl", *words, SERVICE)
         self._node.wait_until_it_serves()
         self._pid = self._node.service.pid()
@@ -161,7 +175,7 @@ class Soak:
         calls, at_s = self._node.load.busy_calls()
         self._rate("busy calls", calls, at_s)
         kept = [trace.id for trace in traces if trace.state == pb.STATE_ARCHIVED]
-        for command, took_ms in self._questions.ask(busy.id, *kept[-1:]):  # the newest stays meanwhile
+        for command, took_ms in self._questions.ask(busy.id, *kept[-1:]):  # the newest trace is not removed meanwhile
             self._add(f"traceloopctl {command}", took_ms)
         values = self._sample()
         for name, value in values.items():
@@ -215,8 +229,24 @@ class Soak:
                 self._add("runc run", one["took_s"] * 1000)
 
 
+def _refusals(journal: str, restarts_s: list[float]) -> tuple[list[str], int]:
+    # The refusals that no restart explains, and the number of the others. A hook gives up 2 s after a daemon ended, as none
+    # serves it. The next daemon then finds its message in the socket: the container has ended by now, or its stop comes.
+    unexplained, explained = list[str](), 0
+    for line in journal.splitlines():
+        entry = json.loads(line)
+        if entry.get("MESSAGE_ID") != HOOK_REFUSED:
+            continue
+        at_s, said = int(entry["__REALTIME_TIMESTAMP"]) / 1e6, str(entry["MESSAGE"])
+        if said.endswith(MISSED) and any(0 <= at_s - restart_s < RESTART_S for restart_s in restarts_s):
+            explained += 1
+        else:
+            unexplained.append(f"at {at_s:.3f} refused: {said}")
+    return unexplained, explained
+
+
 def _start_of_another() -> float:
-    # Milliseconds, as a hook's: it is no other's daemon that they depend on.
+    # The milliseconds for starting another program, as long as a hook takes, but independent of the daemon
     began_s = time.monotonic()
     subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", "pass"], check=True)
     return (time.monotonic() - began_s) * 1000
@@ -228,11 +258,11 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     seconds = float(os.environ.get("SOAK_HOURS") or 4) * 3600
     BUILD.mkdir(parents=True, exist_ok=True)
     with Systemd() as lab:
-        # What is started from here on inherits this: an interrupt from the terminal is ours.
+        # Processes started from here on inherit this: an interrupt from the terminal reaches only this process.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         node = Node(lab, lab.shared, SETTINGS)
         try:

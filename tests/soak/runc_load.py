@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containers.py as the soak sees it from outside the lab."""
+"""The soak's side of containers.py, outside the lab."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _END_S = 120
 
 
 class RuncLoad:
-    """Containers run from its construction on."""
+    """The containers' process, which runs containers once it is constructed."""
 
     def __init__(self, lab: Systemd, socket: str) -> None:
         root, directory = make_root(lab.shared / "root"), lab.shared / "bundles"
@@ -30,13 +30,13 @@ class RuncLoad:
         self._reader.start()
 
     def take(self) -> list[dict[str, Any]]:
-        """What has ended since the last time."""
+        """Returns the reports since the last time."""
         with self._lock:
             said, self._said = self._said, []
         return said
 
     def end(self) -> list[dict[str, Any]]:
-        """The rest, once all have ended."""
+        """Waits until all have ended; returns the remaining reports."""
         _, errors = self._process.communicate(timeout=_END_S)
         self._reader.join()
         return self.take() + ([{"fault": f"containers.py: {errors}"}] if self._process.returncode else [])

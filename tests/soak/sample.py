@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon has at one moment, as numbers by name: its process, what it holds in the kernel, and its files.
+"""Samples the daemon as numbers by name: its process, what it holds in the kernel, and its files.
 
-The names' first word is what limits.py knows; what follows tells kinds apart: ``fds socket``, ``entries cgroups``.
+A name's first word selects its rule in limits.py; the rest distinguishes kinds: ``fds socket``, ``entries cgroups``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from struct import Struct
 
 from traceloop_bpf import bpfcalls
-from traceloop_proto.recorder_pb2 import StatsReply
+from traceloop_proto.traceloop_pb2 import StatsReply
 
 _GET_FD_BY_ID, _GET_INFO = 14, 15  # BPF_MAP_GET_FD_BY_ID, BPF_OBJ_GET_INFO_BY_FD: linux/bpf.h
 _ID = Struct("<I124x")
@@ -32,7 +32,7 @@ _STATS = (
 
 
 def of_process(pid: int) -> dict[str, float]:
-    """Memory in KiB, threads, CPU seconds, descriptors by kind, and rings by the kernel's account of descriptors."""
+    """Returns memory in KiB, threads, CPU seconds, descriptors by kind, and rings, counted by their descriptors."""
     process = Path(f"/proc/{pid}")
     memory = dict(re.findall(r"^(\w+):\s+(\d+) kB$", (process / "smaps_rollup").read_text(), re.MULTILINE))
     fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
@@ -55,7 +55,7 @@ def of_process(pid: int) -> dict[str, float]:
 
 
 def of_tables(pid: int) -> dict[str, float]:
-    """How many entries each hash table in the kernel has that the process has a descriptor of, by its name."""
+    """Returns the number of entries, by table name, of each kernel hash table that the process has a descriptor of."""
     found = {}
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
         with suppress(FileNotFoundError):
@@ -68,22 +68,22 @@ def of_tables(pid: int) -> dict[str, float]:
 
 
 def files_below(path: Path) -> float:
-    """How many files and directories."""
+    """Counts files and directories."""
     return float(sum(len(directories) + len(files) for _, directories, files in os.walk(path)))
 
 
 def directories_below(path: Path) -> float:
-    """How many directories."""
+    """Counts directories."""
     return float(sum(1 for _ in os.walk(path)) - 1)
 
 
 def of_stats(stats: StatsReply) -> dict[str, float]:
-    """What the daemon says of itself."""
+    """Returns the daemon's own statistics."""
     return {f"stats {name}": float(getattr(stats, name)) for name in _STATS}
 
 
 def _kind(target: str) -> str:
-    # As in /proc/PID/fd: `socket:[5]`, `anon_inode:bpf-map`, `anon_inode:[pidfd]`, `/a/path`.
+    # Targets of /proc/PID/fd: `socket:[5]`, `anon_inode:bpf-map`, `anon_inode:[pidfd]`, `/a/path`
     if target.startswith("anon_inode:"):
         return target.removeprefix("anon_inode:").strip("[]")
     return "file" if target.startswith("/") else target.split(":", maxsplit=1)[0]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides whether a number that was sampled for hours grows: a robust slope, and its last third against its first.
 
-The samples are put into bins of equal time, one value a bin, so that noise and crowds of samples weigh little. The slope
-is the median of all slopes between two bins (Theil, Sen), and `least` the lower end of its interval of confidence of
-95 % (Sen 1968, by the variance of Kendall's statistic). A number grows when `least`, a day, is above what is allowed a
-day, and the last third's median is above the first's by more than the step that is allowed: a slope alone is nothing
-in a short run, where a day is extrapolated from minutes, and a step alone may be chance. Memory, which settles in steps,
-must go up by a third of its step from the first third to the second, and from that to the last.
+The samples are put into bins of equal time, one value per bin, so that noise and bursts of samples have little weight.
+The slope is the median of all slopes between two bins (Theil, Sen), and `least` is the lower end of its confidence
+interval of 95 % (Sen 1968, by the variance of Kendall's statistic). A number grows when `least`, per day, exceeds the
+allowed slope, and the last third's median exceeds the first's by more than the allowed step: a slope alone means
+nothing in a short run, where minutes are extrapolated to a day, and a step alone may be chance. Memory, which settles
+in steps, must rise by a third of its step from the first third to the second, and again to the last.
 
-What depends on how busy the machine is can be `scaled` by something that is measured beside it.
+Numbers that depend on the machine's load can be `scaled` by a reference that is measured beside them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Limit:
-    """How far a number may go. a_day, step: in the number's unit, or of the first third's median where `relative`.
+    """The limit of a number. a_day, step: in the number's unit, or relative to the first third's median if `relative`.
 
-    in_steps: to go up once is not to grow. falls: it is to stay, or to grow, and must not fall.
+    in_steps: a single rise is not growth. falls: the number must not fall, but may grow.
     """
 
     a_day: float
@@ -45,7 +45,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Fit:
-    """slope, least: a day. first, middle, last: the medians of the thirds."""
+    """A fitted course. slope, least: per day. first, middle, last: the medians of the thirds."""
 
     slope: float
     least: float
@@ -54,7 +54,7 @@ class Fit:
     last: float
 
     def exceeds(self, limit: Limit) -> bool:
-        """Whether it went further than it may. Of one that must not fall, give the fit of its negative."""
+        """Returns whether the course exceeds the limit. For a number that must not fall, fit its negative."""
         scale = abs(self.first) if limit.relative else 1.0
         step = limit.step * scale
         if limit.in_steps and min(self.middle - self.first, self.last - self.middle) <= step / 3:
@@ -63,14 +63,14 @@ class Fit:
 
 
 def p99(values: Sequence[float]) -> float:
-    """What 99 of 100 are not above."""
+    """Returns the value that 99 of 100 values do not exceed."""
     return sorted(values)[max(0, math.ceil(len(values) * 0.99) - 1)]
 
 
 def binned(
     points: Iterable[Point], of: Callable[[Sequence[float]], float] = statistics.median, bins: int = BINS
 ) -> list[Point]:
-    """At most so many points: the middle of each bin that has any, and its median, or what `of` makes of its values."""
+    """Returns at most `bins` points: each non-empty bin's middle, and the median (or `of`) of its values."""
     points = list(points)
     if not points:
         return []
@@ -83,14 +83,14 @@ def binned(
 
 
 def scaled(points: Iterable[Point], reference: Sequence[Point]) -> list[Point]:
-    """The points as they were if the reference, whose times rise, had had its median's value all along."""
+    """Scales the points to what they would be if the reference, sorted by time, always had its median value."""
     level, times = statistics.median(value for _, value in reference), [time_s for time_s, _ in reference]
     beside = (reference[min(bisect_left(times, time_s), len(times) - 1)][1] for time_s, _ in points)
     return [(time_s, value * level / other) for (time_s, value), other in zip(points, beside, strict=True)]
 
 
 def fit(points: Sequence[Point]) -> Fit | None:
-    """What becomes of points that were binned; None of too few."""
+    """Fits binned points; returns None if there are too few."""
     if len(points) < LEAST_BINS:
         return None
     slopes = sorted((y2 - y1) / (x2 - x1) * _DAY_S for (x1, y1), (x2, y2) in combinations(points, 2))

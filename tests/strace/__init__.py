@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder against strace: the same program under both, the same text."""
+"""The recorder against strace: the same program under both gives the same text."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares what strace and the recorder say of the same program. As a command, it shows the lines that differ::
+"""Compares the lines of strace and of the recorder for the same program. As a command, it shows the lines that differ::
 
     PYTHONPATH=tests:tests/support .venv/bin/python -m strace.compare files_open [process_fork ...] [-- -v -s 100]
 
-- is strace's line, + is ours. Without names: all workloads, the counts alone. --here prints our lines, --strace theirs.
---floors prints what tests/node/test_strace.py holds on to. Behind -- stand strace's options, of those that both know. Needs
-root.
+- is strace's line, + is ours. Without names, it runs all workloads and prints only the counts. --here prints our lines,
+--strace theirs. --floors prints the FLOORS of tests/node/test_strace.py. Options that both strace and traceloopctl know
+follow --. Needs root.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.values.options import Options
 
-RING_SIZE = 8 << 20  # bytes: nothing of a workload may be overwritten
+RING_SIZE = 8 << 20  # in bytes: no call of a workload may be overwritten
 _CALL = re.compile(r"(\w+)\(")
 
 
 @dataclass
 class Comparison:
-    """compared: strace's lines, and ours that it has not. equal: those that both have, in the same order.
+    """The lines of two runs, compared. compared: strace's lines, and ours that strace lacks. equal: in both, in order.
 
-    unequal: the others, as (strace's, ours). calls: the names of those of which at least one line is equal.
+    unequal: the others, as (strace's, ours). calls: names of the calls with at least one equal line.
     """
 
     compared: int = 0
@@ -64,13 +64,13 @@ def compare(theirs: list[str], ours: list[str]) -> Comparison:
 
 
 def run(name: str, tracer: Tracer, directory: Path, flags: tuple[str, ...] = ()) -> Comparison:
-    """Runs a workload both ways, and compares. flags: of strace, of which `options_of` knows the same for us."""
+    """Runs a workload both ways and compares the lines. flags: strace's options; `options_of` gives ours."""
     program = Program(name, directory)
     return compare(program.under_strace(*flags), program.recorded(tracer, options_of(flags)))
 
 
 def options_of(flags: tuple[str, ...]) -> Options:
-    """strace's -s N, -v, -x, -xx, -X FORM."""
+    """Converts strace's -s N, -v, -x, -xx, -X FORM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-s", dest="string_max", type=int, default=32)
     parser.add_argument("-v", dest="verbose", action="store_true")
@@ -80,7 +80,7 @@ def options_of(flags: tuple[str, ...]) -> Options:
 
 
 def main(arguments: list[str]) -> None:
-    """The command."""
+    """Runs the command."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     flags = tuple(arguments[at + 1 :])
     names = [name for name in arguments[:at] if not name.startswith("--")]

@@ -18,15 +18,15 @@ from pathlib import Path
 
 from traceloop_decode.printers.core import READ_AT_EXIT
 
-# Lines that only one of both can have, each with the reason. They are left out where the other has no equal.
+# Lines that only one of the two runs can have, with the reason; they are left out if the other run lacks them.
 ARTEFACTS = [
-    # Ignored signals are thrown away when they are sent, but not those to a traced thread.
+    # The kernel discards an ignored signal when it is sent, unless the thread is traced.
     re.compile(r"--- SIG(CHLD|URG|WINCH|CONT) \{"),
-    # A stop of the whole process is seen by its tracer alone.
+    # Only the tracer sees a stop of the whole process.
     re.compile(r"--- stopped by SIG"),
 ]
 
-# A thread that a signal kills in mid-call never returns for its tracer, who cannot see what the kernel answered.
+# To a tracer, a call in which a signal kills the thread never returns: it cannot see the kernel's result.
 _KILLED = re.compile(r"\+\+\+ (?:killed by (SIG\w+)|superseded)")
 _ANSWER = re.compile(r" = [^=]*$")
 
@@ -34,18 +34,18 @@ _LINE = re.compile(r"(\d+) +(.*)", re.DOTALL)
 _UNFINISHED = re.compile(r"(.*?) ?<unfinished \.\.\.>", re.DOTALL)
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)", re.DOTALL)
 _RESULT_COLUMN = re.compile(r"\) +(= [^=]*)$")
-_PID_SPAN = 1 << 22  # threads' numbers may start again
+_PID_SPAN = 1 << 22  # thread numbers may wrap around
 
 _VOLATILE = [
     (re.compile(r"0x(7f|5[56])[0-9a-f]{10}\b"), "ADDRESS"),
-    # What processes have used, and what was left of a wait.
+    # Resources used by processes, and the rest of a wait
     (re.compile(r"\b(ru_[us]time|left) ?=? ?\{tv_sec=\d+, tv_(u|n)sec=\d+\}"), r"\1={USED}"),
     (re.compile(r"(nanosleep\(.*\}, )\{tv_sec=\d+, tv_nsec=\d+\}(?=\) = \? ERESTART)"), r"\1{USED}"),
     (re.compile(r"\(\d{4}-\d\d-\d\dT[0-9:.]+\+0000\)"), "(WHEN)"),
     (re.compile(r"\b(si_[us]time|tms_\w+|ru_\w+)=\d+"), r"\1=USED"),
     (re.compile(r"\b(st_[acm]time_nsec)=\d+"), r"\1=TIME"),
     (re.compile(r"/\* \d{4}-\d\d-\d\dT[0-9:.]+\+0000 \*/"), "/* WHEN */"),
-    # The machine's state.
+    # State of the machine
     (re.compile(r"\b(f_bfree|f_bavail|f_ffree|freeram|bufferram|sharedram|freeswap|procs|uptime)=\d+"), r"\1=STATE"),
     (re.compile(r"\bloads=\[\d+, \d+, \d+\]"), "loads=STATE"),
 ]
@@ -57,7 +57,7 @@ _NOW_WITHIN_S = 3600
 
 
 def by_thread(lines: list[str], parent: int) -> dict[str, list[str]]:
-    """The lines of each thread, in order; threads are named in the order of their numbers, `parent` is ``PARENT``."""
+    """Returns each thread's lines in order; threads are named in the order of their numbers, `parent` is ``PARENT``."""
     threads: dict[int, list[str]] = {}
     begun: dict[int, str] = {}
     for line in lines:
@@ -115,10 +115,10 @@ def _plain(text: str, now: tuple[float, float]) -> str:
 
 
 def is_artefact(line: str) -> bool:
-    """Is it a line that the other run may lack by nature?"""
+    """Returns whether the other run may legitimately lack the line."""
     return any(pattern.match(line) for pattern in ARTEFACTS)
 
 
 def workloads(directory: Path) -> list[str]:
-    """The names of all workloads."""
+    """Returns the names of all workloads."""
     return sorted(path.stem for path in directory.glob("*.c"))

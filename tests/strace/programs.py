@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs tests/strace/workloads/NAME.c twice, under strace and recorded, as alike as can be: to each, its lines.
+"""Runs tests/strace/workloads/NAME.c twice under the same conditions, traced by strace and recorded, and gets the
+lines.
 
-Both times it is the child of this process, leads a session of its own, and starts in the same directory, empty, with
-the same environment and without address randomisation.
+Both times the program is a child of this process, leads a session of its own, and starts in the same directory, empty,
+with the same environment and without address randomisation.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from recorder import Container, entered
+from recorded_cgroups import Container, entered
 
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode.descriptors.follow import known, protocols
@@ -30,26 +31,26 @@ _FIXED = ("env", "--default-signal", "setarch", "-R")
 
 
 class Program:
-    """A compiled workload. pid: of the process that runs it, known when it has run."""
+    """A compiled workload. pid: of the process that runs it, known after the run."""
 
     def __init__(self, name: str, directory: Path) -> None:
         self.binary = directory / name
         self._at = directory / "here"
-        # Where pointers have 32 bits, for those that call as a 32-bit program does.
+        # Pointers of 32 bits, for workloads that make calls as a 32-bit program does
         low = ("-no-pie", "-fno-pie") if name.startswith("compat_") else ()
         flags = ("-O1", "-Wall", "-Wno-unused-result", "-Wno-unused-function", "-pthread", *low)
         command = ("gcc", *flags, "-o", self.binary, WORKLOADS / f"{name}.c")
         subprocess.run(command, check=True, timeout=TIMEOUT_S)
 
     def under_strace(self, *flags: str) -> list[str]:
-        """The lines of ``strace -f``. -D: the program is our child, not strace's."""
+        """Returns the lines of ``strace -f``. -D makes the program a child of this process, not of strace."""
         fifo, output = self.binary.with_suffix(".fifo"), self.binary.with_suffix(".strace")
         fifo.unlink(missing_ok=True)
         os.mkfifo(fifo)
         with output.open("wb") as lines, subprocess.Popen(["cat", fifo], stdout=lines) as reader:
             try:
                 self._run("strace", "-D", "-f", "-e", "quiet=attach,personality", *flags, "-o", str(fifo))
-                reader.wait(TIMEOUT_S)  # until strace, which is not our child, has ended too
+                reader.wait(TIMEOUT_S)  # waits for strace, which is not a child of this process
             finally:
                 reader.kill()
         return output.read_text("latin-1").splitlines()
@@ -61,19 +62,19 @@ class Program:
         *,
         descriptors: bool = False,
     ) -> list[str]:
-        """The same lines, from a recording. descriptors: with what they stand for (-y)."""
+        """Returns the same lines from a recording. descriptors: with the files they stand for (-y)."""
         pid, snapshot = self.snapshot(tracer)
         found = list(events(snapshot))
         assert not [event for event in found if isinstance(event, Lost)]
         found = list(known(found)) if descriptors else list(protocols(found))
-        # What the shell did before is not the program's.
+        # Events before that are the shell's, not the program's.
         begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
         return list(strace.lines(iter(found[begun:]), snapshot, options))
 
     def snapshot(self, tracer: Tracer, withheld: int = 0) -> tuple[int, Snapshot]:
-        """The process, and the recording of its whole life."""
+        """Returns the pid of the process, and the recording of its whole life."""
         with Container(tracer, withheld=withheld) as container:
-            enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # which the shell adds
+            enter = 'echo $$ > "$0/cgroup.procs" && unset PWD && exec "$@"'  # the shell sets PWD
             pid = self._run("sh", "-c", enter, str(container.path))
             container.wait_empty()
             return pid, container.snapshot()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a bbolt file, as far as tests need one: nested dicts are buckets. By itself, not by the daemon's code."""
+"""Writes bbolt files, as far as tests need them: nested dicts are buckets. Shares no code with the daemon's reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Tree = dict[bytes, "bytes | Tree"]
 
 
 def write_bolt(path: Path, tree: Tree, *, transaction: int = 7, fan_out: int = 3) -> None:
-    """fan_out: how many elements a page gets, so that few make a tree of several levels."""
+    """Writes the file. fan_out: number of elements per page; a small one makes a tree of several levels."""
     file = _File(fan_out)
     root = file.bucket(tree)
     older, newer = (
@@ -26,7 +26,7 @@ def write_bolt(path: Path, tree: Tree, *, transaction: int = 7, fan_out: int = 3
 class _File:
     def __init__(self, fan_out: int) -> None:
         self.fan_out = fan_out
-        self.data = bytearray(4 * PAGE)  # two metas, a free list, and a page that nothing leads to
+        self.data = bytearray(4 * PAGE)  # two meta pages, a free list, and an unreferenced page
 
     def meta(self, transaction: int, root: int) -> bytes:
         body = struct.pack("<IIIIQQQQQ", 0xED0CDAED, 2, PAGE, 0, root, 0, 2, len(self.data) // PAGE, transaction)
@@ -36,7 +36,7 @@ class _File:
         return (struct.pack("<QHHI", transaction % 2, 4, 0, 0) + body + struct.pack("<Q", total)).ljust(PAGE, b"\0")
 
     def bucket(self, tree: Tree) -> int:
-        """The page of its root."""
+        """Appends a bucket's pages; returns the number of its root page."""
         elements = [(key, *self.value(tree[key])) for key in sorted(tree)]
         level = [
             (part[0][0] if part else b"", self.put(_leaf(part)))
@@ -51,7 +51,7 @@ class _File:
         if isinstance(value, bytes):
             return 0, value
         if len(value) == 1 and all(isinstance(one, bytes) and len(one) < 100 for one in value.values()):
-            inline = _leaf([(key, 0, one) for key, one in value.items()])
+            inline = _leaf([(key, 0, one) for key, one in value.items() if isinstance(one, bytes)])
             return 1, struct.pack("<QQ", 0, 0) + struct.pack("<QHHI", 0, *inline[:2], 0) + inline[2]
         return 1, struct.pack("<QQ", self.bucket(value), 0)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways in which a program on a node can be broken, each done to a copy of the hook."""
+"""Ways in which a program on a node can be broken, each applied to a copy of the hook."""
 
 from __future__ import annotations
 
@@ -19,15 +19,30 @@ def _write(path: Path, content: bytes) -> None:
 def _of_another_machine(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[_MACHINE] = b"\xf3\0"  # RISC-V
-    _write(path, content)
+    _write(path, bytes(content))
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o755)
+
+
+def _link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
 
 
 BREAK: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "not executable": lambda path: path.chmod(0o644),
-    "a directory": lambda path: (path.unlink(), path.mkdir()),
-    "a pipe": lambda path: (path.unlink(), os.mkfifo(path, 0o755)),
-    "a link to itself": lambda path: (path.unlink(), path.symlink_to(path)),
+    "a directory": _directory,
+    "a pipe": _pipe,
+    "a link to itself": _link_to_itself,
     "empty": lambda path: _write(path, b""),
     "cut off": lambda path: _write(path, path.read_bytes()[:1000]),
     "of another machine": _of_another_machine,
@@ -37,7 +52,7 @@ BREAK: dict[str, Callable[[Path], object]] = {
 
 
 def restore(path: Path, good: Path) -> None:
-    """Puts a copy of what works into its place."""
+    """Replaces a broken file by a copy of the good one."""
     if path.is_dir() and not path.is_symlink():
         path.rmdir()
     path.unlink(missing_ok=True)

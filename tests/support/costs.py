@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reading a trace costs as it grows: CPU time at two sizes, and the peak of Python's memory."""
+"""Measures how the cost of reading a trace grows with its size: CPU time at two sizes, and Python's peak memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final, TypeVar
 _Made = TypeVar("_Made")
 TIMES: Final = 4
 GROWTH_MAX: Final = 8
-"""Of the time, where the input is TIMES as large: in between 4 (linear) and 16 (quadratic)."""
+"""Limit of the growth of CPU time for an input TIMES as large: between 4 (linear) and 16 (quadratic)."""
 _ROUNDS: Final = 3
 
 
 def growth(make: Callable[[int], _Made], read: Callable[[_Made], object], size: int) -> float:
-    """How much longer it takes to read what is TIMES as large. Making it does not count."""
+    """Returns how many times longer it takes to read an input TIMES as large, not counting the making of the input."""
     small, large = make(size), make(TIMES * size)
     return min(_cpu_s(read, large) for _ in range(_ROUNDS)) / min(_cpu_s(read, small) for _ in range(_ROUNDS))
 
 
 def peak_bytes(read: Callable[[_Made], object], made: _Made) -> int:
-    """The most memory that reading takes."""
+    """Returns the peak memory of the reading."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -34,7 +34,7 @@ def peak_bytes(read: Callable[[_Made], object], made: _Made) -> int:
 
 
 def exhaust(lines: Iterable[object]) -> int:
-    """Takes all of it, and keeps none; how many there were."""
+    """Consumes all lines without keeping any; returns their number."""
     return sum(1 for _ in lines)
 
 

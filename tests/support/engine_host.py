@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host that a test makes below a directory, with what programs of engines there say, and no engine."""
+"""A host below a temporary directory, with scripts that print the versions of engines in place of the engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOOK = "usr/libexec/oci/hooks.d/traceloop-hook"
 HOOKS_D = "usr/share/containers/oci/hooks.d"
 OUR_FILES = [f"{HOOKS_D}/traceloop-poststop.json", f"{HOOKS_D}/traceloop-prestart.json"]
 PACKAGED = Path(__file__).parents[2] / "packaging/hooks.d"
-VERSIONS = {  # as these programs say it
+VERSIONS = {  # as these programs print them
     "podman": "podman version 4.3.1",
     "crio": "crio version 1.29.1\nVersion:        1.29.1\nGoVersion:      go1.21.1",
     "dockerd": "Docker version 20.10.24+dfsg1, build 5d6db84",
@@ -48,7 +48,7 @@ class Made:
         return {str(p.relative_to(self.root)): p.read_bytes() for p in sorted(self.root.rglob("*")) if p.is_file()}
 
     def __call__(self, *words: str, fails: bool = False) -> str:
-        """Runs a verb; its output, or the message of its failure."""
+        """Runs a verb; returns its output, or its error message if it is to fail."""
         result = CliRunner().invoke(command, [*words, "--root", str(self.root)])
         if fails:
             assert isinstance(result.exception, CliError), result.output

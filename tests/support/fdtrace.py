@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program's calls made by hand, and what is known of its descriptors after each."""
+"""Events of a program made by hand, and the table of its descriptors after each."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from ringwriter import RingWriter
 
@@ -22,13 +24,13 @@ EBADF, EIO, EINPROGRESS = -9, -5, -115
 
 
 class Trace:
-    """Events of a program, with a clock; and what is known after them."""
+    """A program's events with a clock, and the descriptor table that follows from them."""
 
     def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False) -> None:
         self.table, self.now_ns, self.snapshot = FdTable(start, sockets=sockets), 1000, RingWriter().snapshot()
 
     def call(self, name: str, *given: int | bytes, result: int = 0, tid: int = 7, pid: int = 7, comm: str = "a") -> str:
-        """A whole call; its line. Bytes are what a pointer points at; those of a path are read at entry."""
+        """Observes a complete call; returns its line. Bytes are what a pointer points at; paths are read at entry."""
         return self.line(self.made(name, *given, result=result, tid=tid, pid=pid, comm=comm))
 
     def made(
@@ -64,17 +66,18 @@ class Trace:
         )
 
     def line(self, event: Event) -> str:
-        """An event's line."""
+        """Observes an event; returns its line."""
         (line,) = strace.lines([self.table.observe(event)], self.snapshot)
         return " ".join(line.split())
 
-    def child(self, tid: int, comm: str = "a", name: str = "fork") -> None:
-        """A new process's first event."""
+    def child(self, tid: int, comm: str = "a", name: str = "fork", *, pid: int = 0) -> None:
+        """Observes the first event of a new process, or of a new thread of the process `pid`."""
         self.now_ns += 10
-        begun = (self.now_ns, 0, tid, tid, comm, X86_64, NUMBERS[name][0], name, (), {}, 0, self.now_ns, 0, comm)
-        self.table.observe(Returned(Call(*begun, entry_lost=True)))
+        at_ns, number = self.now_ns, NUMBERS[name][0]
+        begun = Call(at_ns, 0, pid or tid, tid, comm, X86_64, number, name, (), {}, 0, at_ns, 0, comm, entry_lost=True)
+        self.table.observe(Returned(begun))
 
-    def open(self, path: bytes, fd: int, flags: int = 0, **thread: int) -> str:
+    def open(self, path: bytes, fd: int, flags: int = 0, **thread: Any) -> str:
         return self.call("openat", AT_FDCWD, path, flags, 0, result=fd, **thread)
 
     def fd(self, fd: int, tid: int = 7) -> str:

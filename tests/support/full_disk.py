@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the archive does on file systems that cannot be written: run by test_archive_space.py, in a mount namespace each."""
+"""Exercises the archive on file systems that cannot be written; test_archive_space.py runs each case in a namespace."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from traceloop_daemon.system import own_lock
 from traceloop_decode.archive_file import unpack
 
 SNAPSHOT = os.urandom(100_000)
-LIMITS = Limits(max_use_bytes=1 << 30, keep_free_bytes=1 << 20)  # which cannot be had once the rest is taken
+LIMITS = Limits(max_use_bytes=1 << 30, keep_free_bytes=1 << 20)  # unreachable once the disk is filled
 
 
 class Log(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
-        self.ids: list[str | None] = []  # of each line
+        self.ids: list[str | None] = []  # one per line
         logging.getLogger().addHandler(self)
         logging.getLogger().setLevel(logging.INFO)
 
@@ -114,7 +114,7 @@ def too_large(directory: Path, log: Log) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
     assert put(archive, "large").written == ()
     small = archive.put(replace(INFO, trace_id="small"), b"x")
-    assert small.written == ("small",)  # the large one is not in its way
+    assert small.written == ("small",)  # the large one does not block it
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert archive.tend().written == ("large",)
     assert ["File too large" in line for line in log.lines] == [True, False]
@@ -125,7 +125,7 @@ def removed(directory: Path, log: Log) -> None:
     archive = FileArchive(inner, LIMITS, now_ns=lambda: INFO.ended_ns)
     put(archive, "before")
     subprocess.run(["rm", "-r", inner], check=True)
-    assert put(archive, "t0").written == ("t0",)  # it is made again
+    assert put(archive, "t0").written == ("t0",)  # the archive makes the directory again
     assert states(archive) == ["missing", "whole"]
     subprocess.run(["rm", "-r", inner], check=True)
     inner.write_text("in its place")
@@ -170,7 +170,7 @@ def never_again(directory: Path, log: Log) -> None:
 
 
 def survives(directory: Path, log: Log) -> None:
-    """A process that dies, and what the next one does with what waited."""
+    """A process dies with traces waiting; the next one writes them."""
     state_dir, waiting_dir = directory / "state", directory / "waiting"
     state_dir.mkdir()
     if not (child := os.fork()):
@@ -225,14 +225,15 @@ def bounded_there_too(directory: Path, log: Log) -> None:
     archive.close()
     archive = FileArchive(state_dir, LIMITS, 250_000, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
     archive.scan()
-    # t0 is recorded on: what was kept of it when a daemon stopped goes, and it does not.
+    # t0 is still being recorded: the file that a stopped daemon kept of it goes, a waiting trace of that id is not
+    # written.
     assert [trace_id for trace_id, _ in archive.tend({"t0"}).gone] == ["t1", "t2"]
     assert sorted(file.name for file in waiting_dir.iterdir()) == ["t3.trace", "t4.trace"]
     assert archive.closed_ids() == ("t1", "t2")
 
 
 def interfered(directory: Path, log: Log) -> None:
-    """Somebody removes what waits, or puts something in its place: the others are written."""
+    """Somebody removes or replaces waiting traces: the others are written."""
     state_dir, waiting_dir = directory / "state", directory / "waiting"
     state_dir.mkdir()
     archive = mounted_for_good(state_dir, waiting_dir)
@@ -260,7 +261,7 @@ def nowhere_to_wait(directory: Path, log: Log) -> None:
     for number in range(2):
         put(archive, f"t{number}")
     assert archive.get("t0") == SNAPSHOT
-    wanted = f"cannot write to {waiting_dir}: File exists: traces that wait are lost if this daemon dies"
+    wanted = f"cannot write to {waiting_dir}: File exists: waiting traces are lost if this daemon dies"
     assert log.lines[1:] == [wanted]
     archive.close()
     assert log.lines[2].startswith("lost t0: it was in memory")

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events made by hand, for the tests of texts, and what formats make of them."""
+"""Events made by hand, for the tests of the output formats, and the formats' lines for them."""
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from traceloop_decode import layout
-from traceloop_decode.model import Arg, Call, Item, Signal
+from traceloop_decode.model import Arg, Call, Event, Item, Signal
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import I386, X86_64, table
 from traceloop_decode.text import jsonl
@@ -27,19 +29,35 @@ MSG = (("fd", "int"), ("msg", "struct user_msghdr *"), ("flags", "unsigned int")
 POINTER = 0x7FFC00001000
 
 
-def item(data=b"", kind=layout.KIND_BUFFER, *, sub=0, size=None, more=False, fault=False, out=False):
+class Format(Protocol):
+    """A module of an output format."""
+
+    @property
+    def lines(self) -> Any: ...
+
+
+def item(
+    data: bytes = b"",
+    kind: int = layout.KIND_BUFFER,
+    *,
+    sub: int = 0,
+    size: int | None = None,
+    more: bool = False,
+    fault: bool = False,
+    out: bool = False,
+) -> Item:
     return Item(sub, kind, data, len(data) if size is None else size, more, fault, out)
 
 
-def string(data, **how):
+def string(data: bytes, **how: Any) -> Item:
     return item(data, layout.KIND_STRING, **how)
 
 
 NUMBERS = {syscall.name: number for number, syscall in table(compat=False).items()}
 
 
-def args(params, *values):
-    """A value is a register, or a register and items."""
+def args(params: Sequence[tuple[str, str]], *values: Any) -> tuple[Arg, ...]:
+    """Makes arguments. A value is a register, or a register with items."""
     made = []
     for (name, ctype), value in zip(params, values, strict=True):
         raw, *items = value if isinstance(value, tuple) else (value,)
@@ -47,7 +65,18 @@ def args(params, *values):
     return tuple(made)
 
 
-def call(name, arguments=(), result=None, *, at_ns=0, end_ns=None, cpu=0, tid=10, comm="sh", **more):
+def call(
+    name: str,
+    arguments: Sequence[Arg] = (),
+    result: int | None = None,
+    *,
+    at_ns: int = 0,
+    end_ns: int | None = None,
+    cpu: int = 0,
+    tid: int = 10,
+    comm: str = "sh",
+    **more: Any,
+) -> Call:
     return Call(
         ts_ns=STARTED_NS + at_ns,
         cpu=cpu,
@@ -67,29 +96,29 @@ def call(name, arguments=(), result=None, *, at_ns=0, end_ns=None, cpu=0, tid=10
     )
 
 
-def shown(module, *events):
+def shown(module: Format, *events: Event) -> list[str]:
     lines = list(module.lines(iter(events), SNAPSHOT))
     assert all(line.isprintable() and line.isascii() for line in lines)
     return lines
 
 
-def bare(module, *events):
-    """The lines without what stands before a call."""
+def bare(module: Format, *events: Event) -> list[str]:
+    """Returns the lines without the part before a call."""
     return [line.split("] ", 1)[1] for line in shown(module, *events)]
 
 
-def objects(*events):
+def objects(*events: Event) -> list[Any]:
     return [json.loads(line) for line in shown(jsonl, *events)]
 
 
 # --- the original demos ---------------------------------------------------------------------------------------------
 
 
-def signal(number, siginfo):
+def signal(number: int, siginfo: bytes) -> Signal:
     return Signal(STARTED_NS, 1, 10, 11, "sh", number, siginfo, 0, 0)
 
 
-def siginfo(layout, *values):
+def siginfo(layout: str, *values: int) -> bytes:
     return struct.pack("<iii4x" + layout, *values).ljust(48, b"\0")
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runtime's end of NRI, as far as tests need one. It writes and reads frames by itself, not by the daemon's code."""
+"""The runtime's side of NRI, as far as tests need it. Writes and reads frames without the daemon's code."""
 
 from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from traceloop_proto import nri_pb2 as pb
@@ -14,7 +15,7 @@ SILENCE_MAX_S = 20
 
 
 class Runtime:
-    """Listens; `accept` gives the next connection of a plugin."""
+    """A listening runtime; `accept` returns the next connection of a plugin."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,24 +39,24 @@ class Connection:
         self._stream = -1
 
     def send(self, connection: int, stream: int, kind: int, payload: bytes, *, frame_bytes: int = 1 << 22) -> None:
-        """frame_bytes: where the message is cut into frames."""
+        """Sends a message. frame_bytes: the size at which it is cut into frames."""
         data = struct.pack(">IIBB", len(payload), stream, kind, 0) + payload
         for at in range(0, len(data), frame_bytes):
             part = data[at : at + frame_bytes]
             self.peer.sendall(struct.pack(">II", connection, len(part)) + part)
 
     def receive(self) -> tuple[int, int, int, bytes]:
-        """A message's connection, stream, kind and payload. EOFError when the plugin has ended the connection."""
+        """Returns a message's connection, stream, kind and payload; raises EOFError if the plugin closed it."""
         connection, size = struct.unpack(">II", self._exactly(8))
         length, stream, kind, flags = struct.unpack(">IIBB", self._exactly(10))
         assert (size, flags) == (10 + length, 0), "one message a frame"
         return connection, stream, kind, self._exactly(length)
 
-    def ask(self, method: str, payload: bytes, **how) -> bytes:
-        """A request of the plugin's service; the payload of its answer, which must be a success."""
+    def ask(self, method: str, payload: bytes, *, frame_bytes: int = 1 << 22) -> bytes:
+        """Sends a request to the plugin's service; returns the payload of its answer, which must be a success."""
         self._stream += 2
         request = pb.Request(service="nri.pkg.api.v1alpha1.Plugin", method=method, payload=payload)
-        self.send(PLUGIN, self._stream, 1, request.SerializeToString(), **how)
+        self.send(PLUGIN, self._stream, 1, request.SerializeToString(), frame_bytes=frame_bytes)
         connection, stream, kind, answer = self.receive()
         assert (connection, stream, kind) == (PLUGIN, self._stream, 2)
         response = pb.Response.FromString(answer)
@@ -72,8 +73,8 @@ class Connection:
         self.send(RUNTIME, stream, 2, pb.Response(status=status).SerializeToString())
         return pb.RegisterPluginRequest.FromString(request.payload)
 
-    def establish(self, *, pods=(), containers=()) -> None:
-        """All up to the events."""
+    def establish(self, *, pods: Iterable[pb.PodSandbox] = (), containers: Iterable[pb.Container] = ()) -> None:
+        """Performs the handshake: registration, Configure and Synchronize."""
         self.register()
         asked = pb.ConfigureRequest(runtime_name="containerd", runtime_version="v9")
         self.ask("Configure", asked.SerializeToString())

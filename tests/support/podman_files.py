@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman's data base with one container that is known among others: in SQLite, and in a bbolt file."""
+"""Databases like podman's with one known container among others: in SQLite, and as a bbolt file."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
-from bolt_writer import write_bolt
+from bolt_writer import Tree, write_bolt
 
 ID, POD_ID = "0123456789abcdef" * 4, "0f" * 32
 CONFIG = {"id": ID, "name": "web", "pod": POD_ID, "labels": {"app": "shop"}}
@@ -21,12 +22,12 @@ CREATE TABLE ContainerConfig(
 """
 
 
-def others(count: int) -> list[dict]:
+def others(count: int) -> list[dict[str, Any]]:
     return [{"id": f"{number:064x}", "name": f"other-{number}", "filler": "x" * 3000} for number in range(count)]
 
 
 def in_sqlite(root: Path, *, count: int = 50, mode: str = "DELETE") -> sqlite3.Connection:
-    """As podman makes it, and has it open."""
+    """Makes the database as podman does, and returns it open."""
     data_base = sqlite3.connect(root / "db.sql")
     data_base.execute(f"PRAGMA journal_mode = {mode}")
     data_base.executescript(TABLES)
@@ -38,12 +39,12 @@ def in_sqlite(root: Path, *, count: int = 50, mode: str = "DELETE") -> sqlite3.C
     return data_base
 
 
-def in_bolt(root: Path, *, count: int = 50, **how) -> Path:
-    containers = {
+def in_bolt(root: Path, *, count: int = 50, **how: Any) -> Path:
+    containers: Tree = {
         config["id"].encode(): {b"config": json.dumps(config).encode(), b"state": b"{}", b"dependencies": {}}
         for config in [*others(count), CONFIG]
     }
     path = root / "libpod/bolt_state.db"
-    pods = {POD_ID.encode(): {b"config": json.dumps(POD).encode()}}
+    pods: Tree = {POD_ID.encode(): {b"config": json.dumps(POD).encode()}}
     write_bolt(path, {b"all-ctrs": {}, b"ctr": containers, b"pod": pods}, **how)
     return path

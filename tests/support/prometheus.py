@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads Prometheus' text format as strictly as its specification and its conventions for names allow."""
+"""Parses Prometheus' text format as strictly as its specification and its conventions for names allow."""
+
+from __future__ import annotations
 
 import re
 
-# "Exposition formats", "Text format details". A sample has no time here.
+# "Exposition formats", "Text format details". Samples carry no timestamps here.
 COMMENT = re.compile(r"# (HELP|TYPE) ([a-z][a-z0-9_]*) (.+)")
 SAMPLE = re.compile(r"([a-z][a-z0-9_]*)(?:\{(\w+)=\"([^\"\\\n]*)\"\})? (\d+(?:\.\d+)?(?:e[+-]\d+)?)")
 
 
 class Family:
-    """One metric. samples: (what follows its name, label, label's value) -> value."""
+    """A metric. samples: (suffix of its name, label, label's value) -> value."""
 
-    def __init__(self, text):
-        self.text, self.kind, self.samples = text, None, {}
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.kind: str | None = None
+        self.samples: dict[tuple[str, str | None, str | None], float] = {}
 
-    def label(self):
+    def label(self) -> str | None:
         (label,) = {label for behind, label, _ in self.samples if not behind}
         return label
 
-    def value(self, value=None):
+    def value(self, value: str | None = None) -> float:
         return self.samples["", self.label(), value]
 
 
-def parsed(text):
-    """By name; AssertionError for what Prometheus would not read, or what its conventions forbid."""
-    families, name = {}, None
+def parsed(text: str) -> dict[str, Family]:
+    """Parses the text into metrics by name; AssertionError if Prometheus could not read it, or conventions forbid."""
+    families: dict[str, Family] = {}
+    name = ""
     assert text.endswith("\n")
     for line in text[:-1].split("\n"):
         if found := COMMENT.fullmatch(line):
@@ -56,9 +61,9 @@ def parsed(text):
     return families
 
 
-def check_histogram(family):
+def check_histogram(family: Family) -> None:
     buckets = {value: number for (behind, _, value), number in family.samples.items() if behind == "_bucket"}
-    bounds = [float(value) for value in buckets]
+    bounds = [float(value or "") for value in buckets]
     assert bounds == sorted(bounds)
     assert list(buckets)[-1] == "+Inf"
     assert list(buckets.values()) == sorted(buckets.values())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that README.md tells its readers to type, and which test runs each.
+"""The commands in README.md, and the test that runs each.
 
-python3 tests/support/readme.py bare        prints those that tests/bare/run.sh runs
+python3 tests/support/readme.py bare        prints the commands that tests/bare/run.sh runs
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
+ENGINES = (ROOT / "docs/engines.md").read_text()
 
 RUNNERS = {
-    # what a command has to look like: which of these tests runs it, just as it stands
+    # pattern of the commands, by the test that runs them exactly as written
     "bare": re.compile(r"make (demo|test)"),  # tests/bare/run.sh, on a Debian where nothing is installed
     "packages": re.compile(r".*\binstall .*"),  # tests/packages/of_readme.py, in clean roots
     "lab": re.compile(
@@ -23,28 +24,34 @@ RUNNERS = {
 }
 
 
-def blocks(kind: str) -> list[str]:
-    """The code blocks of a kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+def blocks(kind: str, text: str = TEXT) -> list[str]:
+    """Returns the code blocks of a kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def hooks_by_hand() -> str:
+    """Returns the hooks that docs/engines.md shows for a bundle, as a member of a JSON object."""
+    (found,) = [block for block in blocks("json", ENGINES) if block.startswith('"hooks"')]
+    return found
 
 
 def kinds() -> set[str]:
-    """Which kinds of blocks there are."""
+    """Returns the kinds of code blocks in the file."""
     return set(re.findall(r"^```(\w*)\n.*?^```$", TEXT, re.MULTILINE | re.DOTALL))
 
 
 def commands() -> list[str]:
-    """Each line of the blocks that are shell, without its comment."""
+    """Returns each line of the shell blocks, without its comment."""
     return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
 
 
 def run_by(runner: str) -> list[str]:
-    """The commands that one of RUNNERS has to run."""
+    """Returns the commands that one of RUNNERS has to run."""
     return [command for command in commands() if runners_of(command) == [runner]]
 
 
 def runners_of(command: str) -> list[str]:
-    """All that would; it is to be one."""
+    """Returns the runners that match a command; there must be exactly one."""
     return [name for name, pattern in RUNNERS.items() if pattern.fullmatch(command)]
 
 

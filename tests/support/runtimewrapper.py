@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloop-runtime and what it runs, where `make setup` put them, and the hooks that they add."""
+"""traceloop-runtime and the programs that it runs, as `make setup` installed them, and the hooks that they add."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
 SOURCE = Path(sys.executable).with_name("traceloop-runtime")
 HOOK = SOURCE.with_name("traceloop-hook")
 ADDER = SOURCE.with_name("traceloop-add-hooks")
-_SOURCE_OF_ADDER = Path(__file__).parents[2] / "hook/traceloop_hook" / ADDER.name  # the same: test_hook_alone.py
+_SOURCE_OF_ADDER = Path(__file__).parents[2] / "hook/traceloop_hook" / ADDER.name  # test_hook_alone.py compares them
 
 
-def _load():
+def _load() -> ModuleType:
     loader = SourceFileLoader("traceloop_add_hooks", str(_SOURCE_OF_ADDER))
-    module = module_from_spec(spec_from_loader(loader.name, loader))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
     loader.exec_module(module)
     return module
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* argv[1] threads block in write(full pipe, an address where nothing is); says so in a line, and ends with its stdin. */
+/* Blocks argv[1] threads in write(full pipe, unmapped address), prints a line, and ends when its stdin does. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

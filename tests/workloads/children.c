@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a child by each of fork, vfork, clone and clone3; child n exits with 40 + n. Prints its own number and 0,
- * then each child's number and exit code. */
+/* Makes a child with each of fork, vfork, clone and clone3; child n exits with 40 + n. Prints its own pid and 0, then
+ * each child's pid and exit code. */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <sched.h>

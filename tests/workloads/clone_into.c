@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child that is made in the cgroup argv[1] (CLONE_INTO_CGROUP) opens argv[2], which is not there. */
+/* Creates a child in the cgroup argv[1] (CLONE_INTO_CGROUP), which opens argv[2], a missing file. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/sched.h>

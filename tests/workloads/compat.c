@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls by the 32-bit entry, from a 64-bit program: getpid (20), writev (146) with upper halves set, and number 999.
- * Then getpid by the 64-bit one. Prints its number as the 32-bit entry gave it. */
+/* Calls getpid (20), writev (146) with the upper halves of registers set, and number 999 through the 32-bit entry,
+ * from a 64-bit program. Then calls getpid through the 64-bit entry. Prints its pid as returned by the 32-bit entry.
+ * */
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,7 +9,10 @@
 static long int80(long number, long b, long c, long d)
 {
 	long result;
-	asm volatile("int $0x80" : "=a"(result) : "0"(number), "b"(b), "c"(c), "d"(d) : "r8", "r9", "r10", "r11", "memory");
+	asm volatile("int $0x80"
+		     : "=a"(result)
+		     : "0"(number), "b"(b), "c"(c), "d"(d)
+		     : "r8", "r9", "r10", "r11", "memory");
 	return result;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* count_calls N CGROUP.PROCS: enters the cgroup, then makes exactly N calls lseek(-1, n, 0) and one exit_group, on one
- * CPU, and no other: no libc, no signal. Recorded are the return of the write that entered, and these. */
+/* count_calls N CGROUP.PROCS: enters the cgroup, then makes exactly N calls lseek(-1, n, 0) and one exit_group on one
+ * CPU. Without libc and signals it makes no other call: a recording has the return of the write that entered, and
+ * these. */
 #include <linux/sched.h>
 #include <sys/syscall.h>
 

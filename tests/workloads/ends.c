@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ends HOW: ends its process in one of the ways there are. */
+/* ends HOW: ends its process in the given way. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static void *after_the_leader(void *how)
 	pthread_join(leader, 0);
 	if (!strcmp(how, "thread-exits-group"))
 		exit(3);
-	syscall(SYS_exit, 4); /* the process's code, since Linux 5.19; before, that was the leader's */
+	syscall(SYS_exit, 4); /* the process's exit status since Linux 5.19; the leader's before */
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts every byte value, and sequences that terminals obey, wherever a program chooses bytes: its name, names of files,
- * what it writes and reads, sockets' addresses, arguments, attributes, targets of links, its directory. */
+/* Puts every byte value, and control sequences of terminals, wherever a program chooses bytes: its name, names of
+ * files, data written and read, sockets' addresses, arguments, attributes, targets of links, its directory. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,8 +48,21 @@ static void with(const char *bytes)
 int main(int argc, char **argv)
 {
 	static const char *const obeyed[] = {
-		"\033[2J", "\033]0;title\a", "\033c", "\033[31mred", "\2332J", "\302\2332J", "\033P+q\033\\", "a\rb", "a\bb", "a\177b",
-		"\342\200\256rtl", "\033[6n", "\033]52;c;aGk=\a", "\n00:00.0 cpu#0 pid 1 [forged] exit()", "\016\017",
+		"\033[2J",
+		"\033]0;title\a",
+		"\033c",
+		"\033[31mred",
+		"\2332J",
+		"\302\2332J",
+		"\033P+q\033\\",
+		"a\rb",
+		"a\bb",
+		"a\177b",
+		"\342\200\256rtl",
+		"\033[6n",
+		"\033]52;c;aGk=\a",
+		"\n00:00.0 cpu#0 pid 1 [forged] exit()",
+		"\016\017",
 	};
 	char byte[] = "?x", all[257];
 	chdir(argv[argc - 1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls execve from a thread that is not its process's leader. Prints the process's and the thread's number. */
+/* Calls execve from a thread that is not its process's leader. Prints the ids of process and thread. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes calls that try to pass for others: argv[1] says how, argv[2] names a file. What was done in truth is what the test
- * looks for; each way ends with status 0 only if it was done. */
+/* Makes calls that pretend to be others: argv[1] says how, argv[2] names a file. The test looks for what was really
+ * done; each way exits with 0 only if it was done. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
@@ -23,7 +23,7 @@
 #define OF_32_BIT_ACCESS 33
 #define OF_32_BIT_SOCKET 359
 
-/* INT 80 with rcx and r11 as SYSCALL would leave them: the second argument is so given. */
+/* INT 80 with rcx and r11 as SYSCALL would leave them, which determines the second argument. */
 static long forged_int80(long number, long b, long d)
 {
 	long result;
@@ -42,11 +42,11 @@ static int by_int80(const char *path)
 {
 	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	strcpy(low, path);
-	forged_int80(OF_32_BIT_SOCKET, 1, 0); /* of a type that there is not */
+	forged_int80(OF_32_BIT_SOCKET, 1, 0); /* a type that does not exist */
 	return forged_int80(OF_32_BIT_UNLINK, (long)low, 0) != 0;
 }
 
-/* SYSCALL with rcx and r11 that it overwrites, and all other registers full of what looks like another call. */
+/* SYSCALL, which overwrites rcx and r11, with all other registers set to look like another call. */
 static int by_syscall(const char *path)
 {
 	long result;
@@ -57,14 +57,14 @@ static int by_syscall(const char *path)
 	return result != 0;
 }
 
-/* x32's bit: its calls are numbered as those of 64 bits, where the kernel has it. */
+/* x32's bit: a kernel with x32 numbers its calls like 64-bit ones. */
 static int by_x32(const char *path)
 {
 	long result = syscall(0x40000000 + SYS_unlink, path);
 	return !(result == 0 || errno == ENOSYS);
 }
 
-/* The vsyscall page is no call of the program's: the kernel does it in the fault. What follows is recorded as ever. */
+/* A vsyscall is not a system call: the kernel emulates it in the page fault. Later calls are recorded as usual. */
 static int by_vsyscall(const char *path)
 {
 	pid_t child = fork();
@@ -72,7 +72,7 @@ static int by_vsyscall(const char *path)
 		((long (*)(long *))0xffffffffff600400)(NULL); /* time */
 		_exit(0);
 	}
-	waitpid(child, NULL, 0); /* SIGSEGV where it is off */
+	waitpid(child, NULL, 0); /* SIGSEGV if vsyscalls are off */
 	return unlink(path) != 0;
 }
 
@@ -109,7 +109,7 @@ static int asks_for_its_parent(const char *path)
 	return syscall(SYS_getppid, path) != 0;
 }
 
-/* At the call's entry, its tracer turns getppid into unlink. */
+/* A tracer turns getppid into unlink at the call's entry. */
 static int by_tracer(const char *path)
 {
 	pid_t child = traced(PTRACE_O_TRACESYSGOOD, asks_for_its_parent, path);
@@ -132,7 +132,7 @@ static int forks(const char *path)
 	return child < 0 || unlink(path);
 }
 
-/* In the middle of a fork, its tracer writes another number and other arguments into the registers. */
+/* A tracer writes another number and other arguments into the registers in the middle of a fork. */
 static int in_mid_call(const char *path)
 {
 	pid_t child = traced(PTRACE_O_TRACEFORK, forks, path), grandchild;
@@ -167,7 +167,7 @@ static int filtered(const char *path)
 	return asks_for_its_parent(path);
 }
 
-/* seccomp asks a tracer, who turns getppid into unlink. */
+/* seccomp asks a tracer, which turns getppid into unlink. */
 static int by_seccomp(const char *path)
 {
 	pid_t child = traced(PTRACE_O_TRACESECCOMP, filtered, path);
@@ -190,7 +190,7 @@ static void set_registers(int number, siginfo_t *info, void *context)
 	registers[REG_RBX] = OF_32_BIT_ACCESS;
 }
 
-/* A signal's return sets the registers to what SYSCALL leaves; the program goes on with an INT 80, then a SYSCALL. */
+/* A signal's return sets the registers as SYSCALL leaves them; the program continues with INT 80, then SYSCALL. */
 static int by_sigreturn(const char *path)
 {
 	struct sigaction action = {.sa_sigaction = set_registers, .sa_flags = SA_SIGINFO};
@@ -205,8 +205,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*way)(const char *path);
 	} ways[] = {
-		{"int80", by_int80},   {"syscall", by_syscall},    {"x32", by_x32},	  {"vsyscall", by_vsyscall},
-		{"tracer", by_tracer}, {"mid-call", in_mid_call},  {"seccomp", by_seccomp}, {"sigreturn", by_sigreturn},
+		{"int80", by_int80},   {"syscall", by_syscall},   {"x32", by_x32},         {"vsyscall", by_vsyscall},
+		{"tracer", by_tracer}, {"mid-call", in_mid_call}, {"seccomp", by_seccomp}, {"sigreturn", by_sigreturn},
 	};
 	for (unsigned n = 0; n < sizeof ways / sizeof *ways; n++)
 		if (argc == 3 && strcmp(argv[1], ways[n].name) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocks N threads in futex at once, each with arguments of its own, then wakes them all.
- * Prints the address of the words that they wait on, and the sum of what their calls returned. */
+ * Prints the address of the words that they wait on, and the sum of their calls' results. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread[n], &small, wait, (void *)n))
 			return 1;
 	}
-	/* A thread that can be moved to another word is blocked. */
+	/* A thread is blocked if it can be requeued to another word. */
 	for (uintptr_t n = 0; n < threads; n++)
 		while (futex(&words[n], FUTEX_CMP_REQUEUE_PRIVATE, 0, 1, &parked[n], words[n]) != 1)
 			sched_yield();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hammer [FILE]: two threads on two CPUs write to /dev/null until stdin ends, with bytes that prove themselves: the
- * call's offset, twice, then up to 240 bytes: the offset again and again, or, with FILE, what stands in the file at
- * the offset's place. The offset is the thread's number << 48 | a sequence number; the length follows from it too. */
+/* hammer [FILE]: two threads on two CPUs write to /dev/null until stdin ends. The offset of each call determines its
+ * bytes: the offset, twice, then up to 240 bytes, which repeat the offset or, with FILE, are the file's bytes at a
+ * place given by it. The offset is the thread's number << 48 | a sequence number; it also determines the length. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

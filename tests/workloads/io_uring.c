@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets up argv[1] instances of io_uring, and unlinks argv[2] by a request in the last, without a call of that name. Ends
- * with status 77 where the kernel has no io_uring for it. */
+/* Sets up argv[1] instances of io_uring, and unlinks argv[2] by a request in the last, without a system call of that
+ * name. Exits with 77 if the kernel does not let it use io_uring. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,8 @@ int main(int argc, char **argv)
 		return 0;
 	size_t size = params.sq_off.array + params.sq_entries * sizeof(uint32_t);
 	char *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	struct io_uring_sqe *request = mmap(NULL, sizeof *request, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
+	struct io_uring_sqe *request = mmap(NULL, sizeof *request, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+					    IORING_OFF_SQES);
 	memset(request, 0, sizeof *request);
 	request->opcode = IORING_OP_UNLINKAT;
 	request->fd = AT_FDCWD;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls whose arguments point at much: lists, messages, addresses, structs. Where the bytes are not known beforehand it
- * prints the call's name and what its argument held, as hex digits. */
+/* Makes calls whose arguments point at lists, messages, addresses and structs. If the bytes are not known beforehand,
+ * it prints the call's name and the contents of its argument as hex digits. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -54,13 +54,18 @@ static void messages(void)
 {
 	int ends[2], fd = 0;
 	char text[64], more[8];
-	union { char bytes[CMSG_SPACE(sizeof fd)]; struct cmsghdr header; } control = {.header = {CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS}}, received;
+	union {
+		char bytes[CMSG_SPACE(sizeof fd)];
+		struct cmsghdr header;
+	} control = {.header = {CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS}}, received;
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
 	struct iovec out[2] = {{"fd", 2}, {"pass", 4}}, in[2] = {{more, 4}, {text, 64}};
 	struct sockaddr_un name = {AF_UNIX, "\0tl-items-test"};
 	socklen_t size = sizeof(sa_family_t) + 14;
-	struct msghdr sent = {.msg_iov = out, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control};
-	struct msghdr got = {.msg_iov = in, .msg_iovlen = 2, .msg_control = received.bytes, .msg_controllen = sizeof received};
+	struct msghdr sent = {
+		.msg_iov = out, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control};
+	struct msghdr got = {
+		.msg_iov = in, .msg_iovlen = 2, .msg_control = received.bytes, .msg_controllen = sizeof received};
 	struct sockaddr_un from;
 	socklen_t from_size = sizeof from;
 
@@ -141,7 +146,7 @@ static void structs(void)
 
 int main(void)
 {
-	lseek(-1, 0x5747, 0); /* what comes before is the loader's */
+	lseek(-1, 0x5747, 0); /* earlier calls are the loader's */
 	lists();
 	messages();
 	connections();

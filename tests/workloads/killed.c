@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread is blocked in futex when its process kills itself with SIGKILL. Prints the thread's number. */
+/* Kills itself with SIGKILL while a thread is blocked in futex. Prints the thread's id. */
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* large_records N: N times pwritev to /dev/null at offset n, of 1 + n % 20 elements of 1 + 37 * n % 5000 bytes: letters,
- * 'a' in the first, 'b' in the next. All on one CPU. */
+/* large_records N: calls pwritev N times on one CPU, to /dev/null at offset n, with 1 + n % 20 elements of
+ * 1 + 37 * n % 5000 bytes: letters, 'a' in the first element, 'b' in the next. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls cachestat(2), number 451 everywhere, wrongly; and a number that no kernel has. Prints its own process's. */
+/* Calls cachestat(2), number 451 everywhere, with wrong arguments, and a number that no kernel has. Prints its pid. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread is renamed by itself, then by another thread through /proc. After each it calls lseek with a number. */
+/* Renames a thread by itself, then from another thread through /proc. It calls lseek with a number after each name. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

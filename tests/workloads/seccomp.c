@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Has a seccomp filter refuse mkdir with EPERM, and calls it, between two getppid. */
+/* Makes a seccomp filter refuse mkdir with EPERM, and calls it between two getppid. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
@@ -18,7 +18,7 @@ int main(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	char path[] = "/tmp/refused"; /* on the stack, a page that is there: a refused call has nobody read it */
+	char path[] = "/tmp/refused"; /* on the stack, in memory: the kernel does not read it for a refused call */
 	struct sock_fprog filter = {sizeof code / sizeof *code, code};
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passes a word of each class of memory to the kernel, by every way that leads there: see test_capture_policy_kernel.py.
- * Whether a call succeeds does not matter; the words must not lie side by side with another class's. */
+/* Passes a word of each class of memory to the kernel, in every possible way: see test_capture_policy_kernel.py. The
+ * calls need not succeed; no word may be next to one of another class in memory. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -62,8 +62,10 @@ static void control_blocks(const char *path)
 {
 	struct iovec one = {PAYLOAD, SIZE};
 	int fd = open(path, O_RDWR);
-	struct iocb plain = {.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_buf = (long)PAYLOAD, .aio_nbytes = SIZE};
-	struct iocb vector = {.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_buf = (long)&one, .aio_nbytes = 1};
+	struct iocb plain = {
+		.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_buf = (long)PAYLOAD, .aio_nbytes = SIZE};
+	struct iocb vector = {
+		.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_buf = (long)&one, .aio_nbytes = 1};
 	struct iocb *blocks[] = {&plain, &vector};
 	aio_context_t context = 0;
 	syscall(SYS_io_setup, 4, &context);
@@ -77,7 +79,10 @@ static void messages(void)
 	struct sockaddr_un name = {AF_UNIX, "\0Address-of-socket"};
 	socklen_t size = sizeof(sa_family_t) + 18, got_size = sizeof name;
 	struct iovec one = {PAYLOAD, SIZE}, in = {there, SIZE};
-	union { char bytes[CMSG_SPACE(SIZE)]; struct cmsghdr header; } control = {.header = {CMSG_LEN(SIZE), SOL_SOCKET, 99}};
+	union {
+		char bytes[CMSG_SPACE(SIZE)];
+		struct cmsghdr header;
+	} control = {.header = {CMSG_LEN(SIZE), SOL_SOCKET, 99}};
 	memcpy(CMSG_DATA(&control.header), PAYLOAD, SIZE);
 	struct msghdr message = {.msg_name = &name, .msg_namelen = size, .msg_iov = &one, .msg_iovlen = 1};
 	struct msghdr got = {.msg_iov = &in, .msg_iovlen = 1};
@@ -95,7 +100,10 @@ static void messages(void)
 	recvmmsg(fd, &many, 1, MSG_DONTWAIT, NULL);
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, PAYLOAD, SIZE);
 	int queue = msgget(IPC_PRIVATE, 0600);
-	struct { long type; char text[SIZE]; } text = {1, PAYLOAD};
+	struct {
+		long type;
+		char text[SIZE];
+	} text = {1, PAYLOAD};
 	msgsnd(queue, &text, SIZE, 0);
 	msgrcv(queue, &text, SIZE, 0, 0);
 	msgctl(queue, IPC_RMID, 0);

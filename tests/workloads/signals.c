@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends itself SIGUSR1, which a handler takes. Prints its number and the handler's address. */
+/* Sends itself SIGUSR1, which a handler takes. Prints its pid and the handler's address. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* strings FILE: opens names, and writes buffers, that lie where they are hard to read. In FILE, an executable without a
- * format, there are names at byte 0, at byte 4096, and across byte 8192. None of them exists. */
+/* strings FILE: opens names, and writes buffers, in memory that is hard to read. FILE, an executable of no known
+ * format, has names at byte 0, at byte 4096, and across byte 8192. None of these files exists. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 	int fd = open(argv[1], O_RDONLY), null = open("/dev/null", O_WRONLY), ends[2];
 	char *long_string = pages(2), *edge = pages(2), *bad = (char *)8;
 
-	lseek(-1, 0x5747, 0); /* what comes before is the loader's */
+	lseek(-1, 0x5747, 0);                                       /* earlier calls are the loader's */
 	for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) { /* open: lengths */
 		memset(long_string, 'x', sizes[n]);
 		long_string[sizes[n]] = 0;
@@ -43,14 +43,14 @@ int main(int argc, char **argv)
 
 	syscall(SYS_access, cold(fd, 0), 0); /* access: cold pages */
 	syscall(SYS_access, cold(fd, 4096), 0);
-	syscall(SYS_access, cold(fd, 4096) + 4096 - 8, 0); /* begins on a page as cold as the next */
+	syscall(SYS_access, cold(fd, 4096) + 4096 - 8, 0); /* begins on a page that is as cold as the next */
 	char *half = cold(fd, 4096);
-	mprotect(half + 4096, 4096, PROT_READ | PROT_WRITE); /* or the kernel fetches both at once */
+	mprotect(half + 4096, 4096, PROT_READ | PROT_WRITE); /* otherwise the kernel reads both pages at once */
 	*(volatile char *)half;
-	syscall(SYS_access, half + 4096 - 8, 0); /* begins on one that is there */
+	syscall(SYS_access, half + 4096 - 8, 0); /* begins on a page in memory */
 	char *arguments[] = {cold(fd, 0), "two", cold(fd, 4096), 0};
 	syscall(SYS_execve, cold(fd, 0), arguments, 0); /* execve: fails before it reads the arguments */
-	syscall(SYS_execve, argv[1], arguments, 0); /* and after */
+	syscall(SYS_execve, argv[1], arguments, 0);     /* and after */
 
 	memset(edge, 'y', 4096); /* write: buffers */
 	if (pipe(ends))

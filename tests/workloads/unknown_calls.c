@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls numbers that no kernel has, with six arguments each; and one by the 32-bit entry. Prints its number. */
+/* Calls numbers that no kernel has, with six arguments each, and one through the 32-bit entry. Prints its pid. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A 32-bit program without a library: unlinks argv[1] by the vDSO's way into the kernel, which is SYSENTER or SYSCALL. */
+/* A 32-bit program without libraries: unlinks argv[1] through the vDSO's entry, which uses SYSENTER or SYSCALL. */
 #define AT_SYSINFO 32
 
 asm(".globl _start\n_start:\n\tmov %esp, %eax\n\tand $-16, %esp\n\tsub $12, %esp\n\tpush %eax\n\tcall begin\n");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's checks: whether containers are recorded on a machine, and what is in the way. They change nothing.
+"""The doctor's checks: whether a machine records its containers, and what prevents it. They change nothing.
 
-One module for each thing that is looked at; `selftest` is the one that does something, and undoes it.
+Each module checks one subject. Only `selftest` acts on the machine, and undoes that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from traceloop_cli.findings import Finding, Level
 
 
 def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
-    """What is right and what is not, as it is found."""
+    """Yields the findings of all checks, each as soon as it is known."""
     yield from kernel.findings(machine)
     yield from recorder.findings(machine)
     answers = True
@@ -27,5 +27,5 @@ def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
         yield from losses.findings(machine)
     if self_test and answers:
         yield from selftest.findings(machine)
-    elif self_test:  # a hook would start a daemon that was stopped
+    elif self_test:  # the hook's message would start a daemon that someone stopped
         yield Finding(selftest.AREA, Level.UNKNOWN, "not tried: the daemon does not answer")

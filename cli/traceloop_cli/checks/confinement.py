@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SELinux and AppArmor: whether they are at work, and whether they have kept engines, hook or daemon from anything.
+"""SELinux and AppArmor: whether they are enforcing, and whether they denied engines, hook or daemon anything.
 
-A hook runs in its engine's domain or profile. What these deny looks like any other failure to whoever is denied it; the
-kernel's log tells. Lines of that log: ausearch(8) and selinux-notebook, "Auditing Events"; AppArmor's wiki, "AppArmor
-Failures". Only the lines since the boot count, as far as the logs still have them.
+A hook runs in its engine's domain or profile. The program that is denied something sees an ordinary failure; only the
+kernel's log names the cause. The log's format: ausearch(8) and selinux-notebook, "Auditing Events"; AppArmor's wiki,
+"AppArmor Failures". Only lines since the last boot count, as far as the logs still hold them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Finding, Level
 
 _AREA: Final = "confinement"
-_AUDIT_LOG: Final = Path("/var/log/audit/audit.log")  # auditd's; without it, the kernel's log has them
+_AUDIT_LOG: Final = Path(
+    "/var/log/audit/audit.log"
+)  # written by auditd; without auditd, denials are in the kernel's log
 _AUDIT_LOG_MAX_BYTES: Final = 8 << 20
 _JOURNAL_MAX_LINES: Final = 20_000
 _SHOWN_MAX: Final = 5
 _OURS: Final = re.compile(r'comm="traceloop|[/"]traceloop(?:-hook|-runtime|-add-hooks|d)?[/"]|hooks\.d/traceloop-')
 _TIME: Final = re.compile(r"\baudit\((\d+)\.\d+:\d+\)")
-_UNRECORDED: Final = "what is denied so is not recorded; containers start all the same"
+_UNRECORDED: Final = "the containers affected still start, but are not recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ _APPARMOR: Final = _Guard("AppArmor", re.compile(r'\bapparmor="DENIED"'), "journ
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Of each that is at work."""
+    """Yields the denials found for each security module that is enforcing."""
     guards = [guard for guard, at_work in _at_work(machine) if at_work]
     if not guards:
         yield Finding(_AREA, Level.OK, "neither SELinux nor AppArmor is enforcing")
@@ -62,7 +64,7 @@ def findings(machine: Machine) -> Iterator[Finding]:
                 _AREA, Level.WARNING, f"{guard.name} denied {what}{times}", _UNRECORDED, f"{remedy}; see {guard.look}"
             )
         if not denied:
-            what = f"{guard.name} is enforcing, and its log has no denial of ours ({guard.look})"
+            what = f"{guard.name} is enforcing, and has denied traceloop nothing since boot ({guard.look})"
             yield Finding(_AREA, Level.OK, what)
 
 
@@ -72,9 +74,9 @@ def _at_work(machine: Machine) -> Iterator[tuple[_Guard, bool]]:
 
 
 def _kernel_log(machine: Machine) -> list[str]:
-    # journald keeps it for longer, and has the audit messages that no auditd takes.
+    # journald keeps the log longer, and also stores audit messages where no auditd runs.
     if not machine.is_root:
-        raise Failed("that takes root")
+        raise Failed("only root can read it")
     journalctl, dmesg = machine.host.program("journalctl"), machine.host.program("dmesg")
     if journalctl is not None and machine.has_systemd:
         words = ("--boot", "--no-pager", "--output=cat", f"--lines={_JOURNAL_MAX_LINES}")
@@ -98,13 +100,13 @@ def _audit_log(machine: Machine) -> Iterator[str]:
 
 
 def _described(line: str) -> tuple[str, str]:
-    # What was denied to whom, and what mends it.
+    # Returns what was denied to which program, and the remedy.
     said = dict(re.findall(r'(\w+)="?([^"\s]*)"?', line))
     thing = said.get("path") or said.get("name") or "?"
     if _APPARMOR.mark.search(line):
         profile = said.get("profile", "?")
         rule = f"{thing} {said.get('denied_mask', 'rw')}," if thing.startswith("/") else said.get("operation", "?")
-        if "family" in said:  # without the mediation of Unix sockets that Ubuntu adds, all is decided here
+        if "family" in said:  # without Ubuntu's mediation of Unix sockets, the family alone decides
             thing = f"a {said['family']} socket"
             rule = f"network {said['family']} {said.get('sock_type', '')}".rstrip() + ","
         what = f"{said.get('operation', '?')} of {thing} to {said.get('comm', '?')}, under the profile {profile}"
@@ -112,6 +114,6 @@ def _described(line: str) -> tuple[str, str]:
     rights = re.search(r"denied\s+(\{[^}]*\})", line)
     what = (
         f"{rights[1] if rights else '?'} of {thing} ({said.get('tclass', '?')}) to {said.get('comm', '?')}: "
-        f"{said.get('scontext', '?')} may not with {said.get('tcontext', '?')}"
+        f"{said.get('scontext', '?')} is not allowed this on {said.get('tcontext', '?')}"
     )
-    return what, "restorecon -R /run/traceloop /usr/libexec/oci/hooks.d; else audit2allow makes a module of the denial"
+    return what, "restorecon -R /run/traceloop /usr/libexec/oci/hooks.d; otherwise make a policy module by audit2allow"

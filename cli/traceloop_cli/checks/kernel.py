@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel must have: its version, BTF, cgroup2, and tracefs."""
+"""Requirements of the kernel: its architecture and version, BTF, lockdown mode, cgroup2, and tracefs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.findings import Finding, Level
+from traceloop_decode.mountinfo import mounts
+from traceloop_decode.syscalls import ABIS
 
 FLOOR: Final = (5, 15)
 BTF: Final = "/sys/kernel/btf/vmlinux"
@@ -19,7 +21,8 @@ _LOCKDOWN: Final = "/sys/kernel/security/lockdown"
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Of all these."""
+    """Yields findings about each of these requirements."""
+    yield from _architecture(machine)
     yield from _version(machine)
     yield from _btf(machine)
     yield from _lockdown(machine)
@@ -28,15 +31,24 @@ def findings(machine: Machine) -> Iterator[Finding]:
 
 
 def cgroup_mount(machine: Machine) -> Path | None:
-    """Where the root of cgroup2 is mounted (mountinfo of proc_pid_mountinfo(5))."""
+    """Returns where the root of cgroup2 is mounted, None if it is not (proc_pid_mountinfo(5))."""
     return next(_mounts(machine, "cgroup2"), None)
 
 
 def _mounts(machine: Machine, kind: str) -> Iterator[Path]:
-    for line in machine.text("/proc/self/mountinfo").split("\n"):
-        fields, _, rest = line.partition(" - ")
-        if rest.split(" ", 1)[0] == kind and fields.split(" ")[3] == "/":
-            yield Path(fields.split(" ")[4].encode("latin-1", "replace").decode("unicode_escape"))
+    for mount in mounts(machine.text("/proc/self/mountinfo")):
+        if mount.kind == kind and mount.root == "/":
+            yield Path(mount.point)
+
+
+def _architecture(machine: Machine) -> Iterator[Finding]:
+    known = sorted({abi.arch for abi in ABIS})
+    if machine.architecture in known:
+        yield Finding("kernel", Level.OK, f"the architecture is {machine.architecture}")
+        return
+    why = "the recorder does not know where this architecture has a system call's arguments"
+    remedy = f"record on {' or '.join(known)}; traces from there can be read on any machine"
+    yield Finding("kernel", Level.ERROR, f"the architecture is {machine.architecture}", why, remedy)
 
 
 def _version(machine: Machine) -> Iterator[Finding]:
@@ -45,34 +57,34 @@ def _version(machine: Machine) -> Iterator[Finding]:
     if found is None or (int(found[1]), int(found[2])) >= FLOOR:
         yield Finding("kernel", Level.OK, f"Linux {machine.release}")
         return
-    why = f"the recorder needs Linux {floor}: it uses what older kernels lack"
-    remedy = f"install and boot a kernel of {floor} or later"
+    why = f"the recorder uses BPF features that kernels before {floor} lack"
+    remedy = f"install and boot Linux {floor} or later"
     yield Finding("kernel", Level.ERROR, f"Linux {machine.release} is too old", why, remedy)
 
 
 def _btf(machine: Machine) -> Iterator[Finding]:
-    why = "the recorder asks BTF where the kernel keeps what it must know"
+    why = "the recorder finds the fields of kernel structures by BTF"
     try:
         with machine.host.path(BTF).open("rb") as file:
             magic = file.read(2)
     except FileNotFoundError:
-        remedy = "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions' own are"
+        remedy = "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, such as the distribution's own"
         yield Finding("kernel", Level.ERROR, f"there is no {BTF}", why, remedy)
     except OSError as error:
         level = Level.ERROR if machine.is_root else Level.UNKNOWN
         yield Finding("kernel", level, f"{BTF} cannot be read: {error.strerror}", why, "run this as root")
     else:
         if magic in _BTF_MAGICS:
-            yield Finding("kernel", Level.OK, f"{BTF} is there")
+            yield Finding("kernel", Level.OK, f"{BTF} holds BTF")
         else:
-            yield Finding("kernel", Level.ERROR, f"{BTF} is no BTF", why, "boot another kernel")
+            yield Finding("kernel", Level.ERROR, f"{BTF} does not hold BTF", why, "boot another kernel")
 
 
 def _lockdown(machine: Machine) -> Iterator[Finding]:
     if "[confidentiality]" in machine.text(_LOCKDOWN):
-        why = "in this mode the kernel lets no BPF program read its memory"
+        why = "in this mode the kernel does not let BPF programs read its memory"
         remedy = "boot with lockdown=integrity, or without lockdown"
-        yield Finding("kernel", Level.ERROR, "lockdown is in the mode confidentiality", why, remedy)
+        yield Finding("kernel", Level.ERROR, "kernel lockdown is in confidentiality mode", why, remedy)
 
 
 def _cgroups(machine: Machine) -> Iterator[Finding]:
@@ -82,7 +94,7 @@ def _cgroups(machine: Machine) -> Iterator[Finding]:
             "cgroups",
             Level.ERROR,
             "no cgroup2 file system is mounted",
-            "containers are told apart by their cgroups of version 2",
+            "the recorder identifies containers by their cgroups of version 2",
             "boot with systemd.unified_cgroup_hierarchy=1, or: "
             "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
         )
@@ -101,7 +113,7 @@ def _tracefs(machine: Machine) -> Iterator[Finding]:
     if Path(TRACEFS) in _mounts(machine, "tracefs"):
         yield Finding("kernel", Level.OK, f"tracefs is mounted at {TRACEFS}")
         return
-    why = "system calls that are newer than this version are shown by number, not by name; all else works"
+    why = "system calls newer than this version of traceloop are shown by number; everything else works"
     yield Finding(
         "kernel",
         Level.WARNING,

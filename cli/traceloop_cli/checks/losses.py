@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon has counted since it started that is missing from traces, though their rings were large enough."""
+"""Losses that the daemon has counted since it started, other than what rings overwrote."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final, NamedTuple
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.errors import CliError
 from traceloop_cli.findings import Finding, Level
-from traceloop_cli.sources.client import recorder
-from traceloop_proto.recorder_pb2 import StatsRequest
+from traceloop_cli.sources.client import connected
+from traceloop_proto.traceloop_pb2 import StatsRequest
 
 _AREA: Final = "losses"
 _DEADLINE_S: Final = 10
 
 
 class _Loss(NamedTuple):
-    """field: of StatsReply. what follows its number."""
+    """A kind of loss. field: its counter in StatsReply. what: the text after the number."""
 
     field: str
     what: str
@@ -29,28 +29,28 @@ _LOSSES: Final = (
     _Loss(
         "cgroups_left_out",
         "cgroups below containers' own are not recorded",
-        "a container has more than 2,048 of them, or all together have too many: calls made there are in no trace",
-        "journalctl -u traceloopd names the container; a writable /sys/fs/cgroup lets it make cgroups",
+        "a container has more than 2,048 of them, or all containers together too many: calls made there are missing",
+        "journalctl -u traceloopd names the container; a writable /sys/fs/cgroup lets it create them",
     ),
     _Loss(
         "forgotten",
         "calls were not read again at their exit",
-        "a container had more than 200 calls in flight with memory that could not be read: their strings are missing",
+        "a container had more than 200 calls in flight whose memory could not be read: their strings are missing",
         "journalctl -u traceloopd names the container",
     ),
     _Loss(
         "recorders_replaced",
-        "recorders were broken by someone, and replaced",
-        "someone with root's rights froze a map of the recorder or took its descriptors",
-        "journalctl -u traceloopd says what was done; find out by whom",
+        "recorders were damaged from outside, and replaced",
+        "a process with root's rights froze one of the recorder's maps or took its descriptors",
+        "journalctl -u traceloopd says what was done; find out who did it",
     ),
 )
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Of the daemon that answers. What rings have overwritten is no finding: each trace says so."""
+    """Yields findings about the daemon's counters. Overwritten events are no finding: each trace shows its own."""
     try:
-        with recorder(machine.address) as daemon:
+        with connected(machine.address) as daemon:
             stats = daemon.Stats(StatsRequest(), timeout=_DEADLINE_S)
     except CliError as error:
         yield Finding(_AREA, Level.UNKNOWN, str(error))
@@ -60,4 +60,4 @@ def findings(machine: Machine) -> Iterator[Finding]:
         count = getattr(stats, loss.field)
         yield Finding(_AREA, Level.WARNING, f"{count:,} {loss.what}", loss.why, loss.remedy)
     if not found:
-        yield Finding(_AREA, Level.OK, "nothing is missing but what rings have overwritten")
+        yield Finding(_AREA, Level.OK, "nothing is missing except events that rings overwrote")

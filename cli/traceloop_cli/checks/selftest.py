@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records a process of its own, as a container is recorded, and looks for what it did.
+"""Records a test process as a container would be recorded, and looks for its calls in the trace.
 
-The process waits in a cgroup of its own until the hook has registered it, writes a file whose name nothing else has,
-and ends. The file's name is kept under every capture policy. Afterwards trace, cgroup and file are removed.
+The process waits in a new cgroup until the hook has registered it, writes a file with a unique name, and exits. Every
+capture policy keeps file names. Afterwards the trace, the cgroup and the file are removed.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from traceloop_cli.checks.kernel import cgroup_mount
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.errors import CliError, Failed
 from traceloop_cli.findings import Finding, Level
+from traceloop_cli.sources.addresses import control_address
 from traceloop_cli.sources.archive_files import snapshot
-from traceloop_cli.sources.client import control_address, recorder
+from traceloop_cli.sources.client import connected
 from traceloop_decode.events import events
 from traceloop_decode.text import short
-from traceloop_proto.recorder_pb2 import AddRequest, ListRequest, TraceRequest
+from traceloop_proto.traceloop_pb2 import AddRequest, ListRequest, TraceRequest
 
 AREA: Final = "self-test"
-_WHY: Final = "this is how containers are recorded"
+_WHY: Final = "containers are recorded in the same way"
 _DEADLINE_S: Final = 10
 _SCRIPT: Final = 'read -r _ && echo recorded >"$0"'
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Of that recording."""
+    """Runs the self-test, and reports its outcome."""
     if not machine.is_root:
-        yield Finding(AREA, Level.UNKNOWN, "whether a process is recorded: that takes root")
+        yield Finding(AREA, Level.UNKNOWN, "only root can test whether a process is recorded")
         return
     mount = cgroup_mount(machine)
     if mount is None:
@@ -48,7 +49,7 @@ def findings(machine: Machine) -> Iterator[Finding]:
             yield _recorded(machine, cgroup, Path(scratch) / name)
     except OSError as error:
         remedy = "journalctl -u traceloopd -n 20"
-        yield Finding(AREA, Level.ERROR, f"it could not be done: {error}", _WHY, remedy)
+        yield Finding(AREA, Level.ERROR, f"it could not run: {error}", _WHY, remedy)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _recorded(machine: Machine, cgroup: Path, marker: Path) -> Finding:
         process.communicate(b"\n", timeout=_DEADLINE_S)
         line = _line(machine.address, trace_id, marker.name)
     except (CliError, subprocess.SubprocessError) as error:
-        remedy = "journalctl -u traceloopd -n 20; mend what is said above first"
+        remedy = "journalctl -u traceloopd -n 20; fix the findings above first"
         return Finding(AREA, Level.ERROR, str(error), _WHY, remedy)
     finally:
         process.kill()
@@ -79,22 +80,22 @@ def _recorded(machine: Machine, cgroup: Path, marker: Path) -> Finding:
         left = _close(machine.address, trace_id)
     if left:
         return Finding(
-            AREA, Level.WARNING, f"recorded, but {left}", "its trace is left", f"traceloopctl close {trace_id}"
+            AREA, Level.WARNING, f"recorded, but {left}", "its trace remains", f"traceloopctl close {trace_id}"
         )
-    return Finding(AREA, Level.OK, f"a process was registered by {way}, and its trace has the line: {line}")
+    return Finding(AREA, Level.OK, f"a process was registered by {way}, and its trace contains the line: {line}")
 
 
 def _register(machine: Machine, cgroup: Path, pid: int) -> tuple[str, str]:
-    # The trace's id, and how.
+    # Returns the trace's id, and by what the process was registered.
     hook = machine.host.path(machine.host.hook)
     if not os.access(hook, os.X_OK):
-        with recorder(control_address(machine.address)) as daemon:
+        with connected(control_address(machine.address)) as daemon:
             added = daemon.Add(AddRequest(cgroup=str(cgroup), name=cgroup.name), timeout=_DEADLINE_S)
         return str(added.id), "traceloopctl add"
     annotations = {"io.traceloop.record": "true"}
     state = {"ociVersion": "1.0.2", "id": cgroup.name, "status": "created", "pid": pid, "annotations": annotations}
     ended = subprocess.run(
-        [hook, "start", "--socket", machine.hook_socket, "--deadline", str(_DEADLINE_S)],
+        [hook, "start", "--socket", machine.hook_socket, "--deadline", str(_DEADLINE_S), "--wait"],
         input=json.dumps(state),
         capture_output=True,
         text=True,
@@ -103,30 +104,30 @@ def _register(machine: Machine, cgroup: Path, pid: int) -> tuple[str, str]:
     )
     if ended.returncode or ended.stderr:
         raise Failed(f"the hook did not register it: {' '.join(ended.stderr.split()) or ended.returncode}")
-    with recorder(machine.address) as daemon:
+    with connected(machine.address) as daemon:
         traces = daemon.List(ListRequest(), timeout=_DEADLINE_S).traces
     found = next((trace.id for trace in traces if trace.container_id == cgroup.name), None)
     if found is None:
-        raise Failed("the hook was answered, and nothing is recorded: do [record]'s settings leave it out?")
+        raise Failed("the daemon answered the hook but records nothing: do the settings in [record] exclude it?")
     return str(found), "the hook"
 
 
 def _line(address: str, trace_id: str, marker: str) -> str:
-    with recorder(address) as daemon:
+    with connected(address) as daemon:
         chunks = daemon.Snapshot(TraceRequest(id=trace_id), timeout=_DEADLINE_S)
         encoded = b"".join(chunk.data for chunk in chunks)
     taken = snapshot(encoded, f"trace {trace_id}")
     line = next((line for line in short.lines(events(taken), taken) if marker in line), None)
     if line is None:
-        raise Failed("it was registered, and its trace does not have what it did")
+        raise Failed("the process was registered, but its trace lacks the calls that it made")
     return line
 
 
 def _close(address: str, trace_id: str) -> str:
-    # What went wrong.
+    # Returns why the trace could not be closed, or an empty text.
     if trace_id:
         try:
-            with recorder(control_address(address)) as daemon:
+            with connected(control_address(address)) as daemon:
                 daemon.Close(TraceRequest(id=trace_id), timeout=_DEADLINE_S)
         except CliError as error:
             return str(error)

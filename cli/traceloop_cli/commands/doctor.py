@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``traceloopctl doctor``: whether recording works on this machine, and what mends it if not."""
+"""``traceloopctl doctor``: tells whether recording works on this machine, and if not, how to fix it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from traceloop_cli.engines.host import find_host
 from traceloop_cli.errors import Denied, Failed
 from traceloop_cli.findings import Finding, Level
 from traceloop_cli.options.common import address_option
-from traceloop_decode.text.jsonl import dumps
+from traceloop_decode.json_text import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 _STATE_DIR: Final = Path("/var/lib/traceloop")
 _FILE: Final = click.Path(path_type=Path, readable=False)
@@ -28,18 +28,18 @@ _FILE: Final = click.Path(path_type=Path, readable=False)
 
 @click.command("doctor")
 @click.option("-o", "--output", type=click.Choice(("text", "json")), default="text", show_default=True)
-@click.option("--self-test/--no-self-test", default=True, help="Record a process of its own.  [default: do]")
-@click.option("--hook", metavar="PATH", type=_FILE, help="Where the hook is, if not where packages put it.")
-@click.option("--state-dir", metavar="DIR", type=_FILE, default=_STATE_DIR, help="The daemon's, if it was moved.")
+@click.option("--self-test/--no-self-test", default=True, help="Record a test process.  [default: on]")
+@click.option("--hook", metavar="PATH", type=_FILE, help="The hook, if not where packages put it.")
+@click.option("--state-dir", metavar="DIR", type=_FILE, default=_STATE_DIR, help="The daemon's --state-dir.")
 @colour_option
 @address_option()
 @click.pass_obj
 def command(address: str, *, output: str, self_test: bool, hook: Path | None, state_dir: Path, color: bool) -> None:
-    """Say whether recording works here, and what is in the way.
+    """Tell whether recording works here, and what prevents it.
 
-    Looks at the kernel, the recorder, the daemon, its sockets and storage, the hook and the engines; then records a
-    process of its own, and removes its trace. It changes nothing. Exit code 0 only if recording works; 4 where this
-    user cannot tell.
+    Checks the kernel, the recorder, the daemon, its sockets and storage, the hook and the engines; then records a
+    test process, and removes its trace. Changes nothing else. Exits with 0 only if recording works, and with 4 if this
+    user lacks the permission to find out.
     """
     machine = Machine(find_host(Path("/"), hook, ""), address, state_dir)
     found = []
@@ -48,21 +48,34 @@ def command(address: str, *, output: str, self_test: bool, hook: Path | None, st
         if output == "text":
             for line in finding_lines(finding, color=color):
                 print(line, flush=True)
-    problem = _problem(found)
+    wrong = problem(found)
     if output == "json":
         objects = [dataclasses.asdict(finding) | {"level": finding.level.value} for finding in found]
-        print(dumps({"recording_works": problem is None, "findings": objects}), flush=True)  # before what is raised
-    if problem is not None:
-        raise problem
+        print(dumps({"recording_works": wrong is None, "findings": objects}), flush=True)  # before what is raised
+    if wrong is not None:
+        raise wrong
     if output == "text":
-        print("recording works")
+        print(verdict(found))
 
 
-def _problem(found: Iterable[Finding]) -> Failed | Denied | None:
-    # Why it cannot be said that recording works.
-    errors = sum(finding.level is Level.ERROR for finding in found)
-    if errors:
-        return Failed(f"recording does not work as it should: {errors} error{'s' if errors > 1 else ''}")
+def problem(found: Sequence[Finding]) -> Failed | Denied | None:
+    """Returns the reason why doctor cannot report that recording works, None if it can."""
+    warnings = _counted(found, Level.WARNING)
+    if errors := _counted(found, Level.ERROR):
+        return Failed(f"recording does not work properly: {', '.join(filter(None, (errors, warnings)))}")
     if any(finding.level is Level.UNKNOWN and finding.area in (selftest.AREA, "daemon") for finding in found):
-        return Denied("nothing wrong was found, but whether recording works could not be tried: run this as root")
+        so_far = f"{warnings}, and" if warnings else "no error was found, but"
+        return Denied(f"{so_far} recording could not be tested: run this as root")
     return None
+
+
+def verdict(found: Sequence[Finding]) -> str:
+    """Returns the last line where recording works."""
+    warnings = _counted(found, Level.WARNING)
+    return f"recording works; {warnings}" if warnings else "recording works"
+
+
+def _counted(found: Sequence[Finding], level: Level) -> str:
+    # ``2 warnings``; "" for none.
+    count = sum(finding.level is level for finding in found)
+    return f"{count} {level.value}{'s' if count > 1 else ''}" if count else ""

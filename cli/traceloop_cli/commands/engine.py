@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``traceloopctl engine``: which container engines there are, and have them run the hook."""
+"""``traceloopctl engine``: lists the container engines, and makes them run the hook."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from traceloop_cli.display.colour import colour_option
 from traceloop_cli.display.finding_lines import finding_lines
 from traceloop_cli.display.table import aligned
 from traceloop_cli.engines import ENGINES, findings, installed, wiring
-from traceloop_cli.engines.host import HOOK, Host, find_host
+from traceloop_cli.engines.host import HOOK, HOOK_SOCKET, Host, find_host
 from traceloop_cli.engines.masking import mask_of
 from traceloop_cli.engines.model import Plan
 from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Level
+from traceloop_cli.options.common import Group
 from traceloop_decode.safe_text import printable
 
 _ENGINE: Final = click.argument("engine", type=click.Choice(tuple(ENGINES)))
-_DRY_RUN: Final = click.option("-n", "--dry-run", is_flag=True, help="Show the change as a diff, and make none.")
-_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do not ask, on a terminal.")
+_DRY_RUN: Final = click.option("-n", "--dry-run", is_flag=True, help="Show the changes as a diff, without making them.")
+_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation on a terminal.")
 _DIRECTORY: Final = click.Path(path_type=Path, file_okay=False, exists=True)
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 def _host_options(command: Callable[..., None]) -> Callable[..., None]:
-    # The command gets them as one Host.
-    @click.option("--root", metavar="DIR", type=_DIRECTORY, default=Path("/"), help="The system below DIR.")
-    @click.option("--hook", metavar="PATH", type=_FILE, help=f"Where the hook is, if not {HOOK}.")
-    @click.option("--socket", metavar="PATH", default="", help="The daemon's hook socket, if it was moved.")
+    # Passes the values of these options to the command as one Host.
+    @click.option("--root", metavar="DIR", type=_DIRECTORY, default=Path("/"), help="Work on the system below DIR.")
+    @click.option("--hook", metavar="PATH", type=_FILE, help=f"The hook, if not {HOOK}.")
+    @click.option("--socket", metavar="PATH", default="", help="The daemon's hook socket, if not the default.")
     @functools.wraps(command)
     def with_host(*, root: Path, hook: Path | None, socket: str, **others: Any) -> None:
         command(host=find_host(root, hook, socket), **others)
@@ -41,18 +42,24 @@ def _host_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_host
 
 
-@click.group("engine")
+@click.group("engine", cls=Group)
 def command() -> None:
-    """Have container engines run the hook.
+    """Make container engines run the hook.
 
-    An engine that is enabled has all its containers recorded, or those that its section in docs/engines.md says.
+    No engine needs that where containers are recorded from their cgroups' births, as by default: see record.from in
+    traceloop.toml(5).
+
+    All containers of an enabled engine are recorded, or those that the engine's section in docs/engines.md names.
     """
 
 
 @command.command("list")
 @_host_options
 def list_engines(*, host: Host) -> None:
-    """List the engines that are installed, whether each is wired, and whether it is still to be told of that."""
+    """List the installed engines, and whether each runs the hook.
+
+    WIRED also says whether a reload or restart is due.
+    """
     found = installed(host)
     worst: dict[str, Level] = {}
     due: dict[str, str] = {}
@@ -67,18 +74,20 @@ def list_engines(*, host: Host) -> None:
         rows.append((name, version, words[worst.get(name, Level.WARNING)] + due.get(name, "")))
     for line in aligned(tuple(map(printable, row)) for row in rows):
         print(line)
+    if host.records_births(Path(host.socket) if host.socket else HOOK_SOCKET):
+        print("traceloopd records containers from their cgroups' births: no engine needs to run the hook.")
 
 
 @command.command("enable")
 @_ENGINE
-@click.option("--default", is_flag=True, help="docker: all containers, not those alone that ask for it.")
+@click.option("--default", is_flag=True, help="docker: record all containers, not only those that request it.")
 @_DRY_RUN
 @_YES
 @_host_options
 def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) -> None:
-    """Have ENGINE run the hook.
+    """Make ENGINE run the hook.
 
-    Shows what it changes, keeps what was there, and says what must be restarted; it restarts nothing.
+    Shows the changes, keeps a copy of each file, and says what must be restarted; it restarts nothing.
     """
     plan = wiring.plan_enable(host, ENGINES[engine], default=default)
     mask = mask_of(ENGINES[engine])
@@ -92,15 +101,15 @@ def enable(*, engine: str, default: bool, dry_run: bool, yes: bool, host: Host) 
 
 @command.command("disable")
 @_ENGINE
-@click.option("--uninstall", is_flag=True, help="Undo only: the hook is about to go. Packages say it.")
+@click.option("--uninstall", is_flag=True, help="Only undo, for packages: the hook is about to be removed.")
 @_DRY_RUN
 @_YES
 @_host_options
 def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Host) -> None:
     """Undo what `enable` changed.
 
-    To the byte; of files that were changed since, ours alone goes. A package's files stay; for podman and CRI-O they
-    are masked, until `enable`.
+    Restores each file to the byte; from files that were changed since, only traceloop's entries are removed. A
+    package's files stay; for podman and CRI-O they are masked until `enable`.
     """
     plan = wiring.plan_disable(host, ENGINES[engine])
     mask = mask_of(ENGINES[engine])
@@ -120,13 +129,13 @@ def disable(*, engine: str, uninstall: bool, dry_run: bool, yes: bool, host: Hos
 
 @command.command("status")
 @click.argument("engines", metavar="[ENGINE]...", nargs=-1, type=click.Choice(tuple(ENGINES)))
-@click.option("--restarts", is_flag=True, help="Print only what must still be run for engines to read their files.")
+@click.option("--restarts", is_flag=True, help="Print only the commands that make engines read changed files.")
 @_host_options
 @colour_option
 def status(*, engines: tuple[str, ...], restarts: bool, host: Host, color: bool) -> None:
-    """Say what is right and what is not.
+    """Report whether each engine runs the hook, and how to fix it.
 
-    Of each engine, and what mends it. Exit code 1 where anything is not right.
+    Exits with 1 if any engine has a warning or an error.
     """
     if missing := set(engines) - set(installed(host)):
         named = " and ".join(sorted(missing))
@@ -147,7 +156,7 @@ def status(*, engines: tuple[str, ...], restarts: bool, host: Host, color: bool)
 
 
 def _agreed(plans: tuple[Plan, ...], *, dry_run: bool, yes: bool) -> bool:
-    # Shows the plans; whether their changes are to be made.
+    # Shows the plans, and returns whether to carry them out.
     for change in (change for plan in plans for change in plan.changes):
         for line in change.diff():
             print("\t".join(map(printable, line.split("\t"))))
@@ -157,7 +166,7 @@ def _agreed(plans: tuple[Plan, ...], *, dry_run: bool, yes: bool) -> bool:
     if dry_run:
         return False
     if changes and not yes and sys.stdin.isatty():
-        click.confirm("Make this change?", abort=True)
+        click.confirm("Make these changes?", abort=True)
     return True
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``traceloopctl stats``: the daemon's numbers about itself."""
+"""``traceloopctl stats``: prints the daemon's statistics."""
 
 from __future__ import annotations
 
@@ -10,44 +10,49 @@ import click
 
 from traceloop_cli.display.traces import age, rfc3339, size, state_name
 from traceloop_cli.options.common import address_option
-from traceloop_cli.sources.client import DEADLINE_S, control_address, recorder
+from traceloop_cli.sources.addresses import control_address
+from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_decode.json_text import dumps
 from traceloop_decode.safe_text import printable
-from traceloop_decode.text.jsonl import dumps
-from traceloop_proto.recorder_pb2 import RunTimesRequest, StatsRequest
+from traceloop_proto.traceloop_pb2 import RunTimesRequest, StatsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from traceloop_proto import recorder_pb2 as pb
+    from traceloop_proto import traceloop_pb2 as pb
 
 _MS: Final = 1000
-_NUMBERS: Final = (  # those that are shown as they come
+_NUMBERS: Final = (  # fields of StatsReply that JSON shows unchanged
     *("rings_in_use", "rings_in_stock", "ring_bytes_in_use", "ring_bytes_in_stock"),
+    *("calls", "errors", "read_bytes", "written_bytes"),
     *("events", "overwritten", "dropped", "reread", "unread", "forgotten", "cgroups_left_out", "io_urings"),
     *("started_by_hook", "started_by_add", "adopted", "excluded", "hooks_served", "hooks_refused"),
     *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
     *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
     *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
     *("connections_refused", "calls_refused", "calls_ended"),
+    *("started_at_birth", "births_late", "births_untold", "rings_wanted"),
 )
 
 
 @click.command("stats")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
-@click.option("--programs", is_flag=True, help="Measure how long the BPF programs run, instead. For root.")
-@click.option("--seconds", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="For how long.")
+@click.option("--programs", is_flag=True, help="Measure how long the BPF programs run, instead. Needs root.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Duration of the measurement."
+)
 @address_option()
 @click.pass_obj
 def command(address: str, output: str, programs: bool, seconds: float) -> None:  # noqa: FBT001 - click calls it by keyword
-    """Print the daemon's numbers about itself.
+    """Print the daemon's statistics.
 
-    Counters count since the daemon started. --programs has the kernel time the programs for a while, which makes each
-    run of any BPF program of the node a little slower meanwhile.
+    Counters start at 0 when the daemon starts. --programs makes the kernel time the programs for a while, during which
+    every BPF program of the node runs a little slower.
     """
     if programs:
         _print_run_times(address, output, seconds)
         return
-    with recorder(address) as daemon:
+    with connected(address) as daemon:
         stats = daemon.Stats(StatsRequest(), timeout=DEADLINE_S)
     if output == "json":
         print(dumps(_object(stats)))
@@ -81,20 +86,28 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "daemon started", f"{rfc3339(stats.started_ns)}, {age(now_ns - stats.started_ns)} ago"
     yield "traces", traces or "none"
     yield "rings in use", f"{stats.rings_in_use}, {size(stats.ring_bytes_in_use)}"
-    yield "rings in stock", f"{stats.rings_in_stock}, {size(stats.ring_bytes_in_stock)}"
+    stock = f"{stats.rings_in_stock} of {stats.rings_wanted}" if stats.rings_wanted else f"{stats.rings_in_stock}"
+    yield "rings in stock", f"{stock}, {size(stats.ring_bytes_in_stock)}"
     yield "events", str(stats.events)
     yield "  overwritten", str(stats.overwritten)
     yield "  dropped", str(stats.dropped)
+    yield "calls", str(stats.calls)
+    yield "  failed", str(stats.errors)
+    yield "bytes read", str(stats.read_bytes)
+    yield "  written", str(stats.written_bytes)
     yield "calls read again", str(stats.reread)
     yield "  unread", str(stats.unread)
     yield "  not read again", str(stats.forgotten)
     yield "cgroups left out", str(stats.cgroups_left_out)
-    yield "io_uring instances", str(stats.io_urings)
-    yield "recordings by hook", str(stats.started_by_hook)
+    yield "io_uring left out", str(stats.io_urings)
+    yield "recordings by birth", str(stats.started_at_birth)
+    yield "  late, no ring", str(stats.births_late)
+    yield "  not told", str(stats.births_untold)
+    yield "  by hook", str(stats.started_by_hook)
     yield "  by add", str(stats.started_by_add)
     yield "  adopted", str(stats.adopted)
     yield "containers left out", str(stats.excluded)
-    yield "  for want of memory", str(stats.no_memory)
+    yield "  for lack of memory", str(stats.no_memory)
     yield "memory for rings", f"{size(stats.memory_left_bytes)} left"
     yield "hooks served", str(stats.hooks_served)
     yield "  refused", str(stats.hooks_refused)
@@ -102,10 +115,10 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
         mean_ms = hooks.sum_s / sum(hooks.counts) * _MS
         half, most = _quantile(hooks, 0.5), _quantile(hooks, 0.99)
         yield "  waited", f"mean {mean_ms:.1f} ms, longest {hooks.longest_s * _MS:.1f} ms"
-        yield "  of them", f"half {half}, 99 % {most}"
+        yield "  percentiles", f"50th {half}, 99th {most}"
     yield "archive", f"{stats.archive_traces} traces, {size(stats.archive_bytes)}"
     yield "  waiting in memory", f"{stats.archive_waiting}, {size(stats.archive_waiting_bytes)}"
-    yield "  went to make room", str(stats.traces_dropped)
+    yield "  removed for room", str(stats.traces_dropped)
     yield "traces lost", str(stats.traces_lost)
     yield "snapshots served", str(stats.snapshots)
     yield "connections refused", str(stats.connections_refused)
@@ -116,7 +129,7 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
 
 
 def _quantile(durations: pb.Durations, share: float) -> str:
-    # The bound below which that share of them lies.
+    # Returns the bound below which this share of the durations lies.
     seen, total = 0, sum(durations.counts)
     for bound_s, count in zip(durations.bounds_s, durations.counts, strict=False):
         seen += count
@@ -126,7 +139,7 @@ def _quantile(durations: pb.Durations, share: float) -> str:
 
 
 def _print_run_times(address: str, output: str, seconds: float) -> None:
-    with recorder(control_address(address)) as daemon:
+    with connected(control_address(address)) as daemon:
         request = RunTimesRequest(for_ms=round(seconds * _MS))
         found = daemon.RunTimes(request, timeout=DEADLINE_S + seconds).programs
     if output == "json":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour, where a person looks: on a terminal, unless NO_COLOR says no (no-color.org), or as --color says.
+"""Colour on a terminal unless NO_COLOR is set (no-color.org), or as --color says.
 
-Little of it: what failed is red, what is to be looked at yellow, what goes on green. What is coloured was made
-printable before, so that no escape of a terminal is anybody's but ours.
+Failures are red, warnings yellow, live recordings green. Text is made printable before it is coloured, so that all
+escape sequences of the output come from this module.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def colour_option(command: _Command) -> _Command:
-    """``--color``; the verb gets it as `color`: whether there is to be any."""
+    """Adds ``--color``; the verb gets the bool `color`."""
     choice = click.Choice(("auto", "always", "never"))
-    help_text = "auto: on a terminal, without NO_COLOR."
+    help_text = "auto: on a terminal, unless NO_COLOR is set."
     return click.option("--color", type=choice, default="auto", show_default=True, callback=_wanted, help=help_text)(
         command
     )
 
 
 def painted(text: str, colour: str | None, *, bold: bool = False) -> str:
-    """The text in a colour; None: in none."""
+    """Returns the text in a colour, unchanged for None."""
     return click.style(text, fg=colour, bold=bold or None) if colour and text else text
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings as people read them: what is so, and below it why it matters and what mends it; folded on a terminal."""
+"""Findings as lines: the fact, below it why it matters and how to fix it; wrapped on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from traceloop_cli.display.terminal import columns, folded
 from traceloop_cli.findings import Finding, Level
 from traceloop_decode.safe_text import printable
 
-_INDENT: Final = 9  # behind the longest level
+_INDENT: Final = 9  # the longest level's name and a blank
 _COLOURS: Final = {
     Level.OK: "green",
     Level.BY_FLAG: "green",
@@ -22,7 +22,7 @@ _COLOURS: Final = {
 
 
 def finding_lines(finding: Finding, *, color: bool) -> Iterator[str]:
-    """The lines of one."""
+    """Yields the lines of one finding."""
     width, below = columns(), " " * _INDENT
     folds, level = f"{below}  ", finding.level.value
     first, *others = folded(printable(f"{finding.area}: {finding.what}"), width, level.ljust(_INDENT), folds)
@@ -31,4 +31,4 @@ def finding_lines(finding: Finding, *, color: bool) -> Iterator[str]:
     if finding.why:
         yield from folded(printable(finding.why), width, below, folds)
     if finding.remedy:
-        yield from folded(f"to mend it: {printable(finding.remedy)}", width, below, folds)
+        yield from folded(f"fix: {printable(finding.remedy)}", width, below, folds)

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines for a person to page through, as journalctl(1) has it; the environment has the same words for it::
+"""Output through a pager, controlled by the same environment variables as journalctl(1)::
 
-    SYSTEMD_PAGER, PAGER    the first that is set counts; empty or cat: none. Else less, else more
-    SYSTEMD_LESS, LESS      less's options: FRXMK where neither is set, which are journalctl's without S: long lines are
-                            folded, for what S hides is a call's result. F: it ends at once if all fits the screen. R,
-                            which lets colours through, is added where it is missing
-    SYSTEMD_PAGERSECURE     whether less is kept from running commands and writing files, and others than less are not
-                            run at all; where it is not set: if this was started by sudo or pkexec
+    SYSTEMD_PAGER, PAGER    the first that is set names the pager; empty or cat: no pager. Neither set: less, else more
+    SYSTEMD_LESS, LESS      less's options. Neither set: FRXMK, which are journalctl's except S, so that long lines are
+                            wrapped: S would hide the results of calls. F: less ends at once if the output fits the
+                            screen. R, which passes colours through, is added if missing
+    SYSTEMD_PAGERSECURE     if true, less may neither run commands nor write files, and no other pager is run. Not set:
+                            true under sudo and pkexec
 
-A pager is run on a terminal alone. It gets each line as soon as there is one, and no more of them than it reads.
+The pager runs only if standard output is a terminal. It gets each line as soon as the line exists, and lines are
+produced no faster than it reads them.
+
+click.echo_via_pager supports only PAGER of these variables.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
-from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
 import click
@@ -29,20 +29,22 @@ import click
 _LESS: Final = "FRXMK"
 _OFF: Final = ("", "cat")
 _BY_ANOTHER: Final = ("SUDO_UID", "PKEXEC_UID")
-_YES: Final = ("1", "yes", "true", "on", "y", "t")  # as systemd reads it
+_YES: Final = ("1", "yes", "true", "on", "y", "t")  # what systemd takes for true
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def pager_option(command: _Command) -> _Command:
-    """``--no-pager``; the verb gets it as `no_pager`."""
-    return click.option("--no-pager", is_flag=True, help="Print all at once, on a terminal too.")(command)
+    """Adds ``--no-pager``; the verb gets the bool `no_pager`."""
+    return click.option("--no-pager", is_flag=True, help="Do not use a pager, even on a terminal.")(command)
 
 
 def print_lines(lines: Iterable[str], *, paged: bool) -> None:
-    """Prints lines; through a pager if one is wanted, and there is one. Returns when its reader has seen enough."""
+    """Prints lines, through a pager if `paged` and one can be run. Returns when the reader leaves the pager."""
     following = iter(lines)
     candidates = _candidates() if paged and sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else []
-    if candidates and (first := next(following, None)) is not None:  # what is wrong is said before there is a pager
+    if (
+        candidates and (first := next(following, None)) is not None
+    ):  # an error in the first line appears before the pager does
         following = chain((first,), following)
         for words in candidates:
             if _paged(words, following):
@@ -51,16 +53,18 @@ def print_lines(lines: Iterable[str], *, paged: bool) -> None:
 
 
 def _candidates() -> list[list[str]]:
-    # Command lines, the first that can be run is to be.
+    # Command lines in order of preference; the first that can be run is used.
     chosen = next((os.environ[name] for name in ("SYSTEMD_PAGER", "PAGER") if name in os.environ), "less").strip()
     if chosen in _OFF:
         return []
+    import shlex  # noqa: PLC0415 - as subprocess below: pipes need neither
+
     try:
         words = shlex.split(chosen)
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # an unclosed quote
         words = [chosen]
     found = (words, ["less"], ["more"])
-    return [words for words in found if not _secure() or PurePath(words[0]).name == "less"]
+    return [words for words in found if not _secure() or words[0].rpartition("/")[2] == "less"]
 
 
 def _secure() -> bool:
@@ -69,14 +73,16 @@ def _secure() -> bool:
 
 
 def _paged(words: list[str], lines: Iterable[str]) -> bool:
-    # Runs a pager to its end; False if it cannot be run.
+    # Runs a pager until it ends; returns False if it cannot be run.
+    import subprocess  # noqa: PLC0415
+
     options = os.environ.get("SYSTEMD_LESS", os.environ.get("LESS", _LESS))
     if "r" not in options.lower():
         options = f"{options} -R"
     env = os.environ | {"LESS": options} | ({"LESSSECURE": "1"} if _secure() else {})
     sys.stdout.flush()
-    # ^C is for the pager, which is told as well: if it ends by that, the next line finds nobody to read it. If it does
-    # not, its reader is to have the rest. An exception could come at any time, also when all is done.
+    # The pager gets ^C too. If it exits, the next write fails with EPIPE; if it stays, its reader gets the rest. The
+    # default handler could raise KeyboardInterrupt at any point, even after all lines are written.
     interrupt = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, env=env, text=True, encoding="ascii", bufsize=1)
@@ -84,13 +90,13 @@ def _paged(words: list[str], lines: Iterable[str]) -> bool:
         signal.signal(signal.SIGINT, interrupt)
         return False
     assert process.stdin is not None
-    pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # else this ends before the pager has tidied up the terminal
+    pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # stay alive until the pager has restored the terminal
     try:
-        with suppress(BrokenPipeError):  # a pager that is left: the reader has seen enough
+        with suppress(BrokenPipeError):  # the reader has left the pager
             process.stdin.writelines(f"{line}\n" for line in lines)
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()
         process.wait()
         signal.signal(signal.SIGPIPE, pipe)
-    return True  # and ^C stays without effect: who presses it twice means the pager both times
+    return True  # ^C stays ignored: a second one was meant for the pager too

@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How wide the terminal is that a person reads on, and text folded to it. Pipes and files have any width."""
+"""The width of the terminal, and text wrapped to it. Pipes and files have no width."""
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from typing import Final
 
-_LEAST: Final = 40  # on a terminal that is narrower, it may break the lines itself
+_LEAST: Final = 40  # narrower terminals break the lines themselves
 
 
 def columns() -> int | None:
-    """Of the terminal that standard output is; None: it is none, or does not tell. COLUMNS counts more, as for ls."""
-    return (shutil.get_terminal_size((0, 0)).columns or None) if sys.stdout.isatty() else None
+    """Returns the width of the terminal on standard output, None if there is none. COLUMNS overrides it, as for ls."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil  # noqa: PLC0415 - as textwrap below: lists in pipes need neither
+
+    return shutil.get_terminal_size((0, 0)).columns or None
 
 
 def folded(text: str, width: int | None, first: str, rest: str) -> list[str]:
-    """Lines of at most this width, if words are not longer; `first` before the first, `rest` before the others."""
+    """Wraps text at this width (None: never) between words; `first` indents the first line, `rest` the others."""
     if width is None:
         return [f"{first}{text}"]
+    import textwrap  # noqa: PLC0415
+
     return textwrap.wrap(
         text,
         max(width, _LEAST),

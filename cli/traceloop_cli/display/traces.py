@@ -1,31 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traces for people and programs: as objects, and the values in them as text."""
+"""Traces as JSON objects, and their values as text."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from traceloop_decode.ending import EndKind, MemoryEnd, end_kind, how_ended
 from traceloop_decode.signals import SIGNAL
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
 
-_CAPTURE: Final = "CAPTURE_"
 _NS: Final = 1_000_000_000
 _AGES: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))  # seconds of each unit
 _AGE_UNITS: Final = 2  # one unit is shown until it counts two, so that 119 s are not a minute
+TOTALS: Final = ("calls", "errors", "read_bytes", "written_bytes")
+"""Fields of a trace that count calls from the first to the last; older traces have none of them."""
+CAPABILITIES: Final = ("capabilities_granted", "capabilities_refused")
+"""Fields of a trace with a bit for each capability that was asked for; absent where the kernel does not tell."""
+_MEMORY: Final = ("memory_limit_bytes", "memory_peak_bytes", "oom_kills", "oom_by_limit")
 _UNITS: Final = "BKMGTP"
 _KIB: Final = 1024
 
 
 def in_window(trace: pb.Trace, since_ns: int | None, until_ns: int | None) -> bool:
-    """Whether any of its recording lies between the two (CLOCK_REALTIME, or None); what is not known counts as so."""
+    """Returns whether any part of the recording may lie between two times (CLOCK_REALTIME, ns; None: no limit)."""
     begun_late = until_ns is not None and trace.started_ns > until_ns
     ended_early = since_ns is not None and trace.ended_ns != 0 and trace.ended_ns < since_ns
     return not begun_late and not ended_early
 
 
 def trace_object(trace: pb.Trace) -> dict[str, Any]:
-    """What `list -o json` and `info` show: numbers stay numbers, times are RFC 3339 in UTC, None is not known."""
+    """Returns what `list -o json` and `info` show: times are RFC 3339 in UTC, None stands for not known."""
+    from traceloop_proto.trace_message import capture_word  # noqa: PLC0415 - a table needs none of it
+
     return {
         "id": trace.id,
         "node": trace.node,
@@ -43,52 +50,72 @@ def trace_object(trace: pb.Trace) -> dict[str, Any]:
         "ended": rfc3339(trace.ended_ns),
         "exit_code": trace.exit_code if trace.HasField("exit_code") else None,
         "signal": trace.signal if trace.HasField("signal") else None,
+        "reason": trace.reason or None,
         "events": trace.events,
         "lost": trace.lost,
         "size_bytes": trace.size_bytes,
         "cgroup": trace.cgroup,
-        "capture": _capture(trace.capture),
+        "capture": capture_word(trace.capture),
         "ring_size_bytes": trace.ring_size_bytes or None,
         "io_uring_setups": trace.io_uring_setups,
+        "skipped": trace.skipped.split(",") if trace.skipped else [],
+        **{name: getattr(trace, name) if trace.HasField(name) else None for name in (*TOTALS, *_MEMORY)},
+        "out_of_memory": bool(trace.out_of_memory) if trace.HasField("out_of_memory") else None,
+        **{name: _names_in(getattr(trace, name)) if trace.HasField(name) else None for name in CAPABILITIES},
     }
 
 
+def _names_in(mask: int) -> list[str]:
+    from traceloop_decode.capabilities import numbers_in  # noqa: PLC0415 - needs the decoder
+    from traceloop_decode.capability_names import name_of  # noqa: PLC0415 - likewise
+
+    return [name_of(number) for number in numbers_in(mask)]
+
+
 def state(trace: pb.Trace) -> str:
-    """``recording``, ``frozen``, ...; a number that this version does not know as it is."""
+    """Returns ``recording``, ``frozen``, ...; or the number of a state that this version does not know."""
     return state_name(trace.state)
 
 
 def state_name(number: int) -> str:
-    """A state's name by its number."""
+    """Returns the name of a state, or its number if this version does not know it."""
     if number in pb.State.values():
         return pb.State.Name(number).removeprefix("STATE_").lower()
     return str(number)
 
 
-def capture_name(word: str) -> str:
-    """The message's name of a capture policy by its word, as in archives; unspecified for one not known here."""
-    name = f"{_CAPTURE}{word.upper().replace('-', '_')}"
-    return name if name in pb.Capture.keys() else f"{_CAPTURE}UNSPECIFIED"  # noqa: SIM118 - no dict
-
-
-def _capture(number: int) -> str | None:
-    # The word of a policy; None where it is not known; a number that this version does not know as it is.
-    if number == pb.CAPTURE_UNSPECIFIED:
-        return None
-    if number in pb.Capture.values():
-        return pb.Capture.Name(number).removeprefix(_CAPTURE).lower().replace("_", "-")
-    return str(number)
-
-
 def ending(trace: pb.Trace) -> str:
-    """How its first process ended: ``1``, ``SIGKILL``; empty where that is not known."""
+    """Returns how the container's first process ended: ``1``, ``SIGKILL``; empty if not known."""
     if trace.HasField("signal"):
         return SIGNAL.get(trace.signal, str(trace.signal))
     return str(trace.exit_code) if trace.HasField("exit_code") else ""
 
 
+def failed(trace: pb.Trace) -> bool:
+    """Returns whether the container failed: neither still runs, nor exited with 0, nor was asked to end by a signal."""
+    return end_kind(*_end(trace)) is EndKind.FAILED
+
+
+def reason(trace: pb.Trace) -> str:
+    """Returns why the container ended, in one sentence; if the node has not found it, how; empty if not known."""
+    memory = MemoryEnd(
+        bool(trace.out_of_memory),
+        trace.oom_kills,
+        trace.memory_limit_bytes if trace.HasField("memory_limit_bytes") else None,
+        trace.oom_by_limit if trace.HasField("oom_by_limit") else None,
+    )
+    return trace.reason or how_ended(*_end(trace), memory)
+
+
+def _end(trace: pb.Trace) -> tuple[int | None, int | None]:
+    # The exit code and the signal.
+    if trace.HasField("signal"):
+        return None, trace.signal
+    return trace.exit_code if trace.HasField("exit_code") else None, None
+
+
 def rfc3339(time_ns: int) -> str | None:
-    """``2026-11-22T13:08:00.000000042Z``; None for 0, which is no time."""
+    """Formats a time: ``2026-11-22T13:08:00.000000042Z``; None for 0, which stands for not known."""
     if not time_ns:
         return None
     seconds, rest_ns = divmod(time_ns, _NS)
@@ -96,7 +123,7 @@ def rfc3339(time_ns: int) -> str | None:
 
 
 def age(elapsed_ns: int) -> str:
-    """``90s``, ``5m``, ``2d``."""
+    """Formats a span of time in one unit: ``90s``, ``5m``, ``2d``."""
     seconds = max(0, elapsed_ns // _NS)
     for unit_s, letter in _AGES:
         if seconds >= _AGE_UNITS * unit_s:
@@ -105,7 +132,7 @@ def age(elapsed_ns: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """``512B``, ``1.0M``."""
+    """Formats a size: ``512B``, ``1.0M``."""
     power = 0
     while power < len(_UNITS) - 1 and size_bytes >= _KIB ** (power + 1):
         power += 1

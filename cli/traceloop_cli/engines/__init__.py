@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container engines of a host: how each is told to run the hook, and whether it does.
+"""The container engines of a host: how to make each run the hook, and whether it does.
 
-One module an engine; `wiring` makes and undoes the changes that an engine plans, and `findings` is what there is to be
-said of all of them.
+Each engine has a module that plans changes; `wiring` makes and undoes them, and `findings` examines all engines.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ENGINES: Final[dict[str, Engine]] = {
 
 
 def installed(host: Host) -> dict[str, str]:
-    """The engines that are there, and their versions. One that does not tell it has the version "?"."""
+    """Returns the installed engines and their versions, "?" for an engine that does not tell its version."""
     found = {}
     for name, engine in ENGINES.items():
         try:
@@ -47,10 +46,10 @@ def installed(host: Host) -> dict[str, str]:
 
 
 def findings(host: Host) -> Iterator[Finding]:
-    """What is right and what is not, of each engine that is installed. It changes nothing."""
+    """Yields the findings of each installed engine. Changes nothing."""
     for name in installed(host):
         try:
             yield from ENGINES[name].findings(host)
         except Failed as error:
-            why = "whether its containers are recorded cannot be said"
-            yield Finding(name, Level.WARNING, str(error), why, f"mend that, then traceloopctl engine enable {name}")
+            why = "whether its containers are recorded is not known"
+            yield Finding(name, Level.WARNING, str(error), why, f"fix that, then traceloopctl engine enable {name}")

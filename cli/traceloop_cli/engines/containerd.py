@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containerd under Kubernetes' CRI, 1.6 to 2.x: hooks by the `base_runtime_spec` of its runtimes.
+"""containerd under Kubernetes' CRI, 1.6 to 2.x: hooks through the `base_runtime_spec` of its runtimes.
 
-That is an OCI configuration which containers begin with (containerd, docs/cri/config.md); pause containers do not. It
-is made by the installed `ctr oci spec`, or of the one that a runtime has already. Theory of operation:
+That specification is the OCI configuration that every container but a pause container starts from (containerd,
+docs/cri/config.md). `ctr oci spec` generates it, or it extends the one that a runtime already has. Theory of operation:
 
-- containerd reads configuration and specification when it starts, and its CRI plugin fails if the latter is not there:
-  it lies beside config.toml, is written first and goes last;
-- a drop-in replaces the whole CRI section of the files before it up to containerd 2.0 (cmd/containerd/server/config).
-  So one is made only where no file has such a section and some directory is imported; else the key goes into the last
-  file that has one, which is the one that counts;
-- afterwards `containerd config dump` must say what it said before, and our file for each runtime; else all is undone;
-- nothing checks the hook when a container starts, and the specification outlives it: guard.py.
+- containerd reads its configuration and the specification when it starts, and its CRI plugin fails if the specification
+  is missing: so it lies beside config.toml, is written first and removed last;
+- up to containerd 2.0 a drop-in replaces the whole CRI section of the files before it (cmd/containerd/server/config).
+  So a drop-in is made only if no file has such a section and a directory is imported; otherwise the key goes into the
+  last file with such a section, which is the effective one;
+- afterwards `containerd config dump` must be unchanged except for our file in each runtime; otherwise all is undone;
+- nothing checks the hook when a container starts, and the specification may outlive the hook: see guard.py.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from traceloop_cli.findings import Finding, Level
 
 _CONFIG: Final = Path("/etc/containerd/config.toml")
 _SOCKET: Final = "/run/containerd/containerd.sock"
-_SPEC: Final = "traceloop-{}.json"  # of a runtime, beside the configuration
+_SPEC: Final = "traceloop-{}.json"  # a runtime's specification, beside the configuration
 _KEY: Final = "base_runtime_spec"
 _PLUGINS: Final = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}  # by the configuration's version
 _TYPES: Final = ("io.containerd.runc.v1", "io.containerd.runc.v2")
 _HOOK_STAGES: Final = {"prestart": "start", "poststop": "stop"}
-_FILES_MAX: Final = 1000  # of imports, which may go in circles
+_FILES_MAX: Final = 1000  # imports may form a circle
 
 
 class Containerd:
-    """All containers of all pods but their pause containers. Not those of docker, nerdctl or ctr."""
+    """The engine of pods' containers, without pause containers and those of docker, nerdctl and ctr."""
 
     name: Final = "containerd"
     restart: Final = "systemctl restart containerd"
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that containerd reports, None if it is not installed."""
         program = host.program(self.name)
-        # "containerd NAME VERSION REVISION"; either of the latter two may be missing
+        # "containerd NAME VERSION REVISION"; VERSION and REVISION may each be missing
         return host.run(program, "--version").split()[2].partition("~")[0] if program else None
 
-    def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002 - it is all containers anyway
-        """A specification for each runtime, and the configuration that names them."""
+    def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002 - all containers in any case
+        """Plans a specification for each runtime, and the configuration that names it."""
         old = self._effective(host)
         runtimes = _runtimes(old)
         if not runtimes:
-            raise Failed(f"containerd has no runtime of the types {' or '.join(_TYPES)}, which alone run hooks")
+            raise Failed(f"containerd has no runtime of type {' or '.join(_TYPES)}; no other type runs hooks")
         files = self._files(host)
         path = self._place(host, files)
         before = host.read(path)
@@ -72,39 +72,39 @@ class Containerd:
                 text = tomltext.set_key(text, table, _KEY, str(spec), _said(runtime))
             except ValueError as error:
                 raise Failed(
-                    f"{path}: cannot add {_KEY} = {str(spec)!r} to {'.'.join(table)} ({error}): do so"
+                    f"{path}: cannot add {_KEY} = {str(spec)!r} to {'.'.join(table)} ({error}): add it by hand"
                 ) from error
         changes = [*specs, Change(path, before, text.encode())]
-        notes = ["pods that run already are recorded from the next start of their containers on"]
+        notes = ["containers that are already running are recorded after their next start"]
         return Plan(changes, self.restart, notes, lambda: self._verify(host, old))
 
     def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
-        """A configuration without our key; of a specification nothing."""
+        """Returns a configuration without our key, None for a specification, which is removed."""
         return tomltext.strip(content.decode()).encode() if path.suffix == ".toml" else None
 
     def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
-        """As ever."""
+        """Returns the same command as after `enable`."""
         return self.restart
 
     def leftovers(self, host: Host) -> list[Path]:
-        """Files with our marks, and specifications behind them."""
+        """Returns configuration files with our marks, then specifications with our names."""
         files = [
             p for p in self._files(host) if (data := host.read(p)) and tomltext.strip(data.decode()) != data.decode()
         ]
         return [*files, *host.matching(str(_CONFIG.with_name(_SPEC.format("*"))))]
 
     def findings(self, host: Host) -> Iterator[Finding]:
-        """Of each runtime's specification, of its hook, and whether containerd has read them."""
+        """Yields findings about each runtime's specification and hook, and whether containerd has read them."""
         enable = "traceloopctl engine enable containerd"
         config = self._effective(host)
         for name, runtime in _runtimes(config).items():
             spec = runtime.get(_KEY) or ""
             data = host.read(spec) if spec else None
             if spec and data is None:
-                why = "containerd's CRI plugin does not start: no pod will"
-                yield Finding(self.name, Level.ERROR, f"runtime {name}: {spec} is not there", why, enable)
+                why = "containerd's CRI plugin will not start, and so no pod"
+                yield Finding(self.name, Level.ERROR, f"runtime {name}: {spec} does not exist", why, enable)
             elif data is None or not _has_hooks(data):
-                what = f"runtime {name}: its {_KEY} has no hook of ours"
+                what = f"runtime {name}: its {_KEY} does not run the hook"
                 yield Finding(self.name, Level.WARNING, what, "its containers are not recorded", enable)
             else:
                 yield from self._judge(host, name, Path(spec), data)
@@ -112,12 +112,12 @@ class Containerd:
             yield from self._running(host, config)
 
     def _running(self, host: Host, config: dict[str, Any]) -> Iterator[Finding]:
-        # It is asked what it began with: a file that is gone has no time any more.
+        # Asks containerd which specifications it loaded: a removed file has no time to compare with.
         wanted = {name: str(runtime.get(_KEY) or "") for name, runtime in _runtimes(config).items()}
         try:
             running = base_runtime_specs(host.path((config.get("grpc") or {}).get("address") or _SOCKET))
         except PermissionError:
-            what, why = "root alone may ask containerd what it began with", "it may not have read its configuration yet"
+            what, why = "only root may ask containerd what it loaded", "it may not have read its configuration yet"
             yield Finding(self.name, Level.UNKNOWN, what, why, "run this as root")
             return
         if running is None:
@@ -132,18 +132,18 @@ class Containerd:
         if differ or started_before(self.name, files):
             what = "containerd was started before its configuration was changed"
             if differ:
-                what += f", and does not know of it: runtime {', '.join(differ)}"
-            yield Finding(self.name, Level.WARNING, what, "it reads that when it starts", self.restart, is_due=True)
+                what += f", and has not read the change: runtime {', '.join(differ)}"
+            yield Finding(self.name, Level.WARNING, what, "it reads its files at start", self.restart, is_due=True)
 
     def _judge(self, host: Host, name: str, spec: Path, data: bytes) -> Iterator[Finding]:
         enable = "traceloopctl engine enable containerd"
         hook = next(Path(ours) for ours in map(guarded, _entries(json.loads(data), "prestart")) if ours)
         if not host.path(hook).is_file():
-            what, why = f"runtime {name}: the hook {hook} is not there", "containers start, but are not recorded"
+            what, why = f"runtime {name}: the hook {hook} does not exist", "containers start, but are not recorded"
             yield Finding(self.name, Level.WARNING, what, why, enable)
         elif spec == _CONFIG.with_name(_SPEC.format(name)) and _without_hooks(data) != self._base(host, spec):
-            what = f"runtime {name}: {spec} is not what the installed containerd would begin with"
-            yield Finding(self.name, Level.WARNING, what, "it was made by another version, or changed", enable)
+            what = f"runtime {name}: {spec} differs from the default of the installed containerd"
+            yield Finding(self.name, Level.WARNING, what, "it was made for another version, or edited", enable)
         else:
             yield Finding(self.name, Level.OK, f"runtime {name}: {spec} runs {hook}")
 
@@ -154,7 +154,9 @@ class Containerd:
         if theirs and Path(theirs) != spec:
             data = host.read(theirs)
             if data is None:
-                raise Failed(f"{_KEY} = {theirs!r} is not there: containerd's CRI plugin cannot start as it is")
+                raise Failed(
+                    f"{_KEY} = {theirs!r} does not exist, so containerd's CRI plugin cannot start: fix that first"
+                )
             base = _parse(theirs, data)
         else:
             base = self._base(host, spec)
@@ -165,17 +167,19 @@ class Containerd:
         return (json.dumps(base, indent=2) + "\n").encode()
 
     def _base(self, host: Host, spec: Path) -> dict[str, Any]:
-        # What a specification of ours began with: the one that it replaced, or what containerd would have taken.
+        # Returns what our specification is derived from: the one that it replaced, or containerd's default.
         replaced = self._replaced(host, spec)
         data = host.read(replaced) if replaced else None
         if data is None:
             program = host.program("ctr")
             if program is None:
-                raise Failed("ctr is not installed, which makes the specification that containers begin with")
+                raise Failed(
+                    "ctr is not installed, which generates the specification: install it, it is part of containerd"
+                )
             data = host.run(program, "oci", "spec").encode()
         value = _parse(replaced or "ctr oci spec", data)
         if not replaced:
-            # The CRI plugin takes these from neither: containers inherit containerd's own limits.
+            # The CRI plugin would not set these: by default containers inherit containerd's own limits.
             value["process"].pop("rlimits", None)
         return value
 
@@ -197,11 +201,11 @@ class Containerd:
         there = host.read(_CONFIG) is not None
         words = ["--config", host.path(_CONFIG), "config", "dump"] if there else ["config", "default"]
         value = tomllib.loads(host.run(program, *words))
-        _version(value)  # one that is known
+        _version(value)  # raises Failed if it is not supported
         disabled = value.get("disabled_plugins") or []
         if {"cri", *_PLUGINS.values()} & set(disabled):
             raise Failed(
-                f"the CRI plugin is disabled in {_CONFIG}, so no pod runs here; for docker: engine enable docker"
+                f"the CRI plugin is disabled in {_CONFIG}, so containerd runs no pods; for docker: engine enable docker"
             )
         return value
 
@@ -210,12 +214,17 @@ class Containerd:
         for name, runtime in _runtimes(new).items():
             spec = str(_CONFIG.with_name(_SPEC.format(name)))
             if runtime.get(_KEY) != spec:
-                raise Failed(f"containerd does not see {_KEY} = {spec!r} of runtime {name}; all is as it was")
+                raise Failed(
+                    f"containerd does not see {_KEY} = {spec!r} of runtime {name}; the files were restored: "
+                    f"set {_KEY} by hand"
+                )
         if _meaning(new) != _meaning(old):
-            raise Failed(f"containerd would see more changed than {_KEY}; all is as it was. Set {_KEY} by hand")
+            raise Failed(
+                f"the edit would change more for containerd than {_KEY}; the files were restored: set {_KEY} by hand"
+            )
 
     def _files(self, host: Host) -> dict[Path, dict[str, Any]]:
-        # In the order in which they are read: each, then what it imports.
+        # Reading order: a file comes before the files that it imports.
         found: dict[Path, dict[str, Any]] = {}
         waiting = [_CONFIG]
         while waiting and len(found) < _FILES_MAX:
@@ -241,9 +250,7 @@ class Containerd:
 def _version(config: dict[str, Any]) -> int:
     version = config.get("version", 2 if not config.get("plugins") else 1)
     if version not in _PLUGINS:
-        raise Failed(
-            f"{_CONFIG} is of version {version}: `containerd config migrate` makes one of a version that is known"
-        )
+        raise Failed(f"{_CONFIG} has the unsupported version {version}: `containerd config migrate` converts it")
     return int(version)
 
 
@@ -262,13 +269,13 @@ def _runtimes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _said(runtime: dict[str, Any]) -> dict[str, Any]:
-    # What a table must say of a runtime so that it stays as it is: one that is there at all has no defaults.
+    # Returns what a new table must repeat, since containerd applies no defaults to a runtime that has a table.
     plain = {name: value for name, value in runtime.items() if not isinstance(value, dict) and name != _KEY}
     return {name: value for name, value in plain.items() if value not in ("", 0, [])}
 
 
 def _meaning(config: Any) -> Any:
-    # Without our key, and without what is not said or nothing: some versions fill in defaults, some leave them out.
+    # Drops our key and empty values, since versions differ in which empty defaults they print.
     if not isinstance(config, dict):
         return config
     items = {name: _meaning(value) for name, value in config.items() if name not in (_KEY, "imports")}
@@ -279,9 +286,9 @@ def _parse(name: str, data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except ValueError as error:
-        raise Failed(f"{name} is not JSON, and so containerd cannot read it either: {error}") from error
+        raise Failed(f"{name} is not JSON, so containerd cannot read it either: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("process"), dict):
-        raise Failed(f"{name} is no OCI configuration: it has no process")
+        raise Failed(f"{name} is not an OCI configuration: it has no object `process`")
     return value
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a running containerd began with: its CRI plugin's configuration, as `crictl info` shows it."""
+"""Asks a running containerd which configuration its CRI plugin loaded, as `crictl info` does."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _OPTIONS: Final = (("grpc.enable_http_proxy", 0),)
 
 
 def base_runtime_specs(socket: Path) -> dict[str, str] | None:
-    """Of each runtime the specification's path, empty without one; None where no CRI plugin answers.
+    """Returns the path of each runtime's specification, empty if it has none; None if no CRI plugin answers.
 
-    Raises PermissionError, and Failed for a strange answer.
+    Raises PermissionError, and Failed if the answer is malformed.
     """
     if socket.exists() and not os.access(socket, os.W_OK, effective_ids=True):
         raise PermissionError(socket)
@@ -37,4 +37,4 @@ def base_runtime_specs(socket: Path) -> dict[str, str] | None:
         runtimes = json.loads(info["config"])["containerd"]["runtimes"]
         return {str(name): str(one["baseRuntimeSpec"]) for name, one in runtimes.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Failed(f"containerd does not say with which configuration it runs ({error!r})") from error
+        raise Failed(f"containerd does not tell which configuration it loaded ({error!r})") from error

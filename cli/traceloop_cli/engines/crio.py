@@ -18,7 +18,7 @@ _DROP_INS: Final = ("/usr/share/containers/crio/crio.conf.d/*", "/etc/crio/crio.
 
 
 class Crio(HooksDirEngine):
-    """All containers of all pods but their pause containers, which the daemon leaves out."""
+    """The engine of all pods' containers; the daemon does not record their pause containers."""
 
     name: ClassVar[str] = "crio"
     drop_in: ClassVar[Path] = Path("/etc/crio/crio.conf.d/zz-traceloop-off.conf")
@@ -26,7 +26,7 @@ class Crio(HooksDirEngine):
     table: ClassVar[str] = "crio.runtime"
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that crio reports, None if it is not installed."""
         program = host.program(self.name)
         if program is None:
             return None
@@ -34,13 +34,13 @@ class Crio(HooksDirEngine):
         return words[words.index("version") + 1] if "version" in words[:-1] else "unknown"
 
     def enable(self, host: Host, *, default: bool) -> Plan:
-        """Both files. CRI-O does not watch a directory that was not there when it began."""
+        """Plans both files, and a restart if their directory is new: CRI-O watches only those that existed at start."""
         plan = super().enable(host, default=default)
         watched = host.path(self.directory(host)).is_dir()
         return plan if watched else replace(plan, restart=_RESTART)
 
     def settings(self, host: Host) -> Iterator[Any]:
-        """The values of `hooks_dir` in its files, in the order in which it reads them."""
+        """Yields the values of `hooks_dir` in CRI-O's files, in the order in which it reads them."""
         drop_ins = [path for pattern in _DROP_INS for path in host.matching(pattern)]
         for path in (*_FILES, *drop_ins):
             crio = host.toml(path).get("crio", {})

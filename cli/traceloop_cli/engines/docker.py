@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docker, by a runtime of ours in daemon.json: a named one, or the one that all containers get.
+"""docker: adds our runtime to daemon.json, as one to be chosen by name, or as the default of all containers.
 
-dockerd takes new runtimes and another default on a reload (dockerd(8), "runtimes", "default-runtime"), but not that a
-default is no longer there: 20.10 crashes then (daemon/info_unix.go, fillPlatformInfo).
+dockerd accepts new runtimes and another default on a reload (dockerd(8), "runtimes", "default-runtime"), but not the
+removal of the default runtime: 20.10 then crashes (daemon/info_unix.go, fillPlatformInfo).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from traceloop_cli.findings import Finding, Level
 RUNTIME: Final = "traceloop"
 _CONFIG: Final = Path("/etc/docker/daemon.json")
 _DEFAULT: Final = "default-runtime"
-_NO_RELOAD: Final = "no reload: dockerd may crash when its default runtime goes"
+_NO_RELOAD: Final = "no reload: dockerd may crash when its default runtime is removed"
 _FLAGS: Final = ("--default-runtime", "--add-runtime")
 _FLAG_FILES: Final = (
     "/etc/default/docker",
@@ -35,14 +35,14 @@ _FLAG_FILES: Final = (
 
 
 class Docker:
-    """Containers that ask for our runtime, or all of them."""
+    """The engine of containers that request our runtime, or of all containers."""
 
     name: Final = "docker"
     restart: Final = "systemctl reload docker"
     hard_restart: Final = "systemctl restart docker"
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that dockerd reports, None if it is not installed."""
         program = host.program("dockerd")
         if program is None:
             return None
@@ -50,9 +50,9 @@ class Docker:
         return words[words.index("version") + 1].rstrip(",") if "version" in words[:-1] else "unknown"
 
     def enable(self, host: Host, *, default: bool) -> Plan:
-        """daemon.json with our runtime."""
+        """Plans a daemon.json with our runtime."""
         if host.program(host.runtime_wrapper.name) is None and not host.path(host.runtime_wrapper).is_file():
-            raise Failed(f"there is no {host.runtime_wrapper}, which docker is to run: install it beside the hook")
+            raise Failed(f"there is no {host.runtime_wrapper}, which docker must run: install it beside the hook")
         self._check_flags(host)
         before = host.read(_CONFIG)
         config = _parse(before)
@@ -62,14 +62,12 @@ class Docker:
         if default:
             text = set_member(text, (_DEFAULT,), RUNTIME)
         elif config.get(_DEFAULT) != RUNTIME:
-            notes.append(
-                f"containers are recorded that are started with `docker run --runtime {RUNTIME}` (all: --default)"
-            )
-        notes.append("containers that were created before keep their runtime")
+            notes.append(f"only containers started with `docker run --runtime {RUNTIME}` are recorded (all: --default)")
+        notes.append("existing containers keep their runtime")
         return Plan([Change(_CONFIG, before, text.encode())], self.restart, notes)
 
     def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
-        """Without our runtime."""
+        """Returns daemon.json without our runtime."""
         config, text = _parse(content), content.decode()
         real = _real(config)
         text = remove_member(text, ("runtimes", RUNTIME))
@@ -81,18 +79,18 @@ class Docker:
         return text.encode()
 
     def restart_after(self, plan: Plan) -> str:
-        """dockerd 20.10 crashes on a reload when the runtime that is its default goes, and keeps it if it stays."""
+        """Returns a restart if our runtime was the default: dockerd 20.10 crashes on a reload that removes it."""
         for change in plan.changes:
             if _parse(change.before).get(_DEFAULT) == RUNTIME:
                 return f"{self.hard_restart}  ({_NO_RELOAD})"
         return self.restart
 
     def leftovers(self, host: Host) -> list[Path]:
-        """daemon.json, if our runtime is in it."""
+        """Returns daemon.json, if our runtime is in it."""
         return [_CONFIG] if RUNTIME in (_parse(host.read(_CONFIG)).get("runtimes") or {}) else []
 
     def findings(self, host: Host) -> Iterator[Finding]:
-        """Of our runtime in daemon.json, and in the memory of a dockerd that runs."""
+        """Yields findings about our runtime in daemon.json, and in the running dockerd."""
         config = _parse(host.read(_CONFIG))
         yield from self._configured(host, config)
         if host.root == Path("/"):
@@ -107,35 +105,35 @@ class Docker:
             return
         path = str(runtime.get("path", ""))
         if not host.path(path).is_file():
-            why = f"no container of the runtime {RUNTIME} starts"
-            yield Finding(self.name, Level.ERROR, f"{_CONFIG} names {path}, which is not there", why, enable)
+            why = f"containers with the runtime {RUNTIME} do not start"
+            yield Finding(self.name, Level.ERROR, f"{_CONFIG} names {path}, which does not exist", why, enable)
             return
         everything = config.get(_DEFAULT) == RUNTIME
         whose = "all containers" if everything else f"containers started with --runtime {RUNTIME}"
         level = Level.OK if everything else Level.BY_FLAG
-        yield Finding(self.name, level, f"{_CONFIG} has {path} for {whose}")
+        yield Finding(self.name, level, f"{_CONFIG} names {path} for {whose}")
 
     def _running(self, host: Host, config: dict[str, Any]) -> Iterator[Finding]:
         try:
             running = dockerd.ask(host, config.get("hosts"))
         except PermissionError:
-            what = "root alone may ask dockerd which runtimes it has"
+            what = "only root may ask dockerd which runtimes it has"
             yield Finding(self.name, Level.UNKNOWN, what, f"it may not have read {_CONFIG} yet", "run this as root")
             return
         if running is None:
             if runs("dockerd"):
-                what, why = "dockerd runs, and cannot be asked", f"it may not have read {_CONFIG} yet"
-                yield Finding(self.name, Level.UNKNOWN, what, why, f"docker info, and {self.restart} if need be")
+                what, why = "dockerd runs, but does not answer", f"it may not have read {_CONFIG} yet"
+                yield Finding(self.name, Level.UNKNOWN, what, why, f"docker info, then {self.restart} if necessary")
             return
         has, wanted = running.runtimes.get(RUNTIME), (config.get("runtimes") or {}).get(RUNTIME)
         is_default, to_be_default = running.default == RUNTIME, config.get(_DEFAULT) == RUNTIME
         if is_default and not to_be_default:
-            what = f"dockerd still runs all containers by {has['path'] if has else RUNTIME}"
-            why = f"{_CONFIG} no longer says so, and it was not restarted; {_NO_RELOAD}"
+            what = f"dockerd still runs all containers with {has['path'] if has else RUNTIME}"
+            why = f"{_CONFIG} no longer names it, but dockerd was not restarted; {_NO_RELOAD}"
             yield Finding(self.name, Level.WARNING, what, why, self.hard_restart, is_due=True)
         elif is_default != to_be_default or _words(has) != _words(wanted):
-            what = f"dockerd has not read what {_CONFIG} says of the runtime {RUNTIME}"
-            why = "it was changed since, and not reloaded"
+            what = f"dockerd has not read the runtime {RUNTIME} in {_CONFIG}"
+            why = "the file was changed, but dockerd was not reloaded"
             yield Finding(self.name, Level.WARNING, what, why, self.restart, is_due=True)
 
     def _runtime(self, host: Host, config: dict[str, Any], *, default: bool) -> dict[str, Any]:
@@ -144,7 +142,10 @@ class Docker:
         if real not in (None, RUNTIME, "runc", "io.containerd.runc.v2"):
             named = (config.get("runtimes") or {}).get(real)
             if not isinstance(named, dict) or not named.get("path") or named.get("runtimeArgs"):
-                raise Failed(f"{_CONFIG}: the default runtime {real} has no plain path, so ours cannot run it")
+                raise Failed(
+                    f"{_CONFIG}: the default runtime {real} has no `path`, or has arguments, so traceloop-runtime "
+                    "cannot wrap it: enable docker without --default"
+                )
             words.insert(0, f"--traceloop-runtime={named['path']}")
         return {"path": str(host.runtime_wrapper), **({"runtimeArgs": words} if words else {})}
 
@@ -156,12 +157,13 @@ class Docker:
                 for flag in _FLAGS:
                     if any(flag in line for line in lines):
                         raise Failed(
-                            f"{path} has {flag}: dockerd takes runtimes from there or from {_CONFIG}, not both"
+                            f"{path} has {flag}: dockerd accepts runtimes from flags or from {_CONFIG}, not from both: "
+                            f"move them into {_CONFIG}"
                         )
 
 
 def _real(config: dict[str, Any]) -> str | None:
-    # The runtime that ours stands in for, by its name in `runtimes`; None where that is runc, or not there.
+    # Returns the name in `runtimes` of the runtime that ours wraps, None if that is runc or is not listed.
     ours = (config.get("runtimes") or {}).get(RUNTIME)
     words = ours.get("runtimeArgs") or [] if isinstance(ours, dict) else []
     paths = [word.partition("=")[2] for word in words if str(word).startswith("--traceloop-runtime=")]
@@ -179,7 +181,7 @@ def _parse(data: bytes | None) -> dict[str, Any]:
     try:
         value = json.loads(data) if data and data.strip() else {}
     except ValueError as error:
-        raise Failed(f"{_CONFIG} is not JSON, and so dockerd cannot read it either: {error}") from error
+        raise Failed(f"{_CONFIG} is not JSON, so dockerd cannot read it either: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("runtimes") or {}, dict):
-        raise Failed(f"{_CONFIG} is not what dockerd reads: no object, or `runtimes` is none")
+        raise Failed(f"{_CONFIG} is not valid for dockerd: it, or its `runtimes`, is not a JSON object")
     return value

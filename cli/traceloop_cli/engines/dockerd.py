@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a running dockerd knows of runtimes, whatever daemon.json says by now (Docker Engine API, GET /info)."""
+"""Asks a running dockerd for its runtimes, which may differ from daemon.json (Docker Engine API, GET /info).
+
+`http.client` suffices for the one request: the docker package would add requests as a dependency.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,17 @@ _ANSWER_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """runtimes: as in daemon.json, by their names. default: the name of the one that containers get unasked."""
+    """Runtimes of a dockerd, by name, as in daemon.json. default: the name of the default runtime."""
 
     runtimes: Mapping[str, Any]
     default: str
 
 
 def ask(host: Host, hosts: object) -> Running | None:
-    """None where no dockerd listens. hosts: of daemon.json. Raises PermissionError, and Failed for a strange answer."""
+    """Returns a dockerd's runtimes, None if no dockerd listens. hosts: the value in daemon.json.
+
+    Raises PermissionError, and Failed if the answer is malformed.
+    """
     named = [str(one) for one in hosts] if isinstance(hosts, list) else []
     paths = [one.removeprefix("unix://") for one in named if one.startswith("unix://")]
     connection = _Connection(host.path(paths[0] if paths else _SOCKET))
@@ -40,7 +46,7 @@ def ask(host: Host, hosts: object) -> Running | None:
     except PermissionError:
         raise
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise Failed(f"dockerd does not say which runtimes it has ({error!r})") from error
+        raise Failed(f"dockerd does not tell which runtimes it has ({error!r})") from error
     finally:
         connection.close()
 

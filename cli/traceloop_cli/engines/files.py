@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes files of the system: each whole or not at all, with its mode, owner and attributes."""
+"""Changes files of the system atomically, and keeps their modes, owners and extended attributes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 
 from traceloop_cli.errors import Failed
 
-_MODE: Final = 0o644  # of a file that was not there
+_MODE: Final = 0o644  # of new files
 
 
 def write(path: Path, content: bytes, like: Path | None = None) -> list[Path]:
-    """Puts content in a file's place; returns the directories that were made for it, outermost first.
+    """Replaces a file's content; returns the directories that were created for it, outermost first.
 
-    A link stays, and what it leads to is changed. like: the file whose mode, owner and attributes it gets; by default
-    the one that is there. Raises Failed.
+    A symbolic link stays, and its target is changed. like: the file whose mode, owner and attributes to copy, by
+    default the file that is replaced. Raises Failed.
     """
     path = path.resolve()
     made = make_directories(path.parent)
@@ -38,12 +38,12 @@ def write(path: Path, content: bytes, like: Path | None = None) -> list[Path]:
         _sync(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise Failed(f"cannot write {path}: {error.strerror}; nothing of it was changed") from error
+        raise Failed(f"cannot write {path}: {error.strerror}; it was not changed") from error
     return made
 
 
 def remove(path: Path) -> None:
-    """Takes a file away, if it is there. Raises Failed."""
+    """Removes a file if it exists. Raises Failed."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -51,14 +51,14 @@ def remove(path: Path) -> None:
 
 
 def remove_directories(paths: list[Path]) -> None:
-    """Those of the directories that are empty, innermost first."""
+    """Removes those of the directories that are empty, innermost first."""
     for path in reversed(paths):
-        with contextlib.suppress(OSError):  # someone else uses it by now
+        with contextlib.suppress(OSError):  # not empty: others use it too
             path.rmdir()
 
 
 def make_directories(path: Path) -> list[Path]:
-    """Makes a directory with all above it; returns those that were not there, outermost first. Raises Failed."""
+    """Creates a directory and its missing parents; returns what it created, outermost first. Raises Failed."""
     missing = []
     while not path.exists():
         missing.append(path)
@@ -67,9 +67,9 @@ def make_directories(path: Path) -> list[Path]:
     try:
         for directory in missing:
             directory.mkdir()
-            directory.chmod(0o755)  # whatever the umask: engines of other users read there too
+            directory.chmod(0o755)  # independent of the umask, since engines of other users read there too
     except OSError as error:
-        raise Failed(f"cannot make {error.filename}: {error.strerror}") from error
+        raise Failed(f"cannot create {error.filename}: {error.strerror}") from error
     return missing
 
 
@@ -84,7 +84,7 @@ def _copy_attributes(model: Path, fd: int) -> None:
         os.fchown(fd, status.st_uid, status.st_gid)
     os.fchmod(fd, stat.S_IMODE(status.st_mode))
     for name in os.listxattr(model):  # SELinux's label among them
-        with contextlib.suppress(OSError):  # a file system without
+        with contextlib.suppress(OSError):  # the file system does not support it
             os.setxattr(fd, name, os.getxattr(model, name))
 
 

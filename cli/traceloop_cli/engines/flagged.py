@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines that have nothing to configure: nerdctl and ctr take their runtime from each command line."""
+"""Engines without configuration: nerdctl and ctr take the runtime from each command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from traceloop_cli.findings import Finding, Level
 
 
 class Flagged:
-    """Containers whose command names our runtime by a flag."""
+    """An engine that records a container whose command line names our runtime."""
 
     restart = ""
 
@@ -21,28 +21,28 @@ class Flagged:
         self.name, self._flag = name, flag
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that the engine reports, None if it is not installed."""
         program = host.program(self.name)
         return host.run(program, "--version").split()[-1] if program else None
 
     def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002
-        """There is nothing to be changed."""
+        """Raises Failed, since there is nothing to change."""
         raise Failed(f"{self.name} has no setting for its runtime: `{self._command(host)} ...` records one container")
 
     def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:  # noqa: ARG002
-        """There is nothing to be undone."""
+        """Returns the content unchanged, since `enable` changes nothing."""
         return content
 
     def restart_after(self, plan: Plan) -> str:  # noqa: ARG002
-        """As ever."""
+        """Returns an empty text, since nothing needs a restart."""
         return self.restart
 
     def leftovers(self, host: Host) -> list[Path]:  # noqa: ARG002
-        """None."""
+        """Returns an empty list."""
         return []
 
     def findings(self, host: Host) -> Iterator[Finding]:
-        """Whether the flag would work."""
+        """Reports whether the flag would work."""
         command = self._command(host)
         if host.path(host.runtime_wrapper).is_file():
             yield Finding(self.name, Level.BY_FLAG, f"`{command} ...` records a container")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system that is wired: its files below a root directory, and its programs.
+"""The system whose engines are wired: its files below a root directory, and its programs.
 
-All paths outside of this module are as that system sees them. With another root than / its programs are run from
-below it, but see this system's files: that is for images, and for tests that build systems of their own.
+Outside this module, all paths are as that system sees them. With a root other than / its programs are run from below
+the root, but see the files of the running system: this is for images, and for tests that build systems.
 """
 
 from __future__ import annotations
@@ -20,30 +20,42 @@ from traceloop_cli.engines.guard import entry
 from traceloop_cli.errors import Failed
 
 HOOK: Final = Path("/usr/libexec/oci/hooks.d/traceloop-hook")
+HOOK_SOCKET: Final = Path("/run/traceloop/hook.sock")
+_BIRTHS: Final = "births"  # as traceloop_daemon.system.sockets has it
 _FOLDERS: Final = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 _PROGRAM_S: Final = 30
-_FILE_MAX_BYTES: Final = 16 << 20  # no configuration has as many
+_FILE_MAX_BYTES: Final = 16 << 20  # far beyond any configuration file
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """hook: the OCI hook's path. socket: the daemon's hook socket, where it is not where hooks look; else empty."""
+    """A system. hook: the OCI hook's path. socket: the daemon's hook socket, empty for the default."""
 
     root: Path = Path("/")
     hook: Path = HOOK
     socket: str = ""
 
     def path(self, path: Path | str) -> Path:
-        """Where a file of that system is to be found from here."""
+        """Returns where a file of that system is for this process."""
         return self.root / str(path).lstrip("/")
 
+    def records_births(self, hook_socket: Path = HOOK_SOCKET) -> bool | None:
+        """Returns whether the daemon at a socket records containers from their cgroups' births, without hooks.
+
+        None: this user may not look.
+        """
+        try:
+            return self.path(hook_socket.parent / _BIRTHS).exists()
+        except PermissionError:
+            return None
+
     def read(self, path: Path | str) -> bytes | None:
-        """A file's bytes, None where there is none. Raises Failed."""
+        """Returns a file's bytes, None if it does not exist. Raises Failed."""
         try:
             fd = os.open(self.path(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             with os.fdopen(fd, "rb") as file:
                 if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    raise Failed(f"cannot read {path}: it is no regular file")
+                    raise Failed(f"cannot read {path}: it is not a regular file")
                 data = file.read(_FILE_MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -54,20 +66,20 @@ class Host:
         return data
 
     def toml(self, path: Path | str) -> dict[str, Any]:
-        """A TOML file's values, none where there is no such file. Raises Failed."""
+        """Returns a TOML file's values, none if it does not exist. Raises Failed."""
         data = self.read(path)
         try:
             return tomllib.loads(data.decode()) if data is not None else {}
         except ValueError as error:
-            raise Failed(f"{path} is not TOML, and so no engine can read it either: {error}") from error
+            raise Failed(f"{path} is not TOML, so no engine can read it either: {error}") from error
 
     def matching(self, pattern: str) -> list[Path]:
-        """The files that a pattern stands for, in the order of their names."""
+        """Returns the files that match a glob pattern, sorted by name."""
         found = self.root.glob(pattern.lstrip("/"))
         return sorted(Path("/") / path.relative_to(self.root) for path in found if path.is_file())
 
     def program(self, name: str) -> Path | None:
-        """Where a program is, None where it is not installed."""
+        """Returns a program's path, None if it is not installed."""
         for folder in _FOLDERS:
             path = self.root / folder / name
             if path.is_file() and os.access(path, os.X_OK):
@@ -75,7 +87,7 @@ class Host:
         return None
 
     def run(self, program: Path, *words: str | Path) -> str:
-        """What one of its programs writes. Raises Failed where it does not end well."""
+        """Runs one of the system's programs, and returns its output. Raises Failed if it fails."""
         command = [self.path(program), *words]
         try:
             ended = subprocess.run(
@@ -90,16 +102,16 @@ class Host:
 
     @property
     def runtime_wrapper(self) -> Path:
-        """traceloop-runtime, which lies beside the hook."""
+        """Path of traceloop-runtime, beside the hook."""
         return self.hook.with_name("traceloop-runtime")
 
     def hook_entry(self, stage: str) -> dict[str, Any]:
-        """What engines are to run. stage: start or stop."""
+        """Returns the entry that makes an engine run the hook. stage: start or stop."""
         return entry(str(self.hook), [stage, *(["--socket", self.socket] if self.socket else [])])
 
 
 def find_host(root: Path, hook: Path | None, socket: str) -> Host:
-    """A Host whose hook is where it was said to be, else at HOOK, else beside this program."""
+    """Returns a Host. Its hook is the given one, else HOOK, else the one beside this program."""
     if hook is None:
         hook = HOOK
         beside = Path(sys.argv[0]).absolute().with_name(HOOK.name)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes one member of a JSON text and leaves the rest of it as its author wrote it."""
+"""Changes one member of a JSON text, and leaves the rest as its author wrote it.
+
+`json` would rewrite the whole text. augeas 1.14 edits in place, but removes the final newline of the file, and puts the
+new member into the first column.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +18,23 @@ _scan: Final = JSONDecoder().raw_decode
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    key: int  # where its name begins, and its value begins and ends
+    key: int  # offset of the name; begin, end: of the value
     begin: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    open: int  # of "{" and "}"
+    open: int  # offset of "{"; close: of "}"
     close: int
     members: dict[str, _Member]
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """With a member set, and the objects on its way made. Raises ValueError: no JSON object, or a name twice."""
+    """Returns the text with a member set, and missing objects on its path created.
+
+    Raises ValueError if the text is not a JSON object, or has a name twice.
+    """
     around = _object(text, _skip(text, 0))
     outer = around
     for depth, name in enumerate(path):
@@ -45,7 +52,7 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Without a member, if it is there. Raises ValueError."""
+    """Returns the text without a member; unchanged if it has no such member. Raises ValueError as `set_member`."""
     inner = _object(text, _skip(text, 0))
     for name in path[:-1]:
         if name not in inner.members:
@@ -66,24 +73,24 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
 def _object(text: str, at: int) -> _Object:
     members: dict[str, _Member] = {}
     if text[at : at + 1] != "{":
-        raise ValueError("no object where one is needed")
+        raise ValueError("an object is expected")
     open_, at = at, _skip(text, at + 1)
     while text[at : at + 1] != "}":
         key = at
         name, at = _scan(text, at)
         at = _skip(text, at)
         if text[at : at + 1] != ":":
-            raise ValueError("no JSON")
+            raise ValueError("not JSON")
         begin = _skip(text, at + 1)
         _, end = _scan(text, begin)
         if name in members:
-            raise ValueError(f"{name!r} is there twice")
+            raise ValueError(f"{name!r} occurs twice")
         members[name] = _Member(key, begin, end)
         at = _skip(text, end)
         if text[at : at + 1] == ",":
             at = _skip(text, at + 1)
         elif text[at : at + 1] != "}":
-            raise ValueError("no JSON")
+            raise ValueError("not JSON")
     return _Object(open_, at, members)
 
 
@@ -94,7 +101,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _indent(text: str, of: _Object) -> str | None:
-    # The blanks ahead of its first member; None where that stands on the line of its "{".
+    # Returns the indentation of the first member, None if that is on the same line as "{".
     for member in of.members.values():
         line = text.rfind("\n", of.open, member.key)
         return None if line < 0 else text[line + 1 : member.key]
@@ -108,7 +115,7 @@ def _step(text: str, top: _Object) -> str:
 
 def _insert(text: str, into: _Object, name: str, value: Any, step: str) -> str:
     indent = _indent(text, into)
-    if into.members and indent is None:  # all in one line
+    if into.members and indent is None:  # all on one line
         last = [*into.members.values()][-1]
         return f"{text[: last.end]}, {json.dumps(name)}: {json.dumps(value)}{text[last.end :]}"
     if not into.members:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engines of a host have in common: how each is wired."""
+"""Types that all engines share: a change of a file, a plan, and the protocol of an engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from traceloop_cli.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file's content before and after; None: there is no such file."""
+    """A file's content before and after a change; None stands for no file."""
 
     path: Path
     before: bytes | None
@@ -23,11 +23,11 @@ class Change:
 
     @property
     def makes_a_difference(self) -> bool:
-        """Whether there is anything to be done."""
+        """True if the contents before and after differ."""
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """As a unified diff, without line ends."""
+        """Yields the lines of a unified diff, without line ends."""
         before, after = self.before or b"", self.after or b""
         lines = difflib.unified_diff(
             before.decode(errors="replace").splitlines(),
@@ -41,10 +41,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Changes in the order in which they must be made.
+    """Changes, in the order in which they must be made.
 
-    restart: what to run, and notes: what to know afterwards. verify: raises Failed where the engine, asked itself, does
-    not see what was meant.
+    restart: the command to run afterwards. notes: lines to print afterwards. verify: asks the engine itself, and raises
+    Failed if it does not see the intended configuration.
     """
 
     changes: list[Change]
@@ -54,33 +54,30 @@ class Plan:
 
 
 class Engine(Protocol):
-    """One engine. All raise Failed where a file or program of the engine's is not as it must be.
-
-    restart: what makes it read its configuration, empty where it reads it each time.
-    """
+    """A container engine. All methods raise Failed if one of its files or programs is not as it must be."""
 
     @property
     def name(self) -> str:
-        """As users call it."""
+        """Name that users know the engine by."""
 
     @property
     def restart(self) -> str:
-        """See above."""
+        """Command that makes the engine read its configuration, empty if it reads it for each container."""
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that the engine reports, None if it is not installed."""
 
     def enable(self, host: Host, *, default: bool) -> Plan:
-        """What must change so that its containers are recorded. default: all of them, where it would be some."""
+        """Plans what makes the engine run the hook. default: for all containers, where the alternative is some."""
 
     def strip(self, host: Host, path: Path, content: bytes) -> bytes | None:
-        """A file without what `enable` put into it; None: it goes. For files that were changed since."""
+        """Returns a file, changed since `enable`, without the entries of `enable`; None to remove the file."""
 
     def restart_after(self, plan: Plan) -> str:
-        """What makes it forget what `disable` takes out."""
+        """Returns the command that makes the engine notice what `disable` removes."""
 
     def leftovers(self, host: Host) -> list[Path]:
-        """Files that hold something of ours, though no `enable` of this host is known: those a package brought."""
+        """Returns files with entries of ours that no recorded `enable` made, such as a package's."""
 
     def findings(self, host: Host) -> Iterator[Finding]:
-        """What is right and what is not, of an engine that is installed."""
+        """Yields findings about an installed engine."""

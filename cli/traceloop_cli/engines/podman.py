@@ -15,19 +15,19 @@ _DROP_INS: Final = "/etc/containers/containers.conf.d/*.conf"
 
 
 class Podman(HooksDirEngine):
-    """All containers of root's podman; those of other users have no access to the daemon."""
+    """The engine of root's podman containers; other users' podman has no access to the daemon."""
 
     name: ClassVar[str] = "podman"
     drop_in: ClassVar[Path] = Path("/etc/containers/containers.conf.d/zz-traceloop-off.conf")
     table: ClassVar[str] = "engine"
 
     def version(self, host: Host) -> str | None:
-        """As it tells it; None where it is not installed."""
+        """Returns the version that podman reports, None if it is not installed."""
         program = host.program(self.name)
         return host.run(program, "--version").split()[-1] if program else None
 
     def settings(self, host: Host) -> Iterator[Any]:
-        """The values of `hooks_dir` in its files, in the order in which it reads them."""
+        """Yields the values of `hooks_dir` in podman's files, in the order in which it reads them."""
         for path in (*_FILES, *host.matching(_DROP_INS)):
             engine = host.toml(path).get("engine", {})
             if isinstance(engine, dict) and "hooks_dir" in engine:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a service has read its files: were they changed after it began?
+"""Tells whether a service started before its files were changed, and so has not read them.
 
-Any user may call a process as he likes. So a service is one of root's by all its user ids, and by its program's file,
-which no bit of its mode lent to its user.
+Any user can give a process any name. So a process counts as the service only if all its user ids are root's, and if its
+program belongs to root and is not set-user-ID.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-_START: Final = 19  # of the fields behind the name in /proc/PID/stat: proc(5), starttime
+_START: Final = 19  # index of starttime among the fields after the name in /proc/PID/stat (proc(5))
 
 
 def runs(name: str) -> bool:
-    """Whether there is a process of this name, with the same files in view."""
+    """Returns whether a service of this name runs in our mount namespace."""
     return any(True for _ in _began(name))
 
 
 def started_before(name: str, files: Iterable[Path]) -> bool:
-    """Whether a process of this name, with the same files in view, is older than the last change of one of them."""
+    """Returns whether a service of this name in our mount namespace started before the last change of a file."""
     changed_s = max((path.stat().st_ctime for path in files if path.exists()), default=0.0)
     return any(began_s < changed_s for began_s in _began(name))
 
@@ -38,7 +38,7 @@ def _began(name: str) -> Iterator[float]:
                 if (process / "ns/mnt").stat().st_ino == view:
                     yield boot_s + int(fields[_START]) / os.sysconf("SC_CLK_TCK")
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended meanwhile
 
 
 def _is_roots(process: Path, name: str) -> bool:

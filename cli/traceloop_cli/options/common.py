@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several verbs take on their command lines."""
+"""Options and arguments that several verbs share."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from traceloop_cli.options.completion import trace_ids
-from traceloop_cli.sources.client import socket_path
+from traceloop_cli.sources.addresses import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +19,12 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
 class Text(click.ParamType):
-    """Text that can be sent: UTF-8."""
+    """Text in UTF-8, which messages require."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """`value` as it is; a usage error if its bytes are not UTF-8."""
+        """Returns `value` unchanged; a usage error if its bytes are not UTF-8."""
         text = str(value)
         try:
             text.encode()
@@ -35,15 +34,42 @@ class Text(click.ParamType):
 
 
 class TraceId(Text):
-    """A trace's id or the beginning of one, which a shell can complete."""
+    """A word that means a trace, such as its id or name, which a shell can complete."""
 
     name = "id"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The ids that there are now, but for those on the line already."""
+        """Returns the present traces' ids and names, except those already on the command line."""
+        from traceloop_cli.options.completion import trace_words  # noqa: PLC0415 - needs the daemon's messages
+
         given = ctx.params.get(param.name or "") or ()
-        found = trace_ids(ctx.find_object(str) or DEFAULT_ADDRESS, incomplete)
+        found = trace_words(ctx.find_object(str) or DEFAULT_ADDRESS, incomplete)
         return [item for item in found if item.value not in given]
+
+
+class Word(click.Argument):
+    """A word for a trace that may be omitted; messages about one that was given call it ID."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """Returns what messages call it."""
+        return "'ID'"
+
+
+class Group(click.Group):
+    """A group of verbs that names the verbs which a mistyped one resembles."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the verb of a command line. Raises click.UsageError if there is none of that name."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and not word.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # noqa: PLC0415 - for a mistyped verb alone
+
+            close = sorted(get_close_matches(word, self.list_commands(ctx)))
+            hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+            ctx.fail(f"No such command {word!r}{hint}.")
+        return super().resolve_command(ctx, args)
 
 
 TEXT: Final = Text()
@@ -51,17 +77,16 @@ TRACE_ID: Final = TraceId()
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    # A verb's own --address comes later than the one before it, and wins.
+    # Click calls this for the group first, so an --address after the verb overrides one before it.
     if value is not None:
         try:
-            socket_path(value)
+            ctx.obj = moved(value, ctx.obj)
         except ValueError as error:
             raise click.BadParameter(f"{error}.", ctx, param) from error
-        ctx.obj = value
 
 
 def address_option(default: str | None = None, envvar: str | None = None) -> Callable[[_Command], _Command]:
-    """``--address``, whose value the verb gets by ``click.pass_obj``."""
+    """Adds ``--address``, whose value the verb gets by ``click.pass_obj``."""
     return click.option(
         "--address",
         metavar="unix:PATH",
@@ -77,20 +102,18 @@ def address_option(default: str | None = None, envvar: str | None = None) -> Cal
 
 
 def trace_or_file(command: _Command) -> _Command:
-    """An ID, or ``--file``. The verb calls `check_source` with both."""
-    argument = click.argument("trace", metavar="ID", type=TRACE_ID, required=False)
+    """Adds the argument ID and the option ``--file``. The verb calls `check_source` with both."""
+    argument = click.argument("trace", cls=Word, metavar="[ID]", type=TRACE_ID, required=False)
     option = click.option(
         "--file",
         "path",
         metavar="FILE",
-        help="An archive file, as `dump` writes it, in the place of ID; -: from stdin.",
+        help="An archive file written by `dump`, instead of ID; -: standard input.",
     )
     return argument(option(command))
 
 
 def check_source(trace: str | None, path: str | None) -> None:
-    """Raises click.UsageError unless there is one of the two."""
-    if trace is None and path is None:
-        raise click.UsageError("Missing argument 'ID'.")
+    """Raises click.UsageError if both are given."""
     if trace is not None and path is not None:
-        raise click.UsageError("ID and --file exclude each other.")
+        raise click.UsageError("ID and --file are mutually exclusive.")

@@ -1,28 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which part of what has a time is printed: -S, -U, -n and -r, which `list` and `show` have from journalctl(1)."""
+"""The options -S, -U, -n and -r of `list` and `show`, which pick a part of the output as in journalctl(1)."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import click
-
-from traceloop_cli.options.moments import parse
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Line = TypeVar("_Line")
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first lines, as ``-n +5`` asks for them."""
+
+    count: int
+
+
+class Lines(click.ParamType):
+    """A number of lines: ``5`` for the last ones, of which the verb gets an int, ``+5`` for the first, a `First`."""
+
+    name = "lines"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | First:
+        """Returns the number that `value` means; a usage error if it means none."""
+        text = str(value)
+        if not (text.isascii() and text.removeprefix("+").isdecimal()):
+            self.fail(f"{text!r} is not a number of lines: write 5 for the last, +5 for the first.", param, ctx)
+        return First(int(text)) if text.startswith("+") else int(text)
+
+
 class Moment(click.ParamType):
-    """A time as people write it; the verb gets nanoseconds since 1970."""
+    """A time in one of the forms of `moments`; the verb gets nanoseconds since 1970."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The time that `value` means; a usage error if it means none."""
+        """Returns the time that `value` means; a usage error if it means none."""
+        from traceloop_cli.options.moments import parse  # noqa: PLC0415 - few ask for a time
+
         try:
             return parse(str(value), time.time_ns())
         except ValueError as error:
@@ -30,16 +52,16 @@ class Moment(click.ParamType):
 
 
 def excerpt_options(what: str, newest: str) -> Callable[[_Command], _Command]:
-    """The four; the verb gets them as `since`, `until` (ns since 1970, or None), `newest` and `reverse`.
+    """Adds the four options; the verb gets `since`, `until` (ns since 1970, or None), `newest` and `reverse`.
 
-    what: of which the times are. newest: what -n has N of. Both for the help.
+    what, newest: words for the help: what has the times, and what -n counts.
     """
     options = (
+        click.option("-S", "--since", metavar="TIME", type=Moment(), help=f"{what} since TIME: 16:00, -1h, yesterday."),
+        click.option("-U", "--until", metavar="TIME", type=Moment(), help=f"{what} until TIME."),
         click.option(
-            "-S", "--since", metavar="TIME", type=Moment(), help=f"{what} from then on: 16:00, -1h, yesterday."
+            "-n", "--lines", "newest", metavar="[+]N", type=Lines(), help=f"The last N {newest}; +N: the first N."
         ),
-        click.option("-U", "--until", metavar="TIME", type=Moment(), help=f"{what} up to then."),
-        click.option("-n", "--lines", "newest", metavar="N", type=click.IntRange(0), help=f"The last N {newest}."),
         click.option("-r", "--reverse", is_flag=True, help="Newest first."),
     )
 
@@ -52,20 +74,25 @@ def excerpt_options(what: str, newest: str) -> Callable[[_Command], _Command]:
 
 
 def check_window(since: int | None, until: int | None) -> None:
-    """Raises click.UsageError if there is no time between the two."""
+    """Raises click.UsageError if `since` is later than `until`."""
     if since is not None and until is not None and since > until:
         raise click.UsageError("--since is later than --until.")
 
 
-def last(lines: Iterable[_Line], newest: int | None, *, reverse: bool) -> Iterable[_Line]:
-    """The last `newest` of the lines, or all; memory holds as many as these, and none where all come in their order."""
+def last(lines: Iterable[_Line], newest: int | First | None, *, reverse: bool) -> Iterable[_Line]:
+    """Returns the last `newest` lines, the first of them, or all for None.
+
+    Keeps the last ones in memory, and all that are reversed; none if all come in their own order.
+    """
+    if isinstance(newest, First):
+        lines, newest = islice(lines, newest.count), None
     if newest is None and not reverse:
         return lines
     return _kept(lines, newest, reverse=reverse)
 
 
 def _kept(lines: Iterable[_Line], newest: int | None, *, reverse: bool) -> Iterator[_Line]:
-    # A generator: nothing is read before the first is asked for.
+    # A generator, so that nothing is read before the first line is requested.
     kept = deque(lines, newest)
     while kept:
         yield kept.pop() if reverse else kept.popleft()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where traces come from: the daemon, and files."""
+"""Sources of traces: the daemon, and archive files."""

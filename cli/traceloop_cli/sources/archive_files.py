@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Archive files on this machine, for the verbs that do not need a daemon then."""
+"""Archive files that a user names, read without a daemon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from traceloop_cli.display.traces import capture_name
 from traceloop_cli.errors import Failed
 from traceloop_cli.sources.file_errors import cannot_read
 from traceloop_decode.archive_file import (
@@ -21,18 +20,17 @@ from traceloop_decode.archive_file import (
 )
 from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_proto import traceloop_pb2 as pb
+from traceloop_proto.trace_message import trace_message
 
 STANDARD: Final = "-"
-"""A file of this name is standard input, or output."""
-
-_SIGNAL_MASK: Final = 0x7F
+"""Name that stands for standard input or output."""
 
 
 def read(path: str) -> bytes:
-    """The bytes of an archive file, or of standard input: as many as its head says, and one more where there are more.
+    """Reads an archive file, or standard input: as many bytes as its head says, and one more if there are more.
 
-    Of what is no archive, its beginning. Raises Failed.
+    Returns only the leading bytes of anything that is not an archive. Raises Failed.
     """
     try:
         if path == STANDARD:
@@ -48,13 +46,13 @@ def _read(file: BinaryIO) -> bytes:
     try:
         start += file.read(max(0, head_size(start) - len(start)))
         size = read_head(start).file_size
-    except DecodeError:  # so will say whoever takes it apart
+    except DecodeError:  # the caller's decoding fails on the same bytes, and reports it
         return start
     return start + file.read(max(0, size - len(start)) + 1)
 
 
 def opened(file: bytes, name: str) -> tuple[TraceInfo, bytes]:
-    """What an archive file holds: the information, and the encoded Snapshot. name: for messages. Raises Failed."""
+    """Returns an archive file's information and its encoded Snapshot. name: for messages. Raises Failed."""
     try:
         return unpack(file)
     except DecodeError as error:
@@ -62,7 +60,7 @@ def opened(file: bytes, name: str) -> tuple[TraceInfo, bytes]:
 
 
 def snapshot(encoded: bytes, name: str) -> Snapshot:
-    """The Snapshot. name: for messages. Raises Failed."""
+    """Decodes a Snapshot. name: for messages. Raises Failed."""
     try:
         return Snapshot.decode(encoded)
     except DecodeError as error:
@@ -70,12 +68,15 @@ def snapshot(encoded: bytes, name: str) -> Snapshot:
 
 
 def described(file: bytes, name: str) -> tuple[TraceInfo, pb.Trace]:
-    """What the head of an archive file says, and what a daemon would say of the file. name: as above. Raises Failed."""
+    """Returns an archive file's information, and the message that a daemon would send about the file.
+
+    name: for messages. Raises Failed.
+    """
     try:
         info = read_head(file).info
     except DecodeError as error:
         raise Failed(f"{name}: {error}") from error
-    message = _message(info, len(file))
+    message = trace_message(info, state=pb.STATE_ARCHIVED, size_bytes=len(file))
     try:
         check(file)
     except TruncatedError:
@@ -83,35 +84,3 @@ def described(file: bytes, name: str) -> tuple[TraceInfo, pb.Trace]:
     except DecodeError:
         message.state = pb.STATE_ERROR
     return info, message
-
-
-def _message(info: TraceInfo, size_bytes: int) -> pb.Trace:
-    message = pb.Trace(
-        id=info.trace_id,
-        node=info.node,
-        namespace=info.namespace,
-        pod=info.pod,
-        pod_uid=info.pod_uid,
-        container=info.container,
-        container_id=info.container_id,
-        image=info.image,
-        state=pb.STATE_ARCHIVED,
-        started_ns=info.started_ns,
-        ended_ns=info.ended_ns,
-        events=info.events,
-        lost=info.lost,
-        size_bytes=size_bytes,
-        cgroup=info.cgroup,
-        labels=info.labels,
-        labels_left_out=info.labels_left_out,
-        capture=capture_name(info.capture),
-        ring_size_bytes=info.ring_size_bytes,
-        io_uring_setups=info.io_uring_setups,
-    )
-    if info.restart_count is not None:
-        message.restart_count = info.restart_count
-    if info.status is not None and info.status & _SIGNAL_MASK:
-        message.signal = info.status & _SIGNAL_MASK
-    elif info.status is not None:
-        message.exit_code = info.status >> 8 & 0xFF
-    return message

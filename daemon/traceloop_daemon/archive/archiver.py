@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes traces from their rings to the archive, in a thread of its own.
+"""Moves traces from their rings to the archive, in a separate thread.
 
-So a container that starts does not wait for one that ended, nor for a disk: rings are packed and files touched without
-the lock. One trace comes after the other: what a trace was when the daemon stopped never replaces what it was when it
-ended.
+Rings are packed and files are written without the lock, so that a starting container waits neither for one that ended
+nor for a disk. Traces are handled in order, so that a trace that was archived because the daemon stops never replaces
+the complete trace.
 """
 
 from __future__ import annotations
@@ -18,63 +18,63 @@ from traceloop_daemon.archive.directory import Changes, FileArchive
 from traceloop_daemon.archive.trace_info import info_of
 from traceloop_daemon.recording.feed import Feed, Happened
 from traceloop_daemon.recording.journal import RECORDING_PAUSED, TRACE_DROPPED, TRACE_LOST, fields
-from traceloop_daemon.recording.recordings import Recordings
-from traceloop_daemon.recording.registry import State, Trace
+from traceloop_daemon.recording.registry import Registry
 from traceloop_daemon.recording.snapshots import Snapshots
 from traceloop_daemon.recording.tally import Counted, Tally
+from traceloop_daemon.recording.trace import State, Trace, TraceEvent
+from traceloop_daemon.recording.traces import Traces
 
 _log = logging.getLogger(__name__)
 
 
 class Archiver:
-    """The thread, and what it is to do. The methods may be called from any other."""
+    """The thread and its queue of work. The methods may be called from any other thread."""
 
     def __init__(
         self,
         archive: FileArchive,
-        recordings: Recordings,
+        traces: Traces,
         snapshots: Snapshots,
         *,
-        node: str,
         tally: Tally,
         feed: Feed,
+        archived: Callable[[str], None],
     ) -> None:
-        """node: its name, in the traces' files."""
-        self._archive, self._recordings, self._snapshots, self._node = archive, recordings, snapshots, node
+        """archived: called, with the lock held, with the id of each trace that has ended and is in a file now."""
+        self._archived = archived
+        self._archive, self._traces, self._snapshots = archive, traces, snapshots
         self._tally, self._feed = tally, feed
-        self._unfinished: set[str] = set()  # traces that were kept as they were, because the daemon stops
+        self._unfinished: set[str] = set()  # traces archived before their end, because the daemon stops
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread once all is done that it is to do."""
+        """Ends the thread after its queue is empty."""
         self._work.put(None)
         self._thread.join()
 
     def keep(self, trace: Trace) -> None:
-        """Begins to keep a frozen trace, and releases it."""
+        """Queues a frozen trace to be archived and released."""
         self._work.put(partial(self._keep, trace))
 
-    def keep_unfinished(self, then: Callable[[], None]) -> None:
-        """Begins to keep all that is being recorded, as it is now, but what was already. In the end `then` is called.
+    def keep_unfinished(self, then: Callable[[], None] = lambda: None) -> None:
+        """Queues every live trace that was not queued before, to be archived as it is now, and then a call of `then`.
 
-        The daemon stops, and recording goes on. If no daemon follows, this is what there will be of it.
+        A daemon calls this when it stops while recording continues. If no daemon follows, only these files remain.
         """
-        with self._recordings.lock:
-            for trace in self._recordings.registry:
-                if trace.state is State.RECORDING and trace.id not in self._unfinished:
+        with self._traces.locked() as registry:
+            for trace in registry.live():
+                if trace.id not in self._unfinished:
                     self._unfinished.add(trace.id)
                     self._work.put(partial(self._keep_unfinished, trace))
         self._work.put(then)
 
     def tend(self) -> None:
-        """Has the archive write what waits and let go what must, here and now."""
-        with self._recordings.lock:
-            unsettled = self._recordings.unsettled()
-        self._settle(self._archive.tend(unsettled))
+        """Writes waiting traces, and removes traces to make room, in the calling thread."""
+        self._settle(self._archive.tend(self._traces.unsettled()))
 
-    # -- all below in the thread, but what `tend` needs
+    # -- in the thread, except for `_settle`, which `tend` calls too
 
     def _run(self) -> None:
         while True:
@@ -88,24 +88,25 @@ class Archiver:
                 return
             try:
                 work()
-            except Exception:  # noqa: BLE001 - else none that follows would be kept; this one stays in its ring
-                _log.exception("a trace could not be kept for a fault of traceloopd's: please report it")
+            except Exception:  # noqa: BLE001 - the next traces must be archived; this one stays in its ring
+                _log.exception("a trace could not be archived: internal error in traceloopd: please report it")
 
     def _keep(self, trace: Trace) -> None:
+        # Without the lock: a frozen trace's ring changes no more, and this thread alone gives it back.
         changes = None
         try:
             taken = self._snapshots.take(trace)
-            info = info_of(trace, taken, self._node)
+            info = info_of(trace.facts, taken)
         except OSError as error:
-            _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
+            lost = fields(TRACE_LOST, trace.view())
+            _log.error("lost %s: its ring could not be read: %s", trace.id, error, extra=lost)
         else:
-            with self._recordings.lock:
-                unsettled = self._recordings.unsettled() - {trace.id}
-            changes = self._archive.put(info, self._snapshots.surely_encoded(taken, trace), unsettled)
+            unsettled = self._traces.unsettled() - {trace.id}
+            changes = self._archive.put(info, self._snapshots.surely_encoded(taken, trace.id), unsettled)
             how = "written" if trace.id in changes.written else "waits in memory"
             _log.debug("%s: its file of %d bytes %s", trace.id, changes.size_bytes, how)
-        with self._recordings.lock:
-            self._recordings.release(trace)
+        with self._traces.locked():
+            self._traces.release(trace)
             closed = trace.state is State.CLOSED  # meanwhile
             trace.size_bytes = changes.size_bytes if changes else 0
             if not changes and not closed:
@@ -117,19 +118,21 @@ class Archiver:
 
     def _keep_unfinished(self, trace: Trace) -> None:
         try:
-            with self._recordings.lock:
+            with self._traces.locked():
                 if trace.state is not State.RECORDING:  # it has ended meanwhile, or was closed
                     return
                 trace.refresh()
-                taken = self._snapshots.take(trace)
-                unsettled = self._recordings.unsettled()
-            encoded = self._snapshots.surely_encoded(taken, trace)
-            self._settle(self._archive.put(info_of(trace, taken, self._node), encoded, unsettled))
+                facts, taken = trace.facts, self._snapshots.take(trace)
+                unsettled = self._traces.unsettled()
+            encoded = self._snapshots.surely_encoded(taken, trace.id)
+            self._settle(self._archive.put(info_of(facts, taken), encoded, unsettled))
         except OSError as error:
-            _log.error("%s could not be kept as it is now: %s", trace.id, error, extra=fields(TRACE_LOST, trace))
+            lost = fields(TRACE_LOST, trace.view())
+            _log.error("%s could not be archived as it is now: %s", trace.id, error, extra=lost)
         else:
-            _log.info("kept %s as it is now: the daemon stops", trace.id, extra=fields(RECORDING_PAUSED, trace))
-        with self._recordings.lock:
+            paused = fields(RECORDING_PAUSED, trace.view())
+            _log.info("archived %s as it is now: the daemon stops", trace.id, extra=paused)
+        with self._traces.locked():
             closed = trace.state is State.CLOSED  # meanwhile
         if closed:
             self._delete_closed(trace)
@@ -138,33 +141,35 @@ class Archiver:
         try:
             self._archive.delete(trace.id)
         except OSError as error:
-            _log.error("closed %s, but its file stays: %s", trace.id, error)
+            _log.error("closed %s, but its file cannot be removed: %s", trace.id, error)
 
     def _settle(self, changes: Changes) -> None:
-        with self._recordings.lock:
+        with self._traces.locked() as registry:
             for trace_id in changes.written:
-                trace = self._recordings.registry.get(trace_id)
+                trace = registry.get(trace_id)
                 if trace is not None and trace.state is State.FROZEN:
-                    trace.advance("archive")
-                    self._feed.tell(Happened.ARCHIVED, trace)
+                    trace.advance(TraceEvent.ARCHIVE)
+                    self._feed.tell(Happened.ARCHIVED, trace.view())
+                    self._archived(trace.id)
             for trace_id in changes.lost:
-                trace = self._recordings.registry.get(trace_id)
+                trace = registry.get(trace_id)
                 if trace is not None:
                     self._lose(trace)
             for trace_id, reason in changes.gone:
-                self._drop(trace_id, reason)
+                trace = registry.get(trace_id)
+                if trace is not None:
+                    self._drop(registry, trace, reason)
 
     def _lose(self, trace: Trace) -> None:
-        trace.advance("lose")
-        self._feed.tell(Happened.LOST, trace)
+        trace.advance(TraceEvent.LOSE)
+        self._feed.tell(Happened.LOST, trace.view())
         self._tally.add(Counted.LOST)
 
-    def _drop(self, trace_id: str, reason: str) -> None:
-        trace = self._recordings.registry.get(trace_id)
-        if trace is not None:
-            trace.advance("close")
-            self._feed.tell(Happened.DROPPED, trace)
-            self._recordings.registry.forget(trace)
-            self._tally.add(Counted.DROPPED)
-            dropped = fields(TRACE_DROPPED, trace)
-            _log.warning("dropped %s to keep within %s", trace_id, reason, extra=dropped)
+    def _drop(self, registry: Registry, trace: Trace, reason: str) -> None:
+        trace.advance(TraceEvent.CLOSE)
+        view = trace.view()
+        self._feed.tell(Happened.DROPPED, view)
+        registry.forget(trace)
+        self._tally.add(Counted.DROPPED)
+        dropped = fields(TRACE_DROPPED, view)
+        _log.warning("dropped %s to keep within %s", trace.id, reason, extra=dropped)

@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ids of traces that are no more, in a file, so that the next daemon gives none of them again.
+"""The file of closed traces' ids, which the next daemon does not use again.
 
-One id a line, quoted as in file names, oldest first; lines are only ever added. Half a line at the end, of a daemon
-that was killed, does not count. The file is written anew when it was opened with such a line or with too many, and when
-it has twice as many as are kept. It is not synced: after a power cut the last ids may be missing.
+The file has one id per line, quoted as in file names, oldest first; lines are only appended. An incomplete last line,
+left by a killed daemon, is ignored. The file is rewritten if it was opened with such a line or with too many lines, and
+when it has twice as many as are remembered. It is not synced: after a power cut the last ids may be missing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from traceloop_daemon.archive.file_names import quoted
+from traceloop_daemon.system.whole_file import write_whole
+from traceloop_decode.file_names import quoted
 
 IDS_MAX: Final = 10_000
 _MODE: Final = 0o640
 
 
 class ClosedIds:
-    """Its owner serialises the access. What could not be written is written with the next."""
+    """The ids in memory and in the file. Ids that could not be written are written with the next. Not thread-safe."""
 
     def __init__(self, path: Path, ids_max: int = IDS_MAX) -> None:
-        """Reads the file. Raises OSError if it is there and cannot be read."""
+        """Reads the file. Raises OSError if it exists and cannot be read."""
         self._path, self._ids_max = path, ids_max
         try:
             text = path.read_text("ascii", "replace")
@@ -51,15 +52,15 @@ class ClosedIds:
             self._trim()
 
     def flush(self) -> None:
-        """Writes what is not written yet. Raises OSError: it is kept, for the next time."""
+        """Writes the ids that are not in the file yet. Raises OSError; then the next call writes them."""
         if self._rewrite or self._lines + len(self._unwritten) > 2 * self._ids_max:
-            temporary = self._path.with_name(self._path.name + ".new")
-            self._write(temporary, list(self._ids), os.O_TRUNC)
-            temporary.replace(self._path)
+            write_whole(self._path, _lines(self._ids), _MODE, self._path.with_name(self._path.name + ".new"))
             self._lines, self._rewrite = len(self._ids), False
         elif self._unwritten:
-            self._rewrite = True  # if it fails, half of it may be there
-            self._write(self._path, self._unwritten, os.O_APPEND)
+            self._rewrite = True  # a failed write may leave an incomplete line
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_APPEND, _MODE)
+            with os.fdopen(fd, "wb") as file:
+                file.write(_lines(self._unwritten))
             self._lines, self._rewrite = self._lines + len(self._unwritten), False
         self._unwritten = []
 
@@ -67,8 +68,6 @@ class ClosedIds:
         while len(self._ids) > self._ids_max:
             del self._ids[next(iter(self._ids))]
 
-    @staticmethod
-    def _write(path: Path, ids: list[str], flag: int) -> None:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, _MODE)
-        with os.fdopen(fd, "wb") as file:
-            file.write("".join(f"{quoted(trace_id)}\n" for trace_id in ids).encode("ascii"))
+
+def _lines(ids: Iterable[str]) -> bytes:
+    return "".join(f"{quoted(trace_id)}\n" for trace_id in ids).encode("ascii")

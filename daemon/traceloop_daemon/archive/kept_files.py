@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one file of the archive turns out to be, as far as its head and its length tell."""
+"""Finds the state of an archive file by its head and its size."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import logging
 import os
 from dataclasses import dataclass
 
-from traceloop_daemon.archive.file_names import file_name, trace_id_of
 from traceloop_decode.archive_file import HEAD_READ_BYTES, TraceInfo, TruncatedError, head_size, read_head
+from traceloop_decode.file_names import file_name, trace_id_of
 from traceloop_decode.model import DecodeError
 
 _log = logging.getLogger(__name__)
 
 
 class FileState(enum.Enum):
-    """What has become of a trace that was to be kept."""
+    """The state of an archived trace's file."""
 
     WAITING = "waiting"  # in memory, until it can be written
     WHOLE = "whole"
     TRUNCATED = "truncated"
     MISSING = "missing"
-    DAMAGED = "damaged"  # or of a version that is not known here
+    DAMAGED = "damaged"  # or of an unknown version
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept trace. size_bytes: its file should have. ended_ns: CLOCK_REALTIME; the file's time where it does not tell.
+    """An archived trace. size_bytes: of its whole file. ended_ns: CLOCK_REALTIME; the file's mtime if not known.
 
-    info: what the head says; None where it cannot be read, and where it is not kept in memory.
+    info: from the file's head; None if the head cannot be read, and in the archive's own list, to save memory.
     """
 
     trace_id: str
@@ -40,11 +40,11 @@ class Kept:
 
 
 def look_into(entry: os.DirEntry[str]) -> Kept:
-    """Reads the head of a file. Whatever is wrong with it is its state, and a line in the log."""
+    """Reads the head of a file. Errors become its state, and a line in the log."""
     info, state = None, FileState.DAMAGED
     found = entry.stat(follow_symlinks=False)
     try:
-        # Path's open takes twice as long, which counts with 10,000 files.
+        # Path.open takes twice as long, which matters for 10,000 files.
         with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123
             start = file.read(HEAD_READ_BYTES)
             start += file.read(max(0, head_size(start) - len(start)))
@@ -54,7 +54,7 @@ def look_into(entry: os.DirEntry[str]) -> Kept:
             head.check_size(found.st_size)
             state = FileState.WHOLE
         else:
-            _log.warning("%s: it holds another trace, %s: rename it", entry.path, head.info.trace_id)
+            _log.warning("%s: it is the file of another trace, %s: rename it", entry.path, head.info.trace_id)
     except TruncatedError as error:
         state = FileState.TRUNCATED
         _log.warning("%s: %s", entry.path, error)
@@ -66,7 +66,7 @@ def look_into(entry: os.DirEntry[str]) -> Kept:
 
 
 def state_now(kept: Kept, size_bytes: int | None) -> FileState:
-    """What a trace's file is by its length now, None where it is gone; `kept` is what was last known of it."""
+    """Returns a file's state. kept: what was last known of it. size_bytes: its current size; None: it is gone."""
     if kept.state is FileState.WAITING:
         return kept.state
     if size_bytes is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which kept traces go to make room, by limits that have coredump.conf(5)'s names and meaning."""
+"""Selects the archived traces to remove, by limits with the names and meanings of coredump.conf(5)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from traceloop_daemon.units import Share
+from traceloop_decode.spans import DAY_S
 
-MAX_AGE_S: Final = 14 * 86400
+MAX_AGE_S: Final = 14 * DAY_S
 MAX_TRACES: Final = 10_000
 _DEFAULT_MAX_BYTES: Final = 4 << 30
 _MAX_USE: Final = Share(10)
@@ -19,9 +20,9 @@ _NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """max_use_bytes: of all traces together; None: a tenth of their file system, at most 4 GiB.
+    """Limits of the archive. max_use_bytes: of all traces together; None: 10 % of the file system, at most 4 GiB.
 
-    keep_free_bytes: that others find free there; None: 15 % of it, at most 4 GiB. max_age_s: since a container ended.
+    keep_free_bytes: to be left free on it; None: 15 % of it, at most 4 GiB. max_age_s: since a container ended.
     """
 
     max_use_bytes: int | Share | None = None
@@ -39,28 +40,35 @@ class Space:
 
 
 class Occupant(Protocol):
-    """A kept trace."""
+    """An archived trace."""
 
     @property
     def trace_id(self) -> str:
-        """Its id."""
+        """The trace's id."""
 
     @property
     def ended_ns(self) -> int:
-        """CLOCK_REALTIME."""
+        """The end of the trace, by CLOCK_REALTIME."""
 
     @property
     def size_bytes(self) -> int:
-        """What its removal frees."""
+        """Bytes that its removal frees."""
 
 
 def expired(
-    kept: Sequence[Occupant], limits: Limits, space: Space, now_ns: int, live: Collection[str] = ()
+    kept: Sequence[Occupant],
+    limits: Limits,
+    space: Space,
+    now_ns: int,
+    live: Collection[str] = (),
+    *,
+    shipped: Collection[str] = (),
 ) -> Iterator[tuple[str, str]]:
-    """The ids of those that must go, in that order, each with the limit that it went for.
+    """Yields the ids of the traces to remove, in order, each with the limit that requires it.
 
-    kept: oldest first. Those in `live` never go. The newest goes for its age alone: it is what someone will ask for.
-    Where others fill the file system so far that all traces together would not make keep_free, none goes for it.
+    kept: oldest first. Traces in `live` stay; those in `shipped`, of which a store has a copy, go before the others.
+    The newest trace is removed only for its age, as users will ask for it first. If keep_free cannot be reached by
+    removing traces, because other files fill the file system, no trace is removed for it.
     """
     count, use_bytes, free_bytes = len(kept), sum(one.size_bytes for one in kept), space.free_bytes
     max_use_bytes = _bytes_of(limits.max_use_bytes, space, _MAX_USE)
@@ -68,7 +76,9 @@ def expired(
     if free_bytes < keep_free_bytes:
         may_free = sum(one.size_bytes for one in kept[:-1] if one.trace_id not in live)
         keep_free_bytes = keep_free_bytes if free_bytes + may_free >= keep_free_bytes else free_bytes
-    for place, one in enumerate(kept):
+    places = range(len(kept))
+    for place in sorted(places, key=lambda place: kept[place].trace_id not in shipped) if shipped else places:
+        one = kept[place]
         if one.trace_id in live:
             continue
         newest = place == len(kept) - 1
@@ -81,7 +91,7 @@ def expired(
         elif free_bytes < keep_free_bytes and not newest:
             reason = f"keep_free, {keep_free_bytes} bytes"
         else:
-            continue  # not the end: where the clock was stepped, one behind it may be older
+            continue  # no break: if the clock was set back, a later trace may be older
         count -= 1
         use_bytes -= one.size_bytes
         free_bytes += one.size_bytes

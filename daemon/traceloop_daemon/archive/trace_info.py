@@ -1,56 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trace as the archive knows it, and back."""
+"""Converts traces to the information in archive files' heads, and back."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 from traceloop_daemon.archive.kept_files import FileState, Kept
 from traceloop_daemon.naming.labels import Labels
-from traceloop_daemon.naming.names import Names
 from traceloop_daemon.privacy.capture_policy import CapturePolicy
-from traceloop_daemon.recording.registry import State, Trace
+from traceloop_daemon.recording.trace import State, Trace, TraceEvent, losses, name_facts, names_of
 from traceloop_daemon.system.host import host
 from traceloop_decode.archive_file import TraceInfo
-from traceloop_decode.ring import Count, Headers, unrecorded
+from traceloop_decode.capabilities import Capabilities
+from traceloop_decode.ring_reader import Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.trace_facts import NAMES, TraceFacts
 
 FILE_EVENTS: Final = {
-    FileState.WHOLE: "archive",
-    FileState.TRUNCATED: "truncate",
-    FileState.MISSING: "lose",
-    FileState.DAMAGED: "damage",
+    FileState.WHOLE: TraceEvent.ARCHIVE,
+    FileState.TRUNCATED: TraceEvent.TRUNCATE,
+    FileState.MISSING: TraceEvent.LOSE,
+    FileState.DAMAGED: TraceEvent.DAMAGE,
 }
-"""What the state of a file means for its trace: an event of registry's table."""
+"""The event of a trace that corresponds to each state of its file."""
+_SKIPPED_MAX: Final = 4096
+_SHARED: Final = ("node", "container", "namespace", "image")
+"""Facts that many traces have in common."""
 
 
-def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
-    """What an archive file says of a trace, whose counts are fresh. snapshot: of its ring. Raises OSError."""
-    dropped = sum(cpu.dropped for cpu in Headers.parse(snapshot.headers[0], snapshot.cpus).cpus)
-    policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
+def info_of(facts: TraceFacts, snapshot: Snapshot) -> TraceInfo:
+    """Returns the information for an archive file. facts: just refreshed. snapshot: of the ring. Raises OSError."""
+    counted = losses(facts.lost, Headers.parse(snapshot.headers[0], snapshot.cpus))
+    values: dict[str, Any] = {name: getattr(facts, name) for name in NAMES} | counted
+    values["io_uring_setups"] = unrecorded(snapshot).io_urings
+    if snapshot.totals is not None:
+        values |= snapshot.totals.facts()
+    if (capabilities := Capabilities.of(snapshot)) is not None:
+        values |= capabilities.facts()
     return TraceInfo(
-        trace_id=trace.id,
-        node=node,
-        namespace=trace.names.namespace,
-        pod=trace.names.pod,
-        pod_uid=trace.names.pod_uid,
-        container=trace.names.container,
-        container_id=trace.container_id,
-        image=trace.names.image,
-        cgroup=trace.cgroup,
-        started_ns=trace.started_ns,
-        ended_ns=trace.ended_ns,
-        status=trace.status,
-        restart_count=trace.names.restart_count,
-        labels=dict(trace.names.labels.pairs),
-        labels_left_out=trace.names.labels.left_out,
-        events=trace.count.events,
-        overwritten=max(0, trace.count.lost_events - dropped),
-        dropped=dropped,
-        capture=policy.value if policy else "",
-        ring_size_bytes=trace.ring_size_bytes,
-        io_uring_setups=unrecorded(snapshot).io_urings,
+        **values,
         arch=snapshot.arch,
         kernel=host().kernel,
         boot_id=host().boot_id,
@@ -60,38 +50,28 @@ def info_of(trace: Trace, snapshot: Snapshot, node: str) -> TraceInfo:
 
 
 def trace_of(kept: Kept) -> Trace:
-    """The trace that a file of the archive holds; of one whose head cannot be read, little more than the id."""
-    info = kept.info or TraceInfo(kept.trace_id)
-    node, container, namespace, image = map(intern, (info.node, info.container, info.namespace, info.image))
-    labels = Labels.of(info.labels, info.labels_left_out)
-    trace = Trace(
-        id=kept.trace_id,
-        names=Names(
-            container, info.pod, namespace, info.pod_uid, image, restart_count=info.restart_count, labels=labels
-        ),
-        container_id=info.container_id,
-        cgroup=info.cgroup,
-        started_ns=info.started_ns,
-        init_pid=0,
-        recording=None,
-        withheld=_withheld(info.capture),
-        ring_size_bytes=info.ring_size_bytes,
-        io_uring_setups=info.io_uring_setups,
-        state=State.FROZEN,
-        ended_ns=info.ended_ns,
-        status=info.status,
-        count=Count(0, info.events, 0, info.lost),
-        size_bytes=kept.size_bytes,
-        node=node,
-    )
+    """Makes the trace of an archive file. If the file's head cannot be read, the trace has little more than an id."""
+    facts = _bounded(TraceFacts.of(kept.info)) if kept.info is not None else TraceFacts(kept.trace_id)
+    trace = Trace(facts, State.FROZEN, kept.size_bytes)
     if kept.state is not FileState.WAITING:
         trace.advance(FILE_EVENTS[kept.state])
     return trace
 
 
-def _withheld(capture: str) -> int | None:
-    # By a policy's word; None for one that is not there, or that only a newer version knows.
+def _bounded(facts: TraceFacts) -> TraceFacts:
+    # Anyone may have written the file, and all listed traces are in memory: names and labels are cut to the limits of a
+    # registration.
+    values: dict[str, Any] = {name: getattr(facts, name) for name in NAMES}
+    values |= {name: intern(values[name]) for name in _SHARED} | {"capture": _known(facts.capture)}
+    values["skipped"] = facts.skipped[:_SKIPPED_MAX]
+    labels = Labels.of(facts.labels, facts.labels_left_out)
+    names = replace(names_of(TraceFacts.of(values)), labels=labels)
+    return TraceFacts.of(values | name_facts(names))
+
+
+def _known(capture: str) -> str:
+    # Returns the policy's word; empty if the file has none, or one that only a newer version knows.
     try:
-        return CapturePolicy(capture).withheld
+        return CapturePolicy(capture).value
     except ValueError:
-        return None
+        return ""

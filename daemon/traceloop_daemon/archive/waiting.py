@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traces' files that wait for the archive's disk: in this process's memory, or in a directory that outlives it.
+"""Archive files that wait for the disk: in this process's memory, or in a directory that outlives it.
 
-The directory is ``<runtime-dir>/waiting``, in memory too, and gone when the node reboots. A file there appears whole,
-under the name and with the contents that it is to have in the archive. The next daemon finds those that a daemon left,
-however that ended. Where the directory cannot be written, traces wait in the process alone.
+The directory is ``<runtime-dir>/waiting``, in memory too, and lost when the node reboots. A file there appears whole,
+with the name and the contents that it will have in the archive. The next daemon finds the files that a daemon left,
+however that daemon ended. If the directory cannot be written, traces wait only in the process's memory.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from traceloop_daemon.archive.file_names import SUFFIX, file_name
 from traceloop_daemon.archive.kept_files import FileState, Kept, look_into
+from traceloop_daemon.system.whole_file import write_whole
+from traceloop_decode.file_names import SUFFIX, file_name
 
 _TEMPORARY: Final = ".new"
+_FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One trace's file. contents: None where they are in the file `path`.
+    """A waiting file. contents: None if they are in the file `path`.
 
-    path: None where there is none yet; with contents, one that holds what the trace was before.
+    path: None if there is no file yet; if there are contents too, a file of an earlier state of the trace.
     """
 
     trace_id: str
@@ -38,23 +40,23 @@ class Waiter:
     path: Path | None
 
     def read(self) -> bytes:
-        """The contents. Raises OSError."""
-        contents = self.contents  # which another thread may be taking to its file
+        """Returns the contents. Raises OSError."""
+        contents = self.contents  # read once: another thread may be moving them to the file
         if contents is None:
             assert self.path is not None
             return self.path.read_bytes()
         return contents
 
     def is_gone(self) -> bool:
-        """Whether its contents were in its file alone, which somebody removed."""
+        """Returns whether the contents were only in the file, and someone removed it."""
         return self.contents is None and self.path is not None and not self.path.exists()
 
 
 class Waiting:
-    """Those that wait, oldest first. Its owner serialises the access, but for what a Waiter does."""
+    """The waiting files, oldest first. Not thread-safe, except for the methods of a Waiter."""
 
     def __init__(self, directory: Path | None) -> None:
-        """directory: None where nothing is to outlive this process."""
+        """directory: None if nothing is to outlive this process."""
         self._directory = directory
         self._waiters: OrderedDict[str, Waiter] = OrderedDict()
         self._complained = False
@@ -66,16 +68,16 @@ class Waiting:
         return len(self._waiters)
 
     def get(self, trace_id: str) -> Waiter | None:
-        """The one that waits under an id."""
+        """Returns the waiting file of a trace; None if there is none."""
         return self._waiters.get(trace_id)
 
     @property
     def size_bytes(self) -> int:
-        """Of all contents."""
+        """The size of all contents together."""
         return sum(waiter.size_bytes for waiter in self._waiters.values())
 
     def find(self) -> list[Kept]:
-        """What former daemons left, oldest first, which waits again. What is no trace's file is removed."""
+        """Adds the files that former daemons left, and returns them, oldest first. Removes all other files."""
         found: list[Kept] = []
         if self._directory is None:
             return found
@@ -93,21 +95,21 @@ class Waiting:
         return found
 
     def put(self, trace_id: str, contents: bytes) -> None:
-        """One more, the newest, in the place of what waited under its id."""
-        before = self._waiters.pop(trace_id, None)  # its file stays until there is a better one
+        """Adds a file as the newest, and replaces an earlier one of the same trace."""
+        before = self._waiters.pop(trace_id, None)  # a file of the earlier one stays until it is replaced
         self._waiters[trace_id] = Waiter(trace_id, len(contents), contents, before.path if before else None)
 
     def remove(self, trace_id: str) -> None:
-        """It does not wait any more."""
+        """Removes a trace's file, if it waits."""
         waiter = self._waiters.pop(trace_id, None)
         if waiter is not None and waiter.path is not None:
             try:
                 waiter.path.unlink(missing_ok=True)
-            except OSError as error:  # the next daemon writes it once more
-                _log.error("%s stays, which is not needed any more: %s", waiter.path, error.strerror)
+            except OSError as error:  # the next daemon archives it again
+                _log.error("%s, which is no longer needed, cannot be removed: %s", waiter.path, error.strerror)
 
     def save(self) -> None:
-        """Takes all to where they outlive this process."""
+        """Moves all contents to files that outlive this process, or logs why that fails."""
         if self._directory is None:
             return
         try:
@@ -115,32 +117,24 @@ class Waiting:
                 if waiter.contents is not None:
                     _save(waiter, waiter.contents, self._directory)
         except OSError as error:
-            if not self._complained:  # once: it is tried again with each trace
+            if not self._complained:  # log it once, as each trace retries
                 self._complained = True
                 _log.error(
-                    "cannot write to %s: %s: traces that wait are lost if this daemon dies",
+                    "cannot write to %s: %s: waiting traces are lost if this daemon dies",
                     *(self._directory, error.strerror),
                 )
         else:
             self._complained = False
 
     def close(self) -> None:
-        """Removes the directory if nothing is in it."""
+        """Removes the directory if it is empty."""
         if self._directory is not None:
-            with suppress(OSError):  # it is not there, or traces wait in it
+            with suppress(OSError):  # it does not exist, or traces wait in it
                 self._directory.rmdir()
 
 
 def _save(waiter: Waiter, contents: bytes, directory: Path) -> None:
     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
-    temporary, path = directory / _TEMPORARY, directory / file_name(waiter.trace_id)
-    # Not synced: it need not outlive the kernel.
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(contents)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(path)
+    path = directory / file_name(waiter.trace_id)
+    write_whole(path, contents, _FILE_MODE, directory / _TEMPORARY)  # not synced: it need not outlive the kernel
     waiter.path, waiter.contents = path, None

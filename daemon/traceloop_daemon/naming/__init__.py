@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container is called: by its annotations, and by its engine's files and data bases."""
+"""Containers' names, from their annotations and from their engine's files and databases."""

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looks one value up in a bbolt file, without a lock and without writing.
 
-Theory of operation (go.etcd.io/bbolt: page.go, db.go, bucket.go; all numbers little endian on the machines we run on).
-A file is pages. Pages 0 and 1 are metas, of which the one with the higher transaction and a right sum holds; it names
-the root page of a B+tree. A branch page's elements are keys and pages, a leaf's are keys and values. A value may be a
-bucket: a root page of its own, or, if that is 0, a small page that follows within the value.
+Theory of operation (go.etcd.io/bbolt: page.go, db.go, bucket.go; all numbers are little endian on the supported
+machines). A file consists of pages. Pages 0 and 1 are metas; the valid one is the one with the higher transaction
+number among those whose checksum is right. It contains the number of the root page of a B+tree. A branch page's
+elements are keys and pages, a leaf page's are keys and values. A value may be a bucket: the number of its root page,
+or, if that number is 0, a small page that follows inline in the value.
 
-A writer never writes over pages that the last transaction uses: those that its successor gives up are free for the one
-after that. So what was read is right if the last transaction at the end is that of the beginning.
+A writer never overwrites pages that the last transaction uses: pages that the next transaction frees can be reused by
+the one after that. So a value was read correctly if the last transaction is the same before and after reading.
+
+The one Python package for such files, boltdb 0.0.2, opens them for writing, locks them and maps them writable.
 """
 
 from __future__ import annotations
@@ -22,26 +25,26 @@ _MAGIC: Final = 0xED0CDAED
 _VERSION: Final = 2
 _BRANCH: Final = 0x01
 _LEAF: Final = 0x02
-_HEADER: Final = Struct("<QHHI")  # number, kind, count, how many pages follow that belong to it
+_HEADER: Final = Struct("<QHHI")  # number, kind, count, number of overflow pages that follow
 _META: Final = Struct("<IIIIQQQQQ")  # magic, version, page size, flags, root, sequence, free list, pages, transaction
 _SUM: Final = Struct("<Q")
-_BRANCH_ELEMENT: Final = Struct("<IIQ")  # where the key is, seen from the element; its size; the page
-_LEAF_ELEMENT: Final = Struct("<IIII")  # kind; where the key is; its size; the size of the value behind it
+_BRANCH_ELEMENT: Final = Struct("<IIQ")  # the key's offset from the element; its size; the page
+_LEAF_ELEMENT: Final = Struct("<IIII")  # kind; the key's offset from the element; its size; size of the value after it
 _BUCKET: Final = Struct("<QQ")  # root, sequence
 _FNV_PRIME: Final = 0x100000001B3
 _FNV_OFFSET: Final = 0xCBF29CE484222325
-_PAGE_SIZES: Final = (4096, 16384, 65536)  # the machine's
+_PAGE_SIZES: Final = (4096, 16384, 65536)  # bbolt uses the machine's
 _PAGE_MAX_BYTES: Final = 4 << 20
 _DEPTH_MAX: Final = 16
 _TRIES: Final = 3
 
 
 class BoltError(Exception):
-    """The file is no bbolt, is damaged, or was written to faster than it could be read."""
+    """The file is not a bbolt file, is damaged, or was written faster than it could be read."""
 
 
 def get(fd: int, path: Sequence[bytes]) -> bytes | None:
-    """The value at a path: names of buckets, then a key; None if there is none. Raises BoltError, OSError."""
+    """Returns the value at a path (names of buckets, then a key), or None. Raises BoltError, OSError."""
     for _ in range(_TRIES):
         meta = _last_meta(fd)
         try:
@@ -55,7 +58,7 @@ def get(fd: int, path: Sequence[bytes]) -> bytes | None:
         else:
             if _last_meta(fd) == meta:
                 return value
-    raise BoltError("it is being written to all the time")
+    raise BoltError(f"the file was written during each of {_TRIES} attempts to read it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class _Meta:
 def _last_meta(fd: int) -> _Meta:
     found = [meta for at in (0, *_PAGE_SIZES) if (meta := _meta(fd, at)) is not None and at in (0, meta.page_size)]
     if not found:
-        raise BoltError("no bbolt file")
+        raise BoltError("not a bbolt file")
     return max(found, key=lambda meta: meta.transaction)
 
 
@@ -128,7 +131,8 @@ class _Reader:
 
 
 def _last_not_above(page: bytes, count: int, key: bytes) -> int:
-    # Where the last element begins whose key is not above this one, or else the first. Both kinds have one size.
+    # Returns the offset of the last element whose key is not above this one, or of the first element. Elements of both
+    # kinds have the same size.
     branch = _HEADER.unpack_from(page)[1] == _BRANCH
     low, high = 0, count
     while low < high:
@@ -145,5 +149,5 @@ def _last_not_above(page: bytes, count: int, key: bytes) -> int:
 def _part(page: bytes, at: int, size: int) -> bytes:
     part = page[at : at + size]
     if len(part) < size:
-        raise BoltError("damaged: an element that ends behind its page")
+        raise BoltError("damaged: an element ends beyond its page")
     return part

@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine's files tell of a container that runs: its OCI bundle, and the annotations that its runtime was given.
+"""Finds a running container's OCI bundle and the annotations in it.
 
-A hook brings both; without one they are looked for where containerd, CRI-O, podman and docker put bundles.
+A hook's message has both. For containers without a hook, they are looked up where engines put bundles.
 """
 
 from __future__ import annotations
 
+import glob
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from traceloop_daemon.naming.engines.containerd import CONTAINERD
+from traceloop_daemon.naming.engines.docker import DOCKER
+from traceloop_daemon.naming.engines.podman import PODMAN
+from traceloop_daemon.naming.engines.runtimes import RUNTIMES
 from traceloop_daemon.system.trusted_files import read_json
+from traceloop_decode.safe_text import encodable
 
-_BUNDLES: Final = (  # below the root; {id}: the container's
-    "run/containerd/io.containerd.runtime.v2.task/*/{id}",
-    "run/k3s/containerd/io.containerd.runtime.v2.task/*/{id}",
-    "run/docker/containerd/daemon/io.containerd.runtime.v2.task/*/{id}",
-    "run/containers/storage/*-containers/{id}/userdata",
-    "var/lib/containers/storage/*-containers/{id}/userdata",
-)
+_BUNDLES: Final = tuple(pattern for engine in (CONTAINERD, DOCKER, PODMAN, RUNTIMES) for pattern in engine.bundles)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """path: ``""`` where none was found."""
+    """A container's OCI bundle. path: empty if none was found."""
 
     path: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
 
 
 def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
-    """The bundle of a container. container_id: of letters that mean nothing in a glob."""
-    found = [path for pattern in _BUNDLES for path in sorted(root.glob(pattern.format(id=container_id)))]
+    """Finds the bundle of a container."""
+    if "/" in container_id or container_id in ("", ".", ".."):
+        return Bundle()
+    name = glob.escape(container_id)
+    found = [path for pattern in _BUNDLES for path in sorted(root.glob(pattern.format(id=name)))]
     for path in found:
         annotations = _annotations(path / "config.json")
         if annotations is not None:
@@ -41,13 +44,17 @@ def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
     return Bundle(str(found[0])) if found else Bundle()
 
 
+def bundle_at(path: Path) -> Bundle:
+    """Returns the bundle in a directory; one without a path if there is none."""
+    annotations = _annotations(path / "config.json")
+    return Bundle() if annotations is None else Bundle(str(path), annotations)
+
+
 def _annotations(path: Path) -> dict[str, str] | None:
     config = read_json(path, _log.warning)
-    annotations = config.get("annotations") if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        return None
+    annotations = config.get("annotations") or {}
     if not isinstance(annotations, dict):
         return None
-    return {_text(key): _text(value) for key, value in annotations.items()}
-
-
-def _text(value: object) -> str:
-    return str(value).encode("utf-8", "backslashreplace").decode()  # as in oci
+    return {encodable(key): encodable(str(value)) for key, value in annotations.items()}

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What podman and docker keep on disk of a container: its name, its pod, its image, its labels.
+"""Reads a container's name, pod, image and labels from the files of podman and docker.
 
-These are other programs' files: one that is not there, or not what was expected, means that a name is not known. Where
-they lie follows from the bundle, so that storage which was moved is found too:
+These are other programs' files: if a file is missing or has unexpected contents, the name is unknown. Their paths are
+derived from the bundle's, so that storage that was moved is found too:
 
-- podman's bundle is ``<root>/<driver>-containers/<id>/userdata``, and ``<root>`` has its data base (`podman_db`). Where
-  that tells nothing, ``containers.json`` beside ``<id>`` names the containers (containers/storage, containers.go).
-  Newer versions have those that go when they end, as of `podman run --rm`, in ``volatile-containers.json``: beside it,
-  or with a transient store below the run root, which mounts of the bundle lead to. Labels are not in these, nor what a
-  pod is called: then it is called by its id.
-- docker's bundle says where the root file system is: where a storage driver of docker's has it below the data root, as
-  ``containers/<id>/config.v2.json`` is (moby, container/container.go).
+- podman's bundle is ``<root>/<driver>-containers/<id>/userdata``, and ``<root>`` contains podman's database
+  (`podman_db`). If the database does not have the container, ``containers.json`` beside ``<id>`` lists the containers
+  (containers/storage, containers.go). Newer versions list containers that are removed when they end, as by `podman run
+  --rm`, in ``volatile-containers.json``. That file is beside ``containers.json``, or, with a transient store, below the
+  run root, which mounts of the bundle point at. Neither file has labels or the pod's name; the pod is named by its id
+  then.
+- docker's bundle has the path of the root file system, which docker's storage drivers keep below the data root.
+  ``containers/<id>/config.v2.json`` is below the data root as well (moby, container/container.go).
 
-They are read as `trusted_files` says, by nobody who may not wait. The log says what is there and is not read.
+`trusted_files` reads the files. Reading may block, so a thread that must not wait does not call these functions. If a
+file exists and is not read, the log says why.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an engine has of a container; empty or None is what it does not have. infra: it is its pod's own."""
+    """An engine's data of a container; empty or None if it has none. infra: it is its pod's infra container."""
 
     name: str
     image: str = ""
@@ -52,7 +54,7 @@ class Entry:
 
 
 def podman(container_id: str, annotations: Mapping[str, str], bundle: str) -> Entry | None:
-    """A podman container's entry, None if it is not one, or not listed."""
+    """Returns a podman container's entry, or None if the container is not podman's or not listed."""
     path = Path(bundle)
     if path.name != "userdata" or path.parent.name != container_id:
         return None
@@ -110,7 +112,7 @@ def _image(entry: Mapping[str, Any]) -> str:
 
 
 def docker(container_id: str, bundle: str, default_root: Path) -> Entry | None:
-    """A docker container's entry, None if it is not one."""
+    """Returns a docker container's entry, or None if the container is not docker's."""
     if "/" in container_id:
         return None
     for root in dict.fromkeys((*_data_root(Path(bundle)), default_root)):
@@ -121,7 +123,7 @@ def docker(container_id: str, bundle: str, default_root: Path) -> Entry | None:
 
 
 def _data_root(bundle: Path) -> tuple[Path, ...]:
-    config = read_json(bundle / "config.json", _log.debug)  # of a bundle that a user has made by hand, too
+    config = read_json(bundle / "config.json", _log.debug)  # not a warning: users make bundles by hand too
     root = config.get("root") if isinstance(config, dict) else None
     path = root.get("path") if isinstance(root, dict) else None
     match = _BELOW_DATA_ROOT.fullmatch(path) if isinstance(path, str) else None

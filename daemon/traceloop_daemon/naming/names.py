@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container is called: by Kubernetes, by its user, by its engine, else by its id; with its labels.
+"""Finds a container's names and labels: the names that Kubernetes, its user or its engine gave it, or its id.
 
-The first source that knows wins. Annotations are those that engines give to OCI runtimes: containerd's CRI plugin
-(pkg/cri/annotations), CRI-O (pkg/annotations), nerdctl (pkg/labels), kubelet (pkg/kubelet/kuberuntime/labels.go).
-podman and docker give no names to runtimes; theirs are read from their own files (`engine_files`).
+The first source that has a name decides. Annotations are those that engines pass to OCI runtimes: containerd's CRI
+plugin (pkg/cri/annotations), CRI-O (pkg/annotations), nerdctl (pkg/labels), kubelet
+(pkg/kubelet/kuberuntime/labels.go). podman and docker pass no names to runtimes, so these are read from the engines'
+own files (`engine_files`).
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.naming import engine_files
 from traceloop_daemon.naming.labels import NO_LABELS, Labels
+from traceloop_decode.safe_text import encodable
 
 OURS: Final = "io.traceloop."
-"""What annotations begin with that are meant for us."""
+"""Prefix of the annotations that are meant for traceloop."""
 NAME_ANNOTATION: Final = f"{OURS}name"
 NAME_MAX: Final = 256
-"""Characters that are kept of a name: a pod's has 253 at most. What is cut off stands as _CUT."""
+"""Maximum length of a name, in characters; a pod's has 253 at most. A truncated name ends with _CUT."""
 _IMAGE_MAX: Final = 512  # 456 at most: distribution/reference
 _CUT: Final = "..."
 _LENGTHS: Final = dict.fromkeys(("container", "pod", "namespace", "pod_uid"), NAME_MAX) | {"image": _IMAGE_MAX}
@@ -54,7 +56,7 @@ _KUBERNETES: Final = (
     ),
 )
 _SANDBOX_TYPES: Final = ("sandbox", "podsandbox")  # the latter under docker
-_DOCKERSHIM_TYPE: Final = "io.kubernetes.docker.type"  # kubelet's docker has names in labels
+_DOCKERSHIM_TYPE: Final = "io.kubernetes.docker.type"  # under kubelet, docker has the names in labels
 _RESTARTS: Final = ("io.kubernetes.container.restartCount", "annotation.io.kubernetes.container.restartCount")
 _CRIO_METADATA: Final = "io.kubernetes.cri-o.Metadata"  # {"name": …, "attempt": restarts; absent for 0}
 _NERDCTL_NAME: Final = "nerdctl/name"
@@ -62,11 +64,11 @@ _NERDCTL_NAME: Final = "nerdctl/name"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Empty or None is what there is not, or what the engine does not tell.
+    """A container's names. A field is empty or None if there is no such name or the engine does not report it.
 
-    namespace and pod_uid: Kubernetes' alone, but for podman's pods, which have an id. sandbox: the pod's pause
-    container. restart_count: how often this container, or its like before it in its pod, was started again.
-    labels: its own and its pod's, where the engine has any.
+    namespace, pod_uid: Kubernetes has these; podman's pods have an id too. sandbox: it is the pod's pause container.
+    restart_count: how often this container, or its predecessor in the pod, was restarted. labels: the container's and
+    its pod's, if the engine has any.
     """
 
     container: str
@@ -79,17 +81,17 @@ class Names:
     labels: Labels = NO_LABELS
 
     def __post_init__(self) -> None:
-        # An engine's JSON can spell half a surrogate pair, which no other encoding can: gRPC could not send it on.
-        # And users choose most of them: all that have a trace listed have them in memory.
+        # An engine's JSON can contain half a surrogate pair, which UTF-8 cannot encode: gRPC could not send it.
+        # Names are truncated because users choose them, and the daemon has those of every trace in memory.
         for name, length in _LENGTHS.items():
             value: str = getattr(self, name)
             if len(value) <= length and value.isascii():
                 continue
-            fit = value[: length + 1].encode("utf-8", "backslashreplace").decode()
+            fit = encodable(value[: length + 1])
             object.__setattr__(self, name, fit if len(fit) <= length else fit[: length - len(_CUT)] + _CUT)
 
     def completed(self, other: Names) -> Names:
-        """These, and `other`'s where there is none of these."""
+        """Returns these names with empty fields filled in from `other`."""
         return replace(
             self,
             pod=self.pod or other.pod,
@@ -101,7 +103,7 @@ class Names:
         )
 
     def trace_id(self, node: str) -> str:
-        """``<node>_<namespace>_<pod>[_<container>]``, or ``<node>_<container>``, in letters that need no quoting."""
+        """Returns ``<node>_<namespace>_<pod>[_<container>]`` or ``<node>_<container>``, safe to type unquoted."""
         parts = [node, self.container]
         if self.pod:
             parts = [node, self.namespace, self.pod] if self.namespace else [node, self.pod]
@@ -111,23 +113,32 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """annotations: those of a container, and what its labels say to us in their place. by_label: which are labels."""
+class Registration:
+    """A container or a cgroup that is to be recorded, as a hook, NRI or `add` reports it.
+
+    annotations: also the container's labels that begin with OURS. by_label: the annotations that are such labels.
+    pid: the first process, in the daemon's pid namespace; 0 if unknown. cgroup: a path as in /proc/PID/cgroup; empty:
+    the cgroup of `pid`. starting: its own program does not run yet; `pid` is its runtime's process.
+    """
 
     names: Names
-    annotations: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
     by_label: frozenset[str] = frozenset()
+    container_id: str = ""
+    pid: int = 0
+    cgroup: str = ""
+    starting: bool = False
 
 
 def resolve(
     container_id: str, annotations: Mapping[str, str], bundle: str, docker_root: Path = Path("/var/lib/docker")
-) -> Told:
-    """What there is of a container. bundle: its OCI bundle's path, from which podman's and docker's files are found.
+) -> Registration:
+    """Finds a container's names. bundle: the path of its OCI bundle, from which podman's and docker's files are found.
 
-    docker's users, and podman's, give labels where others give annotations: those that begin with OURS count as such.
-    Where there are both, the annotation counts: a label may be the image's.
+    Users of docker and podman set labels where others set annotations, so labels that begin with OURS count as
+    annotations. If both are set the annotation counts, because a label may come from the image.
     """
-    told = by_annotations(annotations)
+    told = by_annotations(container_id, annotations)
     if told is not None:
         _log.debug("container %s: its annotations name it", container_id)
         return told
@@ -138,29 +149,30 @@ def resolve(
     return _told(container_id, annotations, entry)
 
 
-def by_annotations(annotations: Mapping[str, str]) -> Told | None:
-    """What they say where it is all that there is: of a container of Kubernetes' no file says more."""
+def by_annotations(container_id: str, annotations: Mapping[str, str]) -> Registration | None:
+    """Returns the names in Kubernetes' annotations, or None if there are none. No file has more names than these."""
     names = of_kubernetes(annotations)
-    return None if names is None else Told(names, annotations)
+    return None if names is None else Registration(names, annotations, container_id=container_id)
 
 
-def without_files(container_id: str, annotations: Mapping[str, str]) -> Told:
-    """What there is of a container whose engine's files cannot be read."""
-    return by_annotations(annotations) or _told(container_id, annotations, None)
+def without_files(container_id: str, annotations: Mapping[str, str]) -> Registration:
+    """Returns the names of a container whose engine's files cannot be read."""
+    return by_annotations(container_id, annotations) or _told(container_id, annotations, None)
 
 
-def _told(container_id: str, annotations: Mapping[str, str], entry: engine_files.Entry | None) -> Told:
+def _told(container_id: str, annotations: Mapping[str, str], entry: engine_files.Entry | None) -> Registration:
     by_label: frozenset[str] = frozenset()
     if entry is not None:
         by_label = frozenset(name for name in entry.labels if name.startswith(OURS) and name not in annotations)
         annotations = {name: entry.labels[name] for name in by_label} | dict(annotations)
     own = annotations.get(NAME_ANNOTATION) or annotations.get(_NERDCTL_NAME) or ""
     if entry is None:
-        return Told(Names(container=own or short_id(container_id)), annotations)
+        return Registration(Names(container=own or short_id(container_id)), annotations, by_label, container_id)
     labels = Labels.of(entry.labels)
     by_labels = of_kubernetes(entry.labels) if _DOCKERSHIM_TYPE in entry.labels else None
     if by_labels is not None:
-        return Told(replace(by_labels, image=entry.image, labels=labels), annotations, by_label)
+        by_labels = replace(by_labels, image=entry.image, labels=labels)
+        return Registration(by_labels, annotations, by_label, container_id)
     names = Names(
         container=own or entry.name or short_id(container_id),
         pod=entry.pod,
@@ -170,11 +182,11 @@ def _told(container_id: str, annotations: Mapping[str, str], entry: engine_files
         restart_count=entry.restart_count,
         labels=labels,
     )
-    return Told(names, annotations, by_label)
+    return Registration(names, annotations, by_label, container_id)
 
 
 def of_kubernetes(labels: Mapping[str, str]) -> Names | None:
-    """By annotations, or by the labels that kubelet's docker has; None if they are of no pod."""
+    """Returns the names from annotations, or from docker's labels under kubelet; None if they name no pod."""
     for pod, namespace, uid, container, kind, image in _KUBERNETES:
         if labels.get(pod):
             type_ = labels.get(kind) or labels.get(_DOCKERSHIM_TYPE)
@@ -191,7 +203,7 @@ def of_kubernetes(labels: Mapping[str, str]) -> Names | None:
 
 
 def short_id(container_id: str) -> str:
-    """The first digits of an id that an engine made up; one that a user chose as it is."""
+    """Returns the first digits of an id that an engine generated; an id that a user chose is returned unchanged."""
     return container_id[:_SHORT_ID] if _LONG_ID.fullmatch(container_id) else container_id
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What podman's own data base holds of one container: looked up by its id, so that its size does not matter.
+"""Looks one container up in podman's database, by its id, so that the database's size does not matter.
 
-podman keeps a piece of JSON of each container and each pod (libpod: container_config.go, pod.go), below the storage's
-root: in SQLite, ``db.sql`` (sqlite_state_internal.go), from 4.5 on; before, and where that was there already, in bbolt,
-``libpod/bolt_state.db`` (boltdb_state_internal.go). Nothing is written here, and podman is not waited for: what cannot
-be read at once is not known. A file that others than root may have written is not read (`trusted_files`).
+podman stores JSON of each container and each pod (libpod: container_config.go, pod.go) below the storage's root. Since
+4.5 the database is SQLite, ``db.sql`` (sqlite_state_internal.go); older versions, and newer ones that found such a
+database, use bbolt, ``libpod/bolt_state.db`` (boltdb_state_internal.go). This module writes nothing and does not wait
+for podman: an entry that cannot be read at once is unknown. A file that users other than root may have written is not
+read (`trusted_files`).
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ _READ_VERSION_AT: Final = 19  # sqlite.org/fileformat.html, "The Database Header
 _LOGGED: Final = b"\2"
 _JSON_MAX_BYTES: Final = 4 << 20
 _BUSY_S: Final = 0.05
-_STEPS_MAX: Final = 10_000  # of SQLite's machine: this query takes less than a hundred
+_STEPS_MAX: Final = 10_000  # instructions of SQLite's virtual machine; this query takes less than a hundred
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """config: as podman has it. pod: that of its pod; empty without one."""
+    """A container in the database. config: podman's JSON of it. pod: podman's JSON of its pod; empty without a pod."""
 
     config: Mapping[str, Any]
     pod: Mapping[str, Any]
 
 
 def find(root: Path, container_id: str) -> Found | None:
-    """A container of the storage at `root`; None if it is not there, or cannot be read."""
+    """Finds a container of the storage at `root`; returns None if it is not there or cannot be read."""
     try:
         texts = _in_sqlite(root / _SQLITE, container_id) or _in_bolt(root / _BOLT, container_id)
     except UntrustedFile as error:
@@ -73,9 +74,10 @@ def _in_sqlite(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
 
 
 def _how_to_open(path: Path) -> str:
-    # A file that goes with a write-ahead log (podman 4.5 to 4.7) and has none now is whole, and no one has it open:
-    # SQLite would make the log at once, however it is opened (sqlite.org/wal.html, "Read-Only Databases").
-    # SQLite opens it by its path, which leads to this very file still: no one but root can have changed that.
+    # A database in write-ahead-log mode (podman 4.5 to 4.7) that has no log is complete, and no process has it open.
+    # SQLite would create the log however it opens the file (sqlite.org/wal.html, "Read-Only Databases"), so it is told
+    # that the file is immutable. SQLite opens the file by its path, which still leads to the file checked here: only
+    # root can have changed the path.
     with opened(path) as fd:
         logged = os.read(fd, _HEADER_BYTES)[_READ_VERSION_AT:] == _LOGGED
     return "immutable=1" if logged and not Path(f"{path}-wal").exists() else "mode=ro&readonly_shm=1"
@@ -94,7 +96,7 @@ def _in_bolt(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
 
 
 def _bytes(value: object) -> bytes:
-    # podman puts its JSON in as bytes, which other programs may turn into text.
+    # podman stores its JSON as bytes, which other programs may convert to text.
     return value if isinstance(value, bytes) else str(value or "").encode()
 
 

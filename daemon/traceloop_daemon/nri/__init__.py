@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An engine's Node Resource Interface: its bytes, its messages, and what they register."""
+"""The Node Resource Interface of engines: its wire format, its session, and the registrations made from it."""

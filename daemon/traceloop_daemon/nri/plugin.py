@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon as a plugin of an engine's Node Resource Interface: connects, and goes on trying for ever.
+"""The daemon as a plugin of an engine's Node Resource Interface, which connects and reconnects without end.
 
-The loop's thread does all. Of each kind of failure (not let in, no one there, what makes no sense) the first is logged
-until the connection stands again: an engine that is restarted, or not there at all, makes one line.
+Everything runs in the loop's thread. Of each kind of failure (no permission, no engine, invalid message), only the
+first is logged until the connection is established again. So an engine that is restarted or missing causes one line.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.errors import NriError, RegistrationError
+from traceloop_daemon.naming.names import Registration
 from traceloop_daemon.nri.containers import of_container, of_sandbox
 from traceloop_daemon.nri.session import Session
 from traceloop_daemon.recording.journal import HOOK_REFUSED
-from traceloop_daemon.recording.registration import Registration
 from traceloop_daemon.system.loop import READABLE, Loop
 from traceloop_proto import nri_pb2 as pb
 
@@ -25,15 +26,15 @@ _AGAIN_S: Final = 0.1
 _AGAIN_MAX_S: Final = 10.0
 _READ_BYTES: Final = 1 << 18
 _RUNNING: Final = (pb.CONTAINER_RUNNING, pb.CONTAINER_PAUSED)
-_KINDS: Final = (PermissionError, OSError, NriError)  # of failures; the first that fits
-_ACCESS: Final = "the daemon's user may not use it: /usr/share/doc/traceloop/nri.md says how to let it"
+_KINDS: Final = (PermissionError, OSError, NriError)  # kinds of failures; the first that matches counts
+_ACCESS: Final = "the daemon's user may not use it: /usr/share/doc/traceloop/nri.md says how to give it access"
 _log = logging.getLogger(__name__)
 
 
 class NriPlugin:
-    """Registers what an engine starts, and what runs already when the connection is made.
+    """Registers the containers that an engine starts, and those running when the connection is established.
 
-    register: raises RegistrationError. removed: is told the id of a container that the engine removes.
+    register: may raise RegistrationError. removed: called with the id of a container that the engine removes.
     """
 
     def __init__(
@@ -44,19 +45,19 @@ class NriPlugin:
         register: Callable[[Registration], None],
         removed: Callable[[str], None],
     ) -> None:
-        """It connects once the loop runs."""
+        """Schedules the first connection, which is made once the loop runs."""
         self._loop, self._path = loop, path
         self._register, self._removed = register, removed
         self._socket: socket.socket | None = None
         self._session = Session(self)
-        self._known: set[str] = set()  # ids of containers that were registered, or were not to be
+        self._known: set[str] = set()  # ids of containers that were registered or excluded
         self._wait_s = _AGAIN_S
-        self._told: set[type[OSError | NriError]] = set()  # what was logged since the connection stood
+        self._told: set[type[OSError | NriError]] = set()  # kinds logged since the connection was last established
         self._closed = False
         loop.call_later(0, self._connect)
 
     def close(self) -> None:
-        """No more. What is recorded goes on."""
+        """Disconnects for good. Recordings continue."""
         self._closed = True
         self._disconnect()
 
@@ -88,11 +89,11 @@ class NriPlugin:
             self._lost(error)
             return
         if not data:
-            self._lost(ConnectionError("it has ended the connection"))
+            self._lost(ConnectionError("the engine closed the connection"))
             return
         try:
             for answer in self._session.receive(data):
-                self._socket.sendall(answer)  # a few bytes, for which there is room, or no one reads them
+                self._socket.sendall(answer)  # a few bytes: there is room for them unless the engine reads nothing
         except (OSError, NriError) as error:
             self._lost(error)
 
@@ -112,10 +113,10 @@ class NriPlugin:
             self._socket.close()
             self._socket = None
 
-    # -- what the engine tells: never an error of one container's for all
+    # -- reports of the engine: an error of one container must not affect others
 
     def synchronize(self, runtime: str, pods: Sequence[pb.PodSandbox], containers: Sequence[pb.Container]) -> None:
-        """As nri_session.Listener has it."""
+        """Implements session.Listener: registers all running containers."""
         self._told.clear()
         self._wait_s = _AGAIN_S
         _log.info("NRI at %s: %s, %d containers", self._path, runtime or "a runtime without a name", len(containers))
@@ -128,11 +129,11 @@ class NriPlugin:
                 self._container(by_id.get(container.pod_sandbox_id, pb.PodSandbox()), container)
 
     def event(self, event: int, pod: pb.PodSandbox, container: pb.Container) -> None:
-        """As nri_session.Listener has it."""
+        """Implements session.Listener: registers a started container, or reports a removed one."""
         if event == pb.EVENT_RUN_POD_SANDBOX:
             self._sandbox(pod)
         elif event == pb.EVENT_START_CONTAINER:
-            self._container(pod, container)
+            self._container(pod, container, starting=True)
         else:
             gone = pod.id if event == pb.EVENT_REMOVE_POD_SANDBOX else container.id
             self._known.discard(gone)
@@ -141,18 +142,18 @@ class NriPlugin:
     def _sandbox(self, pod: pb.PodSandbox) -> None:
         self._once(pod.id, lambda: of_sandbox(pod))
 
-    def _container(self, pod: pb.PodSandbox, container: pb.Container) -> None:
-        self._once(container.id, lambda: of_container(pod, container))
+    def _container(self, pod: pb.PodSandbox, container: pb.Container, *, starting: bool = False) -> None:
+        self._once(container.id, lambda: replace(of_container(pod, container), starting=starting))
 
     def _once(self, container_id: str, told: Callable[[], Registration]) -> None:
-        # A trace that its user closed does not begin again when the engine is restarted.
+        # A container whose trace the user closed must not be recorded again when the engine is restarted.
         if container_id in self._known:
             return
         try:
             self._register(told())
         except RegistrationError as error:
             _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
-        except Exception:  # noqa: BLE001 - what one container brings must not end the recording of all others
-            _log.exception("what NRI told of a container met a fault of traceloopd's: please report it")
+        except Exception:  # noqa: BLE001 - one container's data must not end the recording of all others
+            _log.exception("internal error in traceloopd at a container that NRI reported: please report it")
         else:
             self._known.add(container_id)

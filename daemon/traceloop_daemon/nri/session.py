@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin's part of NRI on one connection: what is said at first, and what is answered.
+"""The plugin's side of an NRI session: its first request, and its answers to the runtime's requests.
 
 Theory of operation::
 
-    we                          the runtime
-    RegisterPlugin      ->
-                        <-      its answer, Configure
-    the events we want  ->
-                        <-      Synchronize, once or more often: the pods and containers that there are
-    empty               ->
-                        <-      the events, each of which waits for its answer
-    empty               ->
+    the plugin             the runtime
+    RegisterPlugin     ->
+                       <-  the answer; Configure
+    the wanted events  ->
+                       <-  Synchronize, once or more often: all pods and containers
+    empty              ->
+                       <-  the events, each of which waits for its answer
+    empty              ->
 
-The runtime holds a container up until it has an answer, and does not start it when that is an error. So whatever it
-asks gets one, and an empty one says that all is well and nothing is to be changed. No I/O in here.
+The runtime holds up a container until it gets an answer, and does not start the container if the answer is an error. So
+every request is answered; an empty answer means success without changes to the container. The module does no I/O.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from traceloop_daemon.nri.wire import PLUGIN, REQUEST, RESPONSE, RUNTIME, Messag
 from traceloop_proto import nri_pb2 as pb
 
 PLUGIN_NAME: Final = "traceloop"
-_INDEX: Final = "90"  # behind those that change containers
+_INDEX: Final = "90"  # after plugins that change containers
 _RUNTIME_SERVICE: Final = "nri.pkg.api.v1alpha1.Runtime"
 _REGISTRATION_STREAM: Final = 1  # a client's streams are odd
 _OBJECTS_MAX: Final = 1 << 16
@@ -46,17 +46,17 @@ _log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """Who is told. What it raises goes through `receive`."""
+    """The receiver of the runtime's reports. Its exceptions pass through `receive`."""
 
     def synchronize(self, runtime: str, pods: Sequence[pb.PodSandbox], containers: Sequence[pb.Container]) -> None:
-        """All that there are: the session is established. runtime: its name and version."""
+        """Reports all pods and containers; the session is established. runtime: the runtime's name and version."""
 
     def event(self, event: int, pod: pb.PodSandbox, container: pb.Container) -> None:
-        """One of EVENTS. container: empty where it is a pod's."""
+        """Reports one of EVENTS. container: empty in events of a pod."""
 
 
 class Session:
-    """From a connection's first byte to its last."""
+    """The state of one connection, from its first byte to its last."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -66,13 +66,13 @@ class Session:
         self._containers: list[pb.Container] = []
 
     def begin(self) -> bytes:
-        """What is sent first."""
+        """Returns the first bytes to send."""
         asked = pb.RegisterPluginRequest(plugin_name=PLUGIN_NAME, plugin_idx=_INDEX)
         request = pb.Request(service=_RUNTIME_SERVICE, method="RegisterPlugin", payload=asked.SerializeToString())
         return encode(Message(RUNTIME, _REGISTRATION_STREAM, REQUEST, request.SerializeToString()))
 
     def receive(self, data: bytes) -> Iterator[bytes]:
-        """Takes what came; gives what is to be sent, each as soon as it is known. Raises NriError."""
+        """Takes received bytes and yields each answer to send as soon as it is known. Raises NriError."""
         for message in self._reader.feed(data):
             if (message.connection, message.kind) == (PLUGIN, REQUEST):
                 answer = pb.Response(payload=self._answer(message).SerializeToString())
@@ -85,9 +85,9 @@ class Session:
         try:
             status = pb.Response.FromString(message.payload).status
         except DecodeError as error:
-            raise NriError("an answer that is no protobuf") from error
+            raise NriError("the runtime's answer is not a valid protobuf") from error
         if status.code:
-            raise NriError(f"it does not register plugins: {ascii(status.message)[:_SHOWN_MAX]}")
+            raise NriError(f"the runtime refused the plugin: {ascii(status.message)[:_SHOWN_MAX]}")
 
     def _answer(self, message: Message) -> Protobuf:
         method = "a request"
@@ -101,7 +101,7 @@ class Session:
                 told = pb.EventRequest.FromString(request.payload)
                 self._listener.event(_METHODS[request.method], told.pod, told.container)
         except DecodeError:
-            _log.warning("NRI: %s could not be read: it is no protobuf that is known here", method)
+            _log.warning("NRI: %s could not be decoded and is ignored: it is not the expected protobuf", method)
         return pb.Response()
 
     def _configure(self, payload: bytes) -> Protobuf:
@@ -111,11 +111,11 @@ class Session:
 
     def _synchronize(self, payload: bytes) -> Protobuf:
         part = pb.SynchronizeRequest.FromString(payload)
-        part.DiscardUnknownFields()  # environments, mounts: most of it
+        part.DiscardUnknownFields()  # environments and mounts, which are most of it
         self._pods += part.pods
         self._containers += part.containers
         if len(self._pods) + len(self._containers) > _OBJECTS_MAX:
-            raise NriError(f"more than {_OBJECTS_MAX} pods and containers at once")
+            raise NriError(f"the runtime reported more than {_OBJECTS_MAX} pods and containers")
         if not part.more:
             pods, self._pods = self._pods, []
             containers, self._containers = self._containers, []

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What leaves no ring: what a capture policy withholds, and secrets, which are searched for and blotted out."""
+"""Protection of recorded memory: capture policies, which withhold it, and redaction, which blots out secrets."""

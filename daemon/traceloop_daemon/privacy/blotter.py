@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The search for secrets in a process of its own: it takes no turn from the threads that containers wait for.
+"""Searches for secrets in a separate process, so that the search does not delay threads that containers wait for.
 
-A regular expression has Python's lock for as long as it searches, and traced programs choose what is searched. So the
-process is not the daemon: it has neither its descriptors nor its capabilities, gets one snapshot after the other on a
-socket, and gives each back without secrets. It ends when the daemon does; if it ends before, another takes its place.
+A regular expression holds Python's global lock while it searches, and traced programs choose the text. So a process
+other than the daemon searches. It has neither the daemon's descriptors nor its capabilities, receives one snapshot at a
+time on a socket, and sends each back without secrets. It exits when the daemon does; if it exits earlier, the daemon
+starts another one.
 
-Each message is a length and a kind, as `_HEAD` says, and so many bytes::
+Each message is a length and a kind (`_HEAD`), then that many bytes::
 
     daemon   SETTINGS  the patterns, as JSON          once
-             NAME      of the trace, for the log      then these two again and again
+             NAME      the trace's name, for the log  these two for each snapshot
              SNAPSHOT  encoded
-    process  LOG       what is to be logged           any number of them
-             SNAPSHOT  encoded                        or FAULT, and what went wrong
+    process  LOG       a line for the log             any number of these
+             SNAPSHOT  encoded                        or FAULT with an error message
 """
 
 from __future__ import annotations
@@ -44,22 +45,22 @@ _log = logging.getLogger(__name__)
 
 
 class Blotter:
-    """The daemon's end. Safe to use from several threads, of which one is served at a time."""
+    """The daemon's end of the socket. Safe to use from several threads, which are served one at a time."""
 
     def __init__(self, redactor: Redactor) -> None:
-        """redactor: what is to be looked for. Raises OSError."""
+        """Starts the process. redactor: the patterns to search for. Raises OSError."""
         texts = [pattern.pattern.decode("latin-1") for pattern in redactor.patterns]
         self._settings = json.dumps({"patterns": texts, "defaults": redactor.defaults}).encode()
         self._lock = threading.Lock()
         self._start()
 
     def redacted(self, encoded: bytes, name: str) -> bytes:
-        """An encoded snapshot without secrets. name: of the trace, for the log. Raises OSError."""
+        """Returns an encoded snapshot without secrets. name: the trace's name, for the log. Raises OSError."""
         with self._lock:
             try:
                 return self._asked(encoded, name)
             except OSError as error:
-                _log.error("the process that searches for secrets failed at %s: %s: another is started", name, error)
+                _log.error("the process that searches for secrets failed at %s: %s: starting another", name, error)
                 self._end()
                 self._start()
                 raise OSError(f"the process that searches for secrets failed: {error}; try again") from error
@@ -100,8 +101,9 @@ class Blotter:
 
 
 def _start_process(fd: int) -> subprocess.Popen[bytes]:
-    # In a thread of its own, which alone is changed: the process needs none of the daemon's capabilities, which ambient
-    # ones would give it (capabilities(7)); and when its unit stops, the daemon has work for it still.
+    # Runs in a separate thread, because prctl and the signal mask change the calling thread alone. The process needs
+    # none of the daemon's capabilities, and would inherit the ambient ones (capabilities(7)). SIGTERM and SIGINT are
+    # blocked because the daemon still needs the process while the unit stops.
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     path = os.pathsep.join({str(Path(__file__).parents[2]), str(Path(layout.__file__).parents[1])})
@@ -130,13 +132,13 @@ def _exactly(end: socket.socket, size: int) -> bytes:
     while at < size:
         count = end.recv_into(view[at:])
         if not count:
-            raise ConnectionResetError("it has ended")
+            raise ConnectionResetError("the other process has ended")
         at += count
     return bytes(data)
 
 
 class _Passed(logging.Handler):
-    # To the daemon, which writes its log.
+    # Sends log lines to the daemon, which writes the log.
     def __init__(self, end: socket.socket) -> None:
         super().__init__()
         self._end = end
@@ -155,18 +157,16 @@ def _serve(end: socket.socket) -> None:
         (_, name), (_, encoded) = _get(end), _get(end)
         try:
             redacted = redactor.redacted(Snapshot.decode(encoded), name.decode("utf-8", "surrogateescape")).encode()
-        except Exception as error:  # noqa: BLE001 - it costs this one alone
+        except Exception as error:  # noqa: BLE001 - the process goes on to serve other snapshots
             _put(end, _FAULT, f"{type(error).__name__}: {error}".encode("utf-8", "surrogateescape"))
         else:
             _put(end, _SNAPSHOT, redacted)
 
 
 def main() -> None:
-    """That process: ends when the daemon has."""
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # which a unit's processes all get, and the daemon has work left then
+    """Runs the searching process until the daemon closes its end of the socket."""
+    # A unit that stops sends these to all its processes, while the daemon still needs this one.
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as end:
         try:

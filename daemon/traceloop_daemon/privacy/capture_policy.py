@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much is kept of the memory that system calls point at: the policies, and what each withholds."""
+"""Capture policies: how much is recorded of the memory that system calls point at, and what each policy withholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traceloop_decode import layout
 
 
 class CapturePolicy(enum.Enum):
-    """What is kept of memory, from most to least."""
+    """The capture policies, from the one that records most memory to the one that records least."""
 
     ALL = "all"
     NO_PAYLOAD = "no-payload"
@@ -18,12 +18,12 @@ class CapturePolicy(enum.Enum):
 
     @property
     def withheld(self) -> int:
-        """``tl_ring.withheld``: a bit for each class of memory that never gets into the ring."""
+        """Value of ``tl_ring.withheld``: a bit for each class of memory that is never copied into the ring."""
         return _WITHHELD[self]
 
     @classmethod
     def of(cls, withheld: int) -> CapturePolicy | None:
-        """The policy that withholds this; None: none of these does."""
+        """Returns the policy that withholds exactly these classes, or None."""
         return next((policy for policy, bits in _WITHHELD.items() if bits == withheld), None)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of traces, told to whoever listens, as it happens.
+"""Reports changes of traces to listeners, as they happen.
 
-Nobody is waited for: each listener has a queue of its own, within a bound, and what comes while that is full is counted
-for it instead.
+The feed waits for no listener: each has a bounded queue of its own, and changes that come while it is full are counted
+instead.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Final
 
-from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.recording.trace import TraceView
 
 LISTENERS_MAX: Final = 16
 _WAITING_MAX: Final = 1000
 
 
 class Happened(enum.Enum):
-    """What became of a trace."""
+    """A kind of change of a trace."""
 
     STARTED = "started"
     FROZEN = "frozen"
     ARCHIVED = "archived"
+    EXPLAINED = "explained"
     LOST = "lost"
     DROPPED = "dropped"
     CLOSED = "closed"
@@ -32,22 +33,22 @@ class Happened(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """trace: as it was then. missed: how many changes before this one the listener did not get.
+    """A change of a trace. trace: as it was then. missed: number of changes before this one that the listener missed.
 
-    happened and trace are None where those are all that there is to say.
+    happened and trace are None if there are only missed changes to report.
     """
 
     happened: Happened | None
-    trace: Trace | None
+    trace: TraceView | None
     missed: int = 0
 
 
 class TooManyListeners(Exception):
-    """There are LISTENERS_MAX already."""
+    """Raised if there are LISTENERS_MAX listeners already."""
 
 
 class Listener:
-    """One who listens. `feed` makes them."""
+    """A listener's queue of changes. `Feed.listen` makes it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -56,7 +57,7 @@ class Listener:
         self._closed = False
 
     def put(self, change: Change) -> None:
-        """Tells it, if its queue has room. Never waits for it."""
+        """Appends a change, if the queue has room. Never waits."""
         with self._changed:
             if len(self._waiting) >= _WAITING_MAX:
                 self._missed += 1
@@ -66,7 +67,7 @@ class Listener:
             self._changed.notify()
 
     def next(self) -> Change | None:
-        """The next change, as soon as there is one; None once it is closed."""
+        """Waits for the next change and returns it; None once the listener is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._missed or self._closed)
             if self._closed:
@@ -77,21 +78,21 @@ class Listener:
             return Change(None, None, missed)
 
     def close(self) -> None:
-        """Nothing more is told."""
+        """Ends the listener; `next` returns None from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
 
 class Feed:
-    """Tells all listeners. Safe to use from several threads."""
+    """Passes changes to all listeners. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
 
     def listen(self) -> Listener:
-        """Begins to tell a new one. Raises TooManyListeners."""
+        """Adds a listener. Raises TooManyListeners."""
         with self._lock:
             if len(self._listeners) >= LISTENERS_MAX:
                 raise TooManyListeners(f"{LISTENERS_MAX} clients are following already: end one of them")
@@ -100,23 +101,23 @@ class Feed:
             return listener
 
     def leave(self, listener: Listener) -> None:
-        """Tells this one nothing more; it may have left already."""
+        """Closes and removes a listener, which may have left already."""
         listener.close()
         with self._lock:
             if listener in self._listeners:
                 self._listeners.remove(listener)
 
-    def tell(self, happened: Happened, trace: Trace) -> None:
-        """Something became of a trace, which may change once this returns."""
+    def tell(self, happened: Happened, trace: TraceView) -> None:
+        """Passes a change of a trace to all listeners."""
         with self._lock:
             if not self._listeners:
                 return
-            change = Change(happened, replace(trace, recording=None, open_files=None))
+            change = Change(happened, trace)
             for listener in self._listeners:
                 listener.put(change)
 
     def close(self) -> None:
-        """Everyone leaves."""
+        """Closes and removes all listeners."""
         with self._lock:
             listeners, self._listeners = self._listeners, []
         for listener in listeners:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log: to systemd's journal with fields to search by, or where there is none, as the same lines to stderr.
+"""The log: entries with fields in systemd's journal, or, without a journal, the same lines on stderr.
 
-A record gets its fields by ``extra``, and ``fields`` makes those of a trace::
+A log record gets its fields by ``extra``; ``fields`` makes the fields of a trace::
 
-    _log.info("frozen %s", trace.id, extra=fields(TRACE_FROZEN, trace))
+    _log.info("frozen %s", trace.id, extra=fields(TRACE_FROZEN, trace.view()))
 
-The ids below are explained to users in ``systemd/traceloop.catalog``. Names that annotations bring are untrusted: a
-message stays one line of printable ASCII, as does each of a traceback's, and a field goes as bytes with their length
-(systemd.journal-fields(7), "Journal Native Protocol"), so that nothing in it begins another field or entry.
+``systemd/traceloop.catalog`` explains the ids below to users. Names from annotations are untrusted. So a message is one
+line of printable ASCII, as is each line of a traceback, and a field is sent as bytes with their length
+(systemd.journal-fields(7), "Journal Native Protocol"), so that no text in it can begin another field or entry.
+
+systemd.journal.JournalHandler does not serve: it sends every attribute of a record as a field, and messages unchanged.
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final
 
-from traceloop_daemon.recording.registry import State, Trace
-from traceloop_decode.safe_text import printable
+from traceloop_daemon.recording.trace import State, TraceView
+from traceloop_decode.ending import EndKind, end_kind, how_ended
+from traceloop_decode.names import full_name
+from traceloop_decode.safe_text import printable, utf8
+from traceloop_decode.trace_facts import TraceFacts
 
 IDENTIFIER: Final = "traceloopd"
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -28,6 +33,7 @@ RECORDING_STARTED: Final = "66ac31ccda27455ebf1a506a433f8f47"
 RECORDING_PAUSED: Final = "414791e14b1f4c77a354a21ccfcfeb92"
 RECORDING_RESUMED: Final = "e263539a2cf444c9bf38745b3366f0d9"
 TRACE_FROZEN: Final = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
+TRACE_EXPLAINED: Final = "fafcc88cbb734a1ebecdca11c9f5e5ee"
 TRACE_LOST: Final = "74a61db61a254b7fa4c23fc926dadd49"
 TRACE_DROPPED: Final = "0338eb6cb0e746fea6a802223b06267e"
 CANNOT_KEEP: Final = "287961a911d247c18c4e88bc1677ef8a"
@@ -35,45 +41,67 @@ HOOK_REFUSED: Final = "7e59dbea684e46149d324ade05abf368"
 CANNOT_START: Final = "0e2b5ff7a577462f8cb095bde9df61a4"
 
 FIELDS: Final = (
-    *("MESSAGE_ID", "TRACELOOP_ID", "CONTAINER_ID", "POD", "NAMESPACE"),
-    *("EXIT_CODE", "SIGNAL", "EVENTS", "LOST"),
+    *("MESSAGE_ID", "TRACELOOP_ID", "CONTAINER_ID", "NAME", "CONTAINER", "POD", "NAMESPACE"),
+    *("EXIT_CODE", "SIGNAL", "REASON", "EVENTS", "LOST"),
 )
-"""What `extra` may hold; of anything else in it the journal gets nothing."""
+"""The keys of `extra` that are sent to the journal; others are left out."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _FIELD_MAX_BYTES: Final = 4096
 _LINE_MAX: Final = 4096
+_NOTICE: Final = 25  # between the standard library's INFO and WARNING
 _PRIORITIES: Final = {  # syslog(3)
     logging.DEBUG: 7,
     logging.INFO: 6,
+    _NOTICE: 5,
     logging.WARNING: 4,
     logging.ERROR: 3,
     logging.CRITICAL: 2,
 }
 
 
-def fields(message_id: str, trace: Trace) -> dict[str, str]:
-    """The fields of an entry about a trace, without those that have no value. SIGNAL: its number."""
+_LEVELS_OF_ENDS: Final = {
+    EndKind.UNKNOWN: logging.INFO,
+    EndKind.WELL: logging.INFO,
+    EndKind.STOPPED: _NOTICE,
+    EndKind.FAILED: logging.ERROR,
+}
+
+
+def fields(message_id: str, trace: TraceView) -> dict[str, str]:
+    """Returns the fields of an entry about a trace, without those that have no value.
+
+    NAME: the fullest name by which traceloopctl knows the trace. SIGNAL: its number.
+    """
+    facts = trace.facts
     values = {
         "MESSAGE_ID": message_id,
         "TRACELOOP_ID": trace.id,
-        "CONTAINER_ID": trace.container_id,
-        "POD": trace.names.pod,
-        "NAMESPACE": trace.names.namespace,
+        "CONTAINER_ID": facts.container_id,
+        "NAME": full_name(facts.namespace, facts.pod, facts.container),
+        "CONTAINER": facts.container,
+        "POD": facts.pod,
+        "NAMESPACE": facts.namespace,
     }
     if trace.state is not State.RECORDING:
-        values |= {"EVENTS": str(trace.count.events), "LOST": str(trace.count.lost_events)}
-        if trace.status is not None and trace.status & 0x7F:
-            values["SIGNAL"] = str(trace.status & 0x7F)
-        elif trace.status is not None:
-            values["EXIT_CODE"] = str(trace.status >> 8 & 0xFF)
+        values |= {"EVENTS": str(facts.events), "LOST": str(facts.lost)}
+        values["REASON"] = trace.reason or how_ended(facts.exit_code, facts.signal, facts.memory_end)
+        if facts.signal is not None:
+            values["SIGNAL"] = str(facts.signal)
+        elif facts.exit_code is not None:
+            values["EXIT_CODE"] = str(facts.exit_code)
     return {name: value for name, value in values.items() if value}
 
 
-def begin(level: str = "info") -> None:
-    """Sends all that this process logs from now on to the journal if stderr goes there, else to stderr.
+def level_of_end(facts: TraceFacts) -> int:
+    """Returns the level of the entry about a container's end: an error if the container failed."""
+    return _LEVELS_OF_ENDS[end_kind(facts.exit_code, facts.signal)]
 
-    level: of LEVELS, the least that is logged of ours; libraries never log below `info`.
+
+def begin(level: str = "info") -> None:
+    """Sends the log of this process to the journal if stderr is connected to it, else to stderr.
+
+    level: one of LEVELS, the lowest that our modules log; libraries never log below `info`.
     """
     handler: logging.Handler
     if _stderr_is_journal():
@@ -92,7 +120,7 @@ def _stderr_is_journal() -> bool:
     stream = os.environ.get("JOURNAL_STREAM", "")
     try:
         status = os.fstat(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):  # it is closed
+    except (AttributeError, OSError, ValueError):  # stderr is closed
         return False
     return stream == f"{status.st_dev}:{status.st_ino}"
 
@@ -108,7 +136,7 @@ class _OneLine(logging.Formatter):
 
 class _JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        from systemd import journal  # noqa: PLC0415 - it is there under systemd alone
+        from systemd import journal  # noqa: PLC0415 - exists only on systems with systemd
 
         try:
             journal.send(
@@ -121,14 +149,12 @@ class _JournalHandler(logging.Handler):
                 LOGGER=record.name,
                 **_fields_of(record.__dict__),
             )
-        except Exception:  # noqa: BLE001 - logging reports it on stderr; what is logged must not fail for it
+        except Exception:  # noqa: BLE001 - logging reports it on stderr; the code that logs must not fail
             self.handleError(record)
 
 
 def _fields_of(record: Mapping[str, object]) -> dict[str, str | bytes]:
     values: dict[str, str | bytes] = {
-        name: str(record[name]).encode(errors="backslashreplace")[:_FIELD_MAX_BYTES]
-        for name in FIELDS
-        if name in record and name != "MESSAGE_ID"
+        name: utf8(str(record[name]))[:_FIELD_MAX_BYTES] for name in FIELDS if name in record and name != "MESSAGE_ID"
     }
     return values | ({"MESSAGE_ID": str(record["MESSAGE_ID"])} if "MESSAGE_ID" in record else {})

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recordings that are under way: each is begun, amended, ended and given back here, and nowhere else.
+"""Begins, amends and ends recordings.
 
-What first says that a container has ended ends its recording: its cgroup has no process any more, its first process
-has ended (a pidfd) and left none behind, or the runtime deletes it (poststop). To end it only takes the cgroups out of
-the kernel's table. The trace is frozen then, and whoever reads its ring (`archiver`) releases it.
+A recording ends at the first sign that its container has ended: its cgroup is empty, its first process has ended (a
+pidfd) and left no other, or the runtime deletes the container (poststop). Ending a recording removes its cgroups from
+the kernel's table and freezes the trace. The archiver reads the ring and releases it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,238 +18,344 @@ from pathlib import Path
 from traceloop_bpf.pool import MemoryShort, PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon.errors import AlreadyRecorded, NoMemory, RegistrationError
-from traceloop_daemon.naming.names import Names
+from traceloop_daemon.naming.names import Names, Registration
 from traceloop_daemon.privacy.redaction import Redactor
 from traceloop_daemon.recording.ends import Ends, Watch
+from traceloop_daemon.recording.extent import Extent
 from traceloop_daemon.recording.feed import Feed, Happened
-from traceloop_daemon.recording.journal import RECORDING_STARTED, TRACE_FROZEN, fields
-from traceloop_daemon.recording.live_traces import LiveTrace, LiveTraces
-from traceloop_daemon.recording.registration import Target
-from traceloop_daemon.recording.registry import Registry, State, Trace
+from traceloop_daemon.recording.journal import RECORDING_STARTED, TRACE_FROZEN, fields, level_of_end
 from traceloop_daemon.recording.tally import Recorded, Volume
+from traceloop_daemon.recording.trace import State, Trace, TraceEvent, TraceView, capture_word, name_facts, names_of
+from traceloop_daemon.recording.traces import Traces
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.loop import Loop
-from traceloop_daemon.system.procfs import read_open_files
+from traceloop_daemon.system.memory_cgroups import MemoryCgroups
+from traceloop_daemon.system.procfs import is_runtimes, read_open_files
+from traceloop_decode.ending import how_ended
 from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.selection import skipped
+from traceloop_decode.trace_facts import TraceFacts
 
 _log = logging.getLogger(__name__)
 
 
 class Recordings:
-    """All but `recorded` and `stop` is called with `lock` held, which is also that of `registry` and its traces."""
+    """Begins and ends recordings. Safe to use from several threads: each method holds the lock of `traces`.
+
+    Callers that pass a Trace have held the lock since they found it.
+    """
 
     def __init__(
         self,
         loop: Loop,
         tracer: Tracer,
         mount: Path,
-        node: str,
+        traces: Traces,
         *,
-        live: LiveTraces,
         redactor: Redactor | None,
         feed: Feed,
         frozen: Callable[[Trace], None],
     ) -> None:
-        """tracer: that new recordings are made with. mount: of cgroup2. node: its name, in traces' ids.
-        redactor: None where secrets stay.
+        """tracer: for new recordings. mount: where cgroup2 is mounted. redactor: None if secrets are not blotted out.
 
-        frozen: told of each trace whose recording has ended; it is to see to it that the trace is released.
+        frozen: called with each trace whose recording has ended; must ensure that the trace is released.
         """
-        self.lock = threading.RLock()
-        self.registry = Registry()
         self.tracer, self.mount = tracer, mount
-        self._node, self._live, self._redactor, self._feed, self._frozen = node, live, redactor, feed, frozen
-        self._volume = Volume()
-        self._ends = Ends(loop, self.lock, lambda trace: self.end(trace, "its last process has ended"))
-
-    def unsettled(self) -> frozenset[str]:
-        """The ids of the traces whose rings hold what no file does: those being recorded, and those to be kept next.
-
-        What is kept of them is of when a daemon stopped, and may be the oldest there is: it does not go for that, as
-        the trace would go with it.
-        """
-        return frozenset(trace.id for trace in self.registry if trace.recording is not None)
+        self._traces, self._redactor, self._feed, self._frozen = traces, redactor, feed, frozen
+        self._volume, self._memory = Volume(), MemoryCgroups(mount)
+        self._ends = Ends(loop, traces)
 
     def recorded(self) -> Recorded:
-        """How much was recorded since this daemon started."""
-        with self.lock:
-            live = [trace for trace in self.registry if trace.state is State.RECORDING]
-        for trace in live:  # one by one: a container that starts meanwhile does not wait for all
-            with self.lock:
+        """Returns how much was recorded since this daemon started."""
+        with self._traces.locked() as registry:
+            live = registry.live()
+        for trace in live:  # one at a time, so that a starting container does not wait for all of them
+            with self._traces.locked():
                 if trace.state is State.RECORDING:
                     self._volume.look(trace)
-        with self.lock:
+        with self._traces.locked():
             return self._volume.total()
 
-    def begin(self, target: Target, withheld: int, ring_size: int) -> Trace:
-        """Records a cgroup. withheld: as Tracer.record has it. ring_size: bytes. Raises RegistrationError."""
-        cgroup, container_id = target.cgroup, target.container_id
-        path = cgroupfs.directory(self.mount, cgroup)
-        top = cgroupfs.cgroup_id(path)
-        if self.tracer.is_recorded(top):
-            raise AlreadyRecorded(f"cgroup {cgroup} is being recorded already, as {self._recorded_as(cgroup)}")
-        watch = Watch.open(path, target.pid)
-        try:
-            # Those below come after it: what is made from then on, the kernel enters itself.
-            cgroups = chain([top], cgroupfs.descendants(path))
-            recording = self.tracer.record(cgroups, target.pid, withheld, ring_size)
-        except (OSError, PoolError) as error:
-            watch.close()
-            kind = NoMemory if isinstance(error, MemoryShort) else RegistrationError
-            raise kind(f"{container_id or cgroup} is not recorded: {error}") from error
-        if recording.ring.data_size < ring_size:
-            less = recording.ring.data_size
-            _log.warning("container %s: its ring has %d bytes, not %d: memory is short", container_id, less, ring_size)
-        trace = Trace(
-            id=self.registry.new_id(target.names.trace_id(self._node)),
-            names=self._told(target.names),
-            container_id=container_id,
-            cgroup=cgroup,
-            started_ns=time.time_ns(),
-            init_pid=target.pid,
-            recording=recording,
-            open_files=_open_files(path),  # before the answer, while the container waits for it
-            withheld=withheld,
-            ring_size_bytes=recording.ring.data_size,
-        )
-        self._put_live(trace, recording)
-        self.registry.put(trace)
-        self._ends.begin(trace, watch)
-        _log.debug(
-            "%s: slot %d of recorder %d, %d bytes of ring, classes of memory withheld: %#x",
-            *(trace.id, recording.slot.number, recording.tracer.number, recording.ring.data_size, withheld),
-        )
-        self._feed.tell(Happened.STARTED, trace)
-        started = fields(RECORDING_STARTED, trace)
-        _log.info("recording %s: container %s, cgroup %s", trace.id, container_id or "-", cgroup, extra=started)
-        return trace
+    def begin(self, told: Registration, extent: Extent) -> TraceView:
+        """Records `told.cgroup`. Raises RegistrationError."""
+        with self._traces.locked():
+            path = cgroupfs.directory(self.mount, told.cgroup)
+            watch, recording = self._record(told, path, extent)
+            return self._begin(told, recording, watch, extent)
+
+    def begin_at_birth(self, told: Registration, recording: Recording, cgroup_id: int, extent: Extent) -> TraceView:
+        """Makes a trace of a recording that the kernel side began when the container's cgroup was made.
+
+        cgroup_id: of `told.cgroup`, which may have been removed since; the trace ends at once then. extent: apart from
+        its sizes, which the ring has already.
+        """
+        with self._traces.locked():
+            path = cgroupfs.directory(self.mount, told.cgroup)
+            watch = _watched_if_there(path, cgroup_id, told.pid)
+            if watch.pidfd >= 0:
+                recording.tracer.set_first(recording, told.pid)
+            recording.ring.set_withheld(extent.withheld)
+            if extent.skip:
+                recording.ring.set_skipped(extent.places)
+            return self._begin(told, recording, watch, extent)
+
+    def discard(self, recording: Recording) -> None:
+        """Ends a recording that no trace was made of, and discards its ring."""
+        recording.tracer.stop(recording)
+        recording.tracer.give_back(recording)
+
+    def move(self, trace: Trace, cgroup: str) -> None:
+        """Notes that the kernel side records another cgroup as the container's own, the one that it really has."""
+        with self._traces.locked():
+            self._ends.end(trace)
+            trace.learn(cgroup=cgroup)
+            self._traces.save_live(trace)
+            try:
+                watch = Watch.open(cgroupfs.directory(self.mount, cgroup), 0)
+            except RegistrationError:
+                watch = Watch(-1, -1)
+            self._ends.begin(trace, watch, self._ended, self._left)
+
+    def _begin(self, told: Registration, recording: Recording, watch: Watch, extent: Extent) -> TraceView:
+        with self._traces.locked() as registry:
+            path = cgroupfs.directory(self.mount, told.cgroup)
+            trace_id = registry.new_id(told.names.trace_id(self._traces.node))
+            facts = TraceFacts(
+                trace_id,
+                node=self._traces.node,
+                **name_facts(self._shown(told.names)),
+                container_id=told.container_id,
+                cgroup=told.cgroup,
+                started_ns=time.time_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - recording.started_ns),
+                capture=capture_word(extent.withheld),
+                ring_size_bytes=recording.ring.data_size,
+                skipped=skipped.text(extent.skip),
+                memory_limit_bytes=self._memory.limit(told.cgroup),
+            )
+            pid = told.pid if watch.pidfd >= 0 else 0
+            trace = Trace(facts, recording=recording, init_pid=pid, withheld=extent.withheld)
+            trace.open_files = _open_files(path)  # now, while the container waits for the answer
+            self._traces.save_live(trace)
+            registry.put(trace)
+            _log.debug(
+                "%s: slot %d of recorder %d, %d bytes of ring, classes of memory withheld: %#x",
+                *(trace.id, recording.slot.number, recording.tracer.number, recording.ring.data_size, extent.withheld),
+            )
+            view = trace.view()
+            self._feed.tell(Happened.STARTED, view)
+            started = fields(RECORDING_STARTED, view)
+            container_id = told.container_id or "-"
+            _log.info("recording %s: container %s, cgroup %s", trace.id, container_id, told.cgroup, extra=started)
+            self._ends.begin(trace, watch, self._ended, self._left)  # last, as it may end the trace
+            return view
 
     def adopt(self, trace: Trace) -> None:
-        """Takes in a trace that a former daemon began. It is to be resumed or ended next."""
-        self.registry.put(trace)
-        self._volume.adopt(trace)
+        """Adds a trace that a former daemon began. The caller must resume or end it next."""
+        with self._traces.locked() as registry:
+            registry.put(trace)
+            self._volume.adopt(trace)
 
     def resume(self, trace: Trace, watch: Watch) -> None:
-        """Looks out for the end of an adopted one; the watch is this one's to close."""
-        self._ends.begin(trace, watch)
+        """Watches for the end of an adopted trace, and closes the watch then."""
+        with self._traces.locked():
+            self._ends.begin(trace, watch, self._ended, self._left)
 
-    def amend(self, trace: Trace, names: Names, withheld: int) -> None:
-        """Adds names to those of a live trace, and classes of memory to those that are kept out of its ring."""
-        # One who saw more of the pod's annotations may know that less is to be kept.
-        assert trace.recording is not None
-        names, withheld = trace.names.completed(self._told(names)), (trace.withheld or 0) | withheld
-        if withheld != trace.withheld:
-            trace.recording.ring.set_withheld(withheld)
-        if (names, withheld) != (trace.names, trace.withheld):
-            trace.names, trace.withheld = names, withheld
-            self._put_live(trace, trace.recording)
+    def amend(self, trace: Trace, names: Names, withheld: int, skip: frozenset[str], pid: int = 0) -> None:
+        """Completes the names of a live trace, and adds classes of memory and calls that its ring leaves out.
+
+        pid: its first process, if it was not known; 0: not known.
+        """
+        # A later registration may know more of the pod's annotations, and so a stricter policy.
+        with self._traces.locked():
+            assert trace.recording is not None
+            before = names_of(trace.facts)
+            names, withheld = before.completed(self._shown(names)), trace.withheld | withheld
+            if withheld != trace.withheld:
+                trace.recording.ring.set_withheld(withheld)
+            skip |= skipped.words_of(trace.facts.skipped)
+            skips = skipped.text(skip)
+            if skips != trace.facts.skipped:
+                trace.recording.ring.set_skipped(Extent(skip=skip).places)
+            if (names, withheld, skips) != (before, trace.withheld, trace.facts.skipped):
+                trace.withheld = withheld
+                trace.learn(**name_facts(names), capture=capture_word(withheld), skipped=skips)
+                self._traces.save_live(trace)
+            if pid:
+                trace.recording.tracer.set_first(trace.recording, pid)
 
     def end(self, trace: Trace, why: str, ago_ns: int = 0) -> None:
-        """Ends a live trace's recording, and freezes the trace. why: for the log. ago_ns: since its container ended."""
-        assert trace.recording is not None
-        self._ends.end(trace)
-        self._end_recording(trace, trace.recording)
-        trace.ended_ns = time.time_ns() - ago_ns
-        trace.refresh()
-        trace.advance("end")
-        self._feed.tell(Happened.FROZEN, trace)
-        frozen, count = fields(TRACE_FROZEN, trace), trace.count
-        _log.info("frozen %s (%s): %d events, %d lost", trace.id, why, count.events, count.lost_events, extra=frozen)
-        for text in _unrecorded(trace.recording):
-            _log.warning("%s: %s", trace.id, text)
-        self._frozen(trace)
+        """Ends a live trace's recording and freezes the trace. why: for the log. ago_ns: since its container ended."""
+        with self._traces.locked():
+            assert trace.recording is not None
+            self._ends.end(trace)
+            self._end_recording(trace, trace.recording)
+            trace.learn(ended_ns=time.time_ns() - ago_ns, **self._memory.at_end(trace.facts.cgroup))
+            trace.refresh()
+            trace.advance(TraceEvent.END)
+            view = trace.view()
+            self._feed.tell(Happened.FROZEN, view)
+            frozen, facts = fields(TRACE_FROZEN, view), view.facts
+            how = how_ended(facts.exit_code, facts.signal, facts.memory_end) or "how it ended is not known"
+            text = "frozen %s (%s): %d events, %d lost; %s"
+            _log.log(level_of_end(facts), text, trace.id, why, facts.events, facts.lost, how, extra=frozen)
+            for text in _unrecorded(trace.recording):
+                _log.warning("%s: %s", trace.id, text)
+            self._frozen(trace)
 
-    def close(self, trace: Trace) -> None:
-        """Forgets a trace, live or not; a live one's ring is not read any more."""
-        self._ends.end(trace)
-        if trace.recording is not None:
-            self.forget_live(trace.recording.tracer.number, trace.recording.slot.number)  # first: else a daemon
-            self._end_recording(trace, trace.recording)  # that follows would go on with it
-        if trace.state is not State.FROZEN:  # else whoever reads its ring releases it
-            self.release(trace)
-        trace.advance("close")
-        self._feed.tell(Happened.CLOSED, trace)
-        self.registry.forget(trace)
-
-    def release(self, trace: Trace) -> None:
-        """Gives back the ring of a trace whose recording has ended."""
-        if trace.recording is not None:
-            self.forget_live(trace.recording.tracer.number, trace.recording.slot.number)
-            trace.recording.tracer.give_back(trace.recording)
-            trace.recording = trace.open_files = None
-
-    def forget_live(self, recorder: int, slot: int) -> None:
-        """The next daemon need not know of the trace that had this ring."""
-        try:
-            self._live.delete(recorder, slot)
-        except OSError as error:  # it finds no ring that fits it
-            _log.error("a live trace's file stays: %s", error)
+    def close(self, trace: Trace) -> TraceView:
+        """Forgets a trace, live or not. The ring of a live trace is discarded."""
+        with self._traces.locked() as registry:
+            self._ends.end(trace)
+            if trace.recording is not None:
+                # Before the recording ends: otherwise the next daemon might resume it.
+                self._traces.forget_live(trace.recording.tracer.number, trace.recording.slot.number)
+                self._end_recording(trace, trace.recording)
+            if trace.state is not State.FROZEN:  # the archiver releases frozen traces
+                self._traces.release(trace)
+            trace.advance(TraceEvent.CLOSE)
+            view = trace.view()
+            self._feed.tell(Happened.CLOSED, view)
+            registry.forget(trace)
+            return view
 
     def replace_tracer(self, tracer: Tracer, why: str) -> None:
-        """Records with another tracer from now on: each live trace ends, and a new one of its container begins.
+        """Records with another tracer from now on: each live trace ends, and its container gets a new one.
 
-        The former one is abandoned. why: for the log.
+        The former tracer is abandoned. why: for the log.
         """
-        with self.lock:
+        with self._traces.locked() as registry:
             former, self.tracer = self.tracer, tracer
-            live = [trace for trace in self.registry if trace.state is State.RECORDING]
+            live = registry.live()
             for trace in live:
                 self.begin_anew(trace)
-            former.abandon()  # before what it recorded is read
+            former.abandon()  # before its rings are read
             for trace in live:
                 self.end(trace, why)
 
     def begin_anew(self, trace: Trace) -> None:
-        """Begins another trace of the container of a live one, with `tracer`, which is not the one's."""
+        """Begins another trace of a live trace's container, with the current tracer instead of the trace's own."""
         assert trace.recording is not None
+        facts, headers = trace.facts, trace.recording.ring.headers()
+        pid = 0 if headers.exited else headers.init_pid
+        told = Registration(names_of(facts), container_id=facts.container_id, pid=pid, cgroup=facts.cgroup)
         try:
-            same = Target(trace.cgroup, trace.names, trace.container_id, trace.init_pid)
-            self.begin(same, trace.withheld or 0, trace.recording.ring.data_size)
+            self.begin(told, Extent.of(trace.recording, trace.withheld, facts))
         except RegistrationError as error:
             _log.info("%s is not recorded any more: %s", trace.id, error)
 
     def stop(self, *, outlived: bool) -> None:
-        """The daemon stops. Recordings end, or go on without this process if they outlive it."""
-        with self.lock:
-            for trace in [trace for trace in self.registry if trace.state is State.RECORDING]:
+        """Stops watching traces, as the daemon stops. Ends all recordings unless they outlive the daemon."""
+        with self._traces.locked() as registry:
+            for trace in registry.live():
                 self._ends.end(trace)
                 if not outlived:
                     self.end(trace, "the daemon stops")
+
+    def _record(self, told: Registration, path: Path, extent: Extent) -> tuple[Watch, Recording]:
+        top = cgroupfs.cgroup_id(path)
+        if self.tracer.is_recorded(top):
+            known = self._recorded_as(told.cgroup)
+            raise AlreadyRecorded(f"cgroup {told.cgroup} is being recorded already, as {known}")
+        watch = _watched(path, told)
+        try:
+            # The container's own cgroup first: from then on the programs add cgroups that are made below it.
+            cgroups = chain([top], cgroupfs.descendants(path))
+            recording = self.tracer.record(
+                cgroups,
+                told.pid if watch.pidfd >= 0 else 0,
+                extent.withheld,
+                extent.ring_size,
+                by_runtime=told.starting and is_runtimes(told.pid),  # a hook may come late
+                firsts_size=extent.firsts_size,
+                skipped=extent.places,
+            )
+        except (OSError, PoolError) as error:
+            watch.close()
+            kind = NoMemory if isinstance(error, MemoryShort) else RegistrationError
+            raise kind(f"{told.container_id or told.cgroup} is not recorded: {error}") from error
+        if recording.ring.runtimes() and not is_runtimes(told.pid):
+            self.tracer.let_go(recording, told.pid)
+        if recording.ring.data_size < extent.ring_size:
+            less, named = recording.ring.data_size, told.container_id
+            text = "container %s: its ring has %d bytes, not %d: memory is short"
+            _log.warning(text, named, less, extent.ring_size)
+        return watch, recording
+
+    def _ended(self, trace: Trace) -> None:
+        assert trace.recording is not None
+        if trace.recording.ring.is_untouched_birth():
+            _log.info("forgotten %s: its cgroup was removed before a process was in it", trace.id)
+            self.close(trace)
+            return
+        self.end(trace, "its last process has ended")
+
+    def _left(self, trace: Trace, pid: int) -> tuple[str, Path | None]:
+        # As ends.Left has it.
+        assert trace.recording is not None
+        cgroup = cgroupfs.anywhere(pid)
+        path = cgroupfs.directory(self.mount, cgroup)
+        try:
+            if not trace.recording.tracer.records(trace.recording, cgroupfs.cgroup_id(path)):
+                return cgroup, None
+        except RegistrationError:  # the process has moved on, and is looked at again
+            return cgroup, None
+        if cgroup != trace.facts.cgroup:
+            trace.learn(cgroup=cgroup)
+            self._traces.save_live(trace)
+        return cgroup, path
 
     def _end_recording(self, trace: Trace, recording: Recording) -> None:
         recording.tracer.stop(recording)
         if trace.state is State.RECORDING:
             self._volume.end(trace)
 
-    def _told(self, names: Names) -> Names:
-        # What may be told of a container: users put secrets into labels too.
+    def _shown(self, names: Names) -> Names:
+        # Users put secrets into labels too.
         return replace(names, labels=self._redactor.labels(names.labels)) if self._redactor is not None else names
 
     def _recorded_as(self, cgroup: str) -> str:
-        live = (trace for trace in self.registry if trace.state is State.RECORDING)
-        return next((trace.id for trace in live if f"{cgroup}/".startswith(f"{trace.cgroup}/")), "part of another")
+        with self._traces.locked() as registry:
+            inside = (one.id for one in registry.live() if f"{cgroup}/".startswith(f"{one.facts.cgroup}/"))
+            return next(inside, "part of another")
 
-    def _put_live(self, trace: Trace, recording: Recording) -> None:
+
+def _watched(path: Path, told: Registration) -> Watch:
+    # A cgroup that a user adds is recorded whether or not its first process has just ended.
+    try:
+        return Watch.open(path, told.pid)
+    except RegistrationError:
+        if told.container_id or not told.pid:
+            raise
+        return Watch.open(path, 0)
+
+
+def _watched_if_there(path: Path, cgroup_id: int, pid: int) -> Watch:
+    # Of a cgroup that is gone, or has been made again, there is nothing to watch: the trace ends at once.
+    try:
+        if cgroupfs.cgroup_id(path) != cgroup_id:
+            return Watch(-1, -1)
         try:
-            self._live.put(LiveTrace.of(trace, recording))
-        except OSError as error:
-            _log.error("%s ends with this daemon: it cannot be left to the next one: %s", trace.id, error)
+            return Watch.open(path, pid)
+        except RegistrationError:
+            return Watch.open(path, 0)
+    except RegistrationError:
+        return Watch(-1, -1)
 
 
 def _unrecorded(recording: Recording) -> Iterator[str]:
-    # What is in no count of events.
+    # Reports losses that no count of events includes.
     missing = recording.ring.headers().unrecorded
     if missing.cgroups:
-        yield f"calls in {missing.cgroups} cgroups below its own were not recorded: it had too many of them"
+        yield f"calls in {missing.cgroups} cgroups below its own were not recorded: too many cgroups were below it"
     if missing.rereads:
-        yield f"{missing.rereads} calls were not read again at their exit: it had too many in flight"
+        yield f"{missing.rereads} calls were not read again at their exit: too many of its calls were in flight"
     if missing.io_urings:
-        yield f"what it submitted through {missing.io_urings} instances of io_uring was not recorded"
+        yield f"requests that it submitted through {missing.io_urings} instances of io_uring were not recorded"
 
 
 def _open_files(cgroup: Path) -> OpenFiles | None:
     try:
         return read_open_files(cgroup)
-    except OSError as error:  # such as no descriptors left: what descriptors stand for is less than a recording
-        _log.warning("what the processes in %s have open is not known: %s", cgroup, error.strerror)
+    except OSError as error:  # such as EMFILE: a recording matters more than the names of open files
+        _log.warning("the files that the processes in %s have open are not known: %s", cgroup, error.strerror)
         return None

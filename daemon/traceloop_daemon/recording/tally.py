@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this daemon has done since it started, counted: numbers that only grow, and begin at zero with each daemon.
+"""Counters of this daemon's work. They start at zero with each daemon, and only grow.
 
-How much was recorded is counted over all traces, those too that have ended or are closed. Of one that a former daemon
-began, what it had recorded before it was adopted is not counted again. What the rings say may lag behind what they said
-before, as it is read while they are written; the sums told here never fall.
+The volume of recording is counted over all traces, ended and closed ones included. Events before a trace's adoption are
+not counted again. Rings are read while they are written, so a ring's counts may decrease; the sums reported here never
+do.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from operator import add, sub
 from typing import Final, NamedTuple
 
-from traceloop_daemon.recording.registry import Trace
+from traceloop_daemon.recording.trace import Trace
 
 BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-"""Upper bounds of the durations that are told apart; there is one more, without a bound."""
+"""Upper bounds of the buckets of durations; one more bucket has no bound."""
 
 
 class Recorded(NamedTuple):
-    """What went into rings. events: as they happened, kept or not. overwritten: those that a ring holds no more.
+    """The volume of recording. events: all events, lost ones included. overwritten: events that rings no longer hold.
 
-    dropped: those that a program could not write, as it had interrupted another. reread: calls of which something
-    could not be read when they began. unread: nor when they returned, also where the program gave a wrong address.
-    forgotten: those that were not read again, as too many of their container were in flight. left_out: cgroups below
-    containers' own that are not recorded. io_urings: instances of io_uring, through which work is no system call.
+    dropped: events that a program could not write because it had interrupted another. reread: calls with memory that
+    could not be read at entry. unread: calls with memory that could not be read at exit either, wrong addresses
+    included. forgotten: calls that were not read again, as too many of their container were in flight. left_out:
+    cgroups below containers' own that are not recorded. io_urings: instances of io_uring whose requests are not
+    recorded. calls, errors: system calls, and those of them that failed. read_bytes, written_bytes: as the calls that
+    read and write returned them.
     """
 
     events: int = 0
@@ -39,12 +41,17 @@ class Recorded(NamedTuple):
     io_urings: int = 0
     left_out: int = 0
     forgotten: int = 0
+    calls: int = 0
+    errors: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
 
     @classmethod
     def of(cls, trace: Trace) -> Recorded:
-        """Of one trace up to now."""
+        """Reads the volume of one trace up to now."""
         assert trace.recording is not None
         headers, count = trace.recording.ring.headers_and_count()
+        totals = trace.recording.ring.totals()
         dropped = sum(cpu.dropped for cpu in headers.cpus)
         return cls(
             count.events,
@@ -53,46 +60,47 @@ class Recorded(NamedTuple):
             sum(cpu.reread for cpu in headers.cpus),
             sum(cpu.unread for cpu in headers.cpus),
             *headers.unrecorded,
+            **(totals.facts() if totals is not None else {}),
         )
 
     def plus(self, other: Recorded) -> Recorded:
-        """Both together."""
+        """Returns the sum of both."""
         return Recorded(*map(add, self, other))
 
     def since(self, before: Recorded) -> Recorded:
-        """What came after `before`."""
+        """Returns the difference to `before`."""
         return Recorded(*map(sub, self, before))
 
     def at_least(self, other: Recorded) -> Recorded:
-        """The larger of each number."""
+        """Returns the larger one of each pair of numbers."""
         return Recorded(*map(max, self, other))
 
 
 class Volume:
-    """How much was recorded, over all traces. Its owner serialises the access."""
+    """The volume of recording over all traces. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._before: dict[str, Recorded] = {}  # what was in the rings of adopted traces
-        self._seen: dict[str, Recorded] = {}  # of those that live, when they were looked at last
+        self._before: dict[str, Recorded] = {}  # the volume of adopted traces at their adoption
+        self._seen: dict[str, Recorded] = {}  # the volume of live traces when they were read last
         self._ended = Recorded()
 
     def adopt(self, trace: Trace) -> None:
-        """Of this one, what is in its ring now is not counted."""
+        """Adds an adopted trace; its events up to now are not counted."""
         self._before[trace.id] = self._seen[trace.id] = Recorded.of(trace)
 
     def look(self, trace: Trace) -> None:
-        """This one may have recorded more."""
+        """Reads the current volume of a live trace."""
         self._seen[trace.id] = Recorded.of(trace).at_least(self._seen.get(trace.id, Recorded()))
 
     def end(self, trace: Trace) -> None:
-        """This one's ring is written no more, or is about to go."""
+        """Reads the volume of a trace for the last time, after its recording has ended."""
         self.look(trace)
         self._ended = self._ended.plus(self._of(trace.id))
         del self._seen[trace.id]
         self._before.pop(trace.id, None)
 
     def total(self) -> Recorded:
-        """All, when they were looked at last."""
+        """Returns the sum over all traces, as of their last reading."""
         total = self._ended
         for trace_id in self._seen:
             total = total.plus(self._of(trace_id))
@@ -103,28 +111,31 @@ class Volume:
 
 
 class Counted(enum.Enum):
-    """What is counted one by one."""
+    """A kind of event that is counted."""
 
     HOOKS_SERVED = "hooks served"
     HOOKS_REFUSED = "hooks refused"
-    STARTED_BY_HOOK = "recordings that a hook, or NRI, began"
-    STARTED_BY_ADD = "recordings that a user began"
-    ADOPTED = "recordings that a former daemon began"
-    EXCLUDED = "containers that were not to be recorded"
-    NO_MEMORY = "containers that were not recorded as there was no room for their rings"
-    DROPPED = "kept traces that went to make room"
-    LOST = "traces that could not be kept, or not be adopted"
-    SNAPSHOTS = "snapshots and dumps that were asked for and given"
-    CONNECTIONS_REFUSED = "connections of users that had their share"
-    CALLS_REFUSED = "calls of users that had their share"
-    CALLS_ENDED = "calls whose answers were not read in time"
-    EXCHANGES = "exchanges of the programs in the kernel for this version's"
-    REPLACEMENTS = "recorders that were broken by someone, and for which another was brought into the kernel"
+    STARTED_BY_HOOK = "recordings begun by a hook or NRI"
+    STARTED_AT_BIRTH = "recordings begun when a container's cgroup was made"
+    STARTED_RUNNING = "recordings begun of containers that ran when the daemon started"
+    BIRTHS_LATE = "containers for whose birth no ring was in stock, and that are recorded from a little later"
+    STARTED_BY_ADD = "recordings begun by a user"
+    ADOPTED = "recordings begun by a former daemon, and resumed"
+    EXCLUDED = "containers excluded by settings or annotations"
+    NO_MEMORY = "containers not recorded because there was no memory for their rings"
+    DROPPED = "traces removed to make room"
+    LOST = "traces that could not be archived or adopted"
+    SNAPSHOTS = "snapshots and dumps given to clients"
+    CONNECTIONS_REFUSED = "connections refused because users had their share"
+    CALLS_REFUSED = "calls refused because users had their share"
+    CALLS_ENDED = "calls cancelled because the client did not read the answer in time"
+    EXCHANGES = "exchanges of a former version's programs in the kernel for this version's"
+    REPLACEMENTS = "broken recorders that were replaced"
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long things took: how many up to each of BOUNDS_S, and beyond; each is counted once."""
+    """A histogram of durations. counts: of each bucket of BOUNDS_S, and of longer durations; not cumulative."""
 
     counts: tuple[int, ...]
     sum_s: float
@@ -132,7 +143,7 @@ class Durations:
 
 
 class Tally:
-    """Counters, and how long hooks waited for their answers. Safe to use from several threads."""
+    """Counters, and a histogram of hooks' waits for their answers. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -141,12 +152,12 @@ class Tally:
         self._sum_s = self._longest_s = 0.0
 
     def add(self, what: Counted) -> None:
-        """One more."""
+        """Increments a counter."""
         with self._lock:
             self._counters[what] += 1
 
     def hook_answered(self, took_s: float, *, refused: bool) -> None:
-        """A hook was answered, so long after it was accepted."""
+        """Counts a hook that was answered. took_s: the time since its connection was accepted."""
         with self._lock:
             self._counters[Counted.HOOKS_REFUSED if refused else Counted.HOOKS_SERVED] += 1
             self._counts[bisect_left(BOUNDS_S, took_s)] += 1
@@ -154,6 +165,6 @@ class Tally:
             self._longest_s = max(self._longest_s, took_s)
 
     def read(self) -> tuple[Counter[Counted], Durations]:
-        """All of it, as it is now."""
+        """Returns all counters and the histogram as they are now."""
         with self._lock:
             return self._counters.copy(), Durations(tuple(self._counts), self._sum_s, self._longest_s)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a hook or a user says of a container to whether it is recorded, and how."""
+"""Decides from what a hook, NRI or a user tells of a container whether it is recorded, and how."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook socket: reads each message to its end, hands it on, answers in one line.
+"""The hook socket: reads hooks' messages, passes them to a handler, and answers each in one line.
 
-A hook's container waits for the answer, so nothing here waits for a hook: connections are read as bytes come, and one
-that is silent for too long is closed. What a message needs to have read from files, others read meanwhile.
+A hook's container waits for the answer, so the socket never waits for a hook: connections are read as bytes arrive, and
+closed if the message is not complete in time. Files that a message needs are read in other threads meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from traceloop_daemon.recording.journal import HOOK_REFUSED
 from traceloop_daemon.recording.tally import Tally
 from traceloop_daemon.registering.oci import MESSAGE_MAX_BYTES
 from traceloop_daemon.system.loop import READABLE, Loop
-from traceloop_daemon.system.sockets import is_served, private
+from traceloop_daemon.system.sockets import bind_private, is_served
+from traceloop_decode.safe_text import utf8
 
 _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 1024
@@ -33,13 +34,13 @@ _log = logging.getLogger(__name__)
 
 Rest = Callable[[], "Deferred | None"]
 Deferred = Callable[[Callable[[Rest], None]], None]
-"""What cannot be done at once: is given what it calls, in the loop's thread, with what remains to be done."""
+"""Work that takes time: called with a function, which it calls in the loop's thread with the rest of the work."""
 
 
 class HookSocket:
-    """Listens for root alone. `handle` gets a whole message, and raises RegistrationError to refuse it.
+    """Accepts messages from root alone. `handle` is called with each message; raises RegistrationError to refuse it.
 
-    What it returns, if anything, is the rest of its work, and the hook is answered after that.
+    If `handle` returns a Deferred, the hook is answered after the deferred work is done.
     """
 
     def __init__(
@@ -52,24 +53,23 @@ class HookSocket:
         fds: Sequence[int] = (),
         keep: Callable[[int], None] | None = None,
     ) -> None:
-        """At `path`; or at listening sockets `fds` of someone else's there, whose path stays when this one closes.
+        """Listens at `path`, or at the listening sockets `fds` that systemd passed; their path stays after `close`.
 
-        keep: takes the descriptor of one that `mend` makes to where it outlives this process.
+        keep: stores the descriptor of a socket that `mend` makes, so that the socket outlives this process.
         """
         self._loop, self._handle, self._path, self._tally = loop, handle, path, tally
         self._connections: set[_Connection] = set()
         self._listeners: list[socket.socket] = []
-        self._paused: set[socket.socket] = set()  # listeners that are left alone for a moment
+        self._paused: set[socket.socket] = set()  # listeners that are not watched for a moment
         self._complained = False
         self._own, self._keep = not fds, keep
         for listener in [socket.socket(fileno=os.dup(fd)) for fd in fds] or [_listen(path)]:
             self._watch(listener)
 
     def mend(self) -> list[str]:
-        """Listens at its path if nobody does: returns the path then. Raises OSError.
+        """Listens again at the path if somebody removed it, and returns the path then. Raises OSError.
 
-        So it is where that was removed. The socket that systemd passed is none any more from then on, also for the
-        daemons that follow.
+        After that, a socket that systemd passed is used neither by this daemon nor by the next ones.
         """
         if is_served(self._path):
             return []
@@ -80,7 +80,7 @@ class HookSocket:
             self._keep(listener.fileno())
         while self._listeners:
             former = self._listeners.pop()
-            while self._accept(former):  # those who came before it was removed
+            while self._accept(former):  # clients that connected before the path was removed
                 pass
             self._unwatch(former)
             former.close()
@@ -88,7 +88,7 @@ class HookSocket:
         return [str(self._path)]
 
     def close(self) -> None:
-        """Ends what is open, and takes its own socket away."""
+        """Ends open connections, and removes the socket if it is this daemon's own."""
         for connection in list(self._connections):
             self._end(connection)
         for listener in self._listeners:
@@ -114,21 +114,21 @@ class HookSocket:
             self._loop.unwatch(listener.fileno())
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
-        # Out of descriptors. It stays readable: without a pause the loop would do nothing but come back to it.
+        # Out of descriptors. The listener stays readable: without a pause the loop would spin.
         self._loop.unwatch(listener.fileno())
         self._paused.add(listener)
         self._loop.call_later(_PAUSE_S, lambda: self._resume(listener))
-        if not self._complained:  # once, until one is heard again
+        if not self._complained:  # once, until a hook is accepted again
             self._complained = True
-            _log.error("hooks cannot be heard: %s; it is tried again and again", error)
+            _log.error("cannot accept hooks: %s; retrying every %g s", error, _PAUSE_S)
 
     def _accept(self, listener: socket.socket) -> bool:
-        # Whether someone came.
+        # Returns whether a client was accepted.
         try:
             peer, _ = listener.accept()
         except BlockingIOError:
             return False
-        except OSError as error:  # the hook will tell its user that no one answered
+        except OSError as error:  # the hook reports that there was no answer
             if listener not in self._paused:
                 self._pause(listener, error)
             return False
@@ -150,7 +150,7 @@ class HookSocket:
         except BlockingIOError:
             return
         except OSError as error:
-            _log.warning("a hook went away before its message was read: %s", error)
+            _log.warning("a hook disconnected before its message was read: %s", error)
             self._end(connection)
             return
         connection.message += data
@@ -163,14 +163,14 @@ class HookSocket:
             deferred = work()
         except RegistrationError as error:
             self._answer(connection, str(error))
-        except Exception as error:  # noqa: BLE001 - what one container brings must not end the recording of all others
-            _log.exception("a hook's message met a fault of traceloopd's: please report it")
-            self._answer(connection, f"this met a fault of traceloopd's: {type(error).__name__}; see its log")
+        except Exception as error:  # noqa: BLE001 - one container's message must not end the recording of all others
+            _log.exception("a hook's message is refused: internal error in traceloopd: please report it")
+            self._answer(connection, f"internal error in traceloopd: {type(error).__name__}: see its log; report it")
         else:
             if deferred is None:
                 self._answer(connection, None)
             else:
-                self._unwatch_hook(connection)  # the end of its message can be read for ever
+                self._unwatch_hook(connection)  # at end of file the socket stays readable
                 deferred(partial(self._carry_out, connection))
 
     def _give_up(self, connection: _Connection) -> None:
@@ -182,9 +182,9 @@ class HookSocket:
             _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
         try:
             said = "ok" if error is None else f"error: {error}"
-            connection.socket.send(said.encode("utf-8", "backslashreplace") + b"\n")  # a cgroup's name may be any bytes
+            connection.socket.send(utf8(said) + b"\n")  # a cgroup's name may be any bytes
         except OSError as gone:
-            _log.warning("a hook did not wait for its answer: %s", gone)
+            _log.warning("a hook disconnected before it was answered: %s", gone)
         self._tally.hook_answered(time.monotonic() - connection.accepted_s, refused=error is not None)
         self._end(connection)
 
@@ -200,9 +200,7 @@ class HookSocket:
 
 
 def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with private():
-        listener.bind(str(path))
+    listener = bind_private(path)
     listener.listen(_BACKLOG)
     return listener
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns hooks away for a while, instead of letting them wait for a daemon that cannot start.
+"""Refuses hooks for a while, instead of letting them wait for a daemon that cannot start.
 
-systemd holds the hook socket, and starts the daemon again and again. Without this, each container's start and stop
-would take as long as its hook may wait, and a daemon that fails late in its start would keep a processor busy.
+systemd holds the hook socket, and restarts the daemon after each failure. If hooks were not refused, each container's
+start and stop would take as long as its hook may wait. The pause also keeps a daemon that fails late in its start from
+using a processor all the time.
 """
 
 from __future__ import annotations

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients reach: the gRPC service, its door, whose turn it is, and the numbers that are told."""
+"""The service for clients: gRPC, the front before it, users' shares, answers and statistics."""

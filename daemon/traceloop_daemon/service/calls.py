@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many calls each user may have under way at the queries' socket, and for how long.
+"""Limits the calls that each user may have in progress at the queries' socket, and their duration.
 
-Small questions, large answers and those who follow changes are counted apart, and there are threads for all that can be
-under way: none waits behind another. A call is under way until its client has read its answer, or is gone: what is not
-read lies in gRPC's memory. So a call has a deadline, after which it is ended wherever it is.
+Small questions, large answers and followers of changes are counted separately, and there are threads for all calls that
+can be in progress, so that none waits for another. A call is in progress until its client has read the answer or is
+gone, because an unread answer takes memory in gRPC. So a call has a deadline, after which it is cancelled.
 
-gRPC would wait for a request in one of those threads, before anything of ours is asked. So to gRPC all requests are
-streams, of which the first message is read; on the wire that is the same.
+gRPC would wait for a request in one of these threads before it calls any of this code. So each method is declared to
+take a stream of requests, of which the first is read; this is the same on the wire.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import grpc
@@ -24,13 +25,13 @@ from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.service.front import uid_of
 from traceloop_daemon.service.peers import Complaints, Share, Taken
 
-_SPARE_THREADS: Final = 4  # for those who are refused
+_SPARE_THREADS: Final = 4  # for calls that are refused
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Calls that are counted together. one, several: what they are called. deadline_s: None: they last."""
+    """A kind of calls, counted together. one, several: nouns for messages. deadline_s: None if there is none."""
 
     one: str
     several: str
@@ -42,9 +43,9 @@ SMALL: Final = Kind("question", "questions under way", Share(each=16, together=3
 LARGE: Final = Kind("reader of a trace", "readers of traces", Share(each=4, together=8))
 FOLLOWING: Final = Kind("follower", "clients that are following already", Share(each=4, together=8), deadline_s=None)
 KINDS: Final = {"Snapshot": LARGE, "Dump": LARGE, "Watch": FOLLOWING}
-"""Of methods; all others are SMALL."""
+"""The kinds of methods; all others are SMALL."""
 THREADS: Final = _SPARE_THREADS + sum(2 * kind.share.together for kind in (SMALL, LARGE, FOLLOWING))
-"""What a server needs: for members and for root."""
+"""The threads that a server needs, for members and for root."""
 
 
 @dataclass(eq=False, slots=True)
@@ -56,7 +57,7 @@ class _UnderWay:
 
 
 class Calls(grpc.ServerInterceptor):  # type: ignore[misc]
-    """Refuses who has his share under way. `end_overdue` is to be called again and again."""
+    """Refuses calls of users that have their share in progress. `end_overdue` is to be called periodically."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -83,14 +84,20 @@ class Calls(grpc.ServerInterceptor):  # type: ignore[misc]
         def answers(requests: Iterator[object], context: grpc.ServicerContext) -> Iterator[object]:
             yield from handler.unary_stream(self._admitted(method, requests, context), context)
 
+        def exchange(requests: Iterator[object], context: grpc.ServicerContext) -> Iterator[object]:
+            first = self._admitted(method, requests, context)
+            yield from handler.stream_stream(chain([first], requests), context)
+
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
-                answers, handler.request_deserializer, handler.response_serializer
+                exchange if handler.request_streaming else answers,
+                handler.request_deserializer,
+                handler.response_serializer,
             )
         return grpc.stream_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
 
     def end_overdue(self) -> None:
-        """Ends the calls that took longer than they may."""
+        """Cancels the calls that are past their deadline."""
         now_s = time.monotonic()
         with self._lock:
             overdue = [one for one in self._under_way if one.until_s is not None and now_s > one.until_s]
@@ -102,7 +109,7 @@ class Calls(grpc.ServerInterceptor):  # type: ignore[misc]
             one.context.cancel()
 
     def _admitted(self, method: str, requests: Iterator[object], context: grpc.ServicerContext) -> object:
-        # The request, of one who may make it.
+        # Returns the request, or aborts the call if the user has its share.
         kind, uid = KINDS.get(method, SMALL), uid_of(context.peer())
         if (why := self._taken[kind].take(uid)) is not None:
             self._tally.add(Counted.CALLS_REFUSED)
@@ -117,7 +124,7 @@ class Calls(grpc.ServerInterceptor):  # type: ignore[misc]
             self._over(one)
         for request in requests:
             return request
-        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"a {method} without a request")
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{method} came without a request")
         raise AssertionError  # abort has raised
 
     def _over(self, one: _UnderWay) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door of traceloop.sock: lets each user have a bounded part of the daemon, and passes bytes on to gRPC.
+"""The front of traceloop.sock: limits each user's connections, and passes their bytes on to gRPC.
 
-gRPC takes whoever comes, and does not ask who it is. So it listens where the daemon alone can connect, and this thread
-at the path that members of the group use. It asks the kernel who connects (SO_PEERCRED, unix(7)) and turns away those
-who have their share. A connection goes on to gRPC once it has said what HTTP/2 begins with (RFC 9113, 3.4), from an
-address that tells gRPC's side whose it is (`uid_of`). Then bytes are passed on both ways, with one buffer each way:
-whoever does not read is not read from, and when nothing of what waits for it could be passed on for `_STALLED_MAX_S`,
-its connection ends. Users say little: what is more than an allowance waits in their own sockets.
+gRPC accepts every connection, and does not ask which user connects. So gRPC listens where only the daemon can connect,
+and this thread listens at the path that members of the group use. It asks the kernel for the peer's uid (SO_PEERCRED,
+unix(7)) and refuses users that have their share. After a client has sent the preface of HTTP/2 (RFC 9113, 3.4), its
+connection is passed on to gRPC, from an address that contains the uid (`uid_of`). Each direction has one buffer. A
+source is not read while its buffer has bytes; if none of them can be passed on for `_STALLED_MAX_S`, the connection
+ends. Bytes beyond a user's allowance wait in the user's socket.
+
+grpcio does not serve here: its interceptors see calls, not the connections that were accepted for them.
 """
 
 from __future__ import annotations
@@ -27,15 +29,15 @@ from typing import Final
 
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.service.peers import ROOT, Allowances, Complaints, Share, Taken
-from traceloop_daemon.system.sockets import is_served, private, share
+from traceloop_daemon.system.sockets import bind_private, is_served, share
 
 _UCRED: Final = Struct("=iII")  # pid, uid, gid; unix(7), SO_PEERCRED
 _BACKLOG: Final = 256
 _TOGETHER: Final = 256
 _EACH_PART: Final = 4
-"""One user's connections are this part of all members'."""
+"""The divisor of all members' connections that gives the most for one user."""
 _FDS_PART: Final = 24
-"""Three descriptors a connection, of members and of root: a quarter of what the process may have."""
+"""Three descriptors per connection, of members and of root: connections use a quarter of the process's limit."""
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _PREFACE_MAX_S: Final = 10.0
 _STALLED_MAX_S: Final = 30.0
@@ -43,17 +45,17 @@ _BUFFER_BYTES: Final = 64 << 10
 _SAID_PER_S: Final = 8 << 10
 _SAID_MOST: Final = 32 << 10
 _CONNECTING: Final = 1 << 8
-"""What it costs of the allowance to connect."""
+"""The cost of a connection, in bytes of the user's allowance."""
 _LAST_WORDS_S: Final = 0.5
 _TICK_S: Final = 0.05
 _SWEEP_S: Final = 1.0
-_ACCEPT_MAX: Final = 64  # in a tick, once some were turned away
+_ACCEPT_MAX: Final = 64  # refusals per tick
 _IN, _OUT, _HUP = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
 _log = logging.getLogger(__name__)
 
 
 def uid_of(peer: str) -> int:
-    """Whose connection gRPC calls so: ServicerContext.peer() of one that came through a Front."""
+    """Returns the uid of a connection through a Front. peer: as ServicerContext.peer() has it."""
     return int(Path(peer).name)
 
 
@@ -61,7 +63,7 @@ class Front:
     """Listens at `path`, for root and the group; gRPC listens at `inner`. The methods may be called from any thread."""
 
     def __init__(self, path: Path, inner: Path, tally: Tally, sweep: Callable[[], None]) -> None:
-        """sweep: is called once a second. Raises OSError."""
+        """Begins to listen. sweep: called once a second. Raises OSError."""
         self._path, self._inner, self._tally, self._sweep = path, inner, tally, sweep
         together = min(_TOGETHER, max(_EACH_PART, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _FDS_PART))
         self._taken = Taken(Share(together // _EACH_PART, together))
@@ -81,7 +83,7 @@ class Front:
         self._thread.start()
 
     def mend(self) -> list[str]:
-        """Listens anew at its path if nobody does: returns the path then. Raises OSError."""
+        """Listens again at the path if nobody does, and returns the path then. Raises OSError."""
         if self._next is not None or is_served(self._path):
             return []
         self._path.unlink(missing_ok=True)
@@ -90,7 +92,7 @@ class Front:
         return [str(self._path)]
 
     def close(self) -> None:
-        """Passes on what gRPC said last, ends what is open, and takes the socket away."""
+        """Passes on gRPC's last bytes, ends all connections, and removes the socket."""
         self._until_s = time.monotonic() + _LAST_WORDS_S
         os.eventfd_write(self._wake_fd, 1)
         self._thread.join()
@@ -101,7 +103,7 @@ class Front:
         self._epoll.close()
         os.close(self._wake_fd)
 
-    # -- all below in the thread
+    # -- in the thread
 
     def _run(self) -> None:
         sweep_s = time.monotonic()
@@ -139,12 +141,12 @@ class Front:
                 peer, _ = self._listener.accept()
             except BlockingIOError:
                 break
-            except OSError as error:  # no descriptors: they are for hooks
+            except OSError as error:  # no descriptors are left
                 self._complaints.add(os.getuid(), "a connection to traceloop.sock could not be accepted", str(error))
                 refused = _ACCEPT_MAX
                 break
             refused += not self._accept(peer)
-        if refused:  # whoever connects as fast as it can waits, too
+        if refused:  # so that a client that connects again and again has to wait
             self._epoll.unregister(self._listener)
             self._accepting = False
 
@@ -155,7 +157,7 @@ class Front:
         if (why := self._taken.take(uid)) is not None:
             self._tally.add(Counted.CONNECTIONS_REFUSED)
             self._complaints.add(uid, "a connection to traceloop.sock was refused", f"{why} already")
-            with suppress(OSError):  # no HTTP/2: gRPC's clients fail at once then, and do not try again on their own
+            with suppress(OSError):  # not HTTP/2, so that gRPC's clients fail at once and do not retry
                 peer.send(f"{why} connections already: end some, then try again\n".encode())
             peer.close()
             return False
@@ -179,10 +181,10 @@ class Front:
                 self._end(connection)
             else:
                 self._watch(connection)
-        except OSError:  # one of both has gone
+        except OSError:  # the client or gRPC has closed its side
             self._end(connection)
-        except Exception as error:  # noqa: BLE001 - what one client says must not end the connections of all others
-            _log.exception("a connection met a fault of traceloopd's: please report it")
+        except Exception as error:  # noqa: BLE001 - one client's bytes must not end the connections of all others
+            _log.exception("a connection is closed: internal error in traceloopd: please report it")
             self._complaints.add(connection.uid, "a connection to traceloop.sock was ended", repr(error))
             self._end(connection)
 
@@ -198,7 +200,7 @@ class Front:
             connection.down.move()
 
     def _leave_inner(self, connection: _Connection) -> None:
-        # gRPC has ended it: what it said last is still to be passed on.
+        # gRPC has closed the connection: its last bytes are still to be passed on.
         assert connection.inner is not None
         self._epoll.unregister(connection.inner)
         connection.inner_hung_up = True
@@ -218,7 +220,7 @@ class Front:
             self._turn(connection, hung_up=0)
 
     def _begin(self, connection: _Connection) -> bool:
-        # Whether it has said how HTTP/2 begins, and gRPC has it now.
+        # Returns whether the client has sent the preface of HTTP/2, and is connected to gRPC now.
         said = connection.client.recv(len(_PREFACE) - len(connection.first))
         connection.first += said
         if connection.first != _PREFACE:
@@ -230,7 +232,7 @@ class Front:
         inner.setblocking(False)  # noqa: FBT003
         name = self._inner.parent / str(connection.uid)
         inner.bind(str(name))
-        name.unlink()  # the address is still told
+        name.unlink()  # gRPC still gets this address as the peer's
         inner.connect(str(self._inner))
         self._by_fd[inner.fileno()] = connection
         self._epoll.register(inner, 0)
@@ -239,7 +241,7 @@ class Front:
         return True
 
     def _watch(self, connection: _Connection) -> None:
-        # Only for what can be gone on with.
+        # Waits only for events that let the connection proceed.
         if connection.inner is None:
             self._epoll.modify(connection.client, _IN)
             return
@@ -273,16 +275,16 @@ class Front:
 
 
 class _Way:
-    # From one socket to the other, through one buffer.
+    # One direction, from one socket to the other through one buffer.
     def __init__(self, source: socket.socket, sink: socket.socket) -> None:
         self._source, self._sink = source, sink
         self.waiting = bytearray()
         self.is_open = True
-        self.is_over = False  # the sink knows that it ended
+        self.is_over = False  # the end was passed on to the sink
         self.moved_s = time.monotonic()
 
     def move(self, *, heard: bool = True) -> int:
-        # Passes on what can be, and returns how much came. Raises OSError.
+        # Passes on what it can, and returns how many bytes it read. Raises OSError.
         came = b""
         if heard and self.is_open and not self.waiting:
             with suppress(BlockingIOError):
@@ -313,10 +315,8 @@ class _Connection:
 
 
 def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = bind_private(path)
     try:
-        with private():
-            listener.bind(str(path))
         share(path)
     except OSError:
         listener.close()

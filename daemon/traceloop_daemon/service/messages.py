@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's values as messages of recorder.proto."""
+"""Makes messages of traceloop.proto from the daemon's values."""
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from typing import Final
 
 from traceloop_bpf.run_times import RunTime
-from traceloop_daemon.privacy.capture_policy import CapturePolicy
 from traceloop_daemon.recording.feed import Change, Happened
-from traceloop_daemon.recording.registry import State, Trace
 from traceloop_daemon.recording.tally import BOUNDS_S, Counted
+from traceloop_daemon.recording.trace import State, TraceView
 from traceloop_daemon.service.stats import Stats
-from traceloop_proto import recorder_pb2 as pb
+from traceloop_daemon.system.cgroupfs import cgroup_text
+from traceloop_proto import traceloop_pb2 as pb
+from traceloop_proto.trace_message import trace_message as message_of
 
 _STATES: Final = {
     State.RECORDING: pb.STATE_RECORDING,
@@ -28,54 +29,26 @@ _KINDS: Final = {
     Happened.STARTED: pb.CHANGE_KIND_STARTED,
     Happened.FROZEN: pb.CHANGE_KIND_FROZEN,
     Happened.ARCHIVED: pb.CHANGE_KIND_ARCHIVED,
+    Happened.EXPLAINED: pb.CHANGE_KIND_EXPLAINED,
     Happened.LOST: pb.CHANGE_KIND_LOST,
     Happened.DROPPED: pb.CHANGE_KIND_DROPPED,
     Happened.CLOSED: pb.CHANGE_KIND_CLOSED,
 }
 
-_CAPTURES: Final = {
-    CapturePolicy.ALL: pb.CAPTURE_ALL,
-    CapturePolicy.NO_PAYLOAD: pb.CAPTURE_NO_PAYLOAD,
-    CapturePolicy.PATHS: pb.CAPTURE_PATHS,
-}
 
-
-def trace_message(trace: Trace, node: str) -> pb.Trace:
-    """A trace as it is now. node: this one's name, where the trace has none of its own."""
-    message = pb.Trace(
-        id=trace.id,
-        node=trace.node or node,
-        namespace=trace.names.namespace,
-        pod=trace.names.pod,
-        pod_uid=trace.names.pod_uid,
-        container=trace.names.container,
-        container_id=trace.container_id,
-        image=trace.names.image,
-        state=_STATES[trace.state],
-        started_ns=trace.started_ns,
-        ended_ns=trace.ended_ns,
-        events=trace.count.events,
-        lost=trace.count.lost_events,
-        size_bytes=trace.size_bytes,
-        cgroup=os.fsencode(trace.cgroup).decode("utf-8", "backslashreplace"),
-        restart_count=trace.names.restart_count,
-        labels=dict(trace.names.labels.pairs),
-        labels_left_out=trace.names.labels.left_out,
-        ring_size_bytes=trace.ring_size_bytes,
-        io_uring_setups=trace.io_uring_setups,
-    )
-    policy = None if trace.withheld is None else CapturePolicy.of(trace.withheld)
-    if policy is not None:
-        message.capture = _CAPTURES[policy]
-    if trace.status is not None and trace.status & 0x7F:
-        message.signal = trace.status & 0x7F
-    elif trace.status is not None:
-        message.exit_code = trace.status >> 8 & 0xFF
+def trace_message(trace: TraceView, node: str) -> pb.Trace:
+    """Makes the message of a trace. node: this node's name, for a trace without a node's name."""
+    facts = trace.facts
+    if not facts.cgroup.isascii():  # a cgroup's name may be any bytes
+        facts = replace(facts, cgroup=cgroup_text(facts.cgroup))
+    message = message_of(facts, state=_STATES[trace.state], size_bytes=trace.size_bytes)
+    message.node = message.node or node
+    message.reason = trace.reason
     return message
 
 
 def change_message(change: Change, node: str) -> pb.Change:
-    """Something that became of a trace."""
+    """Makes the message of a change of a trace."""
     if change.trace is None or change.happened is None:
         return pb.Change(kind=pb.CHANGE_KIND_MISSED, missed=change.missed)
     kind = _KINDS[change.happened]
@@ -83,7 +56,7 @@ def change_message(change: Change, node: str) -> pb.Change:
 
 
 def stats_reply(stats: Stats) -> pb.StatsReply:
-    """The daemon's numbers about itself."""
+    """Makes the message of the daemon's statistics."""
     recorded, counted, archive = stats.recorded, stats.counted, stats.archive
     return pb.StatsReply(
         node=stats.node,
@@ -96,6 +69,10 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         events=recorded.events,
         overwritten=recorded.overwritten,
         dropped=recorded.dropped,
+        calls=recorded.calls,
+        errors=recorded.errors,
+        read_bytes=recorded.read_bytes,
+        written_bytes=recorded.written_bytes,
         reread=recorded.reread,
         unread=recorded.unread,
         forgotten=recorded.forgotten,
@@ -103,6 +80,10 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         io_urings=recorded.io_urings,
         started_by_hook=counted[Counted.STARTED_BY_HOOK],
         started_by_add=counted[Counted.STARTED_BY_ADD],
+        started_at_birth=counted[Counted.STARTED_AT_BIRTH],
+        births_late=counted[Counted.BIRTHS_LATE],
+        births_untold=stats.births_untold,
+        rings_wanted=stats.rings[0].wanted,
         adopted=counted[Counted.ADOPTED],
         excluded=counted[Counted.EXCLUDED],
         hooks_served=counted[Counted.HOOKS_SERVED],
@@ -125,13 +106,13 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         no_memory=counted[Counted.NO_MEMORY],
         memory_left_bytes=stats.room.left_bytes,
         memory_limit_bytes=stats.room.limit_bytes,
-        memory_limit=os.fsencode(stats.room.where).decode("utf-8", "backslashreplace"),
+        memory_limit=cgroup_text(stats.room.where),
         ring_bytes=stats.rings[0].ring_bytes,
     )
 
 
 def run_times_reply(found: list[RunTime]) -> pb.RunTimesReply:
-    """How long programs ran."""
+    """Makes the message of the programs' run times."""
     return pb.RunTimesReply(
         programs=[pb.RunTime(program=one.program, runs=one.runs, time_ns=one.time_ns) for one in found]
     )

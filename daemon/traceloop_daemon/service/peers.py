@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each user may have of the daemon at once, so that none has all of it.
+"""Limits each user to a share of the daemon's resources.
 
-Members of the group may only ask, and each gets a share: a part of what all of them may have together. Root has as much
-as they together, apart from them: what they do takes nothing from it.
+Each member of the group may have a part of what all members may have together. Root has a separate share of the same
+size as that of all members, so that members cannot use it up.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ROOT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of a thing one user may have, and how many all users but root together; root alone may have as many."""
+    """Limits of a resource: of one user, and of all users but root together, which is root's own limit too."""
 
     each: int
     together: int
 
 
 class Taken:
-    """How many of a thing who has. Safe to use from several threads."""
+    """Counts how many of a resource each user has. Safe to use from several threads."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
@@ -35,7 +35,7 @@ class Taken:
         self._together = 0  # of users but root
 
     def take(self, uid: int) -> str | None:
-        """One more for this user; or why there is none: how many who has already."""
+        """Takes one for a user and returns None, or returns why the user gets none: who has how many already."""
         with self._lock:
             most = self._share.together if uid == ROOT else self._share.each
             if self._by_uid[uid] >= most:
@@ -47,7 +47,7 @@ class Taken:
             return None
 
     def give_back(self, uid: int) -> None:
-        """One that was taken."""
+        """Gives back one that was taken."""
         with self._lock:
             self._by_uid[uid] -= 1
             self._together -= uid != ROOT
@@ -56,22 +56,22 @@ class Taken:
 
 
 class Allowances:
-    """How much each user may say: so much a second, and what it has saved of it, up to a bound. For one thread."""
+    """Limits the bytes that each user may send to `per_s` a second, with savings up to `most`. Not thread-safe."""
 
     def __init__(self, per_s: int, most: int, now_s: Callable[[], float] = time.monotonic) -> None:
         self._per_s, self._most, self._now_s = per_s, most, now_s
-        self._spent: dict[int, tuple[float, float]] = {}  # uid: how much less than the most it had, and when
+        self._spent: dict[int, tuple[float, float]] = {}  # by uid: how much less than `most` the user had, and when
 
     def spend(self, uid: int, amount: int) -> None:
-        """It said so much, perhaps more than it may."""
+        """Subtracts an amount, which may be more than the user has."""
         self._spent[uid] = min(2.0 * self._most, self._now(uid) + amount), self._now_s()
 
     def is_spent(self, uid: int) -> bool:
-        """Whether it is to be silent for a while."""
+        """Returns whether the user has nothing left for now."""
         return self._now(uid) >= self._most
 
     def forget_silent(self) -> None:
-        """Those who have saved the most need not be remembered."""
+        """Forgets the users whose savings have reached `most`."""
         self._spent = {uid: spent for uid, spent in self._spent.items() if self._now(uid) > 0}
 
     def _now(self, uid: int) -> float:
@@ -80,7 +80,7 @@ class Allowances:
 
 
 class Complaints:
-    """Says what members do too much of: a line for each user, at most one in `every_s`. For one thread at a time."""
+    """Logs complaints about users: at most one line in `every_s` for each user and kind. Safe to use from threads."""
 
     def __init__(
         self, say: Callable[[str], None], every_s: float = 60.0, now_s: Callable[[], float] = time.monotonic
@@ -91,7 +91,7 @@ class Complaints:
         self._more: Counter[tuple[int, str]] = Counter()
 
     def add(self, uid: int, what: str, why: str) -> None:
-        """what: happened to this user, in words that are the same each time."""
+        """Logs a complaint, or counts it. what: what was done to the user, in the same words each time."""
         now_s = self._now_s()
         with self._lock:
             said_s = self._said.get((uid, what))
@@ -100,4 +100,4 @@ class Complaints:
                 return
             self._said[uid, what] = now_s
             more = self._more.pop((uid, what), 0)
-        self._say(f"{what} of uid {uid}: {why}" + (f"; {more} more since the last such line" if more else ""))
+        self._say(f"uid {uid}: {what}: {why}" + (f"; {more} more since the last such line" if more else ""))

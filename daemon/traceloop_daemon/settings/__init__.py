@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's settings: which there are, how files say them, and how they are documented."""
+"""The daemon's settings: their definition, reading them from files, and their documentation."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the settings from a file and its drop-ins, and says of every fault where it is and what is right.
+"""Reads the settings from a file and its drop-ins, and reports each fault with its line and the expected value.
 
-``FILE`` is read first, then ``FILE.d/*.toml`` by name; of a key that stands in several, the last one holds, all of it.
+``FILE`` is read first, then ``FILE.d/*.toml`` in order of their names. If several files set a key, the last value
+replaces the others as a whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traceloop_daemon.errors import ConfigError
-from traceloop_daemon.settings.keys import Config, conflicts
+from traceloop_daemon.settings.keys import Config, conflicts, name_of
 from traceloop_daemon.settings.toml_lines import lines_of
 
 DEFAULT_FILE: Final = Path("/etc/traceloop/traceloop.toml")
@@ -26,7 +27,7 @@ _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of the file. name: with its table, ``ring.size``. value: as it stands there, or the default."""
+    """A key. name: with its table, ``ring.size``. value: as written in the file, or the default."""
 
     name: str
     field: Field[Any]
@@ -34,19 +35,19 @@ class Setting:
     origin: str
 
     def __str__(self) -> str:
-        """A line of TOML, with where it comes from."""
-        return f"{self.field.name} = {toml(self.value)}  # {self.origin}"
+        """Returns a line of TOML with the value's origin as a comment."""
+        return f"{name_of(self.field)} = {toml(self.value)}  # {self.origin}"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """config: the settings in force. settings: each of them, in the order of the documentation."""
+    """The settings in force. config: as objects. settings: each key, in the order of the documentation."""
 
     config: Config
     settings: tuple[Setting, ...]
 
     def __str__(self) -> str:
-        """The settings in force as TOML."""
+        """Returns the settings in force as TOML."""
         lines, above = [], ""
         for setting in self.settings:
             table = setting.name.rpartition(".")[0]
@@ -57,10 +58,11 @@ class Loaded:
         return "\n".join(lines)
 
 
-def load(path: Path | None = None) -> Loaded:
-    """The settings of a file and its drop-ins; without one, of the default file, if it is there.
+def load(path: Path | None = None, options: Mapping[str, object] | None = None) -> Loaded:
+    """Loads the settings of a file and its drop-ins; the default file may be missing.
 
-    Raises ConfigError; its message has a line for each fault.
+    path: the file; None: the default file. options: values of keys that the command line gives.
+    Raises ConfigError, whose message has a line for each fault.
     """
     known = dict(_known(Config, ""))
     settings = {name: Setting(name, one, one.metadata["default"], "default") for name, one in known.items()}
@@ -71,6 +73,8 @@ def load(path: Path | None = None) -> Loaded:
                 settings[found.name] = Setting(found.name, known[found.name], found.value, found.at)
             else:
                 faults.append(f"{found.at}: {_unknown(found, known)}")
+    for name, value in (options or {}).items():
+        settings[name] = Setting(name, known[name], value, f"--{name}")
     values: dict[str, Any] = {}
     for setting in settings.values():
         try:
@@ -86,12 +90,12 @@ def load(path: Path | None = None) -> Loaded:
 
 
 def toml(value: object) -> str:
-    """A value as TOML, in printable ASCII."""
+    """Formats a value as TOML, in printable ASCII."""
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def tables_of(kind: type) -> dict[str, type]:
-    """The tables within a table, by name: those of a dataclass's fields that are dataclasses."""
+    """Returns the tables within a table, by name: the dataclass's fields that are dataclasses."""
     return {one.name: one.default_factory for one in fields(kind) if is_dataclass(one.default_factory)}  # type: ignore[misc]
 
 
@@ -140,7 +144,7 @@ def _read(file: Path, faults: list[str]) -> Iterator[_Found]:
 
 
 def _leaves(kind: type, tables: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
-    # Down to keys, and to tables that there should not be.
+    # Yields keys, and unknown tables as a whole.
     for key, value in tables.items():
         inner = tables_of(kind).get(key)
         if inner is not None and isinstance(value, dict):
@@ -155,7 +159,7 @@ def _known(kind: type, above: str) -> Iterator[tuple[str, Field[Any]]]:
         if one.name in inner:
             yield from _known(inner[one.name], f"{above}{one.name}.")
         else:
-            yield above + one.name, one
+            yield above + name_of(one), one
 
 
 def _build(kind: type, above: str, values: Mapping[str, Any]) -> Any:
@@ -164,7 +168,7 @@ def _build(kind: type, above: str, values: Mapping[str, Any]) -> Any:
         **{
             one.name: _build(inner[one.name], f"{above}{one.name}.", values)
             if one.name in inner
-            else values[above + one.name]
+            else values[above + name_of(one)]
             for one in fields(kind)
         }
     )

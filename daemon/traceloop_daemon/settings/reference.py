@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings as a commented file: run as a module, it prints packaging/traceloop.toml."""
+"""Formats the settings as a commented file; run as a module, prints packaging/traceloop.toml."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import Field, fields
 from typing import Any, Final
 
 from traceloop_daemon.settings.files import DEFAULT_FILE, tables_of, toml
-from traceloop_daemon.settings.keys import Config
+from traceloop_daemon.settings.keys import Config, name_of
 
 _WIDTH: Final = 100
 _HEAD: Final = f"""\
-Settings of traceloopd. Each key stands here with its default; take away the # to change it.
+Settings of traceloopd. Each key is shown with its default; remove the # to change it.
 
-Better than to change this file: write what differs into a file of its own in
-{DEFAULT_FILE}.d/, NAME.toml. Those are read after this one, by name; of a key that
-stands in several, the last one holds.
+Rather than change this file, write the keys that differ into a new file NAME.toml in
+{DEFAULT_FILE}.d/. Those files are read after this one, in order of their names. If
+several files set a key, the last value applies.
 
-`traceloopd --check-config` says what is wrong, or what holds and where it comes from. The daemon reads
-its settings when it starts.
+The daemon reads its settings when it starts. `traceloopd --check-config` prints each fault, or the
+settings in force and where each of them is set.
 
-Sizes are bytes, or such as "512K", "1M", "2G" (to the base 1024). Spans of time are seconds, or such
-as "30s", "5min", "12h", "14d"."""
+A size is a number of bytes, or a number with a unit, such as "512K", "1M" or "2G" (to the base 1024).
+A span of time is a number of seconds, or a number with a unit, such as "30s", "5min", "12h" or "14d"."""
 
 
 def text() -> str:
-    """The file."""
+    """Returns the contents of the file."""
     return "\n".join((*_comment(_HEAD), *_keys(Config))) + "\n"
 
 
@@ -42,7 +42,7 @@ def _keys(kind: type) -> Iterator[str]:
 
 def _key(one: Field[Any]) -> Iterator[str]:
     yield from _comment(_flowed(one.metadata["text"]))
-    yield f"#{one.name} = {toml(one.metadata['default'])}"
+    yield f"#{name_of(one)} = {toml(one.metadata['default'])}"
 
 
 def _flowed(text: str) -> str:

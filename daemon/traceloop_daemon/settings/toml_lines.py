@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the keys of a TOML text stand, which `tomllib` does not tell.
+"""Finds the line numbers of the keys in a TOML text, which neither `tomllib` nor tomlkit reports.
 
-A statement is the least number of lines that `tomllib` accepts by themselves, so multi-line strings and arrays, dotted
-and quoted keys and inline tables need no rules of their own here. A table's header holds for what follows.
+A statement is the smallest number of lines that `tomllib` accepts by themselves, so multi-line strings and arrays,
+dotted and quoted keys and inline tables need no rules here. A table's header applies to the statements after it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Path = tuple[str, ...]
-"""A key with the names of its tables before it."""
+"""Names of a key's tables, then its own name."""
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """The first line, counted from 1, of each table and key of a text that `tomllib.loads` accepts."""
+    """Returns the first line, counted from 1, of each table and key of a text that `tomllib.loads` accepts."""
     found: dict[Path, int] = {}
     header = ""
     begin, lines = 0, text.replace("\r\n", "\n").split("\n")
     for end in range(1, len(lines) + 1):
         statement = "\n".join(lines[begin:end])
         try:
-            # Alone first: what is not whole yet must not be taken for a header.
+            # Parsed without the header first: an incomplete statement must not pass for a header.
             keys = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a former daemon left in the kernel: found again, and brought up to this version while it records."""
+"""Adopts the recorders that former daemons left in the kernel, and updates them while they record."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """tracer: the recorder to go on with. old: others, whose rings have another layout, to be emptied and removed.
+    """Adopted recorders. tracer: for new recordings. old: recorders with other layouts, to be emptied and removed.
 
-    recordings: of each live trace, in the order in which they began; None where its ring is gone.
+    recordings: the recording of each live trace, in the order in which they began; None if its ring is gone.
     """
 
     tracer: Tracer
@@ -32,13 +32,13 @@ class Found:
 
 
 def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keeper: Keeper) -> Found:
-    """Adopts what a keeper handed over, by name, and loads a recorder where there is none to go on with.
+    """Adopts recorders by the descriptors that a keeper passed, by name; loads a recorder if none has this layout.
 
     Raises LoadError, OSError.
     """
     recorders, unknown = sort(kept)
     for name in unknown:
-        _log.warning("a descriptor that is kept as %s is none of this version's: it is closed", name)
+        _log.warning("closed the stored descriptor %s: this version has none of that name", name)
         os.close(kept[name])
     keeper.drop(unknown)
     wanted, tracers, recordings = plan.about(), [], {}
@@ -47,7 +47,7 @@ def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keepe
         try:
             tracer, claimed = Tracer.adopt(recorder, its.keys(), plan, keeper)
         except AdoptionError as error:
-            _log.error("%s: its traces end here", error)
+            _log.error("%s: the live traces in its rings cannot be resumed", error)
             continue
         tracers.append(tracer)
         for key, slot in claimed.items():
@@ -63,9 +63,9 @@ def find(kept: Mapping[str, int], live: Collection[LiveTrace], plan: Plan, keepe
 
 
 class Succession:
-    """Puts this version's programs in the place of a former daemon's, and removes old recorders once they are empty.
+    """Exchanges a former daemon's programs for this version's, and removes old recorders when they are empty.
 
-    In a thread of its own: compiling takes a second, and containers register meanwhile.
+    The work is done in a separate thread: compiling takes a second, and containers register meanwhile.
     """
 
     def __init__(self, found: Found, plan: Plan, tally: Tally) -> None:
@@ -75,11 +75,11 @@ class Succession:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is exchanged or removed any more."""
+        """True when the programs are exchanged and the old recorders removed."""
         return not self._thread.is_alive()
 
     def join(self) -> None:
-        """Waits for its end."""
+        """Waits for the thread."""
         self._thread.join()
 
     def _run(self) -> None:
@@ -88,8 +88,8 @@ class Succession:
             try:
                 tracer.exchange(self._plan)
                 self._tally.add(Counted.EXCHANGES)
-                _log.info("the recorder's programs are this version's now, and went on meanwhile")
+                _log.info("exchanged the recorder's programs for this version's, without a gap in the recordings")
             except (LoadError, OSError) as error:
-                _log.error("the recorder's programs stay those of the daemon before: %s", error)
+                _log.error("the former daemon's programs stay in use, as they cannot be exchanged: %s", error)
         for old in self._found.old:
             old.remove()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks whether the recorder in the kernel is still whole, and puts a new one in its place where it is not.
+"""Checks that the recorder in the kernel is intact, and replaces it if it is broken.
 
-Root can freeze its maps, and whoever takes its descriptors away detaches its programs. Nothing can be registered then,
-or nothing is recorded. A new recorder has maps and programs of its own: each container that is being recorded gets a
-new trace, and what the former ring holds is kept.
+Root can freeze the recorder's maps, or close its descriptors, which detaches its programs. Then no container can be
+registered, or nothing is recorded. A new recorder has its own maps and programs: each container that is being recorded
+gets a new trace, and the former trace is archived.
 
-A container that makes and removes thousands of cgroups makes look-ups slower for the whole node; that is tidied here.
+The guard also tidies the table of cgroups: a container that makes and removes thousands of cgroups would make look-ups
+slower for the whole node.
 """
 
 from __future__ import annotations
@@ -27,37 +28,37 @@ _log = logging.getLogger(__name__)
 
 
 class Replaceable(Protocol):
-    """What records by a tracer, of which another may take the place."""
+    """An object that records with a tracer, and can switch to another."""
 
     @property
     def tracer(self) -> Tracer:
-        """What new recordings are made with."""
+        """The tracer for new recordings."""
 
     def replace_tracer(self, tracer: Tracer, why: str) -> None:
-        """Records with another tracer from now on."""
+        """Records with another tracer from now on. why: for the log."""
 
 
 class Guard:
-    """Looks every two seconds, from the loop. A new recorder is compiled in a thread of its own, for that takes one."""
+    """Checks every two seconds, from the loop. A new recorder is compiled in a thread, as that takes a second."""
 
     def __init__(
         self, loop: Loop, recorder: Replaceable, tally: Tally, succession: Succession, load: Callable[[], Tracer]
     ) -> None:
-        """load: brings another recorder into the kernel. Raises LoadError, OSError."""
+        """load: loads another recorder into the kernel; raises LoadError, OSError."""
         self._loop, self._recorder, self._tally = loop, recorder, tally
         self._succession, self._load = succession, load
         self._thread: threading.Thread | None = None
         loop.call_later(_LOOK_S, self._look)
 
     def join(self) -> None:
-        """Waits for a replacement that is under way."""
+        """Waits for a replacement in progress."""
         if self._thread is not None:
             self._thread.join()
 
     def _look(self) -> None:
-        # A succession exchanges the descriptors that are looked at.
+        # A succession replaces the descriptors that are checked.
         if self._succession.is_over and (trouble := self._recorder.tracer.trouble()):
-            _log.error("the recorder is broken: %s; another is put in its place", trouble)
+            _log.error("the recorder is broken: %s; it is being replaced", trouble)
             self._thread = threading.Thread(target=self._replace, args=(trouble,), name="guard")
             self._thread.start()
         else:
@@ -69,8 +70,8 @@ class Guard:
         try:
             self._recorder.replace_tracer(self._load(), f"its recorder was broken: {trouble}")
             self._tally.add(Counted.REPLACEMENTS)
-            _log.warning("another recorder records from now on; live traces began anew")
+            _log.warning("replaced the recorder; each container that is being recorded has a new trace")
         except (LoadError, OSError) as error:
             delay_s = _AGAIN_S
-            _log.error("no other recorder can be had: %s; next try in %g s", error, delay_s)
+            _log.error("the recorder cannot be replaced: %s; next try in %g s", error, delay_s)
         self._loop.call_later(delay_s, self._look)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operating system gives: event loop, sockets, systemd, cgroups, processes, files. Nothing of traces."""
+"""Interfaces to the operating system: event loop, sockets, systemd, cgroups, processes, files. Unaware of traces."""

@@ -1,36 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cgroup2 file system: where it is, which cgroup a process is in, what lies below one, whether it is populated.
+"""The cgroup2 file system: its mount point, a process's cgroup, a cgroup's descendants and whether it is populated.
 
-All paths start at roots that are given, so that tests can build trees of their own.
+The roots of all paths are parameters, so that tests can build their own trees.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.errors import ConfigError, RegistrationError
+from traceloop_decode.mountinfo import mounts
 
+_ABOVE: Final = re.compile(r"(/\.\.)+")
 _OUT_OF_REACH: Final = (errno.ENOENT, errno.ENAMETOOLONG)
 
 
 def find_mount(proc: Path = Path("/proc")) -> Path:
-    """Where cgroup2 is mounted (mountinfo of proc_pid_mountinfo(5)). Raises ConfigError where it is not."""
-    for line in _lines(proc / "self/mountinfo"):
-        fields, _, rest = line.partition(" - ")
-        if rest.split(" ", 1)[0] == "cgroup2" and fields.split(" ")[3] == "/":
-            return Path(fields.split(" ")[4].encode().decode("unicode_escape"))
+    """Returns the mount point of cgroup2, from proc_pid_mountinfo(5). Raises ConfigError if there is none.
+
+    Within a cgroup namespace a mount of the whole hierarchy is preferred: its root is above the namespace's, /../..
+    """
+    found = [
+        mount
+        for mount in mounts(os.fsdecode((proc / "self/mountinfo").read_bytes()))
+        if mount.kind == "cgroup2" and (mount.root == "/" or _ABOVE.fullmatch(mount.root))
+    ]
+    if found:
+        return Path(max(found, key=lambda mount: len(mount.root) if mount.root != "/" else 0).point)
     raise ConfigError(
         "no cgroup2 file system is mounted: boot with systemd.unified_cgroup_hierarchy=1, "
-        "or mount it beside the old ones: mount -t cgroup2 none /sys/fs/cgroup/unified"
+        "or mount it beside the others: mount -t cgroup2 none /sys/fs/cgroup/unified"
     )
 
 
 def cgroup_of(pid: int, proc: Path = Path("/proc")) -> str:
-    """The cgroup2 path of a process, as after ``0::`` in cgroups(7). Raises RegistrationError."""
+    """Returns the cgroup2 path of a process: the text after ``0::``, see cgroups(7). Raises RegistrationError."""
     try:
         lines = _lines(proc / str(pid) / "cgroup")
     except (FileNotFoundError, ProcessLookupError) as error:
@@ -43,26 +53,59 @@ def cgroup_of(pid: int, proc: Path = Path("/proc")) -> str:
         raise RegistrationError(f"process {pid} is in no cgroup of version 2: {proc}/{pid}/cgroup has no line 0::")
     if path == "/":
         raise RegistrationError(
-            f"process {pid} is in the root cgroup (0::/), where the whole node is: "
-            "the runtime must give the container a cgroup of its own"
+            f"process {pid} is in the root cgroup (0::/), which contains the whole node: "
+            "configure the runtime to give the container its own cgroup"
         )
+    path = _from_top(path)
     if path.startswith("/.."):
-        raise RegistrationError(f"the cgroup of process {pid} ({path}) lies outside of this daemon's cgroup namespace")
+        raise RegistrationError(f"the cgroup of process {pid} ({path}) is outside of this daemon's cgroup namespace")
     return path
 
 
+def anywhere(pid: int, proc: Path = Path("/proc")) -> str:
+    """The same of a process wherever it is, in the root cgroup too; of one that is gone, ""."""
+    try:
+        lines = _lines(proc / str(pid) / "cgroup")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    found = next((line for line in lines if line.startswith("0::")), "0::")
+    return _from_top(found.removeprefix("0::").removesuffix(" (deleted)"))
+
+
+def _from_top(path: str) -> str:
+    # /proc gives paths from the top of this process's cgroup namespace: /../../pod2/c1.
+    return os.path.normpath(f"{_own_path()}/{path}") if path.startswith("/..") and _own_path() else path
+
+
+@cache
+def _own_path() -> str:
+    """Returns the path of the cgroup namespace's top in the mounted hierarchy; "" if none above it is mounted.
+
+    No file tells it, so it is searched by this process's number.
+    """
+    mount = find_mount()
+    return next(
+        (str(found).removeprefix(str(mount)) for found in below(mount) if os.getpid() in processes(Path(found))), ""
+    )
+
+
 def _lines(path: Path) -> list[str]:
-    # Names of cgroups may hold all but newlines: other ends of lines, and what is not UTF-8.
+    # Names of cgroups may contain any bytes but newlines: also other line ends, and invalid UTF-8.
     return os.fsdecode(path.read_bytes()).split("\n")
 
 
+def cgroup_text(cgroup: str) -> str:
+    """Returns a cgroup's path as text that can be sent on: bytes that are not UTF-8 become ``\\xff``."""
+    return os.fsencode(cgroup).decode("utf-8", "backslashreplace")
+
+
 def directory(mount: Path, cgroup: str) -> Path:
-    """The directory of a cgroup path."""
+    """Returns the directory of a cgroup path."""
     return mount / cgroup.lstrip("/")
 
 
 def cgroup_id(path: Path) -> int:
-    """The id by which the kernel knows a cgroup: its directory's inode. Raises RegistrationError."""
+    """Returns the kernel's id of a cgroup, which is its directory's inode number. Raises RegistrationError."""
     try:
         return os.stat(path).st_ino
     except OSError as error:
@@ -70,11 +113,11 @@ def cgroup_id(path: Path) -> int:
 
 
 def below(path: Path) -> Iterator[str]:
-    """The directories below one, each before those that lie in it; those that vanish meanwhile are left out.
+    """Yields the directories below one, parents before children. Directories removed in the meantime are left out.
 
-    A container may nest its cgroups without end: this does not recurse, and ends where a path would be too long.
+    A container may nest cgroups to any depth, so this does not recurse, and stops where a path would be too long.
     """
-    left = [str(path)]  # no Path: of a deep one that takes longer than all else here
+    left = [str(path)]  # str, because a deep Path takes longer than everything else here
     while left:
         try:
             with os.scandir(left.pop()) as entries:
@@ -88,7 +131,7 @@ def below(path: Path) -> Iterator[str]:
 
 
 def descendants(path: Path) -> Iterator[int]:
-    """The ids of all cgroups below one, as `below` finds them; it may vanish too."""
+    """Yields the ids of all cgroups below one, in the order of `below`; the cgroup itself may be removed meanwhile."""
     for directory in below(path):
         try:
             yield os.stat(directory).st_ino
@@ -97,16 +140,50 @@ def descendants(path: Path) -> Iterator[int]:
                 raise
 
 
+def processes(path: Path) -> list[int]:
+    """Returns the processes in a cgroup, not those below it; none if the cgroup is gone or lists none."""
+    try:
+        return [int(line) for line in (path / "cgroup.procs").read_bytes().split()]
+    except OSError:  # removed, or threaded (EOPNOTSUPP)
+        return []
+
+
+def path_of(mount: Path, cgroup_id: int) -> str:
+    """Searches for a cgroup by its id, and returns its path in the hierarchy; of one that is gone, ""."""
+    for found in below(mount):
+        try:
+            if os.stat(found).st_ino == cgroup_id:
+                return found.removeprefix(str(mount))
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
+    return ""
+
+
+def path_inside(mount: Path, path: str, cgroup_id: int) -> str | None:
+    """Returns the part of a cgroup's path that is below the mount's root, by the cgroup's id; None if it is gone."""
+    parts = path.split("/")[1:]
+    for n in range(len(parts)):
+        inside = "/" + "/".join(parts[n:])
+        try:
+            if os.stat(f"{mount}{inside}").st_ino == cgroup_id:
+                return inside
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
+    return None
+
+
 def open_events(path: Path) -> int:
-    """A descriptor of cgroup.events, whose changes poll(2) reports as POLLPRI. Raises RegistrationError."""
+    """Opens cgroup.events, whose changes poll(2) reports as POLLPRI. Raises RegistrationError."""
     try:
         return os.open(path / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise RegistrationError(f"{path}/cgroup.events: {error.strerror}") from error
+        raise RegistrationError(f"cannot read {path}/cgroup.events: {error.strerror}") from error
 
 
 def populated(events_fd: int) -> bool | None:
-    """Whether a process is in the cgroup or below it; None if the cgroup was removed."""
+    """Returns whether a process is in the cgroup or below it, or None if the cgroup was removed."""
     try:
         return b"populated 1" in os.pread(events_fd, 256, 0)
     except OSError as error:

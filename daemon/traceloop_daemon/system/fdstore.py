@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""systemd's file descriptor store as the keeper of what outlives this daemon.
+"""The keeper of descriptors that outlive this daemon: systemd's file descriptor store.
 
-Sources: sd_notify(3), FDSTORE=1; systemd.service(5), FileDescriptorStoreMax=. Measured on systemd 252: without
-FDPOLL=0 it drops descriptors of maps silently; above the maximum it discards silently; a name that is stored twice is
-there twice; removing by name removes both.
+Sources: sd_notify(3), FDSTORE=1; systemd.service(5), FileDescriptorStoreMax=. Observed with systemd 252: without
+FDPOLL=0 it silently drops descriptors of maps; above the maximum it silently discards descriptors; a name that is
+stored twice is present twice, and removing by name removes both.
 """
 
 from __future__ import annotations
@@ -15,37 +15,40 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 Tell = Callable[[str, Sequence[int]], None]
-"""Sends systemd the assignments of one message, with descriptors. Raises OSError."""
+"""A function that sends systemd one message of assignments with descriptors. Raises OSError."""
 
 _BARRIER_MS: Final = 5_000
 _log = logging.getLogger(__name__)
 
 
 class FdStore:
-    """A Keeper. What systemd cannot be told is logged, and no reason not to record."""
+    """A Keeper. Failures to reach systemd are logged; recording goes on."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
 
     def keep(self, fds: Mapping[str, int]) -> None:
-        """Stores them, and waits until systemd has them: of a process that has died it takes nothing."""
+        """Stores descriptors and waits until systemd has them: it takes none from a process that has died."""
         try:
             for name, fd in fds.items():
                 self._tell(f"FDSTORE=1\nFDPOLL=0\nFDNAME={name}", [fd])
             self._wait()
         except OSError as error:
-            _log.error("systemd keeps no descriptors (%s): what is recorded now ends with this daemon", error)
+            _log.error("systemd did not store descriptors (%s): current recordings end when this daemon stops", error)
 
     def drop(self, names: Iterable[str]) -> None:
-        """Takes them out."""
+        """Removes descriptors by name."""
         try:
             for name in names:
                 self._tell(f"FDSTOREREMOVE=1\nFDNAME={name}", [])
         except OSError as error:
-            _log.error("systemd lets go of no descriptors (%s): kernel memory stays in use", error)
+            _log.error(
+                "systemd did not remove descriptors (%s): kernel memory stays in use until `systemctl stop traceloopd`",
+                error,
+            )
 
     def _wait(self) -> None:
-        # It closes the pipe's other end once it has read all messages before this one.
+        # systemd closes the pipe's other end after it has read all messages before this one.
         ours, theirs = os.pipe2(os.O_CLOEXEC)
         try:
             try:

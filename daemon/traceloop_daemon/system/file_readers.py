@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads other programs' files in threads of its own, so that a file system which does not answer stops nobody else.
+"""Reads other programs' files in separate threads, so that a file system that hangs does not block the daemon.
 
-FUSE and NFS can let open(2) and read(2) wait for ever. So whoever asks gets an answer within DEADLINE_S: what was read,
-or None. A thread whose reading takes longer is stuck until it returns. The others go on; once all are stuck, everyone
-is told None at once.
+On FUSE and NFS, open(2) and read(2) can block for ever. So callers get an answer within DEADLINE_S: the result or None.
+A thread whose reading takes longer is stuck until the reading returns. The other threads go on; once all are stuck,
+callers get None at once.
 
-Nearly all that is asked for is read in less than a millisecond. So who asks waits that moment: the way back through
-the loop would take as long again.
+Most readings take less than a millisecond. So `ask` first waits a moment for the result, because an answer through the
+loop would take as long again.
 """
 
 from __future__ import annotations
@@ -19,37 +19,40 @@ from typing import Any, Final, Generic, TypeVar
 from traceloop_daemon.system.loop import Loop
 
 DEADLINE_S: Final = 0.25
-"""Of the two seconds that a hook waits. podman's data base takes 0.3 ms."""
+"""Deadline of one reading, out of the two seconds that a hook waits. Reading podman's database takes 0.3 ms."""
 _MOMENT_S: Final = 0.005
 _THREADS: Final = 4
 
 _T = TypeVar("_T")
 Result = Callable[[], _T | None]
-"""Gives what was read, or None if it was not to be had in time; or raises what the reading raised."""
+"""A function that returns the result, or None if it was not there in time, or raises the reading's exception."""
 
 
 class FileReaders:
-    """`ask` is for the loop's thread, `wait` for others."""
+    """Threads that read files. `ask` is for the loop's thread, `wait` for other threads."""
 
     def __init__(self, loop: Loop, *, threads: int = _THREADS, deadline_s: float = DEADLINE_S) -> None:
         self._loop, self._threads, self._deadline_s = loop, threads, deadline_s
         self._asked: queue.SimpleQueue[_Reading[Any] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # for what follows, and for all readings
+        self._lock = threading.Lock()  # guards the fields below and all readings
         self._stuck = 0
         self._closed = False
         for number in range(threads):
-            # Python does not wait for these at its exit.
+            # Daemon threads, because Python would wait for others at its exit.
             threading.Thread(target=self._run, name=f"file-reader-{number}", daemon=True).start()
 
     def close(self) -> None:
-        """Ends the threads that are not stuck; before the loop is closed."""
+        """Ends the threads that are not stuck. Must be called before the loop is closed."""
         with self._lock:
             self._closed = True
         for _ in range(self._threads):
             self._asked.put(None)
 
-    def ask(self, read: Callable[[], _T], then: Callable[[Result[_T]], object]) -> None:
-        """Calls `read` in a thread, and `then` in this one, at once or within the deadline."""
+    def ask(self, read: Callable[[], _T], then: Callable[[Result[_T]], object], *, moment_s: float = _MOMENT_S) -> None:
+        """Calls `read` in another thread, then `then` in this one, at once or within the deadline.
+
+        moment_s: how long this thread waits for the result itself.
+        """
         reading = self._begin(read)
 
         def tell() -> None:
@@ -57,7 +60,7 @@ class FileReaders:
                 reading.is_told = True
                 then(lambda: self._result(reading))
 
-        if not reading.ended.acquire(timeout=_MOMENT_S):
+        if not reading.ended.acquire(timeout=moment_s):
             with self._lock:
                 reading.tell = tell
             self._loop.call_later(self._deadline_s, tell)
@@ -66,7 +69,7 @@ class FileReaders:
         tell()
 
     def wait(self, read: Callable[[], _T]) -> _T | None:
-        """Calls `read` in a thread; as `Result`."""
+        """Calls `read` in another thread and returns or raises as `Result` does."""
         reading = self._begin(read)
         reading.ended.acquire(timeout=self._deadline_s)
         return self._result(reading)
@@ -101,7 +104,7 @@ class FileReaders:
     def _carry_out(self, reading: _Reading[Any]) -> None:
         try:
             reading.result = reading.read()
-        except BaseException as error:  # noqa: BLE001 - whoever asked gets it
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             reading.error = error
         with self._lock:
             reading.is_done = True
@@ -112,7 +115,7 @@ class FileReaders:
 
 
 class _Reading(Generic[_T]):
-    """ended: can be acquired, once, when it is done. tell: is to be called then. is_told: to the loop's thread."""
+    # ended: can be acquired once, when the reading is done. tell: called then. is_told: `then` was called.
 
     def __init__(self, read: Callable[[], _T]) -> None:
         self.read = read

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is the same for every trace of one daemon: which kernel, which boot, which traceloop."""
+"""Facts that are the same for every trace of one daemon: the kernel, the boot, the version of traceloop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DISTRIBUTION: Final = "container-flight-recorder"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """kernel: its release, as uname(2) gives it. boot_id: see random(4). version: of traceloop; empty: not known."""
+    """The node. kernel: release, from uname(2). boot_id: see random(4). version: traceloop's; empty if unknown."""
 
     kernel: str
     boot_id: str
@@ -24,9 +24,9 @@ class Host:
 
 @cache
 def host() -> Host:
-    """Of this process. Raises OSError."""
+    """Reads the facts about this process's node. Raises OSError."""
     try:
         own = version(_DISTRIBUTION)
-    except PackageNotFoundError:  # run from where it was not installed
+    except PackageNotFoundError:  # run from a source tree
         own = ""
     return Host(os.uname().release, Path("/proc/sys/kernel/random/boot_id").read_text().strip(), own)

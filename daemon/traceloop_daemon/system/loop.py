@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event loop: descriptors that become ready, calls from other threads, times that come."""
+"""The event loop: callbacks for ready descriptors, for other threads' requests, and for timers.
+
+asyncio does not serve: its selectors wait for EPOLLIN and EPOLLOUT, and cgroup.events reports by EPOLLPRI.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from typing import Final
 
 READABLE: Final = select.EPOLLIN
 PRIORITY: Final = select.EPOLLPRI
-"""What cgroup.events reports when it changed."""
+"""The event by which cgroup.events reports a change."""
 
 
 class Loop:
-    """epoll(7) and callbacks, which run in the thread of `run`. The methods may be called from any thread.
+    """An epoll(7) loop whose callbacks run in the thread of `run`. Its methods may be called from any thread.
 
-    A descriptor that is unwatched and closed in another thread may get its successor one callback too many: callbacks
-    look for themselves what is there.
+    If another thread unwatches and closes a descriptor, the next descriptor with the same number may get one spurious
+    callback. So callbacks must check for themselves whether there is something to do.
     """
 
     def __init__(self) -> None:
@@ -38,34 +41,34 @@ class Loop:
         os.eventfd_read(self._wake_fd)
 
     def watch(self, fd: int, events: int, callback: Callable[[], object]) -> None:
-        """Calls back whenever one of `events` holds for `fd`, until `unwatch`."""
+        """Calls `callback` whenever one of `events` holds for `fd`, until `unwatch`."""
         self._callbacks[fd] = callback
         self._epoll.register(fd, events)
 
     def unwatch(self, fd: int) -> None:
-        """No more calls for `fd`; before it is closed."""
+        """Stops calls for `fd`. Must be called before `fd` is closed."""
         del self._callbacks[fd]
         self._epoll.unregister(fd)
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> None:
-        """Runs `callback` once, `delay_s` from now."""
+        """Calls `callback` once, after `delay_s`."""
         with self._lock:
             heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._numbers), callback))
         os.eventfd_write(self._wake_fd, 1)
 
     def stop(self) -> None:
-        """Lets `run` return, once; from signal handlers too."""
+        """Makes `run` return once. May be called from signal handlers."""
         self._running = False
         os.eventfd_write(self._wake_fd, 1)
 
     def run(self) -> None:
-        """Until `stop`. It may be called again."""
+        """Runs callbacks until `stop`. May be called again afterwards."""
         while self._running:
             with self._lock:
                 timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
             for fd, _ in self._epoll.poll(timeout):
                 callback = self._callbacks.get(fd)
-                if callback is not None:  # an earlier callback of this round may have unwatched it
+                if callback is not None:  # None: an earlier callback of this round unwatched it
                     callback()
             for callback in self._due():
                 callback()
@@ -79,6 +82,6 @@ class Loop:
         return due
 
     def close(self) -> None:
-        """Frees the loop's own descriptors."""
+        """Closes the loop's own descriptors."""
         self._epoll.close()
         os.close(self._wake_fd)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks whether the sockets are still where clients look for them, and puts those back that someone has removed."""
+"""Checks that the sockets still exist at their paths, and recreates those that were removed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _log = logging.getLogger(__name__)
 
 
 class Mendable(Protocol):
-    """What listens at paths."""
+    """A listener at one or more paths."""
 
     def mend(self) -> list[str]:
-        """Listens anew at those of its paths that are gone: these. Raises OSError."""
+        """Listens again at its paths that are gone, and returns these paths. Raises OSError."""
         ...
 
 
 class Mender:
-    """Mends from the loop, once a second, as long as the loop turns."""
+    """A check of all listeners once a second, in the loop."""
 
     def __init__(self, loop: Loop, mendables: Iterable[Mendable]) -> None:
         self._loop, self._mendables = loop, tuple(mendables)
         self._complained = False
-        self._look()  # while there are descriptors for what is looked with
+        self._look()  # now, because the probe's descriptor must be opened while there are free ones
 
     def _look(self) -> None:
         try:
@@ -36,7 +36,7 @@ class Mender:
                     self._complained = False
                     _log.warning("%s had been removed: listening there again", path)
         except OSError as error:
-            if not self._complained:  # once, not every second
+            if not self._complained:
                 self._complained = True
-                _log.error("a socket was removed and cannot be put back: %s; restart traceloopd", error)
+                _log.error("a socket was removed and cannot be recreated: %s; restart traceloopd", error)
         self._loop.call_later(_LOOK_S, self._look)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A directory's lock, which nobody but the daemon's user and root can hold.
+"""A lock on a directory that only the daemon's user and root can hold.
 
-Whoever can open a file or directory may flock(2) it, be it for reading alone. So what is locked is a file that others
-cannot open, in a directory that they cannot write.
+flock(2) needs nothing but an open file or directory, even if it was opened for reading. So the lock is on a file that
+other users cannot open, in a directory that they cannot write.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 def lock(directory: Path) -> int | None:
-    """A descriptor that has the directory's lock until it is closed.
+    """Locks a directory and returns the descriptor that holds the lock until it is closed.
 
-    None where there is no file, and none can be made: a disk that is read-only or full.
-    Raises BlockingIOError: another has it; OSError.
+    Returns None if the lock's file is missing and cannot be created: the disk is read-only or full.
+    Raises BlockingIOError if another process holds the lock; OSError.
     """
     flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -31,10 +31,10 @@ def lock(directory: Path) -> int | None:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        _log.warning("%s is not locked against another traceloopd: %s", directory, error.strerror)
+        _log.warning("%s cannot be locked against a second traceloopd: %s", directory, error.strerror)
         return None
     try:
-        if os.fstat(fd).st_mode & 0o077:  # of an earlier version
+        if os.fstat(fd).st_mode & 0o077:  # an earlier version created it
             os.fchmod(fd, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /proc tells of a cgroup's processes: what they have open when their recording has begun, and which is the first.
+"""Reads from /proc about a cgroup's processes: the files that they have open, the first one, one of another container.
 
-It is bounded, as hooks wait for it. What cannot be read is left out: the process is gone, or has closed it meanwhile,
-or the path is longer than /proc tells.
+The number of processes and descriptors is limited, as hooks wait for this. Entries that cannot be read are left out:
+the process is gone, has closed the file in the meantime, or the path is longer than /proc can report.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -20,12 +23,14 @@ from traceloop_decode.open_files import OpenFiles, Process
 
 PROCESSES_MAX: Final = 64
 FDS_MAX: Final = 1024
-_FDINFO_MAX: Final = 256  # bytes: `flags` stands in the second line (fs/proc/fd.c, seq_show)
+_FDINFO_MAX: Final = 256  # bytes: `flags` is in the second line (fs/proc/fd.c, seq_show)
+_NS_GET_PARENT: Final = 0xB702  # linux/nsfs.h
+_RUNTIMES: Final = re.compile(r"crun|(?:runc|youki):\[2:INIT\]")
 _GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 def read_open_files(cgroup: Path, proc: Path = Path("/proc")) -> OpenFiles:
-    """The descriptors and directories of the processes in a cgroup and below it, as far as the bounds go."""
+    """Reads the descriptors and directories of the processes in a cgroup and below it, up to the limits."""
     from_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     processes: dict[int, Process] = {}
     left = FDS_MAX
@@ -39,18 +44,90 @@ def read_open_files(cgroup: Path, proc: Path = Path("/proc")) -> OpenFiles:
 
 
 def first_process(cgroup: Path, proc: Path = Path("/proc")) -> int:
-    """The process in a cgroup, or below it, that began first; 0: there is none."""
+    """Returns the process in a cgroup or below it that started first, or 0 if there is none."""
     began = [(began, pid) for pid in _pids(cgroup) if (began := _began(proc / str(pid) / "stat")) is not None]
     return min(began, default=(0, 0))[1]
 
 
+def is_runtimes(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Tells whether a container's first process is its runtime's still, by its name; of runc, crun and youki."""
+    return _RUNTIMES.fullmatch(_name(proc / str(pid) / "comm") or "") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Outsider:
+    """A process that is not its container's. why: how that is known, after its number and name."""
+
+    pid: int
+    name: str
+    why: str
+
+
+def outsider(cgroup: Path, first: int, proc: Path = Path("/proc")) -> Outsider | None:
+    """Finds a process in a container's cgroup, or below it, that is not the container's.
+
+    That is the one that started it, or one whose pid namespace is not below the container's. first: the container's
+    first process. Looks at a limited number of processes.
+    """
+    namespace, parent = _pid_namespace(proc, first), _stat_field(proc / str(first) / "stat", 4)
+    for pid in islice(_pids(cgroup), PROCESSES_MAX):
+        if pid == first:
+            continue
+        if pid == parent:
+            why = "which started it"
+        elif namespace is not None and not _is_below(proc, pid, namespace):
+            why = "which is outside of its pid namespace"
+        else:
+            continue
+        name = _name(proc / str(pid) / "comm")
+        if name is not None:
+            return Outsider(pid, name, why)
+    return None
+
+
+def _pid_namespace(proc: Path, pid: int) -> int | None:
+    try:
+        return (proc / str(pid) / "ns/pid").stat().st_ino
+    except _GONE:
+        return None
+
+
+def _is_below(proc: Path, pid: int, namespace: int) -> bool:
+    # Whether a process is in a pid namespace or one below it; true too where that cannot be seen.
+    try:
+        fd = os.open(proc / str(pid) / "ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    except _GONE:
+        return True
+    while os.fstat(fd).st_ino != namespace:
+        try:
+            above = fcntl.ioctl(fd, _NS_GET_PARENT)
+        except PermissionError:  # ioctl_ns(2): it is the caller's own, or outside of that
+            return False
+        finally:
+            os.close(fd)
+        fd = above
+    os.close(fd)
+    return True
+
+
+def _name(comm: Path) -> str | None:
+    try:
+        return comm.read_bytes().removesuffix(b"\n").decode("utf-8", "backslashreplace")
+    except _GONE:
+        return None
+
+
 def _began(stat: Path) -> int | None:
+    return _stat_field(stat, 22)  # starttime
+
+
+def _stat_field(stat: Path, number: int) -> int | None:
     try:
         text = stat.read_bytes()
     except _GONE:
         return None
-    # starttime is the 22nd field of proc_pid_stat(5); the second, the name, may hold blanks and parentheses.
-    return int(text.rpartition(b") ")[2].split()[22 - 3])
+    # By proc_pid_stat(5); the second field, the name, may contain blanks and parentheses.
+    return int(text.rpartition(b") ")[2].split()[number - 3])
 
 
 def _pids(cgroup: Path) -> Iterator[int]:
@@ -58,7 +135,7 @@ def _pids(cgroup: Path) -> Iterator[int]:
         try:
             with open(f"{directory}/cgroup.procs", "rb", buffering=0) as procs:  # noqa: PTH123 - a hook waits
                 yield from [int(line) for line in procs.read().split()]
-        except OSError:  # it vanished, or is a threaded one, which shows no processes (EOPNOTSUPP)
+        except OSError:  # the cgroup was removed, or is threaded and lists no processes (EOPNOTSUPP)
             continue
 
 
@@ -92,10 +169,10 @@ def _closed_by_exec(path: str) -> bool | None:
 
 def _link(path: str) -> bytes | None:
     try:
-        return os.readlink(os.fsencode(path))  # noqa: PTH115 - its bytes, whatever they are
+        return os.readlink(os.fsencode(path))  # noqa: PTH115 - as bytes, which may be in no encoding
     except _GONE:
         return None
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # what a program has open may lie deeper than the kernel can tell
+        if error.errno != errno.ENAMETOOLONG:  # the path of an open file may be longer than the kernel can report
             raise
         return None

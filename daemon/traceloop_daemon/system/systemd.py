@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What systemd gives this process, and what it is told: sockets, readiness, a line of status, that the loop turns.
+"""The interface to systemd: sockets it passes, and notifications of readiness, status and the watchdog.
 
-The one importer of ``systemd.daemon``. Sources: sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3).
+Only this module imports ``systemd.daemon``. Sources: sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _STATUS_S: Final = 1.0
 
 
 class ServiceManager:
-    """The systemd that started this process. Without one it gives nothing, and what it is told goes nowhere."""
+    """The systemd that started this process. If there is none, no descriptors are passed; notifications are dropped."""
 
     def __init__(self) -> None:
-        """Takes over what was passed, so that no child takes it for its own: before there is a second thread."""
+        """Takes over passed descriptors and variables, so that no child uses them. Call before starting a thread."""
         self.fds: dict[str, list[int]] = {}
-        """Descriptors that were passed, by name."""
+        """Passed descriptors, by name."""
         self.watchdog_s: float | None = None
-        """systemd kills this process when it hears no ping for so long."""
+        """Seconds without a ping after which systemd kills this process; None: never."""
         self._status = ""
         self._pinged_s = 0.0
         path = os.environ.pop("NOTIFY_SOCKET", None)
         self._told = path is not None
         if path is not None:
-            os.putenv("NOTIFY_SOCKET", path)  # for libsystemd, which reads it; children get a copy of os.environ
+            os.putenv("NOTIFY_SOCKET", path)  # for libsystemd; children get a copy of os.environ, without it
         if _is_ours("WATCHDOG_PID") and "WATCHDOG_USEC" in os.environ:
             self.watchdog_s = int(os.environ["WATCHDOG_USEC"]) / 1e6
         if "LISTEN_FDS" in os.environ:
-            from systemd.daemon import listen_fds_with_names  # noqa: PLC0415 - it is there under systemd alone
+            from systemd.daemon import listen_fds_with_names  # noqa: PLC0415 - needed only under systemd
 
             for fd, name in listen_fds_with_names(unset_environment=False).items():
                 self.fds.setdefault(name, []).append(fd)
@@ -43,22 +43,22 @@ class ServiceManager:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a systemd that listens."""
+        """Returns whether systemd started this process and receives notifications."""
         return self._told
 
     def notify(self, *states: str) -> None:
-        """Tells systemd assignments as sd_notify(3) lists them, in one message."""
+        """Sends systemd assignments (sd_notify(3)) in one message."""
         self.send("\n".join(states))
 
     def send(self, message: str, fds: Sequence[int] = ()) -> None:
-        """Sends systemd a message, with descriptors."""
+        """Sends systemd a message with descriptors."""
         if self._told:
-            from systemd import daemon  # noqa: PLC0415 - it is there under systemd alone
+            from systemd import daemon  # noqa: PLC0415 - needed only under systemd
 
             daemon.notify(message, fds=list(fds))
 
     def take_kept(self, *others: str) -> dict[str, int]:
-        """Descriptors that were kept for a former daemon, one a name: all that were passed, but for these others."""
+        """Takes the passed descriptors that a former daemon stored, one per name. others: names that are not kept."""
         kept = {}
         for name in self.fds.keys() - set(others):
             first, *again = self.fds.pop(name)
@@ -68,18 +68,18 @@ class ServiceManager:
         return kept
 
     def starting(self, what: str) -> None:
-        """What is being done before `ready`."""
+        """Reports what is being done before `ready`."""
         self.notify(f"STATUS=starting: {what}")
 
     def ready(self, loop: Loop, status: Callable[[], str]) -> None:
-        """Requests are served. From now on the loop tells `status`, when it changed, and that it turns itself."""
+        """Reports that requests are served. Afterwards the loop sends changes of `status`, and the watchdog's pings."""
         self._status, self._pinged_s = status(), time.monotonic()
         self.notify("READY=1", f"STATUS={self._status}")
         if self._told:
             self._tell(loop, status)
 
     def stopping(self) -> None:
-        """Requests are not served any more."""
+        """Reports that requests are no longer served."""
         self.notify("STOPPING=1", "STATUS=stopping")
 
     def _tell(self, loop: Loop, status: Callable[[], str]) -> None:

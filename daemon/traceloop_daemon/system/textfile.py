@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a text anew every so often into one file, for node_exporter's textfile collector.
+"""Rewrites a file at intervals, for node_exporter's textfile collector.
 
-In a thread of its own: a disk that hangs holds up no container. The file is whole or the one before, as it is written
-under a name that the collector does not read, and renamed. It goes when the daemon stops: metrics that no one writes
-any more are none.
+A separate thread writes the file, so that a disk that hangs holds up no container. The file is written under a name
+that the collector does not read, then renamed, so that the collector reads a complete file. The file is removed when
+the daemon stops, because its metrics would be stale.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from traceloop_daemon.system.whole_file import write_whole
 
 SUFFIX: Final = ".prom"
 _MODE: Final = 0o644
@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 class Textfile:
-    """The file, written from now on."""
+    """A file that a thread rewrites until `close`."""
 
     def __init__(self, path: Path, interval_s: float, text: Callable[[], str]) -> None:
-        """text: makes what is to stand there, in the thread that writes it."""
+        """Starts the thread. text: makes the file's contents, in that thread."""
         self._path, self._interval_s, self._text = path, interval_s, text
         self._closing = threading.Event()
         self._failed = False
@@ -37,7 +37,7 @@ class Textfile:
         """Ends the thread, and removes the file."""
         self._closing.set()
         self._thread.join()
-        with suppress(OSError):  # it is not there, or was not ours to write
+        with suppress(OSError):  # the file is missing, or may not be removed
             self._path.unlink()
 
     def _run(self) -> None:
@@ -48,8 +48,8 @@ class Textfile:
                 if not self._failed:
                     self._failed = True
                     _log.error(
-                        "metrics cannot be written to %s: %s: let the user traceloop write there, and the unit's "
-                        "sandbox (ReadWritePaths=); see docs/metrics.md",
+                        "metrics cannot be written to %s: %s: give the user traceloop write access there, also in the "
+                        "unit's sandbox (ReadWritePaths=); see docs/metrics.md",
                         *(self._path, error.strerror),
                     )
             else:
@@ -60,13 +60,5 @@ class Textfile:
                 return
 
     def _write(self, text: str) -> None:
-        fd, temporary = tempfile.mkstemp(prefix=f".{self._path.name}-", dir=self._path.parent)
-        try:
-            with os.fdopen(fd, "w") as writer:
-                os.fchmod(fd, _MODE)
-                writer.write(text)
-            Path(temporary).replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-            raise
+        temporary = self._path.with_name(f".{self._path.name}.new")  # no name that the collector reads
+        write_whole(self._path, text.encode(), _MODE, temporary)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads files that root alone may have written, wherever others' words say that they are.
+"""Reads files only if root alone can have written them, as their paths come from untrusted sources.
 
-Paths come from hooks, bundles and engines' files. Trusted is a regular file of root's, or of this process's user, that
-no one else may write, if the same holds of each directory on the way from ``/`` and of each symbolic link there. So no
-one else can put another file in its place, neither before it is opened nor after. In a directory that all may write
-into with the sticky bit, as /tmp, what root owns is root's still (inode(7)); but the file itself does not lie in one.
+Paths come from hooks, bundles and engines' files. A file is trusted if it is a regular file that belongs to root or to
+this process's user and that no other user may write, and if the same holds for each directory and each symbolic link on
+its path from ``/``. So no other user can replace the file, neither before nor after it is opened. In a world-writable
+directory with the sticky bit, such as /tmp, other users cannot replace root's entries (inode(7)), so such directories
+are accepted on the path; but the file itself must not be directly in one.
 
-Nothing waits for a writer or a device: the file is opened without blocking. A file system that does not answer blocks
-all the same: `file_readers` calls from where that does no harm.
+Opening does not block on a pipe without a writer or on a device. A file system that hangs still blocks, so
+`file_readers` makes the calls in a thread where that does no harm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Final, Self
 from traceloop_daemon.errors import UntrustedFile
 
 JSON_MAX_BYTES: Final = 4 << 20
-"""To parse as much takes 30 ms, for which every other thread waits."""
+"""Maximum size of a JSON file. Parsing one of this size takes 30 ms, during which no other thread runs."""
 
 _LOOK: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
@@ -35,25 +36,25 @@ _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A trusted file's descriptor. Raises UntrustedFile, OSError."""
+    """Opens a trusted file and yields its descriptor. Raises UntrustedFile, OSError."""
     *above, name = str(path).split("/")
     if not above or above[0] or name in ("", ".", ".."):
-        raise UntrustedFile(f"{path} is not read: it is no absolute path of a file")
+        raise UntrustedFile(f"{path} is not read: it is not the absolute path of a file")
     with _Walk(path) as walk:
         walk.go(above)
         fd = walk.open(name)
     try:
         found = os.fstat(fd)
-        _check(path, "it", found, writable=bool(found.st_mode & _OTHERS))
+        _check(path, "the file", found, writable=bool(found.st_mode & _OTHERS))
         if not stat.S_ISREG(found.st_mode):
-            raise UntrustedFile(f"{path} is not read: it is no regular file")
+            raise UntrustedFile(f"{path} is not read: it is not a regular file")
         yield fd
     finally:
         os.close(fd)
 
 
 def read(path: Path, max_bytes: int) -> bytes:
-    """A trusted file's contents. Raises UntrustedFile, also where there is more of it, and OSError."""
+    """Reads a trusted file. Raises UntrustedFile, also if the file is larger than `max_bytes`, and OSError."""
     with opened(path) as fd:
         data = b""
         while len(data) <= max_bytes and (piece := os.read(fd, max_bytes + 1 - len(data))):
@@ -64,18 +65,18 @@ def read(path: Path, max_bytes: int) -> bytes:
 
 
 def read_json(path: Path, tell: Callable[[str], object]) -> object:
-    """The value in a trusted file; None: there is none. tell: is told why one that is there is not read."""
+    """Parses a trusted JSON file; returns None if there is no valid one. tell: called with why a file is not read."""
     try:
         return json.loads(read(path, JSON_MAX_BYTES))
     except UntrustedFile as error:
         tell(str(error))
-    except (OSError, ValueError, RecursionError):  # another program's file, that may change or go at any time
+    except (OSError, ValueError, RecursionError):  # another program may change or remove the file at any time
         pass
     return None
 
 
 class _Walk:
-    """From ``/`` through directories and links that are trusted. `path` is what messages name."""
+    """A walk from ``/`` through trusted directories and links. path: the path to name in messages."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._at, self._links = path, os.open("/", _LOOK), 0
@@ -87,7 +88,7 @@ class _Walk:
         os.close(self._at)
 
     def go(self, components: list[str]) -> None:
-        """To a directory."""
+        """Walks to a directory."""
         if len(os.fsencode(self._path)) > _PATH_MAX:
             raise _error(errno.ENAMETOOLONG, self._path)
         left = components[::-1]
@@ -98,16 +99,16 @@ class _Walk:
             fd = os.open(component, _LOOK, dir_fd=self._at)
             try:
                 if self._is_link(component, fd):
-                    left += self._behind(fd)
+                    left += self._target(fd)
                 else:
                     fd, self._at = self._at, fd
             finally:
                 os.close(fd)
 
     def open(self, name: str) -> int:
-        """A descriptor of a file in the directory."""
+        """Opens a file in the directory."""
         if os.fstat(self._at).st_mode & _OTHERS:
-            raise UntrustedFile(f"{self._path} is not read: others may put files beside it")
+            raise UntrustedFile(f"{self._path} is not read: users other than root may put files beside it")
         try:
             return os.open(name, _READ, dir_fd=self._at)
         except OSError as error:
@@ -116,16 +117,16 @@ class _Walk:
             raise
 
     def _is_link(self, component: str, fd: int) -> bool:
-        # A trusted one; else it is a trusted directory, or where no path leads on.
+        # Returns True for a trusted link. False: a trusted directory, or a file, in which no further component opens.
         found = os.fstat(fd)
         mode = found.st_mode
         is_link = stat.S_ISLNK(mode)
         shared = mode & _OTHERS and not mode & stat.S_ISVTX and not is_link
-        _check(self._path, f"{component}, on the way,", found, writable=bool(shared))
+        _check(self._path, f"path component {component}", found, writable=bool(shared))
         return is_link
 
-    def _behind(self, link: int) -> list[str]:
-        # The components that stand for a link, the last first.
+    def _target(self, link: int) -> list[str]:
+        # Returns the components of the link's target, the last first.
         self._links += 1
         if self._links > _LINKS_MAX:
             raise _error(errno.ELOOP, self._path)
@@ -141,7 +142,7 @@ def _check(path: Path, what: str, found: os.stat_result, *, writable: bool) -> N
         raise UntrustedFile(f"{path} is not read: {what} belongs to uid {found.st_uid}, not to root")
     if writable:
         mode = stat.S_IMODE(found.st_mode)
-        raise UntrustedFile(f"{path} is not read: {what} may be written by others than root (mode {mode:04o})")
+        raise UntrustedFile(f"{path} is not read: {what} is writable by users other than root (mode {mode:04o})")
 
 
 def _error(number: int, path: Path) -> OSError:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the arguments of each system call are: the table of words, and what follows from a word alone."""
+"""Arguments of each system call: the table of words, and what follows from a word alone."""

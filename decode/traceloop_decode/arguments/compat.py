@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The 32-bit calls of i386 that are not as the 64-bit call of the same name: words, and sizes in bytes.
+"""i386 calls whose arguments differ from the 64-bit call of the same name: table lines, and struct sizes in bytes.
 
-A line of its own is in `TABLE`; ``wide_`` before a word's name says that its struct is the 64-bit one there too. A
-call of `LIKE` or `WIDE` has the line of another. All others have the line of the 64-bit call of that name, if it has
-the same arguments. Of memory then remains what is the same in both (`SAME`) or has a size in `SIZES`, and so a way to
-be widened in `traceloop_decode.printers.widening`; the rest is an address.
+`TABLE` has the calls with a line of their own; ``wide_`` before a word's name says that 32-bit programs use the 64-bit
+struct too. A call in `LIKE` or `WIDE` has the line of the 64-bit call named there. Every other call has the line of the
+64-bit call of the same name, if both have the same arguments. Of such a line, memory is read only if its layout is the
+same in both (`SAME`), or if `SIZES` has its size and `traceloop_decode.printers.widening` can convert it; other memory
+is printed as an address.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ fstat64             fd out:stat64
 fstatat64           dirfd in:path out:stat64 at_flags
 statfs64            in:path size out:statfs64
 fstatfs64           fd size out:statfs64
-truncate64          in:path split_number none
-ftruncate64         fd split_number none
-pread64             fd out:bytes[result] size split_number none
-pwrite64            fd in:bytes[count] size split_number none
-_llseek             fd high_number none out:boxed_offset one_whence
+truncate64          in:path split_number split_rest
+ftruncate64         fd split_number split_rest
+pread64             fd out:bytes[result] size split_number split_rest
+pwrite64            fd in:bytes[count] size split_number split_rest
+_llseek             fd high_number split_rest out:boxed_offset one_whence
 mmap2               addr ulong prot_bits map_flags fd page_offset = hex
 _newselect          int inout:fd_set[n] inout:fd_set[n] inout:fd_set[n] inout:timeout_us
 sendfile64          fd fd inout:wide_moved_offset size
 ugetrlimit          one_rlimits out:rlimit
 prlimit64           int one_rlimits in:wide_rlimit out:wide_rlimit
-fallocate           fd fallocate_mode split_number none split_number none
-readahead           fd split_number none size
-fadvise64           fd split_number none size one_fadvise
-fadvise64_64        fd split_number none split_number none one_fadvise
-sync_file_range     fd split_number none split_number none sync_range_flags
+fallocate           fd fallocate_mode split_number split_rest split_number split_rest
+readahead           fd split_number split_rest size
+fadvise64           fd split_number split_rest size one_fadvise
+fadvise64_64        fd split_number split_rest split_number split_rest one_fadvise
+sync_file_range     fd split_number split_rest split_number split_rest sync_range_flags
 
 # 16-bit numbers
 getgroups           int addr
@@ -39,7 +40,39 @@ setgroups           int addr
 getresuid           addr addr addr
 getresgid           addr addr addr
 
-# another layout than the 64-bit call's, and not printed
+# calls that make others: the array of their arguments, and the memory that these point at
+socketcall          socketcall_op addr
+socketcall:SYS_SOCKET one_socket_op in:words[3]
+socketcall:SYS_BIND,SYS_CONNECT one_socket_op in:words[3]>in:sockaddr@4/4[u32@8]
+socketcall:SYS_LISTEN,SYS_SHUTDOWN one_socket_op in:words[2]
+socketcall:SYS_ACCEPT one_socket_op in:words[3]>out:peer@4/4[*u32@8]>inout:peer_length@8/4
+socketcall:SYS_GETSOCKNAME,SYS_GETPEERNAME one_socket_op in:words[3]>out:peer@4/4[*u32@8]>inout:peer_length@8/4
+socketcall:SYS_SOCKETPAIR one_socket_op in:words[4]>out:socket_pair@12/4
+socketcall:SYS_SEND one_socket_op in:words[4]>in:sent@4/4[u32@8]
+socketcall:SYS_RECV one_socket_op in:words[4]>out:received@4/4[result]
+socketcall:SYS_SENDTO one_socket_op in:words[6]>in:sent@4/4[u32@8]>in:sockaddr@16/4[u32@20]
+socketcall:SYS_RECVFROM one_socket_op in:words[6]>out:received@4/4[result]>out:peer@16/4[*u32@20]>inout:peer_length@20/4
+socketcall:SYS_SETSOCKOPT one_socket_op in:words[5]>in:option_given@12/4[u32@16]
+socketcall:SYS_GETSOCKOPT one_socket_op in:words[5]>out:option@12/4[*u32@16]>inout:option_length@16/4
+socketcall:SYS_SENDMSG one_socket_op in:words[3]>in:msghdr@4/4
+socketcall:SYS_RECVMSG one_socket_op in:words[3]>in:msghdr_words@4/4>out:msghdr@4/4
+socketcall:SYS_ACCEPT4 one_socket_op in:words[4]>out:peer@4/4[*u32@8]>inout:peer_length@8/4
+socketcall:SYS_RECVMMSG one_socket_op in:words[5]
+socketcall:SYS_SENDMMSG one_socket_op in:words[4]
+send                fd in:sent[len] size msg_flags
+recv                fd out:received[result] size msg_flags
+ipc                 one_ipc_ops int int uint addr uint
+ipc:SEMOP           one_ipc_ops int int uint in:sembuf[second]
+ipc:SEMCTL          one_ipc_ops int int uint in:words[1]
+ipc:SEMTIMEDOP      one_ipc_ops int int uint in:sembuf[second] in:timespec
+ipc:MSGSND          one_ipc_ops int int uint in:message_32[second+4]
+ipc:MSGRCV          one_ipc_ops int int uint in:words[2]>out:message_32@0/4[result+4]
+ipc:SHMAT           one_ipc_ops int int out:words[1] addr
+semctl              int int one_semctl_cmd semctl_argument
+msgsnd              int in:message_32[msgsz+4] ulong msg_queue_flags
+msgrcv              int out:message_32[result+4] ulong long msg_queue_flags
+
+# the layout differs from the 64-bit call's, and is not printed
 getdents            fd addr uint
 rt_sigreturn
 rt_sigtimedwait_time64 in:sigset[sigsetsize] out:siginfo in:wide_timespec size
@@ -86,13 +119,13 @@ WIDE: dict[str, str] = {
     "timerfd_settime64": "timerfd_settime",
     "utimensat_time64": "utimensat",
 }
-"""The same, and their structs are the 64-bit ones: those with times of 64 bits."""
+"""Calls with 64-bit times, whose structs are the 64-bit ones: 32-bit call -> 64-bit call."""
 
 _OTHERS = {"_newselect": "select", "rt_sigtimedwait_time64": "rt_sigtimedwait", "sendfile64": "sendfile"}
 
 
 def name_of(call: str) -> str:
-    """The 64-bit call that does what a 32-bit one does; the same name where there is none."""
+    """Returns the 64-bit call that does what a 32-bit one does, or the same name if there is none."""
     return LIKE.get(call) or WIDE.get(call) or _OTHERS.get(call, call)
 
 
@@ -109,6 +142,7 @@ SAME = frozenset(
         "bpf_attr",
         "bpf_step",
         "bytes",
+        "words",
         "cache_counts",
         "cache_range",
         "cap_data",
@@ -119,9 +153,14 @@ SAME = frozenset(
         "cpu_set",
         "epoll_change",
         "epoll_event",
+        "epoll_slot",
         "f_owner_ex",
         "fd_number",
         "fd_set",
+        "memfd_name",
+        "fs_option",
+        "reboot_text",
+        "user_desc",
         "file_attr",
         "file_handle",
         "futex_waitv",
@@ -138,6 +177,7 @@ SAME = frozenset(
         "key_text",
         "landlock_ruleset",
         "mask_and_size",
+        "message_32",
         "mmsghdr",
         "modem_lines",
         "mount_attr",
@@ -145,6 +185,7 @@ SAME = frozenset(
         "mount_id",
         "mount_type",
         "msghdr",
+        "msghdr_words",
         "node_list",
         "notif_sizes",
         "offset",
@@ -185,7 +226,7 @@ SAME = frozenset(
         "xattr_value",
     ]
 )
-"""Memory that is laid out alike in both, or is told apart by the kernel side and the printers."""
+"""Words whose memory has the same layout in both, or whose layout the kernel side and the printers tell apart."""
 
 SIZES: dict[str, int] = {
     "boxed_addr": 4,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and descriptors: by name, their data, directories, mounts, attributes."""
+"""Calls on files and descriptors: by name, their data, directories, mounts, attributes."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ ustat               device addr
 sysfs               hex hex hex
 fsopen              in:string fsopen_flags
 fsconfig            fd one_fsconfig_cmd addr addr int
-fsconfig:FSCONFIG_SET_FLAG    fd one_fsconfig_cmd in:string addr int
-fsconfig:FSCONFIG_SET_STRING  fd one_fsconfig_cmd in:string in:string int
-fsconfig:FSCONFIG_SET_BINARY  fd one_fsconfig_cmd in:string in:hex_bytes[aux] int
-fsconfig:FSCONFIG_SET_PATH,FSCONFIG_SET_PATH_EMPTY  fd one_fsconfig_cmd in:string in:path dirfd
-fsconfig:FSCONFIG_SET_FD      fd one_fsconfig_cmd in:string addr fd
+fsconfig:FSCONFIG_SET_FLAG    fd one_fsconfig_cmd in:fs_option addr int
+fsconfig:FSCONFIG_SET_STRING  fd one_fsconfig_cmd in:fs_option in:fs_option int
+fsconfig:FSCONFIG_SET_BINARY  fd one_fsconfig_cmd in:fs_option in:fs_blob[aux] int
+fsconfig:FSCONFIG_SET_PATH,FSCONFIG_SET_PATH_EMPTY  fd one_fsconfig_cmd in:fs_option in:path dirfd
+fsconfig:FSCONFIG_SET_FD      fd one_fsconfig_cmd in:fs_option addr fd
 fsmount             fd fsmount_flags mount_attr_flags
 fspick              dirfd in:path fspick_flags
 move_mount          dirfd in:path dirfd in:path move_mount_flags
-mount_setattr       dirfd in:path at_flags in:mount_attr[usize] size
+mount_setattr       dirfd in:path mount_setattr_flags in:mount_attr[usize] size
 open_tree           dirfd in:path open_tree_flags
 open_tree_attr      dirfd in:path open_tree_flags in:mount_attr[usize] size
 
@@ -142,7 +142,7 @@ dup2                fd fd
 dup3                fd fd open_bits
 pipe                out:fd_number[2]
 pipe2               out:fd_number[2] open_bits
-memfd_create        in:string memfd_create_flags
+memfd_create        in:memfd_name memfd_create_flags
 flock               fd flock_operation
 fcntl               fd one_fcntl_cmd hex
 fcntl:F_DUPFD,F_DUPFD_CLOEXEC,F_SETPIPE_SZ       fd one_fcntl_cmd long
@@ -176,6 +176,7 @@ SIZES: dict[str, int] = {
     "dirents": 1,
     "f_owner_ex": 8,
     "fd_number": 4,
+    "fs_blob": 1,
     "file_attr": 1,
     "file_handle": 136,
     "file_timespec": 16,
@@ -188,10 +189,10 @@ SIZES: dict[str, int] = {
     "moved_offset": 8,
     "offset": 8,
     "open_how": 1,
-    "quota_data": 72,
+    "quota_data": 112,
     "span": 16,
     "stat": 144,
-    "stat64": 144,  # of 32-bit programs alone
+    "stat64": 144,  # 32-bit programs only
     "statfs": 120,
     "statfs64": 120,
     "statx": 256,

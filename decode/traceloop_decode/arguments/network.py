@@ -12,15 +12,17 @@ bind                fd in:sockaddr[addrlen] int
 listen              fd int
 shutdown            fd one_shutdown_modes
 
-# the kernel may say that an address is longer than the memory for it, so its length is read before too
+# the kernel may return a length that exceeds the caller's memory, so the length is read at entry too
 accept              fd out:peer[*upeer_addrlen] inout:peer_length
 accept4             fd out:peer[*upeer_addrlen] inout:peer_length sock_type_flags
 getsockname         fd out:peer[*usockaddr_len] inout:peer_length
 getpeername         fd out:peer[*usockaddr_len] inout:peer_length
 setsockopt          fd one_socket_levels option_name in:option_given[optlen] int
+setsockopt:SO_ATTACH_FILTER fd one_socket_levels option_name in:option_given[optlen]>in:filter_step@8[u16@0] int
+setsockopt:SO_ATTACH_REUSEPORT_CBPF fd one_socket_levels option_name in:option_given[optlen]>in:filter_step@8[u16@0] int
 getsockopt          fd one_socket_levels option_name out:option[*optlen] inout:option_length
 
-# messages; recvmsg's is read before too, for how long a name it has room for
+# messages; recvmsg's struct is read at entry too, for msg_namelen
 sendto              fd in:sent[len] size msg_flags in:sockaddr[addr_len] int
 recvfrom            fd out:received[result] size msg_flags out:peer[*addr_len] inout:peer_length
 sendmsg             fd in:msghdr msg_flags
@@ -30,8 +32,8 @@ recvmmsg            fd out:mmsghdr[result] uint msg_flags inout:time_limit
 
 # devices
 ioctl               fd ioctl_command ioctl_argument
-ioctl:TCGETS        fd ioctl_command out:termios
-ioctl:TCSETS,TCSETSW,TCSETSF        fd ioctl_command in:termios
+ioctl:TCGETS,TIOCGLCKTRMIOS         fd ioctl_command out:termios
+ioctl:TCSETS,TCSETSW,TCSETSF,TIOCSLCKTRMIOS fd ioctl_command in:termios
 ioctl:TCGETS2       fd ioctl_command out:termios2
 ioctl:TCSETS2,TCSETSW2,TCSETSF2     fd ioctl_command in:termios2
 ioctl:TCGETA        fd ioctl_command out:termio
@@ -48,7 +50,7 @@ ioctl:FIONREAD,FIOGETOWN,SIOCATMARK,SIOCGPGRP                       fd ioctl_com
 ioctl:TIOCOUTQ,TIOCGPGRP,TIOCGSID,TIOCGETD,TIOCGEXCL                fd ioctl_command out:ioctl_int
 ioctl:TIOCGSOFTCAR,TIOCGPTN                                         fd ioctl_command out:ioctl_int
 ioctl:FIONBIO,FIOASYNC,FIOSETOWN,SIOCSPGRP,TIOCSPGRP                fd ioctl_command in:ioctl_int
-ioctl:TIOCSETD,TIOCPKT,TIOCSSOFTCAR,TIOCSPTLCK                      fd ioctl_command in:ioctl_int
+ioctl:SIOCSIFENCAP,TIOCSETD,TIOCPKT,TIOCSSOFTCAR,TIOCSPTLCK                      fd ioctl_command in:ioctl_int
 ioctl:SIOCGIFNAME,SIOCGIFINDEX,SIOCGIFFLAGS,SIOCGIFHWADDR           fd ioctl_command inout:ifreq_answer
 ioctl:SIOCGIFADDR,SIOCGIFDSTADDR,SIOCGIFBRDADDR,SIOCGIFNETMASK      fd ioctl_command inout:ifreq_answer
 ioctl:SIOCGIFMETRIC,SIOCGIFMTU,SIOCGIFTXQLEN,SIOCGIFSLAVE           fd ioctl_command inout:ifreq_answer
@@ -58,10 +60,7 @@ ioctl:SIOCSIFADDR,SIOCSIFDSTADDR,SIOCSIFBRDADDR,SIOCSIFNETMASK      fd ioctl_com
 ioctl:SIOCSIFMETRIC,SIOCSIFMTU,SIOCSIFTXQLEN,SIOCSIFSLAVE           fd ioctl_command in:ifreq
 ioctl:SIOCSIFMAP,SIOCADDMULTI,SIOCDELMULTI                          fd ioctl_command in:ifreq
 ioctl:SIOCGIFCONF   fd ioctl_command inout:ifconf>out:ifreq_list@8[u32@0]
-ioctl:SIOCBRADDBR,SIOCBRDELBR       fd ioctl_command in:string
-ioctl:FS_IOC_GETFLAGS               fd ioctl_command out:inode_flags_word
-ioctl:FS_IOC_SETFLAGS               fd ioctl_command in:inode_flags_word
-ioctl:FS_IOC_FIEMAP               fd ioctl_command addr
+ioctl:SIOCBRADDBR,SIOCBRDELBR       fd ioctl_command in:interface_name
 ioctl:FICLONE,LOOP_SET_FD,LOOP_CHANGE_FD        fd ioctl_command fd
 ioctl:BLKGETSIZE,BLKGETSIZE64,BLKRAGET,BLKFRAGET fd ioctl_command out:ioctl_long
 ioctl:BLKROGET,BLKBSZGET,BLKSSZGET,BLKPBSZGET,BLKIOMIN,BLKIOOPT,BLKALIGNOFF,RNDGETENTCNT fd ioctl_command out:ioctl_int
@@ -70,16 +69,19 @@ ioctl:BLKDISCARD,BLKSECDISCARD,BLKZEROOUT       fd ioctl_command in:ioctl_range
 """
 
 SIZES: dict[str, int] = {
+    "words": 4,
     "ifconf": 16,
     "ifreq": 40,
     "ifreq_answer": 40,
     "ifreq_list": 1,
+    "interface_name": 16,
     "inode_flags_word": 4,
     "ioctl_int": 4,
     "ioctl_long": 8,
     "ioctl_range": 16,
     "mmsghdr": 64,
     "modem_lines": 4,
+    "msghdr_words": 28,
     "option": 1,
     "option_given": 1,
     "option_length": 4,
@@ -95,4 +97,4 @@ SIZES: dict[str, int] = {
     "time_limit": 16,
     "winsize": 8,
 }
-"""`sockaddr` is an address that is given, `peer` one that is returned; `option_given` and `option` likewise."""
+"""Sizes in bytes. `sockaddr` is an address passed in, `peer` one returned; likewise `option_given` and `option`."""

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 TABLE = """
-# children. strace gives clone's arguments in its own order, by its flags: see printers.process_children.
-clone               clone_stack clone_flags_exit out:clone_parent clone_tls clone_child
+# children. The order of clone's last two arguments depends on the architecture.
+clone               clone_flags_exit addr out:clone_parent clone_tls_or_child clone_tls_or_child
 clone3              in:clone_args[size]>in:id_list@64[u64@72]>out:fd_number@8 size
-execve              in:path in:argv in:vars[32]
-execveat            dirfd in:path in:argv in:vars[32] execveat_flags
+execve              in:path in:argv in:vars
+execveat            dirfd in:path in:argv in:vars execveat_flags
 exit                int
 exit_group          int
 wait4               int out:wait_status wait_options out:wait_rusage
@@ -16,25 +16,36 @@ waitid              one_wait_id int out:siginfo wait_options out:rusage
 setns               fd setns_types
 unshare             unshare_flags
 pidfd_open          int pidfd_flags
-pidfd_getfd         fd fd hex32
+pidfd_getfd         fd other_fd hex32
 kcmp                int int one_kcmp_type hex hex
-kcmp:KCMP_FILE      int int one_kcmp_type fd fd
+kcmp:KCMP_FILE      int int one_kcmp_type other_fd other_fd
+kcmp:KCMP_EPOLL_TFD int int one_kcmp_type other_fd in:epoll_slot
 kcmp:KCMP_VM,KCMP_FILES,KCMP_FS,KCMP_SIGHAND,KCMP_IO,KCMP_SYSVSEM int int one_kcmp_type none none
 set_tid_address     addr
 set_robust_list     addr size
 get_robust_list     int out:boxed_addr out:boxed_size
 rseq                rseq_at hex32 hex32 hex32
-ptrace              one_ptrace_requests int hex hex
-ptrace:PTRACE_TRACEME one_ptrace_requests none none none
-ptrace:PTRACE_ATTACH,PTRACE_KILL,PTRACE_INTERRUPT,PTRACE_LISTEN one_ptrace_requests int none none
-ptrace:PTRACE_PEEKUSER,PTRACE_POKEUSER one_ptrace_requests int user_offset hex
-ptrace:PTRACE_GETREGS,PTRACE_SETREGS,PTRACE_GETFPREGS,PTRACE_SETFPREGS one_ptrace_requests int none addr
-ptrace:PTRACE_SETOPTIONS,PTRACE_OLDSETOPTIONS,PTRACE_SEIZE one_ptrace_requests int addr ptrace_options
-ptrace:PTRACE_CONT,PTRACE_DETACH,PTRACE_SYSCALL,PTRACE_SINGLESTEP,PTRACE_SYSEMU one_ptrace_requests int addr signal64
-ptrace:PTRACE_SYSEMU_SINGLESTEP one_ptrace_requests int addr signal64
-ptrace:PTRACE_GETREGSET,PTRACE_SETREGSET one_ptrace_requests int one_regsets addr
-ptrace:PTRACE_GETSIGMASK,PTRACE_SETSIGMASK,PTRACE_SECCOMP_GET_FILTER one_ptrace_requests int ulong addr
-ptrace:PTRACE_SECCOMP_GET_METADATA,PTRACE_GET_SYSCALL_INFO one_ptrace_requests int ulong addr
+ptrace              ptrace_request int addr addr
+ptrace:PTRACE_TRACEME ptrace_request none none none
+ptrace:PTRACE_ATTACH,PTRACE_KILL,PTRACE_INTERRUPT,PTRACE_LISTEN ptrace_request int none none
+ptrace:PTRACE_PEEKUSER,PTRACE_POKEUSER ptrace_request int user_offset hex
+ptrace:PTRACE_GETREGS ptrace_request int none out:user_registers
+ptrace:PTRACE_SETREGS ptrace_request int none in:user_registers
+ptrace:PTRACE_GETFPREGS ptrace_request int none out:user_fp_registers
+ptrace:PTRACE_SETFPREGS ptrace_request int none in:user_fp_registers
+ptrace:PTRACE_SETOPTIONS,PTRACE_OLDSETOPTIONS,PTRACE_SEIZE ptrace_request int addr ptrace_options
+ptrace:PTRACE_CONT,PTRACE_DETACH,PTRACE_SYSCALL,PTRACE_SINGLESTEP,PTRACE_SYSEMU ptrace_request int addr signal64
+ptrace:PTRACE_SYSEMU_SINGLESTEP,PTRACE_SINGLEBLOCK ptrace_request int addr signal64
+ptrace:PTRACE_GETREGSET ptrace_request int one_regsets inout:register_set>out:register_bytes@0[u64@8]
+ptrace:PTRACE_SETREGSET ptrace_request int one_regsets inout:new_register_set>in:register_bytes@0[u64@8]
+ptrace:PTRACE_PEEKSIGINFO ptrace_request int in:peek_siginfo out:siginfo[result]
+ptrace:PTRACE_GETSIGMASK ptrace_request int ulong out:sigset_out[addr]
+ptrace:PTRACE_SETSIGMASK ptrace_request int ulong in:sigset[addr]
+ptrace:PTRACE_GETSIGINFO ptrace_request int hex out:siginfo
+ptrace:PTRACE_SETSIGINFO ptrace_request int hex in:siginfo
+ptrace:PTRACE_SECCOMP_GET_FILTER ptrace_request int ulong addr
+ptrace:PTRACE_SECCOMP_GET_METADATA ptrace_request int ulong inout:seccomp_metadata
+ptrace:PTRACE_GET_SYSCALL_INFO ptrace_request int ulong out:syscall_info[addr]
 seccomp             one_seccomp_ops hex32 addr
 seccomp:SECCOMP_SET_MODE_FILTER one_seccomp_ops seccomp_flags in:filter_program>in:filter_step@8[u16@0]
 seccomp:SECCOMP_GET_ACTION_AVAIL one_seccomp_ops hex32 in:boxed_action
@@ -75,22 +86,33 @@ futex               addr futex_op uint hex addr hex32
 futex:FUTEX_WAIT,FUTEX_WAIT_PRIVATE,FUTEX_WAIT_REALTIME addr futex_op uint in:timespec none none
 futex:FUTEX_WAIT_PRIVATE_REALTIME addr futex_op uint in:timespec none none
 futex:FUTEX_WAKE,FUTEX_WAKE_PRIVATE,FUTEX_FD,FUTEX_FD_PRIVATE addr futex_op uint none none none
+futex:FUTEX_WAKE_REALTIME,FUTEX_WAKE_PRIVATE_REALTIME addr futex_op uint none none none
+futex:FUTEX_FD_REALTIME,FUTEX_FD_PRIVATE_REALTIME addr futex_op uint none none none
 futex:FUTEX_REQUEUE,FUTEX_REQUEUE_PRIVATE addr futex_op uint ulong32 addr none
+futex:FUTEX_REQUEUE_REALTIME,FUTEX_REQUEUE_PRIVATE_REALTIME addr futex_op uint ulong32 addr none
 futex:FUTEX_CMP_REQUEUE,FUTEX_CMP_REQUEUE_PRIVATE,FUTEX_CMP_REQUEUE_PI addr futex_op uint ulong32 addr uint
 futex:FUTEX_CMP_REQUEUE_PI_PRIVATE addr futex_op uint ulong32 addr uint
+futex:FUTEX_CMP_REQUEUE_REALTIME,FUTEX_CMP_REQUEUE_PRIVATE_REALTIME addr futex_op uint ulong32 addr uint
+futex:FUTEX_CMP_REQUEUE_PI_REALTIME,FUTEX_CMP_REQUEUE_PI_PRIVATE_REALTIME addr futex_op uint ulong32 addr uint
 futex:FUTEX_WAKE_OP,FUTEX_WAKE_OP_PRIVATE addr futex_op uint ulong32 addr futex_wake_bits
-futex:FUTEX_LOCK_PI,FUTEX_LOCK_PI_PRIVATE,FUTEX_LOCK_PI2,FUTEX_LOCK_PI2_PRIVATE addr futex_op none in:timespec none none
+futex:FUTEX_WAKE_OP_REALTIME,FUTEX_WAKE_OP_PRIVATE_REALTIME addr futex_op uint ulong32 addr futex_wake_bits
+futex:FUTEX_LOCK_PI,FUTEX_LOCK_PI_PRIVATE addr futex_op none in:timespec none none
+futex:FUTEX_LOCK_PI2,FUTEX_LOCK_PI2_PRIVATE addr futex_op none in:timespec none none
 futex:FUTEX_LOCK_PI2_REALTIME,FUTEX_LOCK_PI2_PRIVATE_REALTIME addr futex_op none in:timespec none none
+futex:FUTEX_LOCK_PI_REALTIME,FUTEX_LOCK_PI_PRIVATE_REALTIME addr futex_op none in:timespec none none
+futex:FUTEX_UNLOCK_PI_REALTIME,FUTEX_UNLOCK_PI_PRIVATE_REALTIME addr futex_op none none none none
+futex:FUTEX_TRYLOCK_PI_REALTIME,FUTEX_TRYLOCK_PI_PRIVATE_REALTIME addr futex_op none none none none
 futex:FUTEX_UNLOCK_PI,FUTEX_UNLOCK_PI_PRIVATE,FUTEX_TRYLOCK_PI addr futex_op none none none none
 futex:FUTEX_TRYLOCK_PI_PRIVATE addr futex_op none none none none
 futex:FUTEX_WAIT_BITSET,FUTEX_WAIT_BITSET_PRIVATE addr futex_op uint in:timespec none futex_bits
 futex:FUTEX_WAIT_BITSET_REALTIME,FUTEX_WAIT_BITSET_PRIVATE_REALTIME addr futex_op uint in:timespec none futex_bits
 futex:FUTEX_WAKE_BITSET,FUTEX_WAKE_BITSET_PRIVATE addr futex_op uint none none futex_bits
+futex:FUTEX_WAKE_BITSET_REALTIME,FUTEX_WAKE_BITSET_PRIVATE_REALTIME addr futex_op uint none none futex_bits
 futex:FUTEX_WAIT_REQUEUE_PI,FUTEX_WAIT_REQUEUE_PI_PRIVATE addr futex_op uint in:timespec addr none
 futex:FUTEX_WAIT_REQUEUE_PI_REALTIME,FUTEX_WAIT_REQUEUE_PI_PRIVATE_REALTIME addr futex_op uint in:timespec addr none
 futex_waitv         in:futex_waitv[nr_futexes] uint hex32 in:timespec clock
 
-# prctl and its kin
+# prctl and similar calls
 prctl               one_prctl_options hex hex hex hex
 prctl:PR_SET_NAME   one_prctl_options in:thread_name none none none
 prctl:PR_GET_NAME   one_prctl_options out:task_name none none none
@@ -99,7 +121,12 @@ prctl:PR_GET_PDEATHSIG one_prctl_options out:boxed_signal none none none
 prctl:PR_SET_DUMPABLE one_prctl_options dumpable64 none none none
 prctl:PR_GET_DUMPABLE,PR_GET_KEEPCAPS,PR_GET_TIMING,PR_GET_SECCOMP one_prctl_options none none none none
 prctl:PR_GET_TIMERSLACK,PR_TASK_PERF_EVENTS_DISABLE,PR_TASK_PERF_EVENTS_ENABLE one_prctl_options none none none none
-prctl:PR_SVE_GET_VL,PR_SME_GET_VL one_prctl_options none none none none
+prctl:PR_SVE_GET_VL,PR_SME_GET_VL one_prctl_options none none none none = hex
+prctl:PR_SVE_SET_VL one_prctl_options sve_length none none none = hex
+prctl:PR_SME_SET_VL one_prctl_options sme_length none none none = hex
+prctl:PR_SET_TAGGED_ADDR_CTRL one_prctl_options tagged_control hex hex hex
+prctl:PR_GET_TAGGED_ADDR_CTRL,PR_PAC_GET_ENABLED_KEYS one_prctl_options hex hex hex hex = hex
+prctl:PR_PAC_SET_ENABLED_KEYS one_prctl_options pac_enabled_keys pac_enabled_keys hex hex
 prctl:PR_GET_SECUREBITS,PR_GET_FP_MODE one_prctl_options none none none none = hex
 prctl:PR_SET_KEEPCAPS,PR_SET_TIMING,PR_SET_CHILD_SUBREAPER,PR_SET_FPEMU one_prctl_options ulong none none none
 prctl:PR_SET_FPEXC,PR_SET_ENDIAN one_prctl_options ulong none none none
@@ -119,14 +146,16 @@ prctl:PR_SET_FP_MODE one_prctl_options fp_mode none none none
 prctl:PR_CAP_AMBIENT one_prctl_options ambient64 ambient_capability hex hex
 prctl:PR_GET_SPECULATION_CTRL one_prctl_options speculation64 none none none = hex
 prctl:PR_SET_SPECULATION_CTRL one_prctl_options speculation64 speculation_state64 none none
-prctl:PR_SET_VMA    one_prctl_options one_set_vma hex vma_size in:string
+prctl:PR_SET_VMA    one_prctl_options set_vma64 vma_address vma_size in:vma_name
 prctl:PR_SET_PTRACER one_prctl_options ptracer none none none
 prctl:PR_SET_SYSCALL_USER_DISPATCH one_prctl_options dispatch64 hex hex dispatch_selector
 prctl:PR_SCHED_CORE one_prctl_options one_core_sched int pid_type addr
 prctl:PR_PAC_RESET_KEYS one_prctl_options pac_flags hex hex hex
 prctl:PR_SET_SECCOMP one_prctl_options seccomp_mode64 in:prctl_filter>in:filter_step@8[u16@0] seccomp_rest seccomp_rest
 arch_prctl          one_arch_prctl hex
-arch_prctl:ARCH_GET_FS,ARCH_GET_GS one_arch_prctl out:boxed_hex
+arch_prctl:ARCH_GET_FS,ARCH_GET_GS one_arch_prctl out:boxed_addr
+arch_prctl:ARCH_GET_XCOMP_SUPP,ARCH_GET_XCOMP_PERM,ARCH_GET_XCOMP_GUEST_PERM one_arch_prctl out:xfeature_mask
+arch_prctl:ARCH_REQ_XCOMP_PERM,ARCH_REQ_XCOMP_GUEST_PERM one_arch_prctl xfeature = hex
 arch_prctl:ARCH_GET_CPUID one_arch_prctl none
 personality         personality = hex
 
@@ -178,7 +207,7 @@ sysinfo             out:sysinfo
 sethostname         in:host_name[len] uint
 setdomainname       in:host_name[len] uint
 reboot              one_reboot_magic1 one_reboot_magic2 one_reboot_cmd none
-reboot:LINUX_REBOOT_CMD_RESTART2 one_reboot_magic1 one_reboot_magic2 one_reboot_cmd in:string
+reboot:LINUX_REBOOT_CMD_RESTART2 one_reboot_magic1 one_reboot_magic2 one_reboot_cmd in:reboot_text
 syslog              log_action addr int
 syslog:SYSLOG_ACTION_READ,SYSLOG_ACTION_READ_ALL,SYSLOG_ACTION_READ_CLEAR log_action out:bytes[result] int
 syslog:SYSLOG_ACTION_CONSOLE_LEVEL log_action addr log_level
@@ -191,10 +220,13 @@ kexec_load          addr ulong addr kexec_bits
 kexec_file_load     fd fd ulong in:bytes[cmdline_len] kexec_file_flags
 iopl                int
 ioperm              hex hex int
-modify_ldt          int addr ulong
+modify_ldt          int in:user_desc ulong
+set_thread_area     in:user_desc
+get_thread_area     inout:user_desc
+_sysctl             in:sysctl_args
 lookup_dcookie      ulong addr ulong
 
-# keys; a payload is not recorded: it is a secret
+# keys; payloads are secrets and not recorded
 add_key             in:string in:string addr ulong key
 request_key         in:string in:string in:string key
 keyctl              one_keyctl_ops hex hex hex hex
@@ -246,8 +278,8 @@ msgctl              int one_msgctl_cmd addr
 msgctl:IPC_STAT,MSG_STAT,MSG_STAT_ANY int one_msgctl_cmd out:msg_state
 msgctl:IPC_SET      int one_msgctl_cmd in:msg_state
 msgctl:IPC_INFO,MSG_INFO int one_msgctl_cmd out:msg_limits
-mq_open             in:string open_flags mq_mode in:mq_create_attr
-mq_unlink           in:string
+mq_open             in:path open_flags mq_mode in:mq_create_attr
+mq_unlink           in:path
 mq_timedsend        fd in:bytes[msg_len] ulong uint in:timespec
 mq_timedreceive     fd out:bytes[result] ulong out:boxed_uint in:timespec
 mq_notify           fd in:sigevent
@@ -257,14 +289,15 @@ mq_getsetattr       fd in:mq_attr out:mq_attr
 bpf                 one_bpf_cmd in:bpf_attr[size] uint
 bpf:BPF_PROG_LOAD   one_bpf_cmd in:bpf_attr[size]>in:string@16>in:bpf_step@8[u32@4] uint
 bpf:BPF_OBJ_PIN,BPF_OBJ_GET one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
+bpf:BPF_OBJ_GET_INFO_BY_FD one_bpf_cmd inout:bpf_attr[size] uint
 bpf:BPF_RAW_TRACEPOINT_OPEN one_bpf_cmd in:bpf_attr[size]>in:string@0 uint
 perf_event_open     in:perf_attr int int fd perf_flags
 io_uring_setup      uint inout:io_uring_params
 io_uring_enter      fd uint uint uring_enter in:uring_mask[argsz] size
 io_uring_register   fd one_uring_register addr uint
 io_uring_register:IORING_REGISTER_BUFFERS fd one_uring_register in:plain_iovec[nr_args] uint
-io_uring_register:IORING_REGISTER_FILES fd one_uring_register in:node_list[nr_args] uint
-io_uring_register:IORING_REGISTER_EVENTFD,IORING_REGISTER_EVENTFD_ASYNC fd one_uring_register in:boxed_int uint
+io_uring_register:IORING_REGISTER_FILES fd one_uring_register in:fd_list[nr_args] uint
+io_uring_register:IORING_REGISTER_EVENTFD,IORING_REGISTER_EVENTFD_ASYNC fd one_uring_register in:fd_list[nr_args] uint
 io_uring_register:IORING_REGISTER_FILES_UPDATE fd one_uring_register in:files_update>in:node_list@8[nr_args] uint
 io_uring_register:IORING_REGISTER_FILES2 fd one_uring_register in:resources[nr_args]>in:node_list@16[u32@0] uint
 io_uring_register:IORING_REGISTER_BUFFERS2 fd one_uring_register in:resources[nr_args]>in:plain_iovec@16[u32@0] uint
@@ -302,6 +335,7 @@ SIZES: dict[str, int] = {
     "clone_parent": 4,
     "cpu_set": 1,
     "filter_program": 16,
+    "fd_list": 4,
     "files_update": 16,
     "filter_step": 8,
     "futex_waitv": 24,
@@ -316,6 +350,7 @@ SIZES: dict[str, int] = {
     "long": 8,
     "message": 1,
     "max_workers": 8,
+    "message_32": 1,
     "mq_attr": 64,
     "mq_create_attr": 64,
     "msg_limits": 32,
@@ -324,14 +359,20 @@ SIZES: dict[str, int] = {
     "node_mask": 0,  # bits
     "notif_sizes": 6,
     "page_list": 8,
+    "new_register_set": 16,
+    "peek_siginfo": 16,
+    "register_bytes": 1,
+    "register_set": 16,
     "residency": 1,
     "path_beneath": 12,
-    "perf_attr": 64,  # its first version; a size stands within it
+    "perf_attr": 64,  # the struct's first version; it holds its own size
     "plain_iovec": 16,
     "resources": 1,
     "rlimit": 16,
     "rusage": 144,
     "sched_attr": 56,
+    "seccomp_metadata": 16,
+    "syscall_info": 1,
     "prctl_filter": 16,
     "sem_limits": 40,
     "sem_state": 104,
@@ -342,8 +383,14 @@ SIZES: dict[str, int] = {
     "status_list": 4,
     "sysinfo": 112,
     "task_name": 16,
+    "epoll_slot": 12,
+    "sysctl_args": 80,
     "uring_mask": 1,
+    "user_desc": 16,
+    "user_fp_registers": 512,
+    "user_registers": 216,
     "utsname": 390,
     "wait_rusage": 144,
+    "xfeature_mask": 8,
     "wait_status": 4,
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Of which class the memory is that an argument points at, by its word: what a capture policy keeps or leaves out.
+"""Class of the memory that an argument points at, by its word; capture policies keep or leave out memory by class.
 
-The classes are TL_CLASS_... of record.h. What is not listed here counts as a struct if it has a fixed size, else as
-payload, so that a new word is rather left out than let through.
+The classes are TL_CLASS_... of record.h. A word that is not listed here counts as a struct if it has a fixed size, else
+as payload, so that a new word is left out rather than let through.
 """
 
 from __future__ import annotations
@@ -16,34 +16,35 @@ from traceloop_decode.arguments.words import Line
 _WORDS: Final = {
     layout.CLASS_PATH: ("path",),
     layout.CLASS_NAME: (
-        *("string", "thread_name", "mount_type", "host_name", "task_name", "utsname", "xattr_names", "dirents"),
+        *("string", "thread_name", "vma_name", "mount_type", "host_name", "task_name", "utsname", "xattr_names"),
+        *("dirents", "fs_option", "memfd_name", "reboot_text"),
     ),
     layout.CLASS_ARGV: ("argv",),
     layout.CLASS_ADDRESS: ("sockaddr", "peer"),
     layout.CLASS_STRUCT: (
         *("msghdr", "mask_and_size", "node_mask", "fd_set", "cpu_set", "sigset", "sigset_late", "sigset_out"),
         *("bpf_attr", "clone_args", "file_attr", "landlock_ruleset", "mount_attr", "open_how", "xattr_args"),
-        *("ifreq_list", "residency"),
+        *("ifreq_list", "residency", "syscall_info"),
         *("changes", "resources", "uring_mask"),
     ),
     layout.CLASS_PAYLOAD: (
         *("bytes", "hex_bytes", "iovec", "iocb", "control_blocks", "sent", "received"),
-        *("xattr_value", "mount_data", "key_text"),
+        *("xattr_value", "mount_data", "key_text", "fs_blob", "user_registers", "user_fp_registers"),
     ),
 }
 _CLASSES: Final = {word: content for content, words in _WORDS.items() for word in words}
 _EXCEPTIONS: Final = {  # call, selector, argument
     ("readlink", "", 1): layout.CLASS_PATH,
     ("readlinkat", "", 2): layout.CLASS_PATH,
-    ("fsconfig", "FSCONFIG_SET_STRING", 3): layout.CLASS_PAYLOAD,  # as mount's data: it may be a password
+    ("fsconfig", "FSCONFIG_SET_STRING", 3): layout.CLASS_PAYLOAD,  # like mount's data, it may be a password
 }
 
 
 def content_of(line: Line, arg: int) -> int:
-    """The class of the memory behind an argument of a call's line."""
+    """Returns the class of the memory that an argument of a call's line points at."""
     return _EXCEPTIONS.get((line.name, line.selector, arg)) or class_of(line.words[arg].what)
 
 
 def class_of(what: str) -> int:
-    """The class of memory that a word names, where nothing is known of the call."""
+    """Returns the class of the memory that a word names, independent of the call."""
     return _CLASSES.get(what) or (layout.CLASS_STRUCT if SIZES.get(what, 1) > 1 else layout.CLASS_PAYLOAD)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which argument tells the variants of a call apart, as fcntl's command does, and which constants are its values."""
+"""Selecting arguments: the argument that tells the variants of a call apart, such as fcntl's command."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ SELECTORS: Final[dict[str, tuple[int, str]]] = {
     "fcntl": (1, "fcntl_cmd"),
     "fsconfig": (1, "fsconfig_cmd"),
     "futex": (1, "futex_ops"),
+    "ipc": (0, "ipc_ops"),
     "io_uring_register": (1, "uring_register"),
     "ioctl": (1, "ioctls"),
     "kcmp": (2, "kcmp_type"),
@@ -23,6 +24,8 @@ SELECTORS: Final[dict[str, tuple[int, str]]] = {
     "seccomp": (0, "seccomp_ops"),
     "semctl": (2, "semctl_cmd"),
     "shmctl": (1, "shmctl_cmd"),
+    "setsockopt": (2, "so_options"),
+    "socketcall": (0, "socket_op"),
     "syslog": (0, "syslog_action"),
 }
-"""Call -> the index of that argument, and the table of `constants` that names its values."""
+"""Call -> the index of its selecting argument, and the table of `constants` that names the argument's values."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals, time, and waiting for descriptors."""
+"""Calls on signals and time, and calls that wait for descriptors."""
 
 from __future__ import annotations
 

@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls whose arguments depend on one of them, as fcntl's on its command: which line of the table is for which."""
+"""Calls whose arguments depend on one of them, as fcntl's on its command: maps the argument's values to table lines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 
-from traceloop_decode import constants
 from traceloop_decode.arguments.compat import name_of
 from traceloop_decode.arguments.selectors import SELECTORS
-from traceloop_decode.arguments.words import lines
+from traceloop_decode.arguments.words import compat_lines, lines
 from traceloop_decode.model import Call
 from traceloop_decode.syscalls import X86_64, Abi
+from traceloop_decode.tables.selected import OWN_SELECTED, SELECTED
 
-_MASK = 0xFFFFFFFF  # what selects is an int
+_MASK = 0xFFFFFFFF  # selecting arguments are ints
 
 
 @cache
 def selectors(name: str, abi: Abi = X86_64) -> Mapping[int, str]:
-    """The selecting argument's value, unsigned -> the line's selector; empty for a call without variants."""
+    """Maps the selecting argument's values, unsigned, to the selectors of lines; empty for a call without variants."""
     if name not in SELECTORS:
         return {}
     _, table = SELECTORS[name]
-    values = {text: value & _MASK for value, text in constants.entries(table, abi.arch)}
-    variants = [line.selector for line in lines() if line.name == name and line.selector]
-    return {values[text]: selector for selector in variants for text in selector.split(",") if text in values}
+    values = OWN_SELECTED.get(abi.arch, SELECTED).get(table, SELECTED[table])
+    variants = [line.selector for line in (*lines(), *compat_lines()) if line.name == name and line.selector]
+    return {values[text] & _MASK: selector for selector in variants for text in selector.split(",") if text in values}
 
 
 def selector_of(call: Call) -> str:
-    """The selector of a call with these arguments; ``""`` where no variant is meant."""
+    """Returns the selector of a call by its arguments, or ``""`` if they select no variant."""
     name = name_of(call.name) if call.compat else call.name
     if name in SELECTORS:
         index, _ = SELECTORS[name]

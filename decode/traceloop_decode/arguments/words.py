@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of `arguments.table`, parsed: what each argument of a call is, and its result.
+"""Parser of the words of `arguments.table`: the kind of each argument of a call, and of its result.
 
-Both follow from them: `capture` makes the kernel side's rules, `printers` the text.
+`capture` derives the kernel side's rules from them, `printers` the text.
 """
 
 from __future__ import annotations
@@ -13,33 +13,35 @@ from typing import Final
 
 from traceloop_decode.arguments import compat as compat_calls
 from traceloop_decode.arguments.table import TABLE
+from traceloop_decode.requests import LINES as REQUEST_LINES
 from traceloop_decode.syscalls import X86_64, Syscall, table
 
 _WORD: Final = re.compile(r"(?:(in|out|inout|end|inend):)?(\w+)(?:\[(\*?[\w/@]+)(?:\+(\d+))?\])?((?:>.*)?)")
-_NESTED: Final = re.compile(r">(in|out):(\w+)@(\d+)(?:/(\d))?(?:\[([\w/@]+)\])?")
+_NESTED: Final = re.compile(r">(in|out|inout):(\w+)@(\d+)(?:/(\d))?(?:\[(\*?[\w/@]+)(?:\+(\d+))?\])?")
 _POINTER_BYTES: Final = 8
 UNKNOWN: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """What a pointer within an argument's struct points at. at: its offset there; pointer: its size, both in bytes."""
+    """Memory that a pointer in an argument's struct points at. at, pointer: the pointer's offset and size, in bytes."""
 
     what: str
     direction: str
     at: int
     pointer: int
     count: str
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One argument, or a result. what: its kind.
+    """Kind of one argument, or of a result. what: its name.
 
     direction: ``""`` for a number, else ``in``, ``out``, ``inout``, ``end`` or ``inend``.
 
-    count: ``""``, a number, an argument's name, ``result``, ``*name``, ``name/page``, or ``u32@4``. more: bytes on top.
-    narrow: the memory is laid out as a 32-bit program has it.
+    count: ``""``, a number, an argument's name, ``result``, ``*name``, ``name/page``, or ``u32@4``. more: bytes added.
+    narrow: the memory has the layout of 32-bit programs.
     """
 
     what: str
@@ -51,13 +53,13 @@ class Word:
 
     @property
     def is_out(self) -> bool:
-        """Is it known only when the call has returned?"""
+        """Tells whether the argument is known only when the call has returned."""
         return self.direction in ("out", "end")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One call of the table. Arguments behind the last word are numbers of which nothing more is known.
+    """A call of the table. Arguments after the last word are numbers about which nothing more is known.
 
     selector: for a variant of a call, the value (by name) of its selecting argument; else ``""``.
     """
@@ -73,9 +75,9 @@ _PORTABLE: Final = frozenset(("path", "string", "bytes", "int", "sockaddr", "pol
 
 
 def narrow(line: Line, *, wide: bool = False) -> Line:
-    """The line for 32-bit programs: of memory that differs there and has no size of its own, the address is known.
+    """Returns the line for 32-bit programs: memory with another layout and no size in `compat` becomes an address.
 
-    wide: its structs do not differ.
+    wide: the call's structs have the 64-bit layout.
     """
     return replace(line, words=tuple(_narrow(word, wide=wide) for word in line.words))
 
@@ -89,13 +91,13 @@ def _narrow(word: Word, *, wide: bool) -> Word:
 
 @cache
 def lines() -> tuple[Line, ...]:
-    """The whole table."""
+    """Returns the whole table."""
     return _parsed(TABLE)
 
 
 @cache
 def compat_lines() -> tuple[Line, ...]:
-    """The 32-bit calls that have one of their own, as it is written."""
+    """Returns the lines of 32-bit calls that have one of their own, as written."""
     return _parsed(compat_calls.TABLE)
 
 
@@ -118,8 +120,8 @@ def _word(text: str, line: str) -> Word:
     if match is None:
         raise ValueError(f"cannot read {text!r} in the line: {line}")
     nested = tuple(
-        Nested(what, direction, int(at), int(pointer or _POINTER_BYTES), count)
-        for direction, what, at, pointer, count in _NESTED.findall(match[5])
+        Nested(what, direction, int(at), int(pointer or _POINTER_BYTES), count, int(more or 0))
+        for direction, what, at, pointer, count, more in _NESTED.findall(match[5])
     )
     if len(nested) != match[5].count(">"):
         raise ValueError(f"cannot read {text!r} in the line: {line}")
@@ -127,13 +129,38 @@ def _word(text: str, line: str) -> Word:
 
 
 @cache
+def request_line(call: Syscall) -> Line | None:
+    """Returns the line of an io_uring request: its own, or that of the system call of its name, as far as it goes.
+
+    call: the request with those of its arguments that a kernel tells. Memory whose length it does not tell is unknown.
+    """
+    line = _request_table().get(call.name) or _table().get((call.name, ""))
+    if line is None:
+        return None
+    known = {param.name for param in call.params} | {"", "result"}
+    words = (word if _length_of(word) in known else Word(UNKNOWN) for word in line.words[: len(call.params)])
+    return replace(line, words=tuple(words))
+
+
+def _length_of(word: Word) -> str:
+    # The argument that has the length of a word's memory, or what else does not depend on the arguments.
+    name = word.count.removeprefix("*").partition("/")[0]
+    return "" if name.isdecimal() or "@" in name else name
+
+
+@cache
+def _request_table() -> dict[str, Line]:
+    return {line.name: line for line in _parsed(REQUEST_LINES)}
+
+
+@cache
 def line_of(call: Syscall, selector: str, *, compat: bool, arch: str = X86_64.arch) -> Line | None:
-    """A call's line, or its variant's. For a 32-bit program: its own, or that of the 64-bit call that is like it."""
+    """Returns the line of a call or variant; for a 32-bit call, its own or that of the 64-bit call it is like."""
     if not compat:
         return _table().get((call.name, selector))
     if arch != X86_64.arch:
         return _portable_line(call, selector)
-    own = _compat_table().get(call.name)
+    own = _compat_table().get((call.name, selector)) or _compat_table().get((call.name, ""))
     if own is not None:
         return narrow(own)
     name = compat_calls.name_of(call.name)
@@ -147,7 +174,7 @@ def line_of(call: Syscall, selector: str, *, compat: bool, arch: str = X86_64.ar
 
 
 def _portable_line(call: Syscall, selector: str) -> Line | None:
-    # Of the 64-bit call of that name and arguments, where the layout of 32-bit structs is not known here.
+    # The line of the 64-bit call with the same name and arguments. The layout of 32-bit structs is unknown here.
     same, line = _calls().get(call.name), _table().get((call.name, selector))
     names = [param.name for param in call.params]
     if line is None or same is None or [param.name for param in same.params] != names:
@@ -162,8 +189,8 @@ def _table() -> dict[tuple[str, str], Line]:
 
 
 @cache
-def _compat_table() -> dict[str, Line]:
-    return {line.name: line for line in compat_lines()}
+def _compat_table() -> dict[tuple[str, str], Line]:
+    return {(line.name, line.selector): line for line in compat_lines()}
 
 
 @cache

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which open file each descriptor of each process stands for, and what that is called."""
+"""Files that each process's descriptors stand for, and how these are printed."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What calls that succeed do to descriptors and directories, a function a kind of call, and the table of all."""
+"""Effects of successful calls on descriptors and directories: a function per kind of call, and the table of all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.descriptors.anonymous import ANONYMOUS, BPF_FDS, LEARN_ANONYMOUS
+from traceloop_decode.descriptors.making import data_of, new_file, result_of
 from traceloop_decode.descriptors.names import (
-    Known,
     address,
-    in_brackets,
     is_definite,
     of_place,
     of_socket,
@@ -28,9 +28,8 @@ _INT: Final = 0xFFFFFFFF
 _O_CLOEXEC: Final = 0o2000000
 _O_TMPFILE: Final = 0o20000000
 _FD_CLOEXEC: Final = 1
-_MFD_CLOEXEC: Final = 1
-_FAN_CLOEXEC: Final = 1
-_FSOPEN_CLOEXEC: Final = 1
+_OPEN_TREE_CLONE: Final = 1
+_AT_EMPTY_PATH: Final = 0x1000
 _CLOSE_RANGE_UNSHARE: Final = 2
 _CLOSE_RANGE_CLOEXEC: Final = 4
 _RESOLVE_IN_ROOT: Final = 0x10
@@ -46,15 +45,9 @@ _FIOCLEX: Final = 0x5451
 _OPEN_HOW: Final = Struct("<QQQ")
 
 
-def _new(world: World, task: Task, call: Call, known: Known | None, *, closed_by_exec: bool) -> None:
-    # A descriptor of a file that no other stands for.
-    opened = Opened(known, world.names) if known is not None else None
-    task.table.put(_result(call), opened, closed_by_exec=closed_by_exec)
-
-
 def _opened(world: World, task: Task, call: Call, place: Place | None, flags: int) -> None:
     found = of_place(place) if place is not None and flags & _O_TMPFILE == 0 else None
-    _new(world, task, call, found, closed_by_exec=flags & _O_CLOEXEC != 0)
+    new_file(world, task, call, found, closed_by_exec=flags & _O_CLOEXEC != 0)
 
 
 def _open(world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -73,7 +66,7 @@ def _openat2(world: World, task: Task, call: Call, begun: Begun) -> None:
 
 
 def _dup(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    source, target = call.registers[0] & _INT, _result(call)
+    source, target = call.registers[0] & _INT, result_of(call)
     if call.name != "dup2" or source != target:
         closed = call.name == "dup3" and call.registers[2] & _O_CLOEXEC != 0
         task.table.put(target, _unchanged(task, begun, source), closed_by_exec=closed)
@@ -82,7 +75,7 @@ def _dup(_world: World, task: Task, call: Call, begun: Begun) -> None:
 def _fcntl(_world: World, task: Task, call: Call, begun: Begun) -> None:
     fd, command = call.registers[0] & _INT, call.registers[1] & _INT
     if command in (_F_DUPFD, _F_DUPFD_CLOEXEC):
-        task.table.put(_result(call), _unchanged(task, begun, fd), closed_by_exec=command == _F_DUPFD_CLOEXEC)
+        task.table.put(result_of(call), _unchanged(task, begun, fd), closed_by_exec=command == _F_DUPFD_CLOEXEC)
     elif command == _F_SETFD:
         task.table.mark(fd, closed_by_exec=call.registers[2] & _FD_CLOEXEC != 0)
 
@@ -137,7 +130,7 @@ def _unshare(world: World, _task: Task, call: Call, _begun: Begun) -> None:
 
 
 def _moved(world: World, _task: Task, call: Call, _begun: Begun) -> None:
-    # Mounts change their places, and all that lies in them.
+    # Mounts move, with everything below them.
     if call.name == "mount" and not call.registers[3] & _MS_MOVE:
         return
     if call.name == "pivot_root":
@@ -157,7 +150,7 @@ def _socket(world: World, task: Task, call: Call, _begun: Begun) -> None:
     family, kind, protocol = (register & _INT for register in call.registers[:3])
     name = socket_kind(family, kind, protocol)
     found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else None
-    _new(world, task, call, found, closed_by_exec=kind & _O_CLOEXEC != 0)
+    new_file(world, task, call, found, closed_by_exec=kind & _O_CLOEXEC != 0)
 
 
 def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -168,7 +161,7 @@ def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
         remote = address(data_of(call, 1, out=True) or b"")
         found = of_socket(Socket(kind, local if is_definite(local) else "", remote, protocol), ends=world.sockets)
     closed = call.name == "accept4" and call.registers[3] & _O_CLOEXEC != 0
-    _new(world, task, call, found, closed_by_exec=closed)
+    new_file(world, task, call, found, closed_by_exec=closed)
 
 
 def _bind(world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -201,50 +194,34 @@ def _getpeername(world: World, task: Task, call: Call, begun: Begun) -> None:
 
 
 def _change_socket(world: World, task: Task, call: Call, begun: Begun, change: Callable[[Socket], Socket]) -> None:
-    # A socket is the same whatever the process and the number.
+    # The change applies to the socket in all processes, under all numbers.
     opened = _unchanged(task, begun, call.registers[0] & _INT)
     socket = _socket_of(opened)
     if opened is not None and socket is not None:
         opened.change(of_socket(change(socket), ends=world.sockets))
 
 
-def _anonymous(world: World, task: Task, call: Call, _begun: Begun) -> None:
-    name, flags_at, closed_by_exec = _ANONYMOUS[call.name]
-    flags = call.registers[flags_at] if flags_at is not None else 0
-    if call.name.startswith("signalfd") and call.registers[0] & _INT != _INT:
-        return  # one that there was
-    _new(world, task, call, Known(f"<anon_inode:{name}>"), closed_by_exec=flags & closed_by_exec != 0)
-
-
-def _memfd(world: World, task: Task, call: Call, _begun: Begun) -> None:
-    name = data_of(call, 0)
-    found = Known(f"{in_brackets(b'/memfd:' + name)}(deleted)") if name is not None else None
-    _new(world, task, call, found, closed_by_exec=call.registers[1] & _MFD_CLOEXEC != 0)
+def _open_tree(world: World, task: Task, call: Call, begun: Begun) -> None:
+    flags = call.registers[2]
+    place = None
+    if not flags & _OPEN_TREE_CLONE:  # a copy is mounted nowhere
+        is_empty = flags & _AT_EMPTY_PATH and data_of(call, 1) == b""
+        opened = _unchanged(task, begun, call.registers[0] & _INT) if is_empty else None
+        place = _place_of(opened) if is_empty else _place(task, call, begun, 0, 1)
+    _opened(world, task, call, place, flags & _O_CLOEXEC)
 
 
 def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
-    task.table.drop(_result(call))
+    task.table.drop(result_of(call))
 
 
-def _uring(_world: World, task: Task, _call: Call, _begun: Begun) -> None:
-    task.table.forget(blind=True)
-
-
-def data_of(call: Call, index: int, *, out: bool | None = None) -> bytes | None:
-    # What was read whole through an argument; not at exit if it was input, as another thread may have changed it.
-    again = index in call.read_at_exit
-    for item in call.items.get(index, ()):
-        if not item.more and not item.fault and (out is None or item.out is out) and (item.out or not again):
-            return item.data
-    return None
-
-
-def _result(call: Call) -> int:
-    return (call.result or 0) & _INT
+def _uring(world: World, task: Task, _call: Call, _begun: Begun) -> None:
+    if not world.requests:
+        task.table.forget(blind=True)
 
 
 def _unchanged(task: Task, begun: Begun, fd: int) -> Opened | None:
-    # What a descriptor was when the call began, if it is still.
+    # The file that a descriptor stood for when the call began, if it still does.
     found = task.table.get(fd)
     if found is None or found is not begun.fds.opened(fd):
         return None
@@ -262,10 +239,15 @@ def _socket_of(opened: Opened | None) -> Socket | None:
 
 
 def makes_fd(call: Call) -> bool:
-    """Is its result a descriptor, known or not?"""
+    """Tells whether the call's result is a descriptor, known or not."""
     if call.name in ("fcntl", "fcntl64"):
         return len(call.registers) > 1 and call.registers[1] & _INT in (_F_DUPFD, _F_DUPFD_CLOEXEC)
-    return call.name in _MAKE_FDS and call.result is not None and call.result >= 0
+    made = call.result is not None and call.result >= 0
+    if call.name == "landlock_create_ruleset":
+        return made and len(call.registers) > 2 and not call.registers[2] & _INT
+    if call.name == "bpf":
+        return made and bool(call.registers) and call.registers[0] & _INT in BPF_FDS
+    return made and call.name in _MAKE_FDS
 
 
 def _place(task: Task, call: Call, begun: Begun, dirfd_at: int | None, path_at: int) -> Place | None:
@@ -289,25 +271,11 @@ _NAMES: Final = {
     "unlinkat": (1,),
     "rmdir": (0,),
 }
-_ANONYMOUS: Final[dict[str, tuple[str, int | None, int]]] = {
-    "epoll_create": ("[eventpoll]", None, 0),
-    "epoll_create1": ("[eventpoll]", 0, _O_CLOEXEC),
-    "eventfd": ("[eventfd]", None, 0),
-    "eventfd2": ("[eventfd]", 1, _O_CLOEXEC),
-    "fanotify_init": ("[fanotify]", 0, _FAN_CLOEXEC),
-    "fsopen": ("[fscontext]", 1, _FSOPEN_CLOEXEC),
-    "inotify_init": ("inotify", None, 0),
-    "inotify_init1": ("inotify", 0, _O_CLOEXEC),
-    "signalfd": ("[signalfd]", None, 0),
-    "signalfd4": ("[signalfd]", 3, _O_CLOEXEC),
-    "timerfd_create": ("[timerfd]", 1, _O_CLOEXEC),
-    "userfaultfd": ("[userfaultfd]", 0, _O_CLOEXEC),
-}
-"""call -> what its descriptor is, the argument that has its flags, and that of them by which execve closes it."""
 _MAKE_FDS: Final = frozenset(
     (
         *("open", "creat", "openat", "openat2", "dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"),
-        *_ANONYMOUS,
+        *("pidfd_open", "open_tree"),
+        *ANONYMOUS,
     )
 )
 LEARN: Final[dict[str, _Learn]] = {
@@ -334,9 +302,10 @@ LEARN: Final[dict[str, _Learn]] = {
     "connect": _connect,
     "getsockname": _getsockname,
     "getpeername": _getpeername,
-    **dict.fromkeys(_ANONYMOUS, _anonymous),
-    "memfd_create": _memfd,
-    **dict.fromkeys(("open_by_handle_at", "pidfd_open", "pidfd_getfd", "open_tree", "perf_event_open"), _unknown),
+    **LEARN_ANONYMOUS,
+    **dict.fromkeys(("open_by_handle_at", "pidfd_getfd"), _unknown),
+    "open_tree": _open_tree,
     "io_uring_setup": _uring,
+    "fixed_fd_install": _unknown,
 }
 ARGUMENTS: Final = {syscall.name: len(syscall.params) for compat in (True, False) for syscall in table(compat).values()}

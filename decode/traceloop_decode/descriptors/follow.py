@@ -1,72 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file each descriptor stands for, as far as the trace shows it.
+"""Follows which file each descriptor stands for, as far as the trace shows it.
 
-Theory of operation. A wrong name is worse than none, so what is not certain is forgotten:
+Theory of operation. A wrong name is worse than none, so anything uncertain is forgotten:
 
 - A table of descriptors belongs to a process, as its directories do; threads share both, a child begins with copies.
-  Which clone made a child is known by its result, or, where that is a number of another PID namespace, if the name of
-  its thread leaves one alone. If it leaves several, the child gets what their tables agree on.
-- What /proc said when recording began counts from then on, but for processes that were active meanwhile.
-- Where events are missing, all is forgotten, and the trace begins anew.
-- A name that is renamed or unlinked is forgotten wherever it is part of a path. So is all that a process has, once it
-  has a ring of io_uring: that opens and closes without a call.
+  The clone that made a child is known by its result. If the result is a number of another PID namespace, the clone is
+  known if only one is left with the name of the child's thread; if several are left, the child gets what their tables
+  have in common.
+- What /proc said when recording began counts from then on, except for processes that were active while it was read.
+- After a loss everything is forgotten, and following begins anew.
+- A renamed or unlinked name is forgotten wherever it is part of a path. Everything about a process is forgotten once it
+  has an io_uring whose requests are not recorded, as these open and close files.
+- What the ring's areas kept tells nothing: calls between it and the ring's beginning were overwritten.
+- A direct descriptor of io_uring is no descriptor of the process.
 
-An event keeps what its numbers meant (`model.Files`): a call's arguments when it began, its result when it returned.
-That costs nothing, however much is open (`numbered`, `opened`).
+An event keeps the files of its numbers (`model.Files`): of a call's arguments when it began, of its result when it
+returned. The cost does not depend on the number of open files (`numbered`, `opened`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.descriptors.calls import ARGUMENTS, LEARN, data_of, makes_fd
+from traceloop_decode.descriptors.calls import ARGUMENTS, LEARN, makes_fd
 from traceloop_decode.descriptors.forks import CLONE_FILES, CLONE_FS
+from traceloop_decode.descriptors.making import data_of
 from traceloop_decode.descriptors.names import NETLINK, Known, of_link
 from traceloop_decode.descriptors.opened import Opened
 from traceloop_decode.descriptors.paths import PATH_MAX, Place
 from traceloop_decode.descriptors.tables import Begun, Task
 from traceloop_decode.descriptors.world import World
-from traceloop_decode.model import Call, Entered, Event, Files, Lost, Returned, TaskExit
+from traceloop_decode.errnos import is_error
+from traceloop_decode.model import Call, Entered, Event, Files, KnownFile, Lost, Returned, TaskExit, event_source
 from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.syscalls import EXECS, FORKS, MESSAGES
 
-_ERROR_MAX: Final = 4095
 _EBADF: Final = -9
 _CLONE_THREAD: Final = 0x10000
 _CLONE_INTO_CGROUP: Final = 1 << 33
 _WORD: Final = Struct("<Q")
 _INT: Final = 0xFFFFFFFF
+_NO_FILES: Final[Mapping[int, KnownFile]] = {}
 _AF_NETLINK: Final = (16,)
-_MESSAGES: Final = frozenset(("sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg"))
-_EXEC: Final = frozenset(("execve", "execveat"))
-_MAKERS: Final = frozenset(("clone", "clone3", "fork", "vfork"))
+_INET: Final = (2, 10)
+_TYPE_MASK: Final = 0xF
+_SOCK_DGRAM: Final = 2
+_RESOLVER: Final = ":53"
 
 
-def known(events: Iterable[Event], start: OpenFiles | None = None, *, sockets: bool = False) -> Iterator[Event]:
-    """The same events, calls with their `files`. start: what /proc said. sockets: with the ends of sockets (-yy)."""
-    return map(FdTable(start, sockets=sockets).observe, events)
+def known(
+    events: Iterable[Event], start: OpenFiles | None = None, *, sockets: bool = False, requests: bool = False
+) -> Iterator[Event]:
+    """Adds `files` to the calls of events. start: what /proc said. sockets: include the ends of sockets (-yy).
+
+    requests: the events include the requests of io_uring.
+    """
+    return map(FdTable(start, sockets=sockets, requests=requests).observe, events)
 
 
 def unnamed(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events without the names that `known` gave; but with the protocol of a socket, where that is needed."""
+    """Removes the names that `known` added, but keeps a socket's protocol where printers need it."""
     return map(_unnamed, events)
 
 
-def protocols(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events, those on netlink sockets with what `known` says of these, and nothing more.
+def protocols(events: Iterable[Event], *, dns: bool = False) -> Iterator[Event]:
+    """Adds `files` to calls on netlink sockets and, with `dns`, on sockets of name servers: only what tells of these.
 
-    Nothing is followed before a trace's first netlink socket: most have none.
+    Following begins at a trace's first netlink socket, or first datagram socket of IP: most traces have none.
     """
     table: FdTable | None = None
     for event in events:
         if table is None:
             call = event if isinstance(event, Call) else event.call if isinstance(event, Returned) else None
-            if call is None or call.name != "socket" or call.registers[:1] != _AF_NETLINK:
+            if call is None or call.source or call.name != "socket" or not _is_followed(call, dns=dns):
                 yield event
                 continue
             table = FdTable()
         yield _unnamed(table.observe(event))
+
+
+def _is_followed(call: Call, *, dns: bool) -> bool:
+    if call.registers[:1] == _AF_NETLINK:
+        return True
+    return (
+        dns and len(call.registers) > 1 and call.registers[0] in _INET and call.registers[1] & _TYPE_MASK == _SOCK_DGRAM
+    )
 
 
 def _unnamed(event: Event) -> Event:
@@ -78,32 +98,36 @@ def _unnamed(event: Event) -> Event:
 
 
 def _protocol_alone(call: Call) -> Files | None:
-    if call.files is None or call.name not in _MESSAGES or not call.registers:
+    if call.files is None or call.name not in MESSAGES or not call.registers:
         return None
     fd = call.registers[0] & _INT
     found = call.files.before.get(fd)
-    if found is None or found.socket is None or found.socket.kind != NETLINK:
+    if found is None or found.socket is None:
+        return None
+    if found.socket.kind != NETLINK and not found.socket.remote.endswith(_RESOLVER):
         return None
     return Files({fd: Known("", socket=found.socket)}, None, None)
 
 
 class FdTable:
-    """What is known after the events observed, all of a trace's in their order."""
+    """State of all descriptors after the observed events; events are observed in the order of the trace."""
 
-    def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False) -> None:
-        self._start, self._world = start, World(sockets=sockets)
-        self._active: set[int] = set()  # processes that were, while /proc was read
+    def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False, requests: bool = False) -> None:
+        self._start, self._world = start, World(sockets=sockets, requests=requests)
+        self._active: set[int] = set()  # processes that were active while /proc was read
         self._begun: dict[int, Begun] = {}  # by thread in a call
 
     def text(self, tid: int, fd: int) -> str:
-        """What stands behind a number now, with its brackets; "" where it is not known."""
+        """Returns what a thread's descriptor stands for now, in brackets; "" if it is not known."""
         task = self._world.seen(tid)
         found = task.table.get(fd) if task is not None else None
         known = found.now if found is not None else None
         return known.text if known is not None else ""
 
     def observe(self, event: Event) -> Event:
-        """Learns from an event; gives it back, a call with its `files`."""
+        """Updates the state by an event and returns the event; a call gets its `files`."""
+        if event_source(event):
+            return event
         if self._start is not None:
             self._look_at_start(self._start, event)
         if isinstance(event, Call):
@@ -125,24 +149,26 @@ class FdTable:
     def _whole(self, call: Call) -> Call:
         task = self._world.task(call.pid, call.tid)
         begun = self._world.begun(task)
-        if call.name in _MAKERS:
+        if call.name in FORKS:
             self._fork_begins(call, task)
         return self._learn(call, task, begun)
 
     def _entered(self, call: Call) -> Call:
         task = self._world.task(call.pid, call.tid)
-        begun = self._begun[call.tid] = self._world.begun(task)
-        if call.name in _MAKERS:
+        begun = self._begun[call.key] = self._world.begun(task)
+        if call.name in FORKS:
             self._fork_begins(call, task)
-        return call._replace(files=_files(begun))
+        return call._replace(files=_files_of(call, begun))
 
     def _returned(self, call: Call) -> Call:
-        if call.entry_lost and call.result == 0 and call.name in _MAKERS:
+        if call.entry_lost and call.result == 0 and call.name in FORKS:  # in the child, or the thread, that was made
             self._child(call)
+            self._begun.pop(call.key, None)
+            return call._replace(files=_files(self._world.begun(self._world.task(call.pid, call.tid))))
         task = self._world.task(call.pid, call.tid)
-        begun = self._begun.pop(call.tid, None) or self._world.begun(task)
-        if call.entry_lost and not call.registers:
-            if call.name in LEARN or call.name in _EXEC:
+        begun = self._begun.pop(call.key, None) or self._world.begun(task)
+        if call.entry_lost and (not call.registers or call.name in EXECS):
+            if call.name in LEARN or call.name in EXECS:
                 self._world.put(call.tid, self._world.new())
             return call
         return self._learn(call, task, begun)
@@ -150,16 +176,18 @@ class FdTable:
     def _learn(self, call: Call, task: Task, begun: Begun) -> Call:
         result = call.result
         name = call.name
-        if result is not None and (not -_ERROR_MAX <= result < 0 or (name == "close" and result != _EBADF)):
+        if call.request is not None and (call.request.slot or call.request.direct):
+            return call._replace(files=_files_of(call, begun))
+        if result is not None and (not is_error(result) or (name == "close" and result != _EBADF)):
             learn = LEARN.get(name)
-            if learn is not None and len(call.registers) < ARGUMENTS[name]:
+            if learn is not None and len(call.registers) < ARGUMENTS.get(name, 0):
                 task.table.forget()
                 task.at.cwd = None
             elif learn is not None:
                 learn(self._world, task, call, begun)
-            elif name in _EXEC:
+            elif name in EXECS:
                 task = self._exec(call, task)
-        if name in _MAKERS:
+        if name in FORKS:
             self._world.forks.end(call)
         made = task.table.get(call.result or 0) if makes_fd(call) else None
         return call._replace(files=_files(begun, made))
@@ -205,17 +233,23 @@ class FdTable:
             self._world.forks.begin(call, flags, task)
 
     def _child(self, call: Call) -> None:
-        # A new process: of which clone?
+        # Finds the clone of a new process.
         if call.pid == call.tid and self._world.seen(call.tid) is None:
             task = self._world.forks.child(call)
             if task is not None:
                 self._world.put(call.tid, task)
 
     def _exec(self, call: Call, task: Task) -> Task:
-        # It ends the other threads, and has a table of its own from now on.
+        # execve ends the other threads and gives the process its own table.
         for tid in task.tids - {call.pid}:
             self._world.drop(tid)
         return self._world.put(call.pid, Task(task.table.executed(), task.at.copy()))
+
+
+def _files_of(call: Call, begun: Begun) -> Files:
+    files = _files(begun)
+    direct = call.request is not None and call.request.direct
+    return files._replace(before=_NO_FILES) if direct else files
 
 
 def _files(begun: Begun, made: Opened | None = None) -> Files:
@@ -231,6 +265,6 @@ def _clone_flags(call: Call) -> int:
         return call.registers[0] if call.registers else _CLONE_INTO_CGROUP
     if call.name == "clone3":
         data = data_of(call, 0)
-        # Not readable: a child that shares everything, and is not here.
+        # Unreadable flags are treated as those of a child that shares everything and is not in this trace.
         return _WORD.unpack_from(data)[0] if data is not None and len(data) >= _WORD.size else _CLONE_INTO_CGROUP
     return 0

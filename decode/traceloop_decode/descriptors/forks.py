@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which clone made a child: by its result, or, where that is a number of another PID namespace, by what is left.
+"""Finds the clone that made a child: by its result or, if that is a number of another PID namespace, by elimination.
 
-Clones whose child has not been seen are kept by the call's name and the thread's, which the child has too; a second
-after they returned they are no one's.
+Clones whose child has not been seen are kept by the names of the call and of the thread, which the child shares. A
+second after its return, a clone no longer counts.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from traceloop_decode.model import Call
 CLONE_FS: Final = 0x200
 CLONE_FILES: Final = 0x400
 _FORK_WITHIN_NS: Final = 1_000_000_000
-"""A child whose first event comes later than this after its clone is not taken for that clone's."""
+"""A child whose first event comes later than this after a clone is not that clone's."""
 _COMPARED_MAX: Final = 16
-"""Of more that it may be, what they agree on is not looked for."""
+"""Maximum number of candidate clones whose tables are compared."""
 
 
 class Fork:
@@ -35,20 +35,20 @@ class Fork:
 
     @property
     def shares(self) -> bool:
-        """Does the child share something with its parent?"""
+        """Tells whether the child shares something with its parent."""
         return self.flags & (CLONE_FILES | CLONE_FS) != 0
 
     def returned(self, call: Call) -> None:
-        """From now on, its parent's changes are its parent's alone."""
+        """Notes the return: from now on, the parent's changes do not apply to the child."""
         self._at, self._has_returned = self.now(), True
         self.result, self.ended_ns = call.result or 0, call.end_ns or call.ts_ns
 
     def now(self) -> Task:
-        """What the child has: what did not change since the clone began."""
+        """Returns what the child has for certain: what has not changed since the clone began."""
         return self._at if self._has_returned else common([self._at, self.task])
 
     def child(self) -> Task:
-        """What the child has, and what it shares."""
+        """Returns the child's task, including the parts that it shares with its parent."""
         now = self.now()
         table = self.task.table if self.flags & CLONE_FILES else now.table
         return Task(table, self.task.at if self.flags & CLONE_FS else now.at)
@@ -63,8 +63,8 @@ class _Alike:
         self.begun: dict[int, Fork] = {}
         self.returned: OrderedDict[int, Fork] = OrderedDict()  # by id
         self.by_result: dict[int, Fork] = {}
-        self.sharing = 0  # how many of them share something
-        self.unblinded: dict[int, Fork] = {}  # by id: those since it was last not known which of them it was
+        self.sharing = 0  # number of those that share something
+        self.unblinded: dict[int, Fork] = {}  # by id: those added since a child last remained ambiguous
 
     def begin(self, fork: Fork) -> None:
         self.begun[fork.tid] = fork
@@ -81,7 +81,7 @@ class _Alike:
         self.expire(fork.ended_ns)
 
     def drop(self, fork: Fork) -> None:
-        # It has its child, or will have none.
+        # The clone has its child, or will have none.
         self.sharing -= fork.shares
         self.unblinded.pop(id(fork), None)
         if self.returned.pop(id(fork), None) is None:
@@ -102,19 +102,19 @@ class _Alike:
 
 
 class Forks:
-    """All that wait for their child."""
+    """Clones that wait for their child."""
 
     __slots__ = ("_alike", "_begun", "_names")
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._alike: dict[tuple[str, str], _Alike] = {}
-        self._begun: dict[int, _Alike] = {}  # by thread, where its clone waits to return
+        self._begun: dict[int, _Alike] = {}  # by thread whose clone has not returned
 
     def begin(self, call: Call, flags: int, task: Task) -> None:
-        """A clone begins that makes a process."""
+        """Adds a clone that begins and makes a process."""
         before = self._begun.get(call.tid)
-        if before is not None and call.tid in before.begun:  # whose return was lost
+        if before is not None and call.tid in before.begun:  # the return of an earlier clone was lost
             before.drop(before.begun[call.tid])
         alike = self._alike.get((call.name, call.comm))
         if alike is None:
@@ -123,18 +123,18 @@ class Forks:
         self._begun[call.tid] = alike
 
     def end(self, call: Call) -> None:
-        """A clone has returned."""
+        """Notes that a clone has returned."""
         alike = self._begun.pop(call.tid, None)
         if alike is not None and call.tid in alike.begun:  # else it has its child already
             alike.end(alike.begun[call.tid], call)
 
     def forget(self) -> None:
-        """None of them counts any more."""
+        """Forgets all clones."""
         self._alike.clear()
         self._begun.clear()
 
     def child(self, call: Call) -> Task | None:
-        """What a process has that shows itself by this return; None: it is no clone's that waits."""
+        """Returns the task of the process that appears with this return; None if no waiting clone made it."""
         alike = self._alike.get((call.name, call.comm))
         if alike is None:
             return None
@@ -148,7 +148,7 @@ class Forks:
         return found.child()
 
     def _one_of(self, alike: _Alike) -> Task:
-        # The forks stay: which of them it was remains unknown.
+        # The forks stay, because it remains unknown which of them made the child.
         forks = [*alike.begun.values(), *alike.returned.values()] if alike.count <= _COMPARED_MAX else []
         task = common([fork.now() for fork in forks]) if forks else Task(Table(), Directories(self._names))
         if alike.sharing:

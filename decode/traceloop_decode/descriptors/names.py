@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in angle brackets behind a descriptor: ``</etc/hosts>``, ``<TCP:[127.0.0.1:8080->127.0.0.1:5000]>``."""
+"""Text in angle brackets after a descriptor: ``</etc/hosts>``, ``<TCP:[127.0.0.1:8080->127.0.0.1:5000]>``."""
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -10,7 +11,7 @@ from traceloop_decode.descriptors.paths import PATH_MAX, Place
 from traceloop_decode.model import Socket
 from traceloop_decode.safe_text import quote
 
-_KEPT_MAX: Final = 256  # of a longer name, the text is made again each time
+_KEPT_MAX: Final = 256  # the text of a longer name is not cached
 _DELETED: Final = b" (deleted)"
 _SOCKETS: Final = {
     (2, 1): "TCP",
@@ -26,11 +27,12 @@ _SOCKETS: Final = {
 _OWN_PROTOCOLS: Final = {(2, 1): (0, 6), (10, 1): (0, 6), (2, 2): (0, 17), (10, 2): (0, 17)}
 _TYPE_MASK: Final = 0xF
 _AF_NETLINK: Final = 16
+_BRACKET: Final = re.compile("([<>])(?=([0-7])?)")
 NETLINK: Final = "NETLINK"
 
 
 class Known:
-    """What is known of an open file: where it is, or which socket it is, or how it is printed."""
+    """Facts about an open file: its place, its socket, or its printed form."""
 
     __slots__ = ("_text", "place", "socket")
 
@@ -39,7 +41,7 @@ class Known:
 
     @property
     def text(self) -> str:
-        """As it is printed; "" for a socket of which nothing is known."""
+        """Printed form; "" for a socket about which nothing is known."""
         if self._text is not None:
             return self._text
         text = in_brackets(self.place.path) if self.place is not None else ""
@@ -59,12 +61,12 @@ class Known:
 
 
 def of_place(place: Place) -> Known:
-    """An open file or directory."""
+    """Returns a file or directory with a place."""
     return Known(place=place)
 
 
 def of_link(name: bytes) -> Known | None:
-    """What a link of /proc/PID/fd says; None: more than the kernel can."""
+    """Returns what a link in /proc/PID/fd names; None if it is longer than the kernel can return."""
     if len(name) > PATH_MAX + len(_DELETED):
         return None
     if not name.startswith(b"/"):
@@ -75,20 +77,25 @@ def of_link(name: bytes) -> Known | None:
 
 
 def of_socket(socket: Socket, *, ends: bool) -> Known:
-    """A socket; its ends only if asked for. Of one whose own end is not known: ``[->127.0.0.1:5000]``."""
+    """Returns a socket; ends: with its addresses. If its own address is not known: ``[->127.0.0.1:5000]``."""
     arrow = f"->{socket.remote}" if socket.remote else ""
     shown = f"<{socket.kind}:[{socket.local}{arrow}]>" if ends and (socket.local or arrow) else ""
     return Known(shown, socket=socket)
 
 
 def in_brackets(name: bytes) -> str:
-    """A name as strace has it."""
-    text = quote.__wrapped__(name)[1:-1].replace("<", r"\74").replace(">", r"\76")
-    return f"<{text}>"
+    """Returns a name as strace prints it, in angle brackets."""
+    return f"<{_BRACKET.sub(_escaped, quote.__wrapped__(name)[1:-1])}>"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    # All three digits, where a digit follows.
+    digits = "74" if found[1] == "<" else "76"
+    return f"\\0{digits}" if found[2] else f"\\{digits}"
 
 
 def socket_kind(family: int, kind: int, protocol: int) -> str | None:
-    """``TCP``; None for one without a name here."""
+    """Returns ``TCP``, or None for a socket that has no name here."""
     if family == _AF_NETLINK:
         return NETLINK
     key = (family, kind & _TYPE_MASK)
@@ -96,7 +103,7 @@ def socket_kind(family: int, kind: int, protocol: int) -> str | None:
 
 
 def address(data: bytes) -> str:
-    """An end of a socket: ``127.0.0.1:80``, ``[::1]:80``, ``"/run/socket"``, ``@"name"``; "" where it has no name."""
+    """Returns one end of a socket: ``127.0.0.1:80``, ``[::1]:80``, ``"/run/socket"``, ``@"name"``; "" if unnamed."""
     family = int.from_bytes(data[:2], "little")
     if family == 2 and len(data) >= 8:
         return f"{'.'.join(map(str, data[4:8]))}:{int.from_bytes(data[2:4])}"
@@ -113,5 +120,5 @@ def _inet6(data: bytes) -> str:
 
 
 def is_definite(end: str) -> bool:
-    """Is it one address and one port? A wildcard stands for more, and port 0 is chosen by the kernel."""
+    """Tells whether it is one address and port: a wildcard stands for several, and the kernel chooses for port 0."""
     return not end.endswith(":0") and not end.startswith(("0.0.0.0:", "[::]:"))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mapping from numbers to values that is never changed: a changed one shares with it all but the way to the change.
+"""Immutable mapping from numbers to values; a changed copy shares everything with the original but the changed path.
 
-Each node is a tuple of 32, by five bits of the number, or None where there is nothing; at the lowest level these are
-the values. So a copy costs nothing, a change some hundred bytes whatever the size, and of two mappings that have one
-origin only what differs need be looked at.
+Each node is a tuple of 32 children, by five bits of the number, or None if empty; at the lowest level the children are
+the values. So a copy costs nothing, a change some hundred bytes whatever the size, and comparing two mappings of one
+origin looks only at what differs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EMPTY: Final = (None,) * _WIDTH
 
 
 class Numbered(Generic[_Value]):
-    """Numbers from 0 on; no value is None. shift: how many bits are below those by which `root` tells."""
+    """Numbers from 0 on; no value is None. shift: the number of bits below those that `root` distinguishes."""
 
     __slots__ = ("root", "shift")
 
@@ -28,50 +28,50 @@ class Numbered(Generic[_Value]):
         self.root, self.shift = root, shift
 
     def get(self, number: int) -> _Value | None:
-        """The value of a number; None where there is none."""
+        """Returns the value of a number, or None if it has none."""
         node, shift = self.root, self.shift
-        if number >> shift + _BITS:  # of a negative one too
+        if number >> shift + _BITS:  # true for negative numbers too
             return None
         while node is not None:
             node = node[number >> shift & _MASK]
             if not shift:
                 break
             shift -= _BITS
-        return node  # by now a value
+        return node  # a value at this level
 
     def items(self) -> Iterator[tuple[int, _Value]]:
-        """All, by their numbers."""
+        """Yields all numbers with their values, ascending."""
         return _items(self.root, self.shift, 0)
 
     def put(self, number: int, value: _Value) -> Numbered[_Value]:
-        """With a value for a number, instead of its old one."""
+        """Returns a copy in which the number has this value."""
         root, shift = _raised(self.root, self.shift, number)
         return Numbered(_put(root, shift, number, value), shift)
 
     def drop(self, number: int) -> Numbered[_Value]:
-        """Without a number."""
+        """Returns a copy without a number."""
         if self.get(number) is None:
             return self
         return Numbered(_drop(self.root, self.shift, number), self.shift)
 
     def cut(self, first: int, last: int) -> tuple[Numbered[_Value], Numbered[_Value]]:
-        """What is from the one number to the other, both included; and the rest."""
+        """Splits the mapping: the numbers from `first` to `last`, both included, and the rest."""
         inside, outside = _cut(self.root, self.shift, 0, (first, last))
         return Numbered(inside, self.shift), Numbered(outside, self.shift)
 
     def merge(self, other: Numbered[_Value]) -> Numbered[_Value]:
-        """With what another has; its value where both have one."""
+        """Returns a copy with the values of another added; the other's value wins."""
         mine, others, shift = _level(self, other)
         return Numbered(_merge(mine, others, shift), shift)
 
     def common(self, other: Numbered[_Value], is_same: Callable[[_Value, _Value], bool]) -> Numbered[_Value]:
-        """What both have alike."""
+        """Returns the entries that both have alike."""
         mine, others, shift = _level(self, other)
         return Numbered(_common(mine, others, shift, is_same), shift)
 
 
 def _level(one: Numbered[Any], other: Numbered[Any]) -> tuple[_Node, _Node, int]:
-    # Both roots, of one height.
+    # Both roots, raised to one height.
     shift = max(one.shift, other.shift)
     top = 1 << shift
     return _raised(one.root, one.shift, top)[0], _raised(other.root, other.shift, top)[0], shift

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of an open file, at any moment: descriptors of many processes stand for it, and share this.
+"""Open files, whose facts at any moment descriptors of many processes share.
 
-A moment is the number of the changes before it that concern more than one descriptor: a name was taken from its file,
-a mount changed, a socket got an address. So such a change need not go through all tables, and what was known before it
-can still be asked for.
+A moment is the number of earlier changes that concern more than one descriptor: a name was removed from its file, a
+mount changed, a socket got an address. Such a change need not visit all tables, and what was known before it can still
+be looked up.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _ANY_NAME: Final = (b"", b".", b"..")
 
 
 class Names:
-    """Which names were taken from their files, and when. now: the moment. pivoted: when all got another root, last."""
+    """Names that were taken from their files, and when. now: the moment. pivoted: when all roots last changed."""
 
     __slots__ = ("_all", "_moments", "now", "pivoted")
 
     def __init__(self) -> None:
         self.now = self.pivoted = 0
-        self._all: list[int] = []  # when any name may have been taken
+        self._all: list[int] = []  # moments when any name may have been taken
         self._moments: dict[bytes, list[int]] = {}
 
     def change(self) -> int:
-        """A new moment."""
+        """Begins a new moment and returns it."""
         self.now += 1
         return self.now
 
     def take(self, name: bytes) -> None:
-        """A name is taken from its file: wherever it is part of a path, that is not known any more.
+        """Takes a name from its file: no path that contains the name is known any more.
 
         Symbolic links may lead to a file by many paths, but seldom by another last name.
         """
@@ -43,16 +43,16 @@ class Names:
             self._moments.setdefault(name, []).append(self.change())
 
     def take_all(self) -> None:
-        """No path is known any more."""
+        """Takes all names: no path is known any more."""
         self._all.append(self.change())
 
     def pivot(self) -> None:
-        """Whatever was a process's root, it is another."""
+        """Notes that every process's root may have changed."""
         self.take_all()
         self.pivoted = self.now
 
     def taken(self, place: Place, since: int) -> int | None:
-        """When the first name of a path was taken after a moment; None: none was."""
+        """Returns the first moment after `since` at which a name of the path was taken, or None if none was."""
         found = [moments for name in set(place.names()) if (moments := self._moments.get(name))]
         after = [moments[at] for moments in (*found, self._all) if (at := bisect_right(moments, since)) < len(moments)]
         return min(after, default=None)
@@ -65,11 +65,11 @@ class Opened:
 
     def __init__(self, known: Known, names: Names) -> None:
         self._known, self._names, self._seen = known, names, names.now
-        self._until: int | None = None  # from when on its path is not known
+        self._until: int | None = None  # the moment from which its path is not known
         self._changes: list[tuple[int, Known]] = []
 
     def at(self, moment: int) -> Known | None:
-        """What it was at a moment; None: that is not known."""
+        """Returns what the file was at a moment, or None if that is not known."""
         if self._changes:
             before = bisect_right(self._changes, moment, key=_moment)
             return self._changes[before - 1][1] if before else self._known
@@ -82,16 +82,16 @@ class Opened:
 
     @property
     def now(self) -> Known | None:
-        """What it is."""
+        """Current facts about the file, or None if they are not known."""
         return self.at(self._names.now)
 
     def change(self, known: Known) -> None:
-        """From now on it is something else: a socket with an address."""
+        """Notes that the file is something else from now on: a socket that got an address."""
         if known != self.now:
             self._changes.append((self._names.change(), known))
 
     def is_same(self, other: Opened) -> bool:
-        """Is the same known of both?"""
+        """Tells whether the same is known of both."""
         return self is other or self.now == other.now
 
 

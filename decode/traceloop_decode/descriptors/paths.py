@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Absolute paths of open files and directories, each a name in the one above it.
+"""Absolute paths of open files and directories, each as a name in the directory above it.
 
-A file that is opened in a directory shares the directory's path, so a deep one costs memory once. No path is longer
-than the kernel can tell: of a deeper file it is not known.
+A file that is opened in a directory shares the directory's path, so a deep path costs memory once. A path is at most as
+long as the kernel can return: the path of a deeper file is not known.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Final
 
 PATH_MAX: Final = 4095
-"""Bytes of the longest path; Linux' PATH_MAX, but for the NUL."""
+"""Maximum length of a path in bytes: Linux' PATH_MAX without the NUL."""
 
-# What these names mean depends on who opens them, and when: the file behind them has another name.
+# The file that such a name leads to depends on who opens it, and when, and has another name.
 _MAGIC: Final = re.compile(
     rb"/proc/(?:self|thread-self)(?:/|$)|/proc/(?:.*/)?(?:fd|cwd|root|exe|map_files|ns)(?:/|$)|/dev/(?:fd(?:/|$)|std)"
 )
@@ -22,9 +22,9 @@ _MAGIC_TOPS: Final = (b"proc", b"dev")
 
 
 class Place:
-    """An absolute path. real: the kernel said it, so that it has no symbolic link in it.
+    """An absolute path. real: the kernel returned it, so it contains no symbolic link.
 
-    above: the directory; None: it is the root. size: of the path, in bytes. top: its first name.
+    above: the directory, or None for the root. size: of the path, in bytes. top: its first name.
     """
 
     __slots__ = ("above", "name", "real", "size", "top")
@@ -40,11 +40,11 @@ class Place:
 
     @classmethod
     def of(cls, path: bytes, *, real: bool = False) -> Place:
-        """What a path names."""
+        """Returns the place that an absolute path names."""
         return cls(real=real).below(path)
 
     def below(self, path: bytes) -> Place:
-        """What a path names that begins here, as real as this."""
+        """Returns the place that a path names that begins here; it is as real as this one."""
         place = self
         for name in path.split(b"/"):
             if name:
@@ -53,11 +53,11 @@ class Place:
 
     @property
     def path(self) -> bytes:
-        """``/etc/hosts``."""
+        """Path in bytes, such as ``/etc/hosts``."""
         return b"/" + b"/".join([*self.names()][::-1])
 
     def names(self) -> Iterator[bytes]:
-        """What it is made of, the last name first."""
+        """Yields the names in the path, the last one first."""
         place = self
         while place.above is not None:
             yield place.name
@@ -65,11 +65,11 @@ class Place:
 
     @property
     def is_magic(self) -> bool:
-        """Does the kernel lead on from there?"""
+        """True if the kernel leads on from there to another file."""
         return self.top in _MAGIC_TOPS and _MAGIC.match(self.path) is not None
 
     def is_at(self, other: Place) -> bool:
-        """Have both the same path?"""
+        """Tells whether both have the same path."""
         return self is other or (self.size == other.size and self.path == other.path)
 
     def __eq__(self, other: object) -> bool:
@@ -83,9 +83,9 @@ class Place:
 
 
 def join(base: Place | None, root: Place | None, path: bytes) -> Place | None:
-    """Where a path leads. Symbolic links stay as they are, and so does ``..`` behind what may be one.
+    """Returns the place that a path leads to. Keeps symbolic links, and ``..`` after a name that may be one.
 
-    base: where a path begins that is not absolute; None: not known.
+    base: the directory in which a relative path begins; None if it is not known.
     """
     at = root if path.startswith(b"/") else base
     if at is None or not path or len(path) > PATH_MAX:
@@ -107,7 +107,7 @@ def join(base: Place | None, root: Place | None, path: bytes) -> Place | None:
 
 
 def said(root: Place | None, path: bytes) -> Place | None:
-    """A path that the kernel said in a process's own view."""
+    """Returns the place of a path that the kernel returned as seen by a process. root: that process's root."""
     if root is None or not path.startswith(b"/") or root.size + len(path) > PATH_MAX:
         return None
     return root.below(path)

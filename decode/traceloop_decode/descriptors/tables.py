@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process has open, and where its paths begin, as it is now or was at a moment."""
+"""Open files and directories of processes, now or at an earlier moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTHING: Final[Numbered[Opened]] = Numbered()
 
 
 class Descriptors(Mapping[int, Known]):
-    """What descriptors stood for at a moment."""
+    """Descriptors at a moment."""
 
     __slots__ = ("closed", "kept", "moment")
 
@@ -25,11 +25,11 @@ class Descriptors(Mapping[int, Known]):
         self.kept, self.closed, self.moment = kept, closed, moment
 
     def opened(self, fd: int) -> Opened | None:
-        """The open file; None: that is not known."""
+        """Returns the open file of a descriptor, or None if it is not known."""
         return self.kept.get(fd) or self.closed.get(fd)
 
     def get(self, fd: int, default: Known | None = None) -> Known | None:  # type: ignore[override]  # others have no use
-        """What is known of it."""
+        """Returns what is known of a descriptor's file."""
         found = self.kept.get(fd) or self.closed.get(fd)
         return (found and found.at(self.moment)) or default
 
@@ -50,7 +50,7 @@ class Descriptors(Mapping[int, Known]):
 class Table:
     """Descriptors: those that execve keeps, and those that it closes; no number is in both.
 
-    blind: they may change without a call, so none is known.
+    blind: descriptors may change without a call, so none is known.
     """
 
     __slots__ = ("blind", "closed", "kept")
@@ -64,14 +64,14 @@ class Table:
         return copy
 
     def at(self, moment: int) -> Descriptors:
-        """As it is now, if this is the moment."""
+        """Returns the current state as that of `moment`, which must be now."""
         return Descriptors(self.kept, self.closed, moment)
 
     def get(self, fd: int) -> Opened | None:
         return self.kept.get(fd) or self.closed.get(fd)
 
     def put(self, fd: int, opened: Opened | None, *, closed_by_exec: bool = False) -> None:
-        """A descriptor is new."""
+        """Adds a descriptor."""
         if opened is None or self.blind:
             self.drop(fd)
         elif closed_by_exec:
@@ -80,33 +80,33 @@ class Table:
             self.kept, self.closed = self.kept.put(fd, opened), self.closed.drop(fd)
 
     def mark(self, fd: int, *, closed_by_exec: bool) -> None:
-        """FD_CLOEXEC is set, or taken off."""
+        """Sets or clears FD_CLOEXEC."""
         self.put(fd, self.get(fd), closed_by_exec=closed_by_exec)
 
     def drop(self, fd: int) -> None:
-        """A descriptor is closed, or not known any more."""
+        """Removes a descriptor that was closed or is not known any more."""
         self.kept, self.closed = self.kept.drop(fd), self.closed.drop(fd)
 
     def drop_range(self, first: int, last: int) -> None:
-        """Those from the one to the other are closed."""
+        """Removes the descriptors from `first` to `last`, which were closed."""
         self.kept, self.closed = self.kept.cut(first, last)[1], self.closed.cut(first, last)[1]
 
     def mark_range(self, first: int, last: int) -> None:
-        """FD_CLOEXEC is set for those from the one to the other."""
+        """Sets FD_CLOEXEC for the descriptors from `first` to `last`."""
         marked, self.kept = self.kept.cut(first, last)
         self.closed = self.closed.merge(marked)
 
     def executed(self) -> Table:
-        """What execve leaves."""
+        """Returns the table after execve."""
         return Table() if self.blind else Table(self.kept)
 
     def forget(self, *, blind: bool = False) -> None:
-        """Nothing is known any more; nor will it be, if it is blind."""
+        """Forgets all descriptors; blind: also those added later."""
         self.kept = self.closed = _NOTHING
         self.blind = self.blind or blind
 
     def common(self, other: Table) -> Table:
-        """What both agree on. What only one of them has closed by exec, is."""
+        """Returns what both tables agree on. A descriptor that execve closes in one of them is closed by it."""
         mine, others = (self.kept, self.closed), (other.kept, other.closed)
         kept, closed = (one.common(two, Opened.is_same) for one, two in zip(mine, others, strict=True))
         if mine[0].root is not others[0].root and mine[1].root is not others[1].root:
@@ -118,7 +118,7 @@ class Table:
 
 
 class Directories:
-    """Where a process's paths begin. None: not known."""
+    """Directories in which a process's paths begin. None: not known."""
 
     __slots__ = ("_names", "_root", "_rooted", "opened")
 
@@ -146,13 +146,13 @@ class Directories:
         self._root, self._rooted = place, self._names.now
 
     def common(self, other: Directories) -> Directories:
-        """What both agree on."""
+        """Returns the directories that both agree on."""
         opened = self.opened if self.cwd == other.cwd else None
         return Directories(self._names, opened, self.root if self.root == other.root else None)
 
 
 class Task:
-    """What threads share. tids: these."""
+    """Descriptors and directories that threads share. tids: these threads."""
 
     __slots__ = ("at", "table", "tids")
 
@@ -161,28 +161,28 @@ class Task:
         self.tids: set[int] = set()
 
     def copy(self) -> Task:
-        """The same, for others."""
+        """Returns a copy without threads."""
         return Task(self.table.copy(), self.at.copy())
 
 
 class Begun(NamedTuple):
-    """What a call's numbers meant when it began."""
+    """Files that a call's numbers stood for when it began."""
 
     fds: Descriptors
     cwd: Opened | None
 
     @property
     def directory(self) -> Known | None:
-        """Where paths began."""
+        """Directory in which relative paths began."""
         return self.cwd.at(self.fds.moment) if self.cwd is not None else None
 
     @property
     def place(self) -> Place | None:
-        """The directory's."""
+        """Place of that directory."""
         known = self.directory
         return known.place if known is not None else None
 
 
 def common(tasks: Iterable[Task]) -> Task:
-    """What they agree on."""
+    """Returns what all tasks agree on."""
     return reduce(lambda one, other: Task(one.table.common(other.table), one.at.common(other.at)), tasks).copy()

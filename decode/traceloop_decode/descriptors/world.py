@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of a trace, by their threads."""
+"""Processes of a trace, by their threads."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from traceloop_decode.model import Call
 
 
 class World:
-    """All processes of a trace. sockets: are their ends asked for?"""
+    """Processes of a trace. sockets: the ends of sockets are wanted. requests: those of io_uring are recorded."""
 
-    __slots__ = ("_tasks", "forks", "names", "sockets")
+    __slots__ = ("_tasks", "forks", "names", "requests", "sockets")
 
-    def __init__(self, *, sockets: bool) -> None:
+    def __init__(self, *, sockets: bool, requests: bool) -> None:
         self._tasks: dict[int, Task] = {}  # by thread
-        self.names, self.sockets = Names(), sockets
+        self.names, self.sockets, self.requests = Names(), sockets, requests
         self.forks = Forks(self.names)
 
     def new(self) -> Task:
-        """Of which nothing is known."""
+        """Returns a task about which nothing is known."""
         return Task(Table(), Directories(self.names))
 
     def seen(self, tid: int) -> Task | None:
-        """A thread's; None: it was not seen before."""
+        """Returns a thread's task, or None if the thread was not seen before."""
         return self._tasks.get(tid)
 
     def task(self, pid: int, tid: int) -> Task:
-        """A thread's; one that was not seen before is like its process's leader."""
+        """Returns a thread's task; a thread not seen before shares its process's."""
         task = self._tasks.get(tid)
         if task is None:
             task = self._tasks.get(pid)
@@ -38,29 +38,29 @@ class World:
         return task
 
     def put(self, tid: int, task: Task) -> Task:
-        """A thread has this from now on."""
+        """Gives a thread this task."""
         self.drop(tid)
         self._tasks[tid] = task
         task.tids.add(tid)
         return task
 
     def drop(self, tid: int) -> None:
-        """A thread is gone."""
+        """Removes a thread that has ended."""
         task = self._tasks.pop(tid, None)
         if task is not None:
             task.tids.discard(tid)
 
     def forget(self) -> None:
-        """Nothing is known of any."""
+        """Forgets all processes."""
         self._tasks.clear()
         self.forks.forget()
 
     def begun(self, task: Task) -> Begun:
-        """What a call that begins now has."""
+        """Returns the state at the start of a call that begins now."""
         return Begun(task.table.at(self.names.now), task.at.opened)
 
     def unshared(self, call: Call, *, files: bool, directories: bool) -> Task:
-        """The caller has copies of its own from now on."""
+        """Gives the caller its own copies."""
         task = self.task(call.pid, call.tid)
         self.task(call.pid, call.pid)
         table, at = task.table, task.at

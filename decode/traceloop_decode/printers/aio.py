@@ -9,48 +9,73 @@ from typing import Final
 from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.files_vectors import vector
-from traceloop_decode.printers.kit import fixed, hexadecimal, register
-from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.kit import MASK32, fixed, hexadecimal, register
+from traceloop_decode.printers.memory import bracketed, counted
 from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.process_scheduling import ioprio
 from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
-_AIO: Final = XLATS["aio_cmd"]
+_IOCB: Final = Struct("<QIIHhiQQqQIi")
+_COMMANDS: Final = XLATS["aio_cmd"]
+_FLAGS: Final = XLATS["aio_flags"]
+_IOPRIO: Final = 2
 
 
-@fixed("QIIHhIQQq")
-def _iocb(view: View, data: int, _key: int, _rw: int, command: int, priority: int, fd: int, *_rest: int) -> str:
-    shown = [f"aio_data={hexadecimal(data)}", f"aio_lio_opcode={_AIO.one(command, view.options)}"]
-    if priority:
+@fixed(_IOCB.format.removeprefix("<"))
+def _iocb(view: View, *fields: int) -> str:
+    data, key, rw_flags, command, priority, fd, *_, flags, _ = fields
+    name = _COMMANDS.names.get(command, "")
+    shown = [f"aio_data={hexadecimal(data)}"]
+    if key:
+        shown.append(f"aio_key={key}")
+    if rw_flags:
+        shown.append(f"aio_rw_flags={XLATS['rwf_flags'].flags(rw_flags, view.options)}")
+    unknown = str(command) if view.options.constants == "raw" else f"{command} /* {_COMMANDS.unknown} */"
+    shown.append(f"aio_lio_opcode={styled(name, str(command), view.options.constants) if name else unknown}")
+    if flags & _IOPRIO:
+        value = priority & 0xFFFF
+        shown.append(f"aio_reqprio={styled(ioprio(value, view), str(value), view.options.constants)}")
+    elif priority:
         shown.append(f"aio_reqprio={priority}")
-    shown.append(f"aio_fildes={fd - (1 << 32) if fd >> 31 else fd}")
+    shown.append(f"aio_fildes={view.fd(fd)}")
     return f"{{{', '.join(shown)}}}"
 
 
-_IOCB: Final = Struct("<QIIHhIQQqQII")
-_READS: Final = frozenset(("IOCB_CMD_PREAD", "IOCB_CMD_PWRITE"))
+_BUFFERS: Final = frozenset(("IOCB_CMD_PREAD", "IOCB_CMD_PWRITE"))
+_SIZE_MAX: Final = (1 << 63) - 1
 _VECTORS: Final = frozenset(("IOCB_CMD_PREADV", "IOCB_CMD_PWRITEV"))
 _RESFD: Final = 1
 
 
 def _submitted(items: list[Item], at: int, view: View) -> str:
-    # One control block, and what it writes.
+    # Prints one control block and the data that it writes.
     data = items[0].data
     if len(data) < _IOCB.size:
         return address(at)
     _, _, _, command, _, _, buffer, size, offset, _, flags, result_fd = _IOCB.unpack(data[: _IOCB.size])
-    shown, name = [_iocb(data, view).strip("{}")], _AIO.names.get(command, "")
-    if name in _READS:
-        written = next((item for item in items if item.sub == layout.SUB_NAME), None)
-        contents = text(written.data, size, view.options) if written is not None and written.data else address(buffer)
-        shown += [f"aio_buf={contents}", f"aio_nbytes={size}", f"aio_offset={offset}"]
-    elif name in _VECTORS:
-        known = name != "IOCB_CMD_PREADV"  # nothing has been read yet
-        shown += [f"aio_buf={vector(items[1:], buffer, size, view, known=known)}", f"aio_offset={offset}"]
+    name, is_valid = _COMMANDS.names.get(command, ""), size <= _SIZE_MAX
+    shown, where = [_iocb(data, view)[1:-1]], [f"aio_nbytes={size}", f"aio_offset={offset}"]
+    if name == "IOCB_CMD_PWRITE" and is_valid:
+        written = next((item for item in items if item.sub == layout.SUB_NAME and item.data), None)
+        contents = counted(written, buffer, size, view.options) if written is not None else address(buffer)
+        shown += [f"aio_buf={contents}", *where]
+    elif name in _VECTORS and is_valid:
+        known = name != "IOCB_CMD_PREADV"  # at submission, nothing has been read yet
+        shown += [f"aio_buf={vector(items[1:], buffer, size, view, known=known)}", where[1]]
+    elif name in _BUFFERS | _VECTORS:
+        shown += [f"aio_buf={hexadecimal(buffer)}", *where]
     elif name == "IOCB_CMD_POLL":
-        shown.append(f"aio_buf={XLATS['poll_events'].flags(buffer & 0xFFFF, view.options)}")
-    if flags & _RESFD and name in _READS | _VECTORS:
-        shown.append(f"aio_resfd={result_fd}")
+        shown.append(f"aio_buf={XLATS['poll_events'].flags(buffer, view.options)}")
+    else:
+        return f"{{{shown[0]}}}"
+    if flags:
+        shown.append(f"aio_flags={_FLAGS.flags(flags, view.options)}")
+    if flags & _RESFD:
+        shown.append(f"aio_resfd={view.fd(result_fd)}")
+    elif result_fd:
+        shown.append(f"aio_resfd={hexadecimal(result_fd & MASK32)}")
     return f"{{{', '.join(shown)}}}"
 
 
@@ -58,6 +83,8 @@ def _control_blocks(view: View, index: int) -> str:
     count, items = register(view, 1), list(view.call.items.get(index, ()))
     if not count:
         return "[]"
+    if count >> 63:  # a negative number of them
+        return address(view.registers[index])
     width = 4 if view.call.compat else 8
     if not items or items[0].kind != layout.KIND_IOCB or len(items[0].data) < width:
         return address(view.registers[index])
@@ -69,9 +96,8 @@ def _control_blocks(view: View, index: int) -> str:
         if groups:
             groups[-1].append(item)
     shown = [_submitted(group, int.from_bytes(at, "little"), view) for group, at in zip(groups, pointers, strict=False)]
-    if len(shown) < count:
-        shown.append("...")
-    return f"[{', '.join(shown)}]"
+    array = items[0]._replace(data=items[0].data[: len(shown) * width] if len(shown) < len(pointers) else items[0].data)
+    return bracketed(shown, array._replace(size=count * width), width, view.registers[index], view)
 
 
 @fixed("QQqq")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bpf is told: the attributes of each of its commands."""
+"""Attributes of bpf's commands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Final
 
 from traceloop_decode.printers.bpf_programs import program
 from traceloop_decode.printers.kit import MASK32, hexadecimal, register
-from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.memory import terminated, text
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS, Xlat
 
-# Each command's attributes, in strace's order: name, offset, how it is shown. A field that begins at or behind
-# the size that the call gave is left out.
+# Each command's attributes, in strace's order: name, offset, printer. A field at or after the size that the call gave
+# is left out.
 
 _Show = Callable[[bytes, View], str]
 
@@ -37,12 +38,12 @@ def _name(data: bytes, view: View) -> str:
 
 
 def _behind(number: int, *, whole: bool = False) -> tuple[int, _Show]:
-    # A string that the line's number-th pointer points at; of a path strace shows all.
+    # Prints the string that the line's number-th pointer points at; strace shows paths whole.
     def show(data: bytes, view: View) -> str:
         item = view.nested(1, number)
         if item is None:
             return address(int.from_bytes(data, "little"))
-        return text(item.data, len(item.data) + item.more, view.options, whole=whole)
+        return terminated(item, int.from_bytes(data, "little"), view.options, whole=whole)
 
     return 8, show
 
@@ -52,13 +53,21 @@ def _steps(data: bytes, view: View) -> str:
     return program(item, at, item.size // _BPF_STEP, view) if item is not None else address(at)
 
 
-def _kernel_version(value: int) -> str:
-    return f"KERNEL_VERSION({value >> 16}, {value >> 8 & 0xFF}, {value & 0xFF})"
+def _kernel_version(data: bytes, view: View) -> str:
+    value = int.from_bytes(data, "little")
+    text = f"KERNEL_VERSION({value >> 16}, {value >> 8 & 0xFF}, {value & 0xFF})"
+    return styled(text, hexadecimal(value), view.options.constants)
+
+
+def _info_size(data: bytes, view: View) -> str:
+    # The kernel stores how much of it was filled.
+    before, after = (int.from_bytes(part, "little") for part in (view.data(1)[4:8], data))
+    return f"{before} => {after}" if before != after else str(before)
 
 
 _BPF_STEP: Final = 8  # sizeof(struct bpf_insn)
 _U32: Final = _int(4)
-_FD: Final = _int(4, signed=True)
+_FD: Final = (4, lambda data, view: view.fd(int.from_bytes(data, "little", signed=True)))
 _AT: Final = _int(8, address)
 _HEX64: Final = _int(8, hexadecimal)
 _NAME: Final = (16, _name)
@@ -91,7 +100,7 @@ _PROG_LOAD: Final[_Fields] = (
     ("log_level", 24, _U32),
     ("log_size", 28, _U32),
     ("log_buf", 32, _AT),
-    ("kern_version", 40, _int(4, _kernel_version)),
+    ("kern_version", 40, (4, _kernel_version)),
     ("prog_flags", 44, _bits(XLATS["bpf_prog_flags"])),
     ("prog_name", 48, _NAME),
     ("prog_ifindex", 64, _U32),
@@ -142,9 +151,9 @@ _BPF: Final[dict[str, _Fields]] = {
     ),
     "BPF_PROG_DETACH": (("target_fd", 0, _FD), ("attach_type", 8, _ATTACH_TYPE)),
 }
-# Commands whose attributes are one struct within the union.
+# Commands whose attributes form one struct within the union.
 _BPF_NESTED: Final[dict[str, tuple[str, _Fields]]] = {
-    "BPF_OBJ_GET_INFO_BY_FD": ("info", (("bpf_fd", 0, _FD), ("info_len", 4, _U32), ("info", 8, _AT))),
+    "BPF_OBJ_GET_INFO_BY_FD": ("info", (("bpf_fd", 0, _FD), ("info_len", 4, (4, _info_size)), ("info", 8, _AT))),
     "BPF_RAW_TRACEPOINT_OPEN": ("raw_tracepoint", (("name", 0, _behind(1)), ("prog_fd", 8, _FD))),
 }
 _COMMANDS: Final = XLATS["bpf_cmd"]
@@ -153,7 +162,9 @@ _COMMANDS: Final = XLATS["bpf_cmd"]
 def _bpf_attr(data: bytes, view: View) -> str:
     command = _COMMANDS.names.get(register(view, 0) & MASK32, "")
     outer, fields = _BPF_NESTED.get(command, ("", _BPF.get(command, ())))
-    size = register(view, 2) & MASK32
+    size, item = register(view, 2) & MASK32, view.item(1)
+    if item is not None and item.fault and len(item.data) < size:
+        return address(register(view, 1))
     shown = [
         f"{name}={show(data[at : at + width], view)}"
         for name, at, (width, show) in fields

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of BPF programs: eBPF's, and the classic ones of seccomp and sockets, which strace shows with -v alone.
+"""Instructions of BPF programs: eBPF's, and the classic ones of seccomp and sockets, which strace shows only with -v.
 
 Source of the codes: include/uapi/linux/bpf_common.h, bpf.h and filter.h.
 """
@@ -11,9 +11,11 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.model import Item
-from traceloop_decode.printers.kit import hexadecimal, styled
+from traceloop_decode.printers.kit import hexadecimal
+from traceloop_decode.printers.memory import bracketed
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
 _STEP: Final = Struct("<BBhi")  # struct bpf_insn
@@ -38,6 +40,9 @@ _RETURNS: Final = ("BPF_K", "BPF_X", "BPF_A")
 _MISC: Final = {0x00: "BPF_TAX", 0x80: "BPF_TXA"}
 _SECCOMP_ACTION: Final = 0xFFFF0000
 _CODE_CLASS: Final = 7
+_MODE: Final = 0xE0
+_ABSOLUTE: Final = 0x20  # BPF_ABS
+_OFFSETS: Final = ((0xFFFFF000, "SKF_AD_OFF"), (0xFFF00000, "SKF_NET_OFF"), (0xFFE00000, "SKF_LL_OFF"))
 _MEMORY_CLASSES: Final = (0, 1, 2, 3)
 _JUMP_CLASSES: Final = (5, 6)
 
@@ -81,11 +86,11 @@ def _classic_code(code: int) -> str:
 
 
 def _styled(text: str, code: int, view: View) -> str:
-    return styled(text, hexadecimal(code), view)
+    return styled(text, hexadecimal(code), view.options.constants)
 
 
 def _register(number: int, view: View) -> str:
-    return styled(f"BPF_REG_{number}", hexadecimal(number), view) if number <= 10 else f"{number:#x} /* BPF_REG_??? */"
+    return _styled(f"BPF_REG_{number}", number, view) if number <= 10 else f"{number:#x} /* BPF_REG_??? */"
 
 
 def _step(data: bytes, view: View) -> str:
@@ -102,6 +107,19 @@ def _action(value: int, view: View) -> str:
     return f"{name}|{rest:#x}" if rest else name
 
 
+def _offset(code: int, value: int, view: View) -> str | None:
+    # Sockets' filters read from the headers of layers, and data that is not in the packet, at negative offsets.
+    if _CLASSIC[code & _CODE_CLASS] != "BPF_LD" or code & _MODE != _ABSOLUTE:
+        return None
+    for start, name in _OFFSETS:
+        if value >= start:
+            shown = (
+                str(value - start) if name != "SKF_AD_OFF" else XLATS["filter_data"].one(value - start, view.options)
+            )
+            return f"{_styled(name, start, view)}+{shown}"
+    return None
+
+
 def _filter_step(seccomp: bool) -> Callable[[bytes, View], str]:  # noqa: FBT001
     def print_step(data: bytes, view: View) -> str:
         code, true, false, constant = _FILTER_STEP.unpack(data)
@@ -109,8 +127,12 @@ def _filter_step(seccomp: bool) -> Callable[[bytes, View], str]:  # noqa: FBT001
         if true or false:
             jumps = f"{hexadecimal(true)}, {hexadecimal(false)}"
             return f"BPF_JUMP({text}, {hexadecimal(constant)}, {jumps})"
-        is_action = seccomp and _CLASSIC[code & _CODE_CLASS] == "BPF_RET"
-        return f"BPF_STMT({text}, {_action(constant, view) if is_action else hexadecimal(constant)})"
+        shown = None
+        if seccomp and _CLASSIC[code & _CODE_CLASS] == "BPF_RET":
+            shown = _action(constant, view)
+        elif not seccomp:
+            shown = _offset(code, constant, view)
+        return f"BPF_STMT({text}, {hexadecimal(constant) if shown is None else shown})"
 
     return print_step
 
@@ -120,16 +142,14 @@ def _steps(item: Item | None, at: int, count: int, view: View, show: Callable[[b
         return "[]" if at and not count and view.options.verbose else address(at)
     whole = len(item.data) // _STEP.size
     shown = [show(item.data[n * _STEP.size : (n + 1) * _STEP.size], view) for n in range(min(whole, count))]
-    if len(shown) < count:
-        shown.append("...")
-    return f"[{', '.join(shown)}]"
+    return bracketed(shown, item._replace(size=count * _STEP.size), _STEP.size, at, view)
 
 
 def program(item: Item | None, at: int, count: int, view: View) -> str:
-    """`count` struct bpf_insn at an address, of which `item` was read."""
+    """Prints the `count` struct bpf_insn at an address; `item`: those that were read."""
     return _steps(item, at, count, view, _step)
 
 
 def classic_filter(item: Item | None, at: int, count: int, view: View, *, seccomp: bool) -> str:
-    """The same of struct sock_filter; those of seccomp return actions."""
+    """Prints the `count` struct sock_filter at an address; seccomp: the filter returns seccomp actions."""
     return _steps(item, at, count, view, _filter_step(seccomp))

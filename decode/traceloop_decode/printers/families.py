@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the family modules know, put together. A new family is added here, and nowhere else.
+"""Tables of the family modules, merged. A new family is added here, and nowhere else.
 
-A family is a module with any of the names below; two families may not claim one key.
+A family is a module with any of the names below; two families may not define the same key.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from traceloop_decode.printers import (
     process_memory,
     process_options,
     process_scheduling,
+    ptrace,
+    ptrace_registers,
+    quotas,
     signals,
     system,
     time,
@@ -52,6 +55,9 @@ _FAMILIES: Final = (
     process_memory,
     process_options,
     process_scheduling,
+    ptrace,
+    ptrace_registers,
+    quotas,
     system,
     bpf_attributes,
     perf_events,
@@ -75,10 +81,14 @@ def _merged(name: str) -> dict[str, Any]:
 
 
 VALUES: Final[dict[str, Printer]] = _merged("VALUES")
-"""word -> printer of an argument that the family prints itself, from its register or its memory."""
+"""Word -> printer of an argument that the family prints itself, from its register or its memory."""
 STRUCTS: Final[dict[str, StructPrinter]] = _merged("STRUCTS")
-"""word -> printer of one struct in memory; its size is in `arguments.table.SIZES`."""
+"""Word -> printer of one struct in memory; its size is in `arguments.table.SIZES`."""
 RESULTS: Final[dict[str, Callable[[View], str]]] = _merged("RESULTS")
-"""call -> what stands behind the number of a result, as `` (flags O_RDWR)``."""
+"""Call -> text after the number of its result, such as `` (flags O_RDWR)``."""
 LATE: Final[frozenset[str]] = frozenset(word for family in _FAMILIES for word in getattr(family, "LATE", ()))
-"""Words, or ``direction:word``, that strace prints only when the call has returned, although they are no output."""
+"""Words, or ``direction:word``, that strace prints only after the call has returned, although they are no outputs."""
+TRACED: Final[dict[str, Printer]] = _merged("TRACED")
+"""word -> printer of the argument in strace's line, if that is not the argument's own value."""
+ORDERS: Final[dict[str, tuple[tuple[str, str], ...]]] = _merged("ORDERS")
+"""call -> strace's order of its arguments, if it differs from the kernel's: the kernel's names, and strace's."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stat, statx and statfs found, and what utime and its like set."""
+"""Results of stat, statx and statfs, and the times and attributes that utime and similar calls set."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from functools import partial
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.files import device, is_device, more_flags, styled, symbolic_mode, whole_struct
+from traceloop_decode.printers.files import device, is_device, more_flags, symbolic_mode, whole_struct
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.spans import DAY_S
+from traceloop_decode.values.options import styled
+from traceloop_decode.values.times import time_of_day
 from traceloop_decode.values.xlat import XLATS
 
-_STAT: Final = Struct("<QQQIII4xQqqqQQQQQQ")
-_STAT_ARM64: Final = Struct("<QQIIIIQ8xqi4xqQQQQQQ8x")  # asm-generic/stat.h
+_STAT: Final = Struct("<QQQIII4xQqqqqQqQqQ")
+_STAT_ARM64: Final = Struct("<QQIIIIQ8xqi4xqqQqQqQ8x")  # asm-generic/stat.h
 _STATX: Final = Struct("<IIQIIIH2xQQQQ" + "qI4x" * 4 + "IIIIQ")
 _STATFS: Final = Struct("<QQQQQQQIIQQQ")
 _XATTR_ARGS: Final = Struct("<QII")
 _FILE_ATTR: Final = Struct("<QIIII")
 _UTIMBUF: Final = Struct("<qq")
-_PAIR: Final = Struct("<qq")
+_PAIR: Final = Struct("<qQ")
 
 _UTIME: Final = {0x3FFFFFFF: "UTIME_NOW", 0x3FFFFFFE: "UTIME_OMIT"}
 _STAT_TIMES: Final = ("st_atime", "st_mtime", "st_ctime")
 _STATX_TIMES: Final = (("stx_atime", 0x20), ("stx_btime", 0x800), ("stx_ctime", 0x80), ("stx_mtime", 0x40))
 _STATX_MNT_ID: Final = 0x1000
-_YEAR_MAX_S: Final = 67_767_976_233_529_199  # mktime(3) has no year for more: tm_year is an int
-_DAY_S: Final = 86400
+_YEAR_MAX_S: Final = 67_767_976_233_529_199  # mktime(3) has no later year: tm_year is an int
 
 
 def date(seconds: int, fraction: str = "") -> str:
-    """`` /* 2009-02-13T23:31:30.123456+0000 */``; fraction: the digits behind the seconds. Empty for the epoch."""
+    """Returns `` /* 2009-02-13T23:31:30.123456+0000 */``, or "" for the epoch. fraction: digits after the seconds."""
     if not (seconds or fraction.strip("0")) or abs(seconds) > _YEAR_MAX_S:
         return ""
-    days, second = divmod(seconds, _DAY_S)
-    # Years begin in March here, and 400 of them are 146097 days: the leap day is the last one.
+    days, second = divmod(seconds, DAY_S)
+    # Years are counted from March here, so that the leap day comes last; 400 of them are 146097 days.
     era, day = divmod(days + 719468, 146097)
     year = (day - day // 1460 + day // 36524 - day // 146096) // 365
     day -= 365 * year + year // 4 - year // 100
     month = (5 * day + 2) // 153
     day -= (153 * month + 2) // 5
     month, year = (month + 3, year) if month < 10 else (month - 9, year + 1)
-    clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
     point = f".{fraction}" if fraction.strip("0") else ""
-    return f" /* {year + era * 400}-{month:02}-{day + 1:02}T{clock}{point}+0000 */"
+    return f" /* {year + era * 400}-{month:02}-{day + 1:02}T{time_of_day(second)}{point}+0000 */"
 
 
 def _time(name: str, seconds: int, nanoseconds: int) -> str:
@@ -115,7 +116,7 @@ def _file_time(fields: tuple[int, ...], view: View, *, unit: str, digits: int) -
     seconds, fraction = fields
     number = f"{{tv_sec={seconds}, {unit}={fraction}}}"
     if digits == 9 and fraction in _UTIME:
-        return styled(_UTIME[fraction], number, view.options)
+        return styled(_UTIME[fraction], number, view.options.constants)
     return number + (date(seconds, f"{fraction:0{digits}}") if 0 <= fraction < 10**digits else "")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What calls on files read and write through pointers: open_how, handles, names, directory entries, offsets."""
+"""Memory that calls on files read and write: open_how, handles, names, directory entries, offsets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from traceloop_decode.printers.files import O_MAKES_FILE, extra_bytes, open_flags, register, whole_struct
 from traceloop_decode.printers.kit import hexadecimal
-from traceloop_decode.printers.memory import text
+from traceloop_decode.printers.memory import counted, is_readable
 from traceloop_decode.printers.numbers import address, mode
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.safe_text import quote
@@ -18,24 +18,27 @@ _OPEN_HOW: Final = Struct("<QQQ")
 _HANDLE: Final = Struct("<Ii")
 _DIRENT: Final = Struct("<QqH")
 _OFFSET: Final = Struct("<q")
+_MOVED: Final = Struct("<Q")
 _FD: Final = Struct("<i")
+_BLOB_MAX: Final = 1 << 20
+_XATTR_MAX: Final = 65536  # XATTR_SIZE_MAX
 _SPAN: Final = Struct("<QQ")
 _CACHE_COUNTS: Final = Struct("<QQQQQ")
 _COUNTED: Final = ("cache", "dirty", "writeback", "evicted", "recently_evicted")
 
 
 def _print_open_how(view: View, index: int) -> str:
-    data, size = view.data(index), register(view, index + 1)
-    if size < _OPEN_HOW.size or len(data) < _OPEN_HOW.size:
+    item, size = view.item(index), register(view, index + 1)
+    if item is None or size < _OPEN_HOW.size or len(item.data) < _OPEN_HOW.size:
         return address(view.registers[index])
-    flags, file_mode, resolve = _OPEN_HOW.unpack_from(data)
+    flags, file_mode, resolve = _OPEN_HOW.unpack_from(item.data)
     made = f", mode={mode(file_mode)}" if file_mode or flags & O_MAKES_FILE else ""
     resolved = XLATS["resolve_flags"].flags(resolve, view.options)
-    rest = extra_bytes(data, _OPEN_HOW.size, view.options)
+    rest = extra_bytes(item, _OPEN_HOW.size, view.options)
     return f"{{flags={open_flags(flags, view, view.options)}{made}, resolve={resolved}{rest}}}"
 
 
-_TOO_SMALL: Final = -75  # EOVERFLOW: how large it must be
+_TOO_SMALL: Final = -75  # EOVERFLOW: the kernel stored the size that is needed
 
 
 def _print_handle(view: View, index: int) -> str:
@@ -67,7 +70,7 @@ def _print_mount_id(view: View, index: int) -> str:
 
 
 def _print_hex_bytes(view: View, index: int) -> str:
-    # What is no text by its nature.
+    # For data that is not text.
     item = view.item(index, out=True) or view.item(index)
     if item is None or (item.out and view.failed):
         return address(view.registers[index])
@@ -75,10 +78,21 @@ def _print_hex_bytes(view: View, index: int) -> str:
     return quote(shown, more=len(shown) < item.size, escape=2)
 
 
+def _print_blob(view: View, index: int) -> str:
+    # fsconfig's: of more than the kernel takes the address.
+    size = register(view, index + 1) & 0xFFFFFFFF
+    item = view.item(index) if size <= _BLOB_MAX else None
+    if item is None or not is_readable(item, min(item.size, view.options.string_max + 1)):
+        return address(view.registers[index])
+    return _print_hex_bytes(view, index)
+
+
 def _print_xattr_value(view: View, index: int) -> str:
-    # Often a string with its NUL, which strace does not show.
+    # The value is often a string with its NUL, which strace does not show.
     item = view.item(index, out=True) or view.item(index)
     if item is None or (item.out and view.failed):
+        return address(view.registers[index])
+    if item.size > _XATTR_MAX or not is_readable(item, min(item.size, view.options.string_max + 1)):
         return address(view.registers[index])
     shown = item.data[: view.options.string_max]
     if not view.options.escape and shown.endswith(b"\0"):
@@ -87,15 +101,15 @@ def _print_xattr_value(view: View, index: int) -> str:
 
 
 def _print_names(view: View, index: int) -> str:
-    # listxattr's; the result says how much there is even if there is no room for it.
+    # For listxattr: the result is the full size even if the buffer was too small.
     item = view.item(index, out=True)
     if item is None or view.failed or not register(view, index + 1):
         return address(view.registers[index])
-    return text(item.data, item.size, view.options)
+    return counted(item, view.registers[index], item.size, view.options)
 
 
 def _print_entries(view: View, index: int) -> str:
-    # struct linux_dirent and linux_dirent64: both have d_reclen behind two 64-bit numbers.
+    # In struct linux_dirent and linux_dirent64, d_reclen follows two 64-bit numbers.
     if view.failed or not view.returned:
         return address(view.registers[index])
     data, size = view.data(index, out=True), view.call.result or 0
@@ -114,7 +128,7 @@ def _print_entries(view: View, index: int) -> str:
 
 
 def _entry(view: View, inode: int, offset: int, data: bytes) -> str:
-    old = view.call.name == "getdents"  # d_type is its last byte; in linux_dirent64 it stands before the name
+    old = view.call.name == "getdents"  # there d_type is the last byte; in linux_dirent64 it precedes the name
     kind = f"d_type={XLATS['dirent_type'].one(data[-1] if old else data[_DIRENT.size], view.options)}"
     name = f"d_name={quote(data[_DIRENT.size + (not old) : -1 if old else None].partition(bytes(1))[0])}"
     last = f"{name}, {kind}" if old else f"{kind}, {name}"
@@ -128,10 +142,12 @@ def _print_offset(view: View, index: int) -> str:
 
 def _print_moved_offset(view: View, index: int) -> str:
     before, after = view.data(index), view.data(index, out=True)
-    shown = _print_offset(view, index)
-    if view.failed or not view.call.result or len(before) < _OFFSET.size or len(after) < _OFFSET.size:
+    if len(before) < _OFFSET.size:
+        return address(view.registers[index])
+    shown = f"[{_MOVED.unpack_from(before)[0]}]"
+    if view.failed or not view.call.result or len(after) < _OFFSET.size:
         return shown
-    return f"{shown} => [{_OFFSET.unpack_from(after)[0]}]"
+    return f"{shown} => [{_MOVED.unpack_from(after)[0]}]"
 
 
 VALUES: Final[dict[str, Printer]] = {
@@ -139,6 +155,7 @@ VALUES: Final[dict[str, Printer]] = {
     "file_handle": _print_handle,
     "mount_id": _print_mount_id,
     "hex_bytes": _print_hex_bytes,
+    "fs_blob": _print_blob,
     "xattr_names": _print_names,
     "xattr_value": _print_xattr_value,
     "dirents": _print_entries,

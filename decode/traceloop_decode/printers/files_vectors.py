@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""iovec arrays, and what their elements point at: ``[{iov_base="one", iov_len=3}, {iov_base=NULL, iov_len=0}]``.
+"""iovec arrays and what their elements point at: ``[{iov_base="one", iov_len=3}, {iov_base=NULL, iov_len=0}]``.
 
-What a call writes was read at its entry, element by element, behind the array itself; what it read, at its end, and is
-shown no further than its result goes. Where the array itself was not recorded, an element is known by its bytes alone.
+Data that a call writes was recorded at entry, element by element after the array itself. Data that a call reads was
+recorded at exit and is shown only up to its result. Without the array itself, an element is known only by its bytes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Final
 from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.files import register
-from traceloop_decode.printers.memory import pieces, text
+from traceloop_decode.printers.memory import bracketed, counted, pieces, text
+from traceloop_decode.printers.network_dns import shown as shown_dns
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, View
 
 _IOVEC: Final = {False: Struct("<QQ"), True: Struct("<II")}
-"""struct iovec, by whether a 32-bit program's is meant."""
+"""Layouts of struct iovec; the key: whether the program is a 32-bit one."""
 _READS: Final = frozenset(("readv", "preadv", "preadv2", "process_vm_readv"))
 
-Show = Callable[[Item | None, int], str]
-"""An element's contents: what was recorded of them, if anything, and how many bytes are meant."""
+Show = Callable[[Item | None, int, int], str]
+"""Prints an element's contents, from the recorded bytes, if any, the element's address and its size."""
 
 
 def vector(
@@ -36,17 +37,17 @@ def vector(
     known: bool = True,
     show: Show | None = None,
 ) -> str:
-    """An array of `count` elements at `pointer`, from its items in their order.
+    """Prints an array of `count` elements at `pointer`, from its items in their order.
 
-    received: how many bytes a call put into its elements, which only then are known; None: it took all of them.
-    known: are the contents to be shown at all?
+    received: the number of bytes that a call put into its elements; only these are known. None: all bytes are.
+    known: whether the contents are shown at all.
     """
     if pointer and not count:
         return "[]"
     found = list(items)
     array = next((item for item in found if item.kind == layout.KIND_IOVEC), None)
     contents = {item.sub: item for item in found if item.kind == layout.KIND_BUFFER}
-    if array is None and contents:  # an older recording
+    if array is None and contents:  # a recording by an older version
         return pieces(list(contents.values()), count, view)
     layout_of = _IOVEC[view.call.compat]
     if array is None or len(array.data) < layout_of.size:
@@ -61,17 +62,21 @@ def vector(
         shown.append(
             f"{{iov_base={_contents(contents.get(number), base, meant, view, show, known=known)}, iov_len={length}}}"
         )
-    if len(shown) < count:
-        shown.append("...")
-    return f"[{', '.join(shown)}]"
+    return bracketed(shown, array, layout_of.size, pointer, view)
 
 
 def _contents(item: Item | None, base: int, meant: int, view: View, show: Show | None, *, known: bool) -> str:
     if not known or not base or (item is not None and item.fault and not item.data):
         return address(base)
+    if item is None and meant:  # after those that the recorder takes
+        return address(base)
     if show is not None:
-        return show(item, meant)
-    return text(item.data if item is not None else b"", meant, view.options)
+        return show(item, base, meant)
+    data = item.data if item is not None else b""
+    dns = shown_dns(view, data[:meant])
+    if dns:
+        return dns
+    return counted(item, base, meant, view.options) if item is not None else text(data, meant, view.options)
 
 
 def _print_iovec(view: View, index: int) -> str:

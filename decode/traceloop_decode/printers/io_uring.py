@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What io_uring_setup and io_uring_register are told, and answer."""
+"""Arguments and answers of io_uring_setup and io_uring_register."""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.kit import fixed, hexadecimal, listed, register
+from traceloop_decode.printers.kit import MASK32, fixed, hexadecimal, listed, register
 from traceloop_decode.printers.memory import elements
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.signals import set_text
@@ -34,7 +34,7 @@ def _uring_params(view: View, *fields: int) -> str:
         f"sq_thread_idle={idle}",
     ]
     if flags & _ATTACH_WQ:
-        shown.append(f"wq_fd={wq_fd}")
+        shown.append(f"wq_fd={view.fd(wq_fd)}")
     if view.returned and not view.failed:
         shown += [f"sq_entries={sq_entries}", f"cq_entries={cq_entries}"]
         shown.append(f"features={_FEATURES.flags(features, view.options)}")
@@ -54,18 +54,17 @@ _FILES_UPDATE: Final = Struct("<IIQ")
 _RESOURCES: Final = Struct("<IIQQQ")
 _CHANGES: Final = Struct("<I4xQQI4x")
 _WORKERS: Final = Struct("<II")
-_EXT_ARG: Final = 8
 _SIGSET: Final = 8
 
 
 def _listed(view: View, index: int, at: int, count: int) -> str:
-    # Descriptors or iovecs, by the command.
+    # The command decides whether these are descriptors or iovecs.
     item = view.nested(index, 1)
     if item is None or not item.data or not count:
         return address(at)
     if item.size == count * 4:
-        return listed(item, 4, str, view, signed=True)
-    return elements(item, 16, _plain_iovec, view)
+        return listed(item, 4, view.fd, view, at, signed=True)
+    return elements(item, 16, _plain_iovec, view, at)
 
 
 def _files_update(view: View, index: int) -> str:
@@ -74,7 +73,7 @@ def _files_update(view: View, index: int) -> str:
         return address(view.registers[index])
     offset, reserved, at = _FILES_UPDATE.unpack_from(data)
     rest = f", resv={reserved:#x}" if reserved else ""
-    return f"{{offset={offset}{rest}, fds={_listed(view, index, at, register(view, 3))}}}"
+    return f"{{offset={offset}{rest}, fds={_listed(view, index, at, register(view, 3) & MASK32)}}}"
 
 
 def _resources(view: View, index: int) -> str:
@@ -110,7 +109,7 @@ def _max_workers(view: View, index: int) -> str:
 
 def _uring_mask(view: View, index: int) -> str:
     item = view.item(index)
-    if item is None or item.size != _SIGSET or len(item.data) < _SIGSET or register(view, 3) & _EXT_ARG:
+    if item is None or item.size != _SIGSET or len(item.data) < _SIGSET:
         return address(view.registers[index])
     return set_text(int.from_bytes(item.data, "little"), view.options.constants)
 

@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of ioctl by name, and their arguments where these are a number or memory with one."""
+"""ioctl's commands by name, and their arguments if these are a number or memory that holds one."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from traceloop_decode.printers import ioctl_interface, ioctl_terminal
+from traceloop_decode.printers import (
+    ioctl_clocks,
+    ioctl_devices,
+    ioctl_gpio,
+    ioctl_input,
+    ioctl_interface,
+    ioctl_terminal,
+)
+from traceloop_decode.printers.ioctl_ranges import ranged
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
-_COMMANDS: Final = XLATS["ioctls"]
-_SHARED: Final = {
-    0x5402: "SNDCTL_TMR_START or TCSETS",
-    0x5403: "SNDCTL_TMR_STOP or TCSETSW",
-    0x5404: "SNDCTL_TMR_CONTINUE or TCSETSF",
-    0x40049409: "BTRFS_IOC_CLONE or FICLONE",
-    0x4020940D: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE",
-    0xC0189436: "BTRFS_IOC_FILE_EXTENT_SAME or FIDEDUPERANGE",
-}
-"""Numbers that mean one thing to one driver and something else to another."""
-
-# Those that take no argument: it is not printed, whatever it is.
+# Commands without an argument: it is not printed, whatever its value.
 _NO_ARGUMENT: Final = (
     "TIOCEXCL TIOCNXCL TIOCCONS TIOCSSERIAL TIOCNOTTY TIOCSBRK TIOCCBRK TIOCVHANGUP FIONCLEX FIOCLEX BLKRRPART "
     "BLKFLSBUF BLKTRACESTART BLKTRACESTOP BLKTRACETEARDOWN FIFREEZE FITHAW LOOP_CLR_FD LOOP_SET_CAPACITY "
@@ -29,35 +27,36 @@ _NO_ARGUMENT: Final = (
     "RTC_PIE_ON RTC_PIE_OFF RTC_WIE_ON RTC_WIE_OFF RTC_VL_CLR NS_GET_USERNS NS_GET_PARENT NS_GET_NSTYPE "
     "PIO_FONTRESET KDENABIO KDDISABIO KDMAPDISP KDUNMAPDISP WDIOC_KEEPALIVE NBD_DO_IT NBD_CLEAR_SOCK NBD_CLEAR_QUE "
     "NBD_PRINT_DEBUG NBD_DISCONNECT BTRFS_IOC_DEFRAG BTRFS_IOC_TRANS_START BTRFS_IOC_TRANS_END BTRFS_IOC_SYNC "
-    "BTRFS_IOC_BALANCE BTRFS_IOC_SCRUB_CANCEL BTRFS_IOC_QUOTA_RESCAN_WAIT"
+    "BTRFS_IOC_BALANCE BTRFS_IOC_SCRUB_CANCEL BTRFS_IOC_QUOTA_RESCAN_WAIT SG_GET_TIMEOUT"
 )
 _WITHOUT: Final = frozenset(_NO_ARGUMENT.split())
-_OF_POINTERS: Final = frozenset((0x12, 0x3D, 0x4B, 0x57, 0x70, 0x89, 0x94, 0xAA))
-"""Types of commands (bits 8 to 15) whose argument is a pointer, mostly."""
+_OF_POINTERS: Final = frozenset((0x12, 0x4B, 0x89, 0x94, 0xAA))
+"""Types of commands (bits 8 to 15) whose argument is mostly a pointer."""
+_WITH_SIZE: Final = frozenset((ord("E"), ord("V"), 0xA4))
+"""The same of those whose number says how large what the pointer points at is: input, v4l2 and tee."""
 
 _DIRECTIONS: Final = ("_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE")
 
 
 def _command(view: View, index: int) -> str:
     value = view.registers[index] & 0xFFFFFFFF
-    constants = view.options.constants
     number = f"{value:#x}" if value else "0"
-    if value not in _COMMANDS.names:
+    if view.options.constants == "raw":
+        return number
+    names = [name for name in (ranged(value, view.options), XLATS["ioctls"].names.get(value)) if name]
+    if not names:
         fields = (value >> 8 & 0xFF, value & 0xFF, value >> 16 & 0x3FFF)
-        text = f"_IOC({_DIRECTIONS[value >> 30]}, {', '.join(f'{field:#x}' if field else '0' for field in fields)})"
-        return number if constants == "raw" else text if constants == "abbrev" else f"{number} /* {text} */"
-    name = _SHARED.get(value)
-    if name is None or constants == "raw":
-        return _COMMANDS.one(value, view.options)
-    return name if constants == "abbrev" else f"{number} /* {name} */"
+        names = [f"_IOC({_DIRECTIONS[value >> 30]}, {', '.join(f'{field:#x}' if field else '0' for field in fields)})"]
+    return styled(" or ".join(names), number, view.options.constants)
 
 
 def _argument(view: View, index: int) -> str | None:
     command, value = view.registers[index - 1] & 0xFFFFFFFF, view.registers[index]
-    name = _COMMANDS.names.get(command)
-    if name in _WITHOUT:
+    names = XLATS["ioctls"].names.get(command, "").split(" or ")
+    if not _WITHOUT.isdisjoint(names):
         return None
-    if not value and name is not None and command >> 8 & 0xFF in _OF_POINTERS:
+    kind = command >> 8 & 0xFF
+    if not value and ((kind in _OF_POINTERS and names[0]) or (kind in _WITH_SIZE and command >> 30)):
         return address(value)
     return f"{value:#x}" if value else "0"
 
@@ -78,7 +77,19 @@ def _inode_flags(data: bytes, view: View) -> str:
     return f"[{XLATS['inode_flags'].flags(int.from_bytes(data[:4], 'little'), view.options)}]"
 
 
-VALUES: Final[dict[str, Printer]] = {"ioctl_command": _command, "ioctl_argument": _argument}
+def _namespace_kind(view: View) -> str:
+    # NS_GET_NSTYPE returns the flag of a kind of namespaces.
+    names = XLATS["setns_types"].names
+    commands = XLATS["ioctls"].names
+    is_kind = [commands.get(command & 0xFFFFFFFF) for command in view.registers[1:2]] == ["NS_GET_NSTYPE"]
+    return f" ({names[view.call.result or 0]})" if is_kind and view.call.result in names else ""
+
+
+VALUES: Final[dict[str, Printer]] = {
+    "ioctl_command": _command,
+    "ioctl_argument": _argument,
+    **ioctl_devices.VALUES,
+}
 STRUCTS: Final[dict[str, StructPrinter]] = {
     "ioctl_int": _int,
     "ioctl_long": _long,
@@ -86,5 +97,10 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     "inode_flags_word": _inode_flags,
     **ioctl_terminal.STRUCTS,
     **ioctl_interface.STRUCTS,
+    **ioctl_devices.STRUCTS,
+    **ioctl_clocks.STRUCTS,
+    **ioctl_input.STRUCTS,
+    **ioctl_gpio.STRUCTS,
 }
+RESULTS: Final = {"ioctl": _namespace_kind}
 LATE: Final = ("ifreq_answer", "ifconf")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ioctl tells and asks network interfaces: struct ifreq, struct ifconf."""
+"""ioctl arguments for network interfaces: struct ifreq, struct ifconf."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ _ADDRESS: Final = slice(16, 32)
 _MAP: Final = Struct("<QQHBBB")
 _CONF: Final = Struct("<i4xQ")
 _GET_NAME: Final = 0x8910
-_COMMANDS: Final = XLATS["ioctls"].names
 
 
 def _request(data: bytes, view: View) -> str:
@@ -30,9 +29,9 @@ def _request(data: bytes, view: View) -> str:
     if command == _GET_NAME:
         name = f", ifr_name={_name(data[:_NAME_MAX], view.options)}" if _is_known(view) else ""
         return f"{{ifr_ifindex={_int(data)}{name}}}"
-    what = _COMMANDS.get(command, "")
+    what = XLATS["ioctls"].names.get(command, "")
     field = _FIELDS.get(what[4:] if what.startswith("SIOC") else "")
-    # SIOCG... is answered, SIOCS... is asked.
+    # SIOCG... returns the field, SIOCS... passes it in.
     if field is None or (what.startswith("SIOCG") and not _is_known(view)):
         return f"{{ifr_name={_name(data[:_NAME_MAX], view.options)}}}"
     return f"{{ifr_name={_name(data[:_NAME_MAX], view.options)}, {field(data, view.options)}}}"
@@ -43,7 +42,7 @@ def _is_known(view: View) -> bool:
 
 
 def _name(data: bytes, options: Options) -> str:
-    """A string of at most 15 bytes and a NUL."""
+    # A name is a string of at most 15 bytes and a NUL.
     text, end, _ = data.partition(bytes(1))
     return quote(text if end else text[:-1], more=not end, escape=options.escape)
 
@@ -86,21 +85,31 @@ def _conf(data: bytes, view: View) -> str:
     length, pointer = _CONF.unpack_from(data)
     before = view.data(2)[:4]
     asked = int.from_bytes(before, "little", signed=True) if _is_known(view) and len(before) == 4 else length
-    change = f"{_conf_length(asked)} => " if asked != length else ""
+    change = f"{_conf_length(asked)} => " if asked != length and pointer else ""
     return f"{{ifc_len={change}{_conf_length(length)}, ifc_buf={_conf_list(length, pointer, view)}}}"
 
 
 def _conf_list(length: int, pointer: int, view: View) -> str:
-    # What the call stored behind the pointer in the struct.
+    # The call stored the list where the pointer in the struct points.
     item = view.nested(2, 1, out=True) if _is_known(view) else None
-    if item is None or length < _REQUEST_SIZE:
+    if pointer and _is_known(view) and length < _REQUEST_SIZE:
+        return "[]"
+    if item is None:
         return address(pointer)
+    count = length // _REQUEST_SIZE
+    most = count if view.options.verbose else min(count, view.options.string_max)
     whole = [item.data[at : at + _REQUEST_SIZE] for at in range(0, len(item.data) - _REQUEST_SIZE + 1, _REQUEST_SIZE)]
     show = _address("ifr_addr")
-    shown = [f"{{ifr_name={_name(one[:_NAME_MAX], view.options)}, {show(one, view.options)}}}" for one in whole]
-    if len(whole) < length // _REQUEST_SIZE:
+    shown = [f"{{ifr_name={_name(one[:_NAME_MAX], view.options)}, {show(one, view.options)}}}" for one in whole[:most]]
+    if len(shown) < count:
         shown.append("...")
     return f"[{', '.join(shown)}]"
+
+
+def _bridge(data: bytes, view: View) -> str:
+    # The name of a bridge, which the caller does not have to terminate.
+    name, end, _ = data.partition(b"\0")
+    return quote(name, more=not end, escape=view.options.escape)
 
 
 def _conf_length(length: int) -> str:
@@ -128,6 +137,11 @@ _FIELDS: Final[dict[str, Callable[[bytes, Options], str]]] = {
     }.items()
     for direction in "GS"
 } | {"ADDMULTI": _hardware, "DELMULTI": _hardware}
-"""A command's name without SIOC -> what it is about."""
+"""Name of a command without SIOC -> the field of struct ifreq that it uses."""
 
-STRUCTS: Final[dict[str, StructPrinter]] = {"ifreq": _request, "ifreq_answer": _request, "ifconf": _conf}
+STRUCTS: Final[dict[str, StructPrinter]] = {
+    "ifreq": _request,
+    "ifreq_answer": _request,
+    "ifconf": _conf,
+    "interface_name": _bridge,
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ioctl tells and asks terminals: struct termios, its older and newer kin, struct winsize, modem lines."""
+"""ioctl arguments for terminals: struct termios, its older and newer versions, struct winsize, modem lines."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NAMES: Final = (
 
 
 def _set(table: Xlat, value: int, options: Options) -> str:
-    # Unlike elsewhere, no bit at all is printed as nothing, and bits without a name as nothing but a number.
+    # Unlike elsewhere, an empty set is printed as nothing, and unnamed bits as a bare number.
     if not value:
         return ""
     return table.flags(value, options).removesuffix(f" /* {table.unknown} */")

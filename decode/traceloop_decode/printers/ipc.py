@@ -8,10 +8,12 @@ from typing import Final
 
 from traceloop_decode.arguments.words import Word
 from traceloop_decode.errnos import ERRNO
+from traceloop_decode.multiplexed_calls import IPC, kernel_number
 from traceloop_decode.printers import memory
-from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, register, styled
+from traceloop_decode.printers.kit import MASK32, decimal_one, fixed, hexadecimal, register
 from traceloop_decode.printers.numbers import address, mode, signed32
 from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
 _PERMISSIONS: Final = 0o777
@@ -19,7 +21,7 @@ _HUGE_SHIFT: Final = 26
 
 
 def _without_comment(shown: str, flags: int) -> str:
-    # strace has nothing to say of bits without a name here.
+    # strace adds no comment to unnamed bits here.
     return f"{flags:#x}" if "???" in shown else shown
 
 
@@ -33,7 +35,8 @@ def _get_flags(name: str) -> Printer:
         flags &= ~(huge << _HUGE_SHIFT)
         parts = [_without_comment(table.flags(flags, view.options), flags)] if flags else []
         if huge:
-            parts.append(f"{huge}<<SHM_HUGE_SHIFT")
+            shift = {"raw": "26", "verbose": "26 /* SHM_HUGE_SHIFT */"}.get(view.options.constants, "SHM_HUGE_SHIFT")
+            parts.append(f"{huge}<<{shift}")
         return "|".join([*parts, mode(permissions)])
 
     return print_flags
@@ -41,7 +44,7 @@ def _get_flags(name: str) -> Printer:
 
 def _ipc_key(view: View, index: int) -> str:
     key = view.registers[index] & MASK32
-    return f"{key:#x}" if key else styled("IPC_PRIVATE", "0", view)
+    return f"{key:#x}" if key else styled("IPC_PRIVATE", "0", view.options.constants)
 
 
 _IPC_SET: Final = 1
@@ -56,7 +59,7 @@ def _perm(data: bytes, view: View, command: int) -> str:
 
 
 _PERM_64: Final = Struct("<iIIIIIHxx4xQQ")  # include/uapi/asm-generic/ipcbuf.h
-_SHM: Final = Struct("<QqqqiiQ")  # behind the permissions
+_SHM: Final = Struct("<QqqqiiQ")  # after the permissions
 _SEM: Final = Struct("<q8xq8xQ")
 _SEM_ARM64: Final = Struct("<qqQ")  # asm-generic/sembuf.h
 _MSG: Final = Struct("<qqqQQQii")
@@ -117,24 +120,50 @@ def _sembuf(view: View, number: int, operation: int, flags: int) -> str:
     return f"{{sem_num={number}, sem_op={operation}, sem_flg={_SEM_FLAGS.flags(flags & 0xFFFF, view.options)}}}"
 
 
-_MESSAGE_TYPE: Final = Struct("<q")
+def _message_of(shape: str) -> Printer:
+    # struct msgbuf: a type, then as many bytes as the call says.
+    head = Struct(shape)
+
+    def print_message(view: View, index: int) -> str:
+        received = view.call.name == "msgrcv"
+        item = None if received and view.failed else view.item(index, out=received)
+        if item is None or len(item.data) < head.size:
+            return address(view.registers[index])
+        kind = head.unpack_from(item.data)[0]
+        contents = memory.text(item.data[head.size :], item.size - head.size, view.options)
+        return f"{{mtype={kind}, mtext={contents}}}"
+
+    return print_message
 
 
-def _message(view: View, index: int) -> str:
-    # struct msgbuf: its type, and as many bytes as the call says.
-    received = view.call.name == "msgrcv"
-    item = None if received and view.failed else view.item(index, out=received)
-    if item is None or len(item.data) < _MESSAGE_TYPE.size:
-        return address(view.registers[index])
-    kind = _MESSAGE_TYPE.unpack_from(item.data)[0]
-    contents = memory.text(item.data[_MESSAGE_TYPE.size :], item.size - _MESSAGE_TYPE.size, view.options)
-    return f"{{mtype={kind}, mtext={contents}}}"
+_IPC_64: Final = 0x100
+
+
+def _command(name: str) -> Printer:
+    # 32-bit programs add IPC_64, which asks for the newer layout of structs.
+    table = XLATS[name]
+
+    def print_command(view: View, index: int) -> str:
+        value = view.registers[index] & MASK32
+        shown = table.one(value & ~_IPC_64, view.options)
+        if not value & _IPC_64 or view.options.constants == "raw":
+            return table.one(value, view.options) if value & _IPC_64 else shown
+        return f"IPC_64|{shown}"
+
+    return print_command
+
+
+def _semctl_argument(view: View, index: int) -> str:
+    # ipc(2) is given a pointer to it.
+    shown = hexadecimal(view.registers[index] & MASK32)
+    return f"[{shown}]" if kernel_number(view.call.number) == IPC else address(view.registers[index])
 
 
 # POSIX message queues
 
 _MQ_FLAGS: Final = XLATS["mq_bits"]
 _O_CREAT: Final = 0o100
+_MASK64: Final = (1 << 64) - 1
 
 
 def _creating(printer: Printer) -> Printer:
@@ -146,11 +175,13 @@ def _creating(printer: Printer) -> Printer:
 
 @fixed("4q")
 def _mq_attr(view: View, flags: int, most: int, size: int, count: int) -> str:
-    named = hexadecimal(flags) if view.call.name == "mq_open" else _MQ_FLAGS.flags(flags & MASK32, view.options)
+    named = (
+        hexadecimal(flags & _MASK64) if view.call.name == "mq_open" else _MQ_FLAGS.flags(flags & MASK32, view.options)
+    )
     return f"{{mq_flags={named}, mq_maxmsg={most}, mq_msgsize={size}, mq_curmsgs={count}}}"
 
 
-_print_mq_attr: Final = memory.struct(Word("mq_attr", "in"), 32, _mq_attr)
+_print_mq_attr: Final = memory.struct(Word("mq_attr", "in"), 64, _mq_attr)
 
 # keys
 
@@ -159,18 +190,18 @@ _SPECIAL: Final = XLATS["key_special"]
 
 def _key(view: View, index: int) -> str:
     value = signed32(view.registers[index])
-    return styled(_SPECIAL.names.get(value, str(value)), str(value), view)
+    return styled(_SPECIAL.names.get(value, str(value)), str(value), view.options.constants)
 
 
 def _key_default(view: View, index: int) -> str:
     table, value = XLATS["key_default"], signed32(view.registers[index])
     name = table.names.get(value)
-    return styled(name, str(value), view) if name else decimal_one(table, value)
+    return styled(name, str(value), view.options.constants) if name else decimal_one(table, value)
 
 
 def _error_name(view: View, index: int) -> str:
     value = view.registers[index] & MASK32
-    return styled(ERRNO[value][0], str(value), view) if value in ERRNO else str(value)
+    return styled(ERRNO[value][0], str(value), view.options.constants) if value in ERRNO else str(value)
 
 
 def _key_text(view: View, index: int) -> str:
@@ -198,7 +229,7 @@ def _ruleset(data: bytes, view: View) -> str:
 
 @fixed("Qi")
 def _path_beneath(view: View, access: int, parent: int) -> str:
-    return f"{{allowed_access={_ACCESS_FS.flags(access, view.options)}, parent_fd={parent}}}"
+    return f"{{allowed_access={_ACCESS_FS.flags(access, view.options)}, parent_fd={view.fd(parent)}}}"
 
 
 VALUES: Final[dict[str, Printer]] = {
@@ -207,8 +238,13 @@ VALUES: Final[dict[str, Printer]] = {
     "ipcget_bits": _get_flags("ipc_flags"),
     "mq_mode": _creating(lambda view, index: mode(view.registers[index] & 0o177777)),
     "mq_create_attr": _creating(_print_mq_attr),
+    "semctl_argument": _semctl_argument,
     "key": _key,
-    "message": _message,
+    "message": _message_of("<q"),
+    "message_32": _message_of("<i"),
+    "one_msgctl_cmd": _command("msgctl_cmd"),
+    "one_semctl_cmd": _command("semctl_cmd"),
+    "one_shmctl_cmd": _command("shmctl_cmd"),
     "key_text": _key_text,
     "key_default_ring": _key_default,
     "error_name": _error_name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of the socket calls: families, types, protocols, addresses and their lengths, messages, options."""
+"""Arguments of the socket calls: families, types, protocols, addresses and their lengths, messages, options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers import memory, network_message, network_options
+from traceloop_decode.printers import memory, network_dns, network_message, network_options
+from traceloop_decode.printers.netlink_memory import memory_of
 from traceloop_decode.printers.network_address import SOCKADDR_MAX, ethernet_protocol, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
 from traceloop_decode.printers.numbers import address, signed32
@@ -16,7 +17,7 @@ from traceloop_decode.values.xlat import XLATS
 
 _TYPE_MASK: Final = 0xF
 _PAIR: Final = Struct("<ii")
-_TIME: Final = Struct("<qq")
+_TIME: Final = Struct("<qQ")
 _LIMIT_INDEX: Final = 4
 _ADDRESS_INDEX: Final = 4
 _AF_INET: Final = 2
@@ -43,7 +44,7 @@ def _socket_type(view: View, index: int) -> str:
 
 
 def _protocol(view: View, index: int) -> str:
-    # Of socket(): its family is the first argument.
+    # The first argument of socket() is the family, which decides the protocol's names.
     family, value = view.registers[0] & 0xFFFFFFFF, view.registers[index] & 0xFFFFFFFF
     if family in _PROTOCOLS:
         return _PROTOCOLS[family].one(value, view.options)
@@ -51,15 +52,19 @@ def _protocol(view: View, index: int) -> str:
 
 
 def _sockaddr(view: View, index: int) -> str:
-    """An address that is given, with its length in the next argument."""
+    # Prints an address that is passed in; its length is the next argument.
     length = signed32(view.registers[index + 1]) if index + 1 < len(view.registers) else 0
     data = view.data(index)
-    shown = sockaddr(data[:length], view.options) if length >= 2 and len(data) >= min(length, SOCKADDR_MAX) else None
+    shown = (
+        sockaddr(data[:length], view.options, view.fd)
+        if length >= 2 and len(data) >= min(length, SOCKADDR_MAX)
+        else None
+    )
     return shown or address(view.registers[index])
 
 
 def _peer(view: View, index: int) -> str:
-    """An address that is returned, with its length behind the next argument: no more than there was room for."""
+    # Prints an address that is returned, as far as there was room for it; the next argument points at its length.
     if not view.returned or view.failed:
         return address(view.registers[index])
     before, after = (_socklen(view, index + 1, out=out) for out in (False, True))
@@ -75,7 +80,7 @@ def _socklen(view: View, index: int, *, out: bool) -> int | None:
 
 
 def _length(view: View, index: int) -> str:
-    """``[16]``; ``[128 => 16]`` where the kernel changed it."""
+    # Prints ``[16]``, or ``[128 => 16]`` if the kernel changed the length.
     before = _socklen(view, index, out=False)
     if before is None:
         return address(view.registers[index])
@@ -84,20 +89,20 @@ def _length(view: View, index: int) -> str:
 
 
 def _name_length(view: View, index: int) -> str:
-    """The same of an address, which means nothing without one."""
+    # Prints the length of an address, which has no meaning without an address.
     return _length(view, index) if view.registers[index - 1] else address(view.registers[index])
 
 
 def _received(view: View, index: int) -> str:
-    """A buffer that is received into: with MSG_TRUNC the result is more than it holds."""
+    # Prints a buffer that was received into; with MSG_TRUNC the result may exceed the buffer's size.
     item = view.item(index, out=True) if view.returned and not view.failed else None
     if item is None:
         return address(view.registers[index])
     size = min(item.size, view.registers[index + 1]) if index + 1 < len(view.registers) else item.size
     protocol = view.netlink()
     if is_netlink(view.data(_ADDRESS_INDEX, out=True), protocol):
-        return messages(item.data[:size], view.options, more=len(item.data) < size, protocol=protocol)
-    return memory.text(item.data[:size], size, view.options)
+        return messages(memory_of(item, view.registers[index], view, size), size, protocol)
+    return network_dns.shown(view, item.data[:size]) or memory.text(item.data[:size], size, view.options)
 
 
 def _sent(view: View, index: int) -> str:
@@ -106,8 +111,8 @@ def _sent(view: View, index: int) -> str:
         return address(view.registers[index])
     protocol = view.netlink()
     if is_netlink(view.data(_ADDRESS_INDEX), protocol):
-        return messages(item.data, view.options, more=item.more, protocol=protocol)
-    return memory.text(item.data, item.size, view.options)
+        return messages(memory_of(item, view.registers[index], view), item.size, protocol)
+    return network_dns.shown(view, item.data) or memory.text(item.data, item.size, view.options)
 
 
 def _message(view: View, index: int) -> str:
@@ -122,7 +127,7 @@ def _pair(view: View, index: int) -> str:
 
 
 def _time_left(view: View) -> str:
-    # Behind recvmmsg's result, if it had a limit.
+    # Follows recvmmsg's result if the call had a time limit.
     left = _time(view.data(_LIMIT_INDEX, out=True))
     return f" (left {left})" if left else ""
 
@@ -135,7 +140,14 @@ def _time_limit(view: View, index: int) -> str:
     return _time(view.data(index)) or address(view.registers[index])
 
 
+def _socketcall_op(view: View, index: int) -> str:
+    value = view.registers[index] & 0xFFFFFFFF
+    table = XLATS["socket_op"]
+    return table.one(value, view.options) if value in table.names else str(signed32(value))
+
+
 VALUES: Final[dict[str, Printer]] = {
+    "socketcall_op": _socketcall_op,
     "socket_type": _socket_type,
     "socket_protocol": _protocol,
     "sockaddr": _sockaddr,
@@ -153,5 +165,5 @@ VALUES: Final[dict[str, Printer]] = {
     "option": network_options.returned,
 }
 RESULTS: Final[dict[str, Callable[[View], str]]] = {"recvmmsg": _time_left}
-# Of sendmsg strace prints it when the call begins; but a recvmsg that waits has nothing to show before.
+# strace prints sendmsg's message when the call begins, but a recvmsg that waits has nothing to show yet.
 LATE: Final = ("inout:msghdr",)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Socket addresses, ``struct sockaddr`` of every common family, as text."""
+"""Socket addresses, ``struct sockaddr`` of all common families, as text."""
 
 from __future__ import annotations
 
@@ -7,68 +7,77 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
+from traceloop_decode.printers import network_families
 from traceloop_decode.safe_text import quote
-from traceloop_decode.values.options import Options
+from traceloop_decode.values.options import Options, styled
 from traceloop_decode.values.xlat import XLATS
 
 SOCKADDR_MAX: Final = 128
-"""sizeof(struct sockaddr_storage), behind which nothing is printed."""
+"""sizeof(struct sockaddr_storage); nothing after it is printed."""
 
 _FAMILY: Final = Struct("<H")
 _NETLINK: Final = Struct("<HiI")
 _PACKET: Final = Struct("<HiHBB8s")
 _VSOCK: Final = Struct("<HIIB3s")
+_XDP: Final = Struct("<HIIi")
 
 _FAMILIES: Final = XLATS["address_families"]
 _ABBREVIATED: Final = Options()
 _LOOPBACK_INDEX: Final = 1
-_VSOCK_PORT_ANY: Final = 0xFFFFFFFF
-_VSOCK_TO_HOST: Final = 1
+_UNIX_MAX: Final = 110  # sizeof(struct sockaddr_un)
+_AF_XDP: Final = 44
+_XDP_SHARED: Final = 1  # XDP_SHARED_UMEM
 
 
-def sockaddr(data: bytes, options: Options) -> str | None:
-    """One address, of as many bytes as the call spoke of. None: they are too few to name a family."""
+def sockaddr(data: bytes, options: Options, fd: Callable[[int], str] = str) -> str | None:
+    """Returns an address of as many bytes as the call gave, or None if they are too few to hold a family.
+
+    fd: prints a descriptor in it.
+    """
     data = data[:SOCKADDR_MAX]
     if len(data) < 2:
         return None
     (family,) = _FAMILY.unpack_from(data)
-    printed = _PRINTERS[family](data, options) if len(data) > 2 and family in _PRINTERS else None
+    printed = None
+    if family == _AF_XDP:
+        printed = _xdp(data, options, fd)
+    elif len(data) > 2 and family in _PRINTERS:
+        printed = _PRINTERS[family](data, options)
     if printed is None:
         printed = f", sa_data={_quoted(data[2:], options)}" if len(data) > 2 else ""
     return f"{{sa_family={_FAMILIES.one(family, options)}{printed}}}"
 
 
 def network_order(data: bytes, text: str, options: Options) -> str:
-    """Bytes that mean `text`, by -X: only one of both, or both."""
-    if options.constants == "abbrev":
-        return text
-    raw = quote(data, escape=2)
-    return raw if options.constants == "raw" else f"{raw} /* {text} */"
+    """Returns the bytes, `text`, or both, as -X says."""
+    return styled(text, quote(data, escape=2), options.constants)
 
 
 def inet_addr(address: bytes, options: Options) -> str:
-    """``inet_addr("127.0.0.1")``."""
+    """Returns ``inet_addr("127.0.0.1")``."""
     return network_order(address, f"inet_addr({_string('.'.join(map(str, address)), options)})", options)
 
 
 def inet_pton(field: str, address: bytes, options: Options) -> str:
-    """A field of struct in6_addr: ``inet_pton(AF_INET6, "::1", &sin6_addr)``."""
+    """Returns a member of type struct in6_addr: ``inet_pton(AF_INET6, "::1", &sin6_addr)``. field: "" for no member."""
     text = f"inet_pton(AF_INET6, {_string(_inet6_text(address), options)}"
     if options.constants == "abbrev":
-        return f"{text}, &{field})"
-    return f"{field}={network_order(address, f'{text})', options)}"
+        return f"{text}, &{field})" if field else f"{text})"
+    return (
+        f"{field}={network_order(address, f'{text})', options)}"
+        if field
+        else network_order(address, f"{text})", options)
+    )
 
 
 def interface(index: int, options: Options) -> str:
-    """An interface's index. Number one is the loopback in every network; the others' names the trace does not know."""
-    if index != _LOOPBACK_INDEX or options.constants == "raw":
-        return str(index)
-    text = f"if_nametoindex({_string('lo', options)})"
-    return text if options.constants == "abbrev" else f"{index} /* {text} */"
+    """Returns an interface's index, named if it is 1, the loopback of every network; the trace has no other names."""
+    text = f"if_nametoindex({_string('lo', options)})" if index == _LOOPBACK_INDEX else ""
+    return styled(text, str(index & 0xFFFFFFFF), options.constants)
 
 
 def hardware_address(data: bytes) -> str:
-    """``00:16:3e:00:00:01``."""
+    """Returns ``00:16:3e:00:00:01``."""
     return ":".join(f"{byte:02x}" for byte in data)
 
 
@@ -77,7 +86,7 @@ def _string(text: str, options: Options) -> str:
 
 
 def _inet6_text(address: bytes) -> str:
-    # As inet_ntop(3) has it: without the longest run of zeros, and IPv4's addresses as such.
+    # Follows inet_ntop(3): the longest run of zeros is left out, and embedded IPv4 addresses are dotted.
     words = [int.from_bytes(address[n : n + 2]) for n in range(0, 16, 2)]
     start, length = _longest_zeros(words)
     if start == 0 and (length == 6 or (length == 5 and words[5] == 0xFFFF)):
@@ -102,6 +111,7 @@ def _quoted(data: bytes, options: Options) -> str:
 
 
 def _unix(data: bytes, options: Options) -> str:
+    data = data[:_UNIX_MAX]
     if data[2]:
         return f", sun_path={_quoted(data[2:].partition(bytes(1))[0], options)}"
     return f", sun_path=@{_quoted(data[3:], options)}"
@@ -157,7 +167,7 @@ def _packet(data: bytes, options: Options) -> str | None:
 
 
 def ethernet_protocol(value: int, options: Options) -> str:
-    """``htons(ETH_P_IP)``. value: as it stands in memory."""
+    """Returns ``htons(ETH_P_IP)``. value: the number as read from memory, in network byte order."""
     return f"htons({XLATS['ethernet_protocols'].one((value & 0xFF) << 8 | value >> 8 & 0xFF, options)})"
 
 
@@ -165,21 +175,25 @@ def _vsock(data: bytes, options: Options) -> str | None:
     if len(data) < 16:
         return None
     reserved, port, cid, flags, zero = _VSOCK.unpack_from(data, 2)
-    cids = XLATS["vsock_cids"]
     return (
         f"{f', svm_reserved1={reserved:#x}' if reserved else ''}"
-        f", svm_cid={cids.one(cid, options) if cid in cids.names else f'{cid:#x}'}"
-        f", svm_port={_named(port, _VSOCK_PORT_ANY, 'VMADDR_PORT_ANY', options)}"
-        f", svm_flags={_named(flags, _VSOCK_TO_HOST, 'VMADDR_FLAG_TO_HOST', options)}"
+        f", svm_cid={XLATS['vsock_cids'].one(cid, options)}, svm_port={XLATS['vsock_ports'].one(port, options)}"
+        f", svm_flags={XLATS['vsock_flags'].flags(flags, options)}"
         f"{f', svm_zero={quote(zero, escape=2)}' if any(zero) else ''}"
     )
 
 
-def _named(value: int, known: int, name: str, options: Options) -> str:
-    number = f"{value:#x}" if value else "0"
-    if value != known or options.constants == "raw":
-        return number
-    return name if options.constants == "abbrev" else f"{number} /* {name} */"
+def _xdp(data: bytes, options: Options, fd: Callable[[int], str]) -> str | None:
+    if len(data) < 16:
+        return None
+    flags, index, queue, shared = _XDP.unpack_from(data, 2)
+    text = (
+        f", sxdp_flags={XLATS['xdp_socket_flags'].flags(flags, options)}, sxdp_ifindex={interface(index, options)}, "
+        f"sxdp_queue_id={queue}"
+    )
+    if flags & _XDP_SHARED:
+        return f"{text}, sxdp_shared_umem_fd={fd(shared)}"
+    return f"{text}, sxdp_shared_umem_fd={shared & 0xFFFFFFFF:#x}" if shared else text
 
 
 _PRINTERS: Final[dict[int, Callable[[bytes, Options], str | None]]] = {
@@ -188,6 +202,7 @@ _PRINTERS: Final[dict[int, Callable[[bytes, Options], str | None]]] = {
     10: _inet6,
     16: _netlink,
     17: _packet,
+    33: lambda data, options: network_families.rxrpc(data, options, _inet, _inet6),
     40: _vsock,
-}
-"""The family's number -> what stands behind it. None: there are too few bytes for it."""
+} | network_families.PRINTERS
+"""Number of a family -> printer of what follows it, which returns None if there are too few bytes."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages as text: ``struct msghdr`` and the control messages that it carries."""
+"""Messages of sockets as text: ``struct msghdr`` and the control messages that it carries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Final
 from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.files_vectors import vector
+from traceloop_decode.printers.netlink_memory import Memory, memory_of
 from traceloop_decode.printers.network_address import inet_addr, interface, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
-from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.numbers import address, user
 from traceloop_decode.printers.view import View
 from traceloop_decode.safe_text import quote
 from traceloop_decode.values.options import Options
@@ -21,16 +22,15 @@ from traceloop_decode.values.xlat import XLATS, Xlat
 _HEADER: Final = Struct("<QI4xQQQQI4x")
 """struct user_msghdr: name, namelen, iov, iovlen, control, controllen, flags."""
 _HEADER_32: Final = Struct("<IIIIIII")
-"""struct compat_msghdr: the same."""
+"""struct compat_msghdr, with the same fields."""
 _CONTROL: Final = Struct("<QII")
 """struct cmsghdr: len, level, type."""
 _CONTROL_32: Final = Struct("<III")
-"""struct compat_cmsghdr: the same."""
+"""struct compat_cmsghdr, with the same fields."""
 _CREDENTIALS: Final = Struct("<III")
 _PACKET_INFO: Final = Struct("<I4s4s")
 _EXTENDED_ERROR: Final = Struct("<IBBBBII")
 _SECONDS: Final = Struct("<qq")
-_INT: Final = Struct("<i")
 
 _FLAGS: Final = XLATS["msg_flags"]
 _LEVELS: Final = Xlat(XLATS["socket_levels"].entries, "SOL_???")
@@ -39,12 +39,12 @@ _SOL_SOCKET: Final = 1
 
 
 def sent(view: View, index: int) -> str:
-    """What sendmsg is given."""
+    """Prints the message that sendmsg is given."""
     return _message(view, index, out=False) or address(view.registers[index])
 
 
 def received(view: View, index: int) -> str:
-    """What recvmsg returned; of a message that it did not get, how long a name might have been."""
+    """Prints the message that recvmsg returned, or only the space for its name if it received none."""
     if view.returned and not view.failed:
         text = _message(view, index, out=True)
         if text is not None:
@@ -54,7 +54,7 @@ def received(view: View, index: int) -> str:
 
 
 def many(view: View, index: int) -> str:
-    """The messages of sendmmsg and recvmmsg, with the lengths of those that were sent or received."""
+    """Prints the messages of sendmmsg and recvmmsg, with the lengths of those that were sent or received."""
     sends, pointer = view.call.name == "sendmmsg", view.registers[index]
     done = 0 if view.failed else view.call.result or 0
     if not view.returned or (view.failed and not sends):
@@ -99,7 +99,7 @@ def _message(view: View, index: int, *, out: bool) -> str | None:
     before = _name_length(view, index) if out else None
     now = int.from_bytes(_name_length_in(head.data, view), "little", signed=True)
     changed = f"{before} => " if before is not None and before != now else ""
-    return _header_text(head.data, changed, items, view, received=view.call.result if out else None)
+    return _header_text(head.data, changed, items, view, received=view.call.result if out else None, room=before)
 
 
 def _name_length_in(header: bytes, view: View) -> bytes:
@@ -107,14 +107,17 @@ def _name_length_in(header: bytes, view: View) -> bytes:
 
 
 def _name_length(view: View, index: int) -> int | None:
-    # msg_namelen when the call began.
+    # msg_namelen at entry.
     for item in view.call.items.get(index, ()):
         if not item.out and item.sub == 0 and len(item.data) >= 12:
             return int.from_bytes(_name_length_in(item.data, view), "little", signed=True)
     return None
 
 
-def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, received: int | None) -> str:
+def _header_text(
+    header: bytes, changed: str, items: list[Item], view: View, *, received: int | None, room: int | None = None
+) -> str:
+    # room: the number of bytes that the program has for the name, which may be longer.
     unpack = (_HEADER_32 if view.call.compat else _HEADER).unpack_from
     name, name_length, iov, iov_count, control, control_length, flags = unpack(header)
     options = view.options
@@ -122,9 +125,9 @@ def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, 
     name_item = by_sub.get(layout.SUB_NAME)
     netlink = name_item is not None and is_netlink(name_item.data, view.netlink())
     pieces = [item for item in items if item.kind != layout.KIND_MSG and item.sub < layout.SUB_NAME]
-    show = (lambda item, meant: _netlink(item, meant, view)) if netlink else None
+    show = (lambda item, base, meant: _netlink(item, base, meant, view)) if netlink else None
     parts = [
-        f"{{msg_name={_name(name, name_item, name_length, options)}",
+        f"{{msg_name={_name(name, name_item, name_length if room is None else min(room, name_length), options)}",
         f"msg_namelen={changed}{_signed(name_length)}",
         f"msg_iov={vector(pieces, iov, iov_count, view, received=received, show=show)}",
         f"msg_iovlen={iov_count}",
@@ -134,9 +137,9 @@ def _header_text(header: bytes, changed: str, items: list[Item], view: View, *, 
     return f"{', '.join(parts)}, msg_controllen={control_length}, msg_flags={_FLAGS.flags(flags, options)}}}"
 
 
-def _netlink(item: Item | None, meant: int, view: View) -> str:
-    data = item.data if item is not None else b""
-    return messages(data, view.options, more=len(data) < meant, protocol=view.netlink())
+def _netlink(item: Item | None, base: int, meant: int, view: View) -> str:
+    memory = memory_of(item, base, view, meant) if item is not None else Memory(b"", base, unreadable=False, view=view)
+    return messages(memory, meant, view.netlink())
 
 
 def _signed(number: int) -> int:
@@ -150,18 +153,22 @@ def _name(pointer: int, item: Item | None, length: int, options: Options) -> str
 
 def _controls(pointer: int, item: Item | None, view: View) -> str:
     head, align = (_CONTROL_32, 3) if view.call.compat else (_CONTROL, 7)
-    if item is None or len(item.data) < head.size:
+    if item is None or len(item.data) < head.size or item.fault:
         return address(pointer)
-    shown, at, end = [], 0, min(len(item.data), item.size)
-    while at + head.size <= end:
+    shown, at, left = list[str](), 0, item.size
+    while left >= head.size and at + head.size <= len(item.data):
         length, level, kind = head.unpack_from(item.data, at)
-        data = item.data[at + head.size : min(at + max(length, head.size), end)]
+        data = item.data[at + head.size : at + max(min(length, left), head.size)]
         text = _control_text(level, kind, data, view.options)
         shown.append(f"{{cmsg_len={length}, cmsg_level={_LEVELS.one(level, view.options)}, cmsg_type={text}}}")
         if length < head.size:
+            left -= head.size
             break
-        at += (length + align) & ~align
-    if item.more or item.fault:
+        step = min((length + align) & ~align, left)
+        at, left = at + step, left - step
+    if left and not item.more:  # too few for a header, or after a header with a length that is none
+        shown.append(f"... /* {address(pointer + item.size - left)} */")
+    elif item.more:
         shown.append("...")
     return f"[{', '.join(shown)}]"
 
@@ -175,28 +182,32 @@ def _control_text(level: int, kind: int, data: bytes, options: Options) -> str:
     return name if printed is None else f"{name}, cmsg_data={printed}"
 
 
-def ints(data: bytes, _options: Options) -> str | None:
-    """``[1, 2]``: as many as there are whole."""
-    whole = len(data) // 4
-    numbers = (_INT.unpack_from(data, 4 * n)[0] for n in range(whole))
-    return f"[{', '.join(map(str, numbers))}]" if whole else None
+def _listed(data: bytes, width: int, show: Callable[[bytes], str], options: Options) -> str | None:
+    # Complete elements, no more than -s says.
+    whole = len(data) // width
+    most = whole if options.verbose else min(whole, options.string_max)
+    shown = [show(data[at : at + width]) for at in range(0, most * width, width)] + ["..."] * (most < whole)
+    return f"[{', '.join(shown)}]" if whole else None
+
+
+def _ints(data: bytes, options: Options) -> str | None:
+    return _listed(data, 4, lambda each: str(int.from_bytes(each, "little", signed=True)), options)
+
+
+def _unsigned(data: bytes, options: Options) -> str | None:
+    return _listed(data, 4, lambda each: str(int.from_bytes(each, "little")), options)
 
 
 def credentials(data: bytes, _options: Options) -> str | None:
-    """struct ucred."""
+    """Returns struct ucred as text."""
     if len(data) < _CREDENTIALS.size:
         return None
     pid, uid, gid = _CREDENTIALS.unpack_from(data)
     return f"{{pid={_signed(pid)}, uid={user(uid)}, gid={user(gid)}}}"
 
 
-def user(number: int) -> str:
-    """A uid or a gid, -1 for none."""
-    return "-1" if number == 0xFFFFFFFF else str(number)
-
-
-def _bytes(data: bytes, _options: Options) -> str:
-    return f"[{', '.join(f'{byte:#x}' if byte else '0' for byte in data)}]"
+def _bytes(data: bytes, options: Options) -> str | None:
+    return _listed(data, 1, lambda each: f"{each[0]:#x}" if each[0] else "0", options)
 
 
 def _text(data: bytes, options: Options) -> str:
@@ -249,10 +260,10 @@ def _address(data: bytes, options: Options) -> str | None:
 
 _Printers = dict[str, Callable[[bytes, Options], str | None]]
 _SOCKET_PRINTERS: Final[_Printers] = {
-    "SCM_RIGHTS": ints,
+    "SCM_RIGHTS": _ints,
     "SCM_CREDENTIALS": credentials,
     "SCM_SECURITY": _text,
-    "SCM_PIDFD": ints,
+    "SCM_PIDFD": _ints,
     "SO_TIMESTAMP_OLD": _times("tv_usec"),
     "SO_TIMESTAMP_NEW": _times("tv_usec"),
     "SO_TIMESTAMPNS_OLD": _times("tv_nsec"),
@@ -262,17 +273,17 @@ _SOCKET_PRINTERS: Final[_Printers] = {
 }
 _IP_PRINTERS: Final[_Printers] = {
     "IP_TOS": _bytes,
-    "IP_TTL": ints,
+    "IP_TTL": _unsigned,
     "SCM_SECURITY": _text,
     "IP_RECVOPTS": _bytes,
     "IP_RETOPTS": _bytes,
     "IP_PKTINFO": _packet_info,
     "IP_RECVERR": _error,
     "IP_ORIGDSTADDR": _address,
-    "IP_CHECKSUM": ints,
+    "IP_CHECKSUM": _unsigned,
 }
 _TYPES: Final = {
     _SOL_SOCKET: (XLATS["scm_types"], _SOCKET_PRINTERS),
     _SOL_IP: (XLATS["ip_messages"], _IP_PRINTERS),
 }
-"""Level -> the names of its types, and what their data are."""
+"""Level -> the names of its types, and the printers of their data."""

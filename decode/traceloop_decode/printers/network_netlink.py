@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Netlink's messages as text: their headers, and what is common to every protocol.
+"""Netlink messages as text: their headers, and what all protocols have in common: netlink(7).
 
-A message's type says what is in it only together with the socket's protocol. A call does not tell that: where
-`descriptors` does not know the socket, types of protocols are printed as numbers, and what they carry as bytes.
+A message's type has a meaning only together with the socket's protocol, which a call does not tell. If `descriptors`
+does not know the socket, the protocol's own types are printed as numbers, and the payload as bytes.
 """
 
 from __future__ import annotations
@@ -11,105 +11,111 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.errnos import ERRNO
-from traceloop_decode.printers.network_route import head
-from traceloop_decode.safe_text import quote
-from traceloop_decode.values.options import Options
-from traceloop_decode.values.xlat import XLATS, Xlat
+from traceloop_decode.printers import netlink_diag, netlink_others, netlink_route
+from traceloop_decode.printers import netlink_types as types
+from traceloop_decode.printers.netlink_attributes import Scope, attributes
+from traceloop_decode.printers.netlink_groups import groups
+from traceloop_decode.printers.netlink_memory import NESTED_MAX, Memory
+from traceloop_decode.values.options import Options, styled
 
 AF_NETLINK: Final = 16
 
 _HEADER: Final = Struct("<IHHII")
 """struct nlmsghdr: len, type, flags, seq, pid."""
 _INT: Final = Struct("<i")
-_TYPES: Final = XLATS["netlink_types"]
-_FLAGS: Final = XLATS["netlink_flags"]
-_ANSWER_FLAGS: Final = XLATS["netlink_answer_flags"]
-_ERROR: Final = 2
-_DONE: Final = 3
+_REQUEST: Final = 1
 _CAPPED: Final = 0x100
-_OWN_TYPES: Final = 16  # NLMSG_MIN_TYPE: from here on they are the protocol's
-_ROUTE, _SOCK_DIAG, _XFRM, _AUDIT, _KOBJECT_UEVENT, _GENERIC = 0, 4, 6, 9, 15, 16
-_PROTOCOLS: Final = {
-    _ROUTE: XLATS["route_messages"],
-    _SOCK_DIAG: XLATS["diag_messages"],
-    _XFRM: XLATS["xfrm_messages"],
-    _AUDIT: XLATS["audit_messages"],
-    _GENERIC: XLATS["generic_messages"],
-}
-_GET_FLAGS: Final = XLATS["netlink_get_flags"]
-_ROUTE_FLAGS: Final = (XLATS["netlink_new_flags"], XLATS["netlink_delete_flags"], _GET_FLAGS, _FLAGS)  # by type % 4
 
 
 def is_netlink(address: bytes, protocol: int | None = None) -> bool:
-    """Is it an address of that family, or the socket known to be of it? But of what the kernel tells udev: as text."""
+    """Tells whether data is netlink's, by its address or socket."""
     named = len(address) > 1 and int.from_bytes(address[:2], "little") == AF_NETLINK
-    return (named or protocol is not None) and protocol != _KOBJECT_UEVENT
+    return named or protocol is not None
 
 
-def messages(data: bytes, options: Options, *, more: bool = False, protocol: int | None = None) -> str:
-    """All that was sent or received at once. more: there was more than `data`. protocol: None if not known."""
-    if len(data) < _HEADER.size:
-        return _bytes(data, options, more=more)
-    shown, at = [], 0
-    while at + _HEADER.size <= len(data):
-        length: int = _HEADER.unpack_from(data, at)[0]
-        end = min(at + max(length, _HEADER.size), len(data))
-        shown.append(_message(data[at:end], options, protocol, more=more and end == len(data)))
-        at += (max(length, _HEADER.size) + 3) & ~3
-        if length < _HEADER.size:
+def messages(memory: Memory, size: int, protocol: int | None) -> str:
+    """Returns the messages in `size` bytes, several of them in brackets. protocol: None if not known."""
+    if protocol == types.KOBJECT_UEVENT:
+        return netlink_others.device_event(memory, size)
+    options, shown, at = memory.view.options, list[str](), 0
+    most = size if options.verbose else options.string_max
+    while True:
+        if size < _HEADER.size:
+            shown.append(memory.hex(at, size))
             break
-    return shown[0] if len(shown) == 1 else f"[{', '.join([*shown, '...'] if more else shown)}]"
+        header = memory.read(at, _HEADER.size)
+        if header is None:
+            shown.append(memory.rest(at) if shown else _unread(memory, at, size))
+            break
+        if len(shown) == most:
+            shown.append("...")
+            break
+        shown.append(_message(memory, at, size, header, protocol=protocol, depth=0))
+        length: int = _HEADER.unpack(header)[0]
+        step = (length + 3) & ~3
+        if length < _HEADER.size or size <= step:
+            break
+        at, size = at + step, size - step
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
 
 
-def _message(data: bytes, options: Options, protocol: int | None, *, more: bool) -> str:
-    _, kind, flags, _, _ = _HEADER.unpack_from(data)
-    payload = data[_HEADER.size :]
-    header = _header(data, options, protocol)
-    if not payload:
-        return header
-    if kind == _ERROR and len(payload) >= _INT.size + _HEADER.size:
-        error = _INT.unpack_from(payload)[0]
-        size = _INT.size + max(int.from_bytes(payload[_INT.size : 2 * _INT.size], "little"), _HEADER.size)
-        asked, rest = payload[_INT.size : size], payload[size:]
-        text = _header(asked, options, protocol) if flags & _CAPPED else _message(asked, options, protocol, more=more)
-        told = f"{{error={_error(error, options)}, msg={text}}}"
-        if rest and not flags & _CAPPED:
-            told = f"[{told}, {_bytes(rest, options, more=more)}]"
-        return f"[{header}, {told}]"
-    if kind == _DONE and len(payload) == _INT.size:
-        return f"[{header}, {_INT.unpack_from(payload)[0]}]"
-    found = head(kind, payload, options) if protocol == _ROUTE else None
-    if found is not None:
-        text, size = found
-        behind = f", {_bytes(payload[size:], options, more=more)}" if len(payload) > size else ""
-        return f"[{header}, {text}{behind}]"
-    return f"[{header}, {_bytes(payload, options, more=more)}]"
+def _unread(memory: Memory, at: int, size: int) -> str:
+    # A first header that was not kept whole: its bytes say more than nothing.
+    return memory.missing(at) if memory.unreadable else memory.hex(at, size)
 
 
-def _error(number: int, options: Options) -> str:
-    if -number not in ERRNO or options.constants == "raw":
-        return str(number)
-    name = f"-{ERRNO[-number][0]}"
-    return name if options.constants == "abbrev" else f"{number} /* {name} */"
-
-
-def _header(data: bytes, options: Options, protocol: int | None) -> str:
-    length, kind, flags, number, pid = _HEADER.unpack_from(data)
-    own = _PROTOCOLS.get(protocol) if protocol is not None and kind >= _OWN_TYPES else None
-    table = _ANSWER_FLAGS if kind == _ERROR else _request_flags(kind, protocol)
-    return (
-        f"{{nlmsg_len={length}, nlmsg_type={(own or _TYPES).one(kind, options)}, "
-        f"nlmsg_flags={table.flags(flags, options)}, "
-        f"nlmsg_seq={number}, nlmsg_pid={pid}}}"
+def _message(memory: Memory, at: int, size: int, header: bytes, *, protocol: int | None, depth: int) -> str:
+    # depth: the number of messages of which it is the answer.
+    length, kind, flags, number, pid = _HEADER.unpack(header)
+    options = memory.view.options
+    text = (
+        f"{{nlmsg_len={length}, nlmsg_type={types.type_text(kind, protocol, options)}, "
+        f"nlmsg_flags={types.flags_text(flags, kind, protocol, options)}, nlmsg_seq={number}, nlmsg_pid={pid}}}"
     )
+    size = min(length, size) - _HEADER.size
+    if size <= 0:
+        return text
+    return f"[{text}, {_payload(memory, at + _HEADER.size, size, header, protocol=protocol, depth=depth)}]"
 
 
-def _request_flags(kind: int, protocol: int | None) -> Xlat:
-    if protocol == _ROUTE and kind >= _OWN_TYPES:
-        return _ROUTE_FLAGS[kind & 3]
-    return _GET_FLAGS if protocol == _SOCK_DIAG and kind >= _OWN_TYPES else _FLAGS
+def _payload(memory: Memory, at: int, size: int, header: bytes, *, protocol: int | None, depth: int) -> str:
+    _, kind, flags, _, _ = _HEADER.unpack(header)
+    if kind == types.ERROR:
+        return _error(memory, at, size, protocol, depth, capped=bool(flags & _CAPPED))
+    scope = Scope(groups())
+    text = None
+    if kind >= types.OWN_TYPES:
+        if protocol == types.ROUTE:
+            text = netlink_route.payload(memory, at, size, kind, scope)
+        elif protocol == types.SOCK_DIAG:
+            text = netlink_diag.payload(memory, at, size, kind, scope, is_request=bool(flags & _REQUEST))
+        elif protocol in netlink_others.PAYLOADS:
+            text = netlink_others.PAYLOADS[protocol](memory, at, size, kind, scope)
+    if text is None and kind == types.DONE and size == _INT.size:
+        data = memory.read(at, size)
+        text = memory.missing(at) if data is None else str(_INT.unpack(data)[0])
+    return memory.hex(at, size) if text is None else text
 
 
-def _bytes(data: bytes, options: Options, *, more: bool) -> str:
-    shown = data[: options.string_max]
-    return quote(shown, more=more or len(shown) < len(data), escape=2)
+def _error(memory: Memory, at: int, size: int, protocol: int | None, depth: int, *, capped: bool) -> str:
+    # An answer repeats the message that it answers: its header, and the rest of it unless it is capped.
+    if size < _INT.size + _HEADER.size or depth >= NESTED_MAX:
+        return memory.hex(at, size)
+    data = memory.read(at, _INT.size + _HEADER.size)
+    if data is None:
+        return memory.missing(at)
+    (number,), header = _INT.unpack_from(data), data[_INT.size :]
+    at, size = at + _INT.size, size - _INT.size
+    asked = min(size, _HEADER.size if capped else max(_HEADER.size, _HEADER.unpack(header)[0]))
+    text = (
+        f"{{error={_errno(number, memory.view.options)}, "
+        f"msg={_message(memory, at, asked, header, protocol=protocol, depth=depth + 1)}}}"
+    )
+    if size <= asked:
+        return text
+    rest = attributes(memory, at + asked, size - asked, groups()["nla_error"], Scope(groups()))
+    return f"[{text}, {rest}]"
+
+
+def _errno(number: int, options: Options) -> str:
+    return styled(f"-{ERRNO[-number][0]}" if -number in ERRNO else "", str(number), options.constants)

@@ -8,28 +8,33 @@ from typing import Final
 
 from traceloop_decode.printers.view import Printer, View
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.values.siginfo import styled
+from traceloop_decode.values.options import styled
 
 _AT_FDCWD: Final = -100
 
 
 def signed32(raw: int) -> int:
-    """A register's lower half as an int."""
+    """Returns a register's lower half as an int."""
     return (raw & 0x7FFFFFFF) - (raw & 0x80000000)
 
 
 def signed64(raw: int) -> int:
-    """A register as a long."""
+    """Returns a register as a long."""
     return raw - (1 << 64) if raw >> 63 else raw
 
 
 def address(raw: int) -> str:
-    """A pointer."""
+    """Returns a pointer as text."""
     return f"{raw:#x}" if raw else "NULL"
 
 
+def user(number: int) -> str:
+    """Returns a uid or a gid, -1 for none."""
+    return "-1" if number == 0xFFFFFFFF else str(number)
+
+
 def mode(value: int) -> str:
-    """Permission bits as strace has them: octal, three digits at least."""
+    """Returns permission bits as strace prints them: octal, with at least three digits."""
     return f"0{value:02o}" if value else "000"
 
 
@@ -60,7 +65,7 @@ def _whole(view: View, index: int) -> str:
 
 def _signal(view: View, index: int) -> str:
     number = signed32(view.registers[index])
-    return styled(str(number), SIGNAL.get(number, ""), view.options.constants)
+    return styled(SIGNAL.get(number, ""), str(number), view.options.constants)
 
 
 def _dirfd(view: View, index: int) -> str:
@@ -74,7 +79,7 @@ _PAGE_SHIFT: Final = 12
 
 
 def _split(view: View, index: int) -> str:
-    # A 64-bit number in two registers of a 32-bit program, the lower half first.
+    # A 32-bit program passes a 64-bit number in two registers, the lower half first.
     high = view.registers[index + 1] if index + 1 < len(view.registers) else 0
     return str(signed64((high & 0xFFFFFFFF) << 32 | view.registers[index] & 0xFFFFFFFF))
 
@@ -100,9 +105,10 @@ VALUES: Final[dict[str, Printer]] = {
     "int": _int,
     "uint": _uint,
     "long": _long,
-    "split_number": _split,
-    "high_number": _split_high,
-    "page_offset": _pages,
+    "split_number": _uint,
+    "split_rest": _uint,
+    "high_number": _uint,
+    "page_offset": _uint,
     "ulong": _whole,
     "size": _whole,
     "hex": _of(lambda raw: f"{raw:#x}" if raw else "0"),
@@ -111,4 +117,11 @@ VALUES: Final[dict[str, Printer]] = {
     "mode": _of(lambda raw: mode(raw & 0xFFFF)),
     "id": _of(lambda raw: "-1" if raw & 0xFFFFFFFF == 0xFFFFFFFF else str(raw & 0xFFFFFFFF)),
     "signal": _signal,
+}
+# strace prints a number of two registers once, and an offset in bytes.
+TRACED: Final[dict[str, Printer]] = {
+    "split_number": _split,
+    "split_rest": lambda _view, _index: None,
+    "high_number": _split_high,
+    "page_offset": _pages,
 }

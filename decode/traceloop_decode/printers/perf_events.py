@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What perf_event_open is told."""
+"""Attributes of perf_event_open."""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.kit import hexadecimal, register
+from traceloop_decode.printers.kit import MASK32, hexadecimal, register
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
 _PERF: Final = Struct("<IIQQQQQ")  # type, size, config, sample_period, sample_type, read_format, bits
@@ -17,6 +18,7 @@ _PERF_SIZE: Final = XLATS["perf_size"]
 _PERF_SAMPLE: Final = XLATS["perf_sample"]
 _PERF_READ: Final = XLATS["perf_read"]
 _PERF_CONFIG: Final = {0: XLATS["perf_hardware"], 1: XLATS["perf_software"]}
+_HARDWARE: Final = 0
 _TRACEPOINT: Final = 2
 _HW_CACHE: Final = 3
 _FREQ_BIT: Final = 10
@@ -68,22 +70,36 @@ _CACHE_OPS: Final = ("READ", "WRITE", "PREFETCH")
 _CACHE_RESULTS: Final = ("ACCESS", "MISS")
 
 
-def _cache_config(config: int) -> str:
-    cache, operation, result = config & 0xFF, config >> 8 & 0xFF, config >> 16 & 0xFF
-    if config >> 24 or cache >= len(_CACHES) or operation >= len(_CACHE_OPS) or result >= len(_CACHE_RESULTS):
-        return hexadecimal(config)
-    return (
-        f"PERF_COUNT_HW_CACHE_RESULT_{_CACHE_RESULTS[result]}<<16|"
-        f"PERF_COUNT_HW_CACHE_OP_{_CACHE_OPS[operation]}<<8|PERF_COUNT_HW_CACHE_{_CACHES[cache]}"
+def _pmu(config: int) -> str:
+    # The upper half is the number of a PMU, where a machine has several.
+    return f"{config >> 32:#x}<<32|" if config >> 32 else ""
+
+
+def _part(names: tuple[str, ...], number: int, prefix: str, view: View) -> str:
+    if number < len(names):
+        return styled(f"{prefix}_{names[number]}", hexadecimal(number), view.options.constants)
+    text = hexadecimal(number)
+    return text if view.options.constants == "raw" else f"{text} /* {prefix}_??? */"
+
+
+def _cache_config(config: int, view: View) -> str:
+    cache, operation, result, rest = ((config & MASK32) >> shift & 0xFF for shift in (0, 8, 16, 24))
+    parts = (
+        _part(_CACHE_RESULTS, result, "PERF_COUNT_HW_CACHE_RESULT", view),
+        _part(_CACHE_OPS, operation, "PERF_COUNT_HW_CACHE_OP", view),
+        _part(_CACHES, cache, "PERF_COUNT_HW_CACHE", view),
     )
+    return f"{_pmu(config)}{f'{rest:#x}<<24|' if rest else ''}{parts[0]}<<16|{parts[1]}<<8|{parts[2]}"
 
 
 def _perf_config(kind: int, config: int, view: View) -> str:
+    if kind == _HARDWARE:
+        return _pmu(config) + _PERF_CONFIG[kind].one(config & MASK32, view.options)
     if kind in _PERF_CONFIG:
         return _PERF_CONFIG[kind].one(config, view.options)
     if kind == _TRACEPOINT:
         return str(config)
-    return _cache_config(config) if kind == _HW_CACHE else hexadecimal(config)
+    return _cache_config(config, view) if kind == _HW_CACHE else hexadecimal(config)
 
 
 def _perf_attr(data: bytes, view: View) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.model import Item
+from traceloop_decode.printers.memory import bracketed
 from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.time import left, timespec, timeval
@@ -19,7 +20,7 @@ _POLLFD: Final = Struct("<iHH")
 _PAIR: Final = Struct("<QQ")
 _PAIR_32: Final = Struct("<II")
 _EVENT: Final = Struct("<IQ")
-_EVENT_ARM64: Final = Struct("<I4xQ")  # packed on x86-64 alone
+_EVENT_ARM64: Final = Struct("<I4xQ")  # only x86-64 packs it
 _EPOLL_CTL_DEL: Final = 2
 _SET_BYTES: Final = 8
 _SELECT_MAX: Final = 1 << 20  # descriptors: more than a process may have (fs.nr_open)
@@ -28,7 +29,7 @@ _TIMEOUT: Final = " (Timeout)"
 
 
 def _polled(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Descriptor, events, revents."""
+    # Descriptor, events, revents.
     return _POLLFD.iter_unpack(data[: len(data) // _POLLFD.size * _POLLFD.size])
 
 
@@ -43,18 +44,18 @@ def _pollfds(view: View, index: int) -> str:
         f"{{fd={fd}}}" if fd < 0 else f"{{fd={view.fd(fd)}, events={events.flags(wanted, view.options)}}}"
         for fd, wanted, _ in _polled(item.data)
     ]
-    return _listed(shown, item.size // _POLLFD.size, view)
+    return bracketed(shown, item, _POLLFD.size, start, view)
 
 
 def _listed(shown: list[str], count: int, view: View) -> str:
-    # No more than -s says, as strace has arrays.
+    # strace shows at most as many elements of an array as -s says.
     most = len(shown) if view.options.verbose else view.options.string_max
     cut = [*shown[:most], "..."] if min(most, len(shown)) < count else shown
     return f"[{', '.join(cut)}]"
 
 
 def _ready(view: View) -> str:
-    # poll's: the descriptors that something happened to.
+    # For poll: the descriptors with events.
     if not view.call.result:
         return _TIMEOUT
     events = XLATS["poll_events"]
@@ -67,7 +68,7 @@ def _ready(view: View) -> str:
 
 
 def _ready_or_left(view: View) -> str:
-    # ppoll's: and the time that was left.
+    # For ppoll: the remaining time too.
     ready, rest = _ready(view), left(view, 2, timespec)
     return f"{ready[:-1]}, {rest})" if rest and ready != _TIMEOUT else ready
 
@@ -80,7 +81,8 @@ def _fds(item: Item, count: int, show: Callable[[int], str]) -> list[str]:
 
 def _fd_set(view: View, index: int) -> str:
     count, item = signed32(view.registers[0]), view.item(index)
-    if item is None or not 0 < count <= _SELECT_MAX:
+    count = min(count, _SELECT_MAX)
+    if item is None or count <= 0 or (item.fault and len(item.data) < item.size):
         return address(view.registers[index])
     return f"[{' '.join(_fds(item, count, view.fd))}]"
 
@@ -92,17 +94,17 @@ def _selected(show: StructPrinter) -> Callable[[View], str]:
         count, shown = signed32(view.registers[0]), []
         for index, name in _SETS:
             item = view.item(index, out=True)
-            fds = _fds(item, count, str) if item is not None and 0 < count <= _SELECT_MAX else []
+            fds = _fds(item, min(count, _SELECT_MAX), str) if item is not None and count > 0 else []
             if fds:
                 shown.append(f"{name} [{' '.join(fds)}]")
         rest = left(view, 4, show)
-        return f" ({', '.join([*shown, rest] if rest else shown)})" if shown or rest else ""
+        return f" ({', '.join([*shown, rest] if rest else shown)})"
 
     return print_selected
 
 
 def _mask_and_size(view: View, index: int) -> str:
-    # pselect6's: a pointer and a size, as an iovec is, and what it points at.
+    # For pselect6: a pointer and a size, in the layout of an iovec, and what the pointer points at.
     items = view.call.items.get(index, ())
     pair_of = _PAIR_32 if view.call.compat else _PAIR
     pair = next((item for item in items if item.kind == layout.KIND_IOVEC and len(item.data) >= pair_of.size), None)
@@ -126,7 +128,7 @@ def _event(data: bytes, view: View) -> str:
 
 
 def _change(view: View, index: int) -> str:
-    # epoll_ctl's: what is deleted needs no events.
+    # For epoll_ctl: removing a descriptor takes no events.
     data = view.data(index) if view.registers[1] & 0xFFFFFFFF != _EPOLL_CTL_DEL else b""
     return _event(data, view) if data else address(view.registers[index])
 

@@ -13,23 +13,28 @@ from traceloop_decode.printers.kit import (
     listed,
     none,
     number,
+    of,
     pointer,
     recorded,
     register,
-    styled,
 )
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
 _GROUPS_MAX: Final = 65536
+
+
+def _id(value: int) -> str:
+    return "-1" if value == MASK32 else str(value)
 
 
 def _ids(view: View, index: int) -> str:
     item = recorded(view, index)
     if item is None or register(view, 0) & MASK32 > _GROUPS_MAX:
         return address(view.registers[index])
-    return listed(item, 4, number, view)
+    return listed(item, 4, _id, view, view.registers[index])
 
 
 _CAP_VERSION: Final = XLATS["cap_version"]
@@ -44,13 +49,14 @@ _WORDS: Final = [
 
 
 def _caps(words: tuple[int, int], view: View) -> str:
-    # 64 bits, in two words.
+    # The 64 bits are in two words.
     parts = []
     for word, names in zip(words, _WORDS, strict=True):
         found = [name for bit, name in names.items() if word & bit]
         rest = word & ~sum(names)
         if word:
-            parts.append(styled("|".join(found + ([f"{rest:#x}"] if rest else [])), f"{word:#x}", view))
+            text = "|".join(found + ([f"{rest:#x}"] if rest else []))
+            parts.append(styled(text, f"{word:#x}", view.options.constants))
     return "|".join(parts) or "0"
 
 
@@ -66,11 +72,12 @@ def _cap_data(data: bytes, view: View) -> str:
     version = int.from_bytes(view.data(0)[:4], "little")
     if version not in _CAP_VERSION.names:
         return address(register(view, 1))
+    if version == _CAP_VERSION_1 and len(data) >= _CAP_DATA.size // 2:
+        data = data[: _CAP_DATA.size // 2].ljust(_CAP_DATA.size, b"\0")
     if len(data) < _CAP_DATA.size:
-        return "{...}"
+        item = view.item(1, out=view.call.name == "capget")
+        return address(register(view, 1)) if item is not None and item.fault else "{...}"
     low, high = _CAP_DATA.unpack(data[: _CAP_DATA.size])[:3], _CAP_DATA.unpack(data[: _CAP_DATA.size])[3:]
-    if version == _CAP_VERSION_1:
-        high = 0, 0, 0
     sets = [_caps(words, view) for words in zip(low, high, strict=True)]
     return f"{{effective={sets[0]}, permitted={sets[1]}, inheritable={sets[2]}}}"
 
@@ -81,9 +88,10 @@ def _cap_data(data: bytes, view: View) -> str:
 def _limit(value: int, view: View) -> str:
     if value == (1 << 64) - 1:
         narrow = view.call.compat and view.call.name != "prlimit64"
-        return styled("RLIM_INFINITY", str(MASK32), view) if narrow else styled("RLIM64_INFINITY", str(value), view)
+        name, most = ("RLIM_INFINITY", MASK32) if narrow else ("RLIM64_INFINITY", value)
+        return styled(name, str(most), view.options.constants)
     text = f"{value >> 10}*1024" if value > 1024 and not value & 1023 else str(value)
-    return styled(text, str(value), view)
+    return styled(text, str(value), view.options.constants)
 
 
 @fixed("QQ")
@@ -93,14 +101,16 @@ def _rlimit(view: View, current: int, most: int) -> str:
 
 VALUES: Final[dict[str, Printer]] = {
     "none": none,
+    "other_fd": of(number),  # of another process, whose descriptors' names are not looked for
     "id_list": _ids,
 }
 
 STRUCTS: Final[dict[str, StructPrinter]] = {
+    "epoll_slot": fixed("iiI")(lambda _view, *slot: "{{efd={}, tfd={}, toff={}}}".format(*slot)),
     "boxed_offset": boxed("q", lambda value, _view: str(value)),
     "boxed_int": boxed("i", lambda value, _view: str(value)),
     "boxed_uint": boxed("I", lambda value, _view: str(value)),
-    "boxed_id": boxed("i", lambda value, _view: number(value)),
+    "boxed_id": boxed("I", lambda value, _view: _id(value)),
     "boxed_size": boxed("Q", lambda value, _view: str(value)),
     "boxed_addr": boxed("Q", lambda value, _view: pointer(value)),
     "rlimit": _rlimit,

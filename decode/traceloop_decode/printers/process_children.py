@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Children and their ends: clone, wait, and what they used."""
+"""Child processes and how they ended: clone, wait, and resource usage."""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.kit import boxed, fixed, hexadecimal, listed, number, register, styled
+from traceloop_decode.printers.files import extra_bytes
+from traceloop_decode.printers.kit import boxed, fixed, hexadecimal, listed, number, register
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.signals import SIGNAL
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
+from traceloop_decode.wait_status import wait_status
 
 _CSIGNAL: Final = 0xFF
 _CLONE_PIDFD: Final = 0x1000
@@ -19,7 +22,7 @@ _CLONE_PARENT_SETTID: Final = 0x100000
 _CLONE_CHILD_CLEARTID: Final = 0x200000
 _CLONE_CHILD_SETTID: Final = 0x1000000
 _CLONE_INTO_CGROUP: Final = 0x200000000
-_FLAGS, _STACK = range(2)  # clone's registers
+_FLAGS: Final = 0  # of clone's registers
 
 _CLONE: Final = XLATS["clone_flags"]
 _CLONE3: Final = XLATS["clone3_flags"]
@@ -30,28 +33,19 @@ def _signal(value: int) -> str:
 
 
 def _end_signal(value: int, view: View) -> str:
-    return styled(_signal(value), str(value), view)
+    return styled(_signal(value), str(value), view.options.constants)
 
 
-# clone: strace has its arguments in another order, with names, and only those that the flags ask for.
+# clone. strace prints the arguments in another order, with names (`ORDERS`), and only those that the flags ask for.
 
 
-def _clone_named(view: View, *names: str) -> int:
-    # The last two stand the other way round on arm64 and i386, which has another name for one.
-    return next((raw for param, _, raw, _ in view.call.args if param in names), 0)
-
-
-def _clone_stack(view: View, _index: int) -> str:
-    return f"child_stack={address(register(view, _STACK))}"
-
-
-def _clone_flags(view: View, _index: int) -> str:
-    raw = register(view, _FLAGS)
+def _clone_flags(view: View, index: int) -> str:
+    raw = view.registers[index]
     flags, end = raw & ~_CSIGNAL, raw & _CSIGNAL
     parts = [_CLONE.flags(flags, view.options)] if flags else []
     if end:
         parts.append(_end_signal(end, view))
-    return f"flags={'|'.join(parts) or '0'}"
+    return "|".join(parts) or "0"
 
 
 def _clone_parent(view: View, index: int) -> str | None:
@@ -60,37 +54,41 @@ def _clone_parent(view: View, index: int) -> str | None:
         return None
     item = view.item(index, out=True) if not view.failed else None
     if item is None or len(item.data) < 4:
-        return f"parent_tid={address(view.registers[index])}"
-    return f"parent_tid=[{int.from_bytes(item.data[:4], 'little', signed=True)}]"
+        return address(view.registers[index])
+    number = int.from_bytes(item.data[:4], "little", signed=True)
+    return f"[{_new_pidfd(number, view) if flags & _CLONE_PIDFD else number}]"
 
 
-def _clone_tls(view: View, _index: int) -> str | None:
-    if register(view, _FLAGS) & _CLONE_SETTLS:
-        return f"tls={hexadecimal(_clone_named(view, 'tls', 'tls_val'))}"
-    return None
+def _new_pidfd(fd: int, view: View) -> str:
+    # The descriptor did not exist when the call began, which is when the others' names are looked up.
+    return f"{fd}<anon_inode:[pidfd]>" if view.call.files is not None else str(fd)
 
 
-def _clone_child(view: View, _index: int) -> str | None:
-    if register(view, _FLAGS) & (_CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID):
-        return f"child_tidptr={address(_clone_named(view, 'child_tidptr'))}"
-    return None
+def _clone_tls_or_child(view: View, index: int) -> str | None:
+    raw, flags = view.registers[index], register(view, _FLAGS)
+    if view.call.args[index].name == "child_tidptr":
+        return address(raw) if flags & (_CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID) else None
+    return address(raw) if flags & _CLONE_SETTLS else None
 
 
 _CLONE_ARGS: Final = Struct("<8Q")  # CLONE_ARGS_SIZE_VER0
 _CLONE_TIDS: Final = Struct("<2Q")  # VER1: set_tid, set_tid_size
 _CLONE_CGROUP: Final = Struct("<Q")  # VER2
+_CLONE_KNOWN: Final = _CLONE_ARGS.size + _CLONE_TIDS.size + _CLONE_CGROUP.size
+_INT_MAX: Final = 0x7FFFFFFF
 _FD: Final = Struct("<i")
-_SET_TID, _PIDFD = 1, 2  # which pointers of the line's
+_SET_TID, _PIDFD = 1, 2  # numbers of the line's nested pointers
 _SET_TID_MAX: Final = 32  # MAX_PID_NS_LEVEL
 
 
 def _tid_list(view: View, at: int, count: int) -> str:
     item = view.nested(0, _SET_TID) if count <= _SET_TID_MAX else None
-    return listed(item, 4, number, view) if item is not None and item.data else address(at)
+    return listed(item, 4, number, view, at) if item is not None and item.data else address(at)
 
 
 def _clone_args(data: bytes, view: View) -> str:
-    if len(data) < _CLONE_ARGS.size:
+    item = view.item(0)
+    if len(data) < _CLONE_ARGS.size or (item is not None and item.fault and len(data) < min(item.size, _CLONE_KNOWN)):
         return address(register(view, 0))
     flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls = _CLONE_ARGS.unpack_from(data)
     fields = [f"flags={_CLONE3.flags(flags, view.options)}"]
@@ -101,12 +99,12 @@ def _clone_args(data: bytes, view: View) -> str:
     if flags & _CLONE_PARENT_SETTID:
         fields.append(f"parent_tid={address(parent_tid)}")
     fields += [
-        f"exit_signal={_end_signal(exit_signal, view)}",
+        f"exit_signal={_end_signal(exit_signal, view) if exit_signal < _INT_MAX else exit_signal}",
         f"stack={address(stack)}",
         f"stack_size={hexadecimal(stack_size)}",
     ]
     if flags & _CLONE_SETTLS:
-        fields.append(f"tls={hexadecimal(tls)}")
+        fields.append(f"tls={address(tls)}")
     end = _CLONE_ARGS.size
     if len(data) >= end + _CLONE_TIDS.size:
         set_tid, count = _CLONE_TIDS.unpack_from(data, end)
@@ -114,17 +112,16 @@ def _clone_args(data: bytes, view: View) -> str:
             fields += [f"set_tid={_tid_list(view, set_tid, count)}", f"set_tid_size={count}"]
         end += _CLONE_TIDS.size
         if len(data) >= end + _CLONE_CGROUP.size:
-            if flags & _CLONE_INTO_CGROUP:
-                fields.append(f"cgroup={_CLONE_CGROUP.unpack_from(data, end)[0]}")
+            cgroup = _CLONE_CGROUP.unpack_from(data, end)[0]
+            if cgroup or flags & _CLONE_INTO_CGROUP:
+                fields.append(f"cgroup={cgroup}")
             end += _CLONE_CGROUP.size
-    if any(data[end:]):
-        rest = "".join(f"\\x{byte:02x}" for byte in data[end:])
-        fields.append(f'/* bytes {end}..{len(data) - 1} */ "{rest}"')
-    return f"{{{', '.join(fields)}}}{_clone_results(flags, view)}"
+    rest = extra_bytes(item, end, view.options) if item is not None else ""
+    return f"{{{', '.join(fields)}{rest}}}{_clone_results(flags, view, parent_tid, rest)}"
 
 
-def _clone_results(flags: int, view: View) -> str:
-    # What the kernel stored, where the arguments say. It returns the child's id too: that memory need not be read.
+def _clone_results(flags: int, view: View, parent_tid: int, rest: str) -> str:
+    # Prints what the kernel stored where the arguments say. The child's id is also the result, so it need not be read.
     result = view.call.result
     if result is None or result <= 0:
         return ""
@@ -133,9 +130,11 @@ def _clone_results(flags: int, view: View) -> str:
         pidfd = view.nested(0, _PIDFD, out=True)
         if pidfd is None or len(pidfd.data) < _FD.size:
             return ""
-        told.append(f"pidfd=[{_FD.unpack_from(pidfd.data)[0]}]")
+        told.append(f"pidfd=[{_new_pidfd(_FD.unpack_from(pidfd.data)[0], view)}]")
     if flags & _CLONE_PARENT_SETTID:
-        told.append(f"parent_tid=[{result}]")
+        told.append(f"parent_tid=[{result}]" if parent_tid else "parent_tid=NULL")
+    if rest:
+        told.append(rest.removeprefix(", "))  # strace reads it once more
     return f" => {{{', '.join(told)}}}" if told else ""
 
 
@@ -143,7 +142,6 @@ def _clone_results(flags: int, view: View) -> str:
 
 
 def _wait_status(status: int, _view: View) -> str:
-    end = status & 0x7F
     if status == 0xFFFF:
         return "{WIFCONTINUED(s)}"
     if status & 0xFF == 0x7F:
@@ -152,10 +150,10 @@ def _wait_status(status: int, _view: View) -> str:
         return f"{{WIFSTOPPED(s) && WSTOPSIG(s) == {text}}}" + (
             f" | {_PTRACE_EVENTS.get(event, event)} << 16" if event else ""
         )
-    if end:
-        core = " && WCOREDUMP(s)" if status & 0x80 else ""
-        return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {_signal(end)}{core}}}"
-    return f"{{WIFEXITED(s) && WEXITSTATUS(s) == {status >> 8 & 0xFF}}}"
+    code, signal, core_dumped = wait_status(status)
+    if signal is None:
+        return f"{{WIFEXITED(s) && WEXITSTATUS(s) == {code}}}"
+    return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {_signal(signal)}{' && WCOREDUMP(s)' if core_dumped else ''}}}"
 
 
 _PTRACE_EVENTS: Final = {
@@ -172,7 +170,7 @@ _boxed_status: Final = boxed("I", _wait_status)
 
 
 def _wait4_status(view: View, index: int) -> str:
-    # With no child to tell of, nothing was stored.
+    # If there was no child to report, nothing was stored.
     item = view.item(index, out=True) if view.call.result else None
     return _boxed_status(item.data, view) if item is not None and not view.failed else address(view.registers[index])
 
@@ -200,7 +198,7 @@ _RUSAGE: Final = [
 ]
 
 
-@fixed("18q")
+@fixed("qQqQ14Q")
 def _rusage(view: View, *fields: int) -> str:
     user_s, user_us, system_s, system_us = fields[:4]
     rest = ", ".join(f"{name}={value}" for name, value in zip(_RUSAGE, fields[4:], strict=True))
@@ -211,11 +209,9 @@ def _rusage(view: View, *fields: int) -> str:
 
 
 VALUES: Final[dict[str, Printer]] = {
-    "clone_stack": _clone_stack,
     "clone_flags_exit": _clone_flags,
     "clone_parent": _clone_parent,
-    "clone_tls": _clone_tls,
-    "clone_child": _clone_child,
+    "clone_tls_or_child": _clone_tls_or_child,
     "wait_status": _wait4_status,
     "wait_rusage": _wait4_rusage,
 }
@@ -227,3 +223,13 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
 }
 
 LATE: Final = ("clone_args", "clone_parent")
+ORDERS: Final = {
+    "clone": (
+        ("newsp", "child_stack"),
+        ("clone_flags", "flags"),
+        ("parent_tidptr", "parent_tid"),
+        ("tls", "tls"),
+        ("tls_val", "tls"),
+        ("child_tidptr", "child_tidptr"),
+    )
+}

@@ -19,15 +19,15 @@ from traceloop_decode.printers.kit import (
     pointer,
     recorded,
     register,
-    styled,
 )
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
-from traceloop_decode.values.options import Options
+from traceloop_decode.values.options import Options, styled
 from traceloop_decode.values.xlat import XLATS, xlat
 
 _TYPE: Final = XLATS["map_type"]
 _TYPE_MASK: Final = 0xF
+MASK64: Final = (1 << 64) - 1
 _ABBREVIATED: Final = Options()
 _HUGE_SHIFT: Final = 26
 
@@ -52,7 +52,7 @@ def _map_flags(view: View, index: int) -> str:
 
 
 def _map_text(value: int, view: View) -> str:
-    # Four bits are a type, six the logarithm of a page's size, the rest are flags.
+    # Four bits are the type, six the logarithm of the page size, the rest flags.
     huge, rest = value >> _HUGE_SHIFT & 0x3F, value & ~_TYPE_MASK & ((1 << _HUGE_SHIFT) - 1)
     parts = [_TYPE.one(value & _TYPE_MASK, _ABBREVIATED)]
     if rest:
@@ -60,7 +60,7 @@ def _map_text(value: int, view: View) -> str:
         parts.append(f"{rest:#x}" if "???" in text else text)
     if huge:
         parts.append(f"{huge}<<MAP_HUGE_SHIFT")
-    return styled("|".join(parts), hexadecimal(value), view)
+    return styled("|".join(parts), hexadecimal(value), view.options.constants)
 
 
 def _mremap_addr(view: View, index: int) -> str | None:
@@ -78,7 +78,7 @@ def _residency(view: View, index: int) -> str:
     item = recorded(view, index)
     if item is None:
         return address(view.registers[index])
-    return listed(item, 1, lambda value: str(value & 1), view)
+    return listed(item, 1, lambda value: str(value & 1), view, view.registers[index])
 
 
 _POLICY: Final = XLATS["mempolicy"]
@@ -87,24 +87,36 @@ _POLICY_FLAGS: Final = sum(value for value, _ in _POLICY_BITS.entries)
 
 
 def _mempolicy(view: View, index: int) -> str:
-    value = view.registers[index] & MASK32
+    value = view.registers[index] & (MASK32 if view.call.name == "set_mempolicy" else MASK64)
     flags, mode = value & _POLICY_FLAGS, value & ~_POLICY_FLAGS
     if not flags:
         return _POLICY.one(mode, view.options)
     name = _POLICY.names.get(mode)
-    text = _POLICY_BITS.flags(flags, view.options)
-    return f"{name}|{text}" if name else f"{text}|{mode:#x}"
+    if name is None:
+        return _POLICY_BITS.flags(value, view.options)
+    return styled(f"{name}|{_POLICY_BITS.flags(flags, _ABBREVIATED)}", f"{value:#x}", view.options.constants)
 
 
 def _node_mask(view: View, index: int) -> str:
     item = recorded(view, index)
     if item is None:
         return address(view.registers[index])
-    return listed(item, 8, lambda value: f"{value:#016x}", view)
+    # The kernel takes one bit less than it is told of.
+    most = register(view, 1 if view.call.name == "migrate_pages" else index + 1)
+    size = (most + 62) // 64 * 8
+    if most and not size:
+        return address(view.registers[index])
+    item = item._replace(data=item.data[:size], size=min(item.size, size))
+    return listed(item, 8, lambda value: f"{value:#016x}" if value else 16 * "0", view, view.registers[index])
 
 
 def _page_status(value: int) -> str:
-    return f"-{ERRNO[-value][0]}" if -value in ERRNO else str(value)
+    return f"-{ERRNO[-value][0]}" if -value in ERRNO else ""
+
+
+def _statuses(view: View, index: int) -> str | None:
+    constants = view.options.constants
+    return _list_of(4, lambda value: styled(_page_status(value), str(value), constants), signed=True)(view, index)
 
 
 def _list_of(width: int, show: Callable[[int], str], *, signed: bool = False) -> Printer:
@@ -112,7 +124,7 @@ def _list_of(width: int, show: Callable[[int], str], *, signed: bool = False) ->
         item = recorded(view, index)
         if item is None:
             return address(view.registers[index])
-        return listed(item, width, show, view, signed=signed)
+        return listed(item, width, show, view, view.registers[index], signed=signed)
 
     return print_list
 
@@ -129,13 +141,31 @@ def _membarrier_cpu(view: View, index: int) -> str | None:
 
 # futexes
 
-_OPS: Final = {value: name.replace("_REALTIME", "|FUTEX_CLOCK_REALTIME") for value, name in XLATS["futex_ops"].entries}
+_TIMED: Final = ("FUTEX_WAIT", "FUTEX_WAIT_BITSET", "FUTEX_WAIT_REQUEUE_PI", "FUTEX_LOCK_PI2")
+"""Commands for which FUTEX_CLOCK_REALTIME is named; with others it has no name."""
+
+
+def _op_names() -> dict[int, str]:
+    names = {}
+    for value, name in XLATS["futex_ops"].entries:
+        plain, timed, _ = name.partition("_REALTIME")
+        if not timed:
+            names[value] = "FUTEX_FD|FUTEX_PRIVATE_FLAG" if name == "FUTEX_FD_PRIVATE" else name
+        elif plain.removesuffix("_PRIVATE") in _TIMED:
+            names[value] = f"{plain}|FUTEX_CLOCK_REALTIME"
+    return names
+
+
+_OPS: Final = _op_names()
 
 
 def _futex_op(view: View, index: int) -> str:
     value = view.registers[index] & MASK32
     name = _OPS.get(value)
-    return XLATS["futex_ops"].one(value, view.options) if name is None else styled(name, hexadecimal(value), view)
+    if name is None:
+        number = f"{value:#x}"
+        return number if view.options.constants == "raw" else f"{number} /* {XLATS['futex_ops'].unknown} */"
+    return styled(name, hexadecimal(value), view.options.constants)
 
 
 _WAKE_OP: Final = XLATS["futex_wake_op"]
@@ -156,7 +186,7 @@ def _futex_wake_op(view: View, index: int) -> str:
 
 def _futex_bitset(view: View, index: int) -> str:
     raw = view.registers[index] & MASK32
-    return styled("FUTEX_BITSET_MATCH_ANY", hexadecimal(raw), view) if raw == MASK32 else hexadecimal(raw)
+    return styled("FUTEX_BITSET_MATCH_ANY" if raw == MASK32 else "", hexadecimal(raw), view.options.constants)
 
 
 _FUTEX2: Final = XLATS["futex2_flags"]
@@ -168,7 +198,7 @@ def _futex2_flags(value: int, view: View) -> str:
     name = _FUTEX2.one(size, _ABBREVIATED)
     if bits:
         name = f"{name}|{_FUTEX2_BITS.flags(bits, _ABBREVIATED)}"
-    return styled(name, hexadecimal(value), view)
+    return styled(name, hexadecimal(value), view.options.constants)
 
 
 @fixed("QQII")
@@ -186,8 +216,9 @@ VALUES: Final[dict[str, Printer]] = {
     "mempolicy_mode": _mempolicy,
     "node_mask": _node_mask,
     "page_list": _list_of(8, pointer),
+    "fd_list": lambda view, index: _list_of(4, view.fd, signed=True)(view, index),
     "node_list": _list_of(4, str, signed=True),
-    "status_list": _list_of(4, _page_status, signed=True),
+    "status_list": _statuses,
     "membarrier_cpu": _membarrier_cpu,
     "futex_op": _futex_op,
     "futex_wake_bits": _futex_wake_op,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that do what their first argument says: prctl, arch_prctl, personality, seccomp, ptrace, kcmp."""
+"""Calls whose first argument says what they do: prctl, arch_prctl, personality, seccomp, kcmp."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.bpf_programs import classic_filter
-from traceloop_decode.printers.kit import MASK32, boxed, fixed, hexadecimal, of, one, register, styled
+from traceloop_decode.printers.kit import MASK32, boxed, fixed, hexadecimal, of, one, register
 from traceloop_decode.printers.memory import text
 from traceloop_decode.printers.numbers import address, signed32, signed64
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.values.options import Options
+from traceloop_decode.values.options import Options, styled
 from traceloop_decode.values.xlat import XLATS
 
 _MASK64: Final = (1 << 64) - 1
@@ -30,26 +30,25 @@ _THREAD_NAME_MAX: Final = 15  # TASK_COMM_LEN without its NUL
 
 
 def _thread_name(view: View, index: int) -> str:
-    # What is longer is no part of the name.
+    # The kernel ignores what exceeds the maximum length of a name, and strace does not look for a NUL there.
     item = view.item(index)
-    if item is None:
+    if item is None or (item.fault and len(item.data) < _THREAD_NAME_MAX):
         return address(view.registers[index])
-    name = item.data[:_THREAD_NAME_MAX]
-    return text(name, len(item.data) + item.more, view.options)
+    return text(item.data[:_THREAD_NAME_MAX], len(item.data) + (len(item.data) >= _THREAD_NAME_MAX), view.options)
 
 
 def _signal(view: View, index: int) -> str:
     raw = view.registers[index]
-    return styled(SIGNAL.get(raw, str(raw)), str(raw), view)
+    return styled(SIGNAL.get(raw, str(raw)), str(raw), view.options.constants)
 
 
 def _ptracer(view: View, index: int) -> str:
     raw = view.registers[index]
-    return styled("PR_SET_PTRACER_ANY", "-1", view) if raw == _PTRACER_ANY else str(signed32(raw))
+    return styled("PR_SET_PTRACER_ANY", "-1", view.options.constants) if raw == _PTRACER_ANY else str(signed32(raw))
 
 
 def _pid_type(view: View, index: int) -> str:
-    table, raw = XLATS["pid_types"], view.registers[index]
+    table, raw = XLATS["pid_types"], view.registers[index] & MASK32
     if view.options.constants == "raw":
         return hexadecimal(raw)
     return f"{hexadecimal(raw)} /* {table.names.get(raw, table.unknown)} */"
@@ -65,7 +64,7 @@ def _flags(name: str) -> Printer:
 
 
 def _second(name: str, given: int) -> Printer:
-    # An argument that has names if the one before it says so.
+    # Prints an argument that has names if the argument before it has the value `given`.
     table = XLATS[name]
 
     def print_second(view: View, index: int) -> str:
@@ -84,20 +83,32 @@ def _dispatch_selector(view: View, index: int) -> str:
     return address(raw) if register(view, 1) <= _DISPATCH_ON else hexadecimal(raw)
 
 
-# Option -> the table of what it returns, and whether that is a set of bits.
+# Option -> the table of its results, and whether they are sets of bits.
 _NAMED_RESULTS: Final = {
     3: ("dumpable", False),
     27: ("secure_bits", True),
     34: ("mce_policy", False),
     46: ("fp_mode", True),
     52: ("speculation_state", True),
+    61: ("pac_enabled", True),
 }
+_VECTOR_RESULTS: Final = {
+    50: "sve_length_flags",
+    51: "sve_length_flags",
+    63: "sme_length_flags",
+    64: "sme_length_flags",
+}
+_GET_TAGS: Final = 56
 
 
 def _prctl_result(view: View) -> str:
-    """What the number means, for the options that return one with names."""
-    named = _NAMED_RESULTS.get(register(view, 0) & MASK32)
-    result = view.call.result or 0
+    # Names the result of options that return a number with names.
+    option, result = register(view, 0) & MASK32, view.call.result or 0
+    if option in _VECTOR_RESULTS and view.options.constants != "raw":
+        return f" ({_vector(_VECTOR_RESULTS[option], result)})" if result & ~_LENGTH_MASK else ""
+    if option == _GET_TAGS and view.options.constants != "raw":
+        return f" ({_tags(result)})"
+    named = _NAMED_RESULTS.get(option)
     if named is None:
         return ""
     name, bits = named
@@ -150,18 +161,21 @@ def _notif_sizes(_view: View, notif: int, response: int, data: int) -> str:
     return f"{{seccomp_notif={notif}, seccomp_notif_resp={response}, seccomp_data={data}}}"
 
 
+_SECCOMP_STRICT: Final = 1
 _SECCOMP_FILTER: Final = 2
 
 
-def _seccomp_program(view: View, index: int) -> str:
+def _seccomp_program(view: View, index: int) -> str | None:
     raw = view.registers[index]
+    if view.registers[index - 1] == _SECCOMP_STRICT:
+        return None
     if view.registers[index - 1] != _SECCOMP_FILTER:
         return hexadecimal(raw)
     return _filter_program(view, index)
 
 
 def _seccomp_rest(view: View, index: int) -> str | None:
-    return None if register(view, 1) == _SECCOMP_FILTER else hexadecimal(view.registers[index])
+    return None if register(view, 1) in (_SECCOMP_STRICT, _SECCOMP_FILTER) else hexadecimal(view.registers[index])
 
 
 _AMBIENT_OF_ONE: Final = frozenset((1, 2, 3))  # PR_CAP_AMBIENT_IS_SET, _RAISE, _LOWER
@@ -180,53 +194,74 @@ def _speculation_state(view: View, index: int) -> str:
     return table.one(raw, view.options) if view.registers[index - 1] in _SPECULATIONS else hexadecimal(raw)
 
 
-# ptrace
-
-_USER_REGISTERS: Final = [
-    "R15",
-    "R14",
-    "R13",
-    "R12",
-    "RBP",
-    "RBX",
-    "R11",
-    "R10",
-    "R9",
-    "R8",
-    "RAX",
-    "RCX",
-    "RDX",
-    "RSI",
-    "RDI",
-    "ORIG_RAX",
-    "RIP",
-    "CS",
-    "EFLAGS",
-    "RSP",
-    "SS",
-    "FS_BASE",
-    "GS_BASE",
-    "DS",
-    "ES",
-    "FS",
-    "GS",
-]
-
-
-def _user_offset(view: View, index: int) -> str:
-    raw = view.registers[index]
-    place, rest = divmod(raw, 8)
-    if place >= len(_USER_REGISTERS) or view.call.abi.arch != "x86_64":
-        return hexadecimal(raw)
-    return f"8*{_USER_REGISTERS[place]}" + (f"+{rest}" if rest else "")
-
-
 _VMA_NAME: Final = 0
+
+
+def _vma_address(view: View, index: int) -> str:
+    raw = view.registers[index]
+    return address(raw) if register(view, 1) == _VMA_NAME else hexadecimal(raw)
 
 
 def _vma_size(view: View, index: int) -> str:
     raw = view.registers[index]
     return str(raw) if register(view, 1) == _VMA_NAME else hexadecimal(raw)
+
+
+def _vma_name(view: View, index: int) -> str:
+    item = view.item(index)
+    if register(view, 1) != _VMA_NAME:
+        return hexadecimal(view.registers[index])
+    if item is None:
+        return address(view.registers[index])
+    return text(item.data, len(item.data) + item.more, view.options)
+
+
+# lengths of vectors, and tags of addresses, of arm64
+
+_LENGTH_MASK: Final = 0xFFFF
+_TAGS_SHIFT: Final = 3
+_TAGS_MASK: Final = 0x7FFF8
+_CHECKS: Final = 6
+
+
+def _vector(name: str, value: int) -> str:
+    flags = value & ~_LENGTH_MASK
+    length = hexadecimal(value & _LENGTH_MASK)
+    return f"{_bits(name, flags)}|{length}" if flags else length
+
+
+def _bits(name: str, value: int) -> str:
+    # A number without a name has no comment within a larger text.
+    return XLATS[name].flags(value, _ABBREVIATED).partition(" /*")[0]
+
+
+def _vector_length(name: str) -> Printer:
+    def print_length(view: View, index: int) -> str:
+        raw = view.registers[index]
+        if view.options.constants == "raw" or not raw & ~_LENGTH_MASK:
+            return hexadecimal(raw)
+        return styled(_vector(name, raw), f"{raw:#x}", view.options.constants)
+
+    return print_length
+
+
+def _tags(value: int) -> str:
+    enabled, checks = XLATS["tagged_addresses"].one(value & 1, _ABBREVIATED), XLATS["tag_checks"]
+    tags, rest = (value & _TAGS_MASK) >> _TAGS_SHIFT, value & ~(1 | _CHECKS | _TAGS_MASK)
+    texts = [enabled, checks.one(value & _CHECKS, _ABBREVIATED)]
+    texts += [f"{tags:#x}<<PR_MTE_TAG_SHIFT"] if tags else []
+    texts += [f"{rest:#x}"] if rest else []
+    return "|".join(texts)
+
+
+def _tagged(view: View, index: int) -> str:
+    raw = view.registers[index]
+    constants = view.options.constants
+    return (
+        styled(_tags(raw), hexadecimal(raw), constants)
+        if constants != "verbose"
+        else f"{hexadecimal(raw)} /* {_tags(raw)} */"
+    )
 
 
 VALUES: Final[dict[str, Printer]] = {
@@ -252,8 +287,14 @@ VALUES: Final[dict[str, Printer]] = {
     "filter_program": _filter_program,
     "seccomp_rest": _seccomp_rest,
     "personality": _personality,
+    "set_vma64": one("set_vma", mask=_MASK64),
+    "vma_address": _vma_address,
     "vma_size": _vma_size,
-    "user_offset": _user_offset,
+    "vma_name": _vma_name,
+    "pac_enabled_keys": _flags("pac_enabled"),
+    "sve_length": _vector_length("sve_length_flags"),
+    "sme_length": _vector_length("sme_length_flags"),
+    "tagged_control": _tagged,
 }
 
 STRUCTS: Final[dict[str, StructPrinter]] = {

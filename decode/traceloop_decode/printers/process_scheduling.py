@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scheduling: policies, CPUs, priorities of input and output."""
+"""Scheduling: policies, CPUs, I/O priorities."""
 
 from __future__ import annotations
 
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.printers.kit import MASK32, recorded, styled
-from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.kit import MASK32, recorded
+from traceloop_decode.printers.memory import is_readable
+from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.view import Printer, View
+from traceloop_decode.values.options import styled
 from traceloop_decode.values.xlat import XLATS
 
 _POLICY: Final = XLATS["sched_policy"]
@@ -24,7 +26,9 @@ _SCHED_UTIL: Final = Struct("<II")
 def _sched_attr(view: View, index: int) -> str:
     gets = view.call.name == "sched_getattr"
     data, after = view.data(index, out=gets), view.data(index, out=True)
-    if not data or (gets and view.failed):
+    size = int.from_bytes(data[:4], "little") or _SCHED_ATTR_VER0
+    item, wanted = view.item(index, out=gets), 4 if size < _SCHED_ATTR_VER0 else min(size, _SCHED_ATTR_VER1)
+    if item is None or (gets and view.failed) or not is_readable(item, wanted):
         return address(view.registers[index])
     shown = _sched_fields(data, view)
     size, found = (int.from_bytes(given[:4], "little") for given in (data, after or data))
@@ -39,10 +43,11 @@ def _sched_fields(data: bytes, view: View) -> str:
         return "{...}"
     _, policy, flags, nice, priority, runtime, deadline, period = _SCHED_ATTR.unpack_from(data)
     fields = [f"size={size}"]
-    if not flags & _KEEP_POLICY or view.call.name == "sched_getattr":
+    gets = view.call.name == "sched_getattr"
+    if gets or not flags & (_KEEP_POLICY | _KEEP_PARAMS) or policy >> 31:
         fields.append(f"sched_policy={_POLICY.one(policy, view.options)}")
     fields.append(f"sched_flags={_SCHED_FLAGS.flags(flags, view.options)}")
-    if not flags & _KEEP_PARAMS or view.call.name == "sched_getattr":
+    if gets or not flags & _KEEP_PARAMS:
         fields += [f"sched_nice={nice}", f"sched_priority={priority}", f"sched_runtime={runtime}"]
         fields += [f"sched_deadline={deadline}", f"sched_period={period}"]
     if size >= _SCHED_ATTR_VER1 and len(data) >= _SCHED_ATTR_VER1:
@@ -65,17 +70,18 @@ def _cpus(view: View, index: int) -> str:
 _CLASS: Final = XLATS["ioprio_class"]
 
 
-def _ioprio(value: int, view: View) -> str:
+def ioprio(value: int, view: View) -> str:
+    """Returns ``IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 4)``."""
     return f"IOPRIO_PRIO_VALUE({_CLASS.one(value >> 13, view.options)}, {value & 0x1FFF})"
 
 
 def _ioprio_value(view: View, index: int) -> str:
     value = view.registers[index] & MASK32
-    return styled(_ioprio(value, view), str(value), view)
+    return styled(ioprio(value, view), str(signed32(value)), view.options.constants)
 
 
 def _ioprio_result(view: View) -> str:
-    return f" ({_ioprio(view.call.result or 0, view)})" if view.options.constants != "raw" else ""
+    return f" ({ioprio(view.call.result or 0, view)})" if view.options.constants != "raw" else ""
 
 
 def _policy_result(view: View) -> str:

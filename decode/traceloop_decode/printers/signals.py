@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of calls on signals: sets, actions, stacks, siginfo, and what a timer is to do."""
+"""Arguments of calls on signals: sets, actions, stacks, siginfo, and timers' notifications."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Final
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.values.siginfo import SIZE, fields_of, signal_name, styled, text_of
+from traceloop_decode.values.options import styled
+from traceloop_decode.values.siginfo import SIZE, fields_of, signal_name, text_of
 from traceloop_decode.values.xlat import XLATS
 
 _SIGNALS: Final = 64
 _SET_BYTES: Final = _SIGNALS // 8
 _NEARLY_FULL: Final = _SIGNALS * 2 // 3
-"""From so many signals on, a set is printed by those that it lacks."""
+"""Minimum number of signals in a set that is printed as its complement."""
 _SHORT: Final = tuple(SIGNAL.get(number, str(number)).removeprefix("SIG") for number in range(1, _SIGNALS + 1))
 
 _ACTION: Final = Struct("<QQQQ")
@@ -33,26 +34,26 @@ _NOTIFIES_WITH_SIGNAL: Final = frozenset(("SIGEV_SIGNAL", "SIGEV_THREAD", "SIGEV
 
 @lru_cache(maxsize=4096)
 def set_text(mask: int, constants: str) -> str:
-    """``[USR1 TERM]``; ``~[...]`` of a set that is nearly full. mask: bit 0 is signal 1. constants: as -X says."""
+    """Returns ``[USR1 TERM]``, or ``~[...]`` for a nearly full set. mask: bit 0 is signal 1. constants: as -X says."""
     inverted = mask.bit_count() >= _NEARLY_FULL
     wanted = ~mask if inverted else mask
-    names = [styled(str(bit + 1), name, constants) for bit, name in enumerate(_SHORT) if wanted >> bit & 1]
+    names = [styled(name, str(bit + 1), constants) for bit, name in enumerate(_SHORT) if wanted >> bit & 1]
     return f"{'~' if inverted else ''}[{' '.join(names)}]"
 
 
 def _set_printer(*, out: bool = False, late: bool = False) -> Printer:
-    # late: strace prints it when the call has returned, and then, as any output, not if it failed.
+    # late: strace prints the set when the call has returned, and like an output only if it did not fail.
     hidden: Callable[[View], bool] = (
         (lambda view: not view.returned or view.failed) if out or late else (lambda _view: False)
     )
 
     def print_set(view: View, index: int) -> str:
         item = None if hidden(view) else view.item(index, out=out)
-        # The kernel takes sets of its own size alone; it gives the beginning of one, if less is asked for.
+        # The kernel accepts only sets of its own size; as output it returns leading bytes if less was asked for.
         if item is None or not (item.size == _SET_BYTES or (out and 0 < item.size < _SET_BYTES)):
             return address(view.registers[index])
         if len(item.data) < item.size:
-            return "[...]"
+            return address(view.registers[index]) if item.fault else "[...]"
         return set_text(int.from_bytes(item.data, "little"), view.options.constants)
 
     return print_set
@@ -66,7 +67,7 @@ def _sigaction(data: bytes, view: View) -> str:
     number = address(handler) if handler else "0"
     by = f", sa_restorer={address(restorer)}" if flags & _SA_RESTORER else ""
     return (
-        f"{{sa_handler={styled(number, _HANDLERS.get(handler, ''), constants)}, sa_mask={set_text(mask, constants)}, "
+        f"{{sa_handler={styled(_HANDLERS.get(handler, ''), number, constants)}, sa_mask={set_text(mask, constants)}, "
         f"sa_flags={XLATS['sa_flags'].flags(flags, view.options)}{by}}}"
     )
 
@@ -99,7 +100,7 @@ def _sigevent(data: bytes, view: View) -> str:
         function, attributes = map(address, _EVENT_FUNCTION.unpack_from(data, _EVENT.size))
         more = f", sigev_notify_function={function}, sigev_notify_attributes={attributes}"
     notified = XLATS["sigev_notify"].one(notify, view.options)
-    return f"{{{held}sigev_signo={styled(str(signal), name, view.options.constants)}, sigev_notify={notified}{more}}}"
+    return f"{{{held}sigev_signo={styled(name, str(signal), view.options.constants)}, sigev_notify={notified}{more}}}"
 
 
 def _received(view: View) -> str:

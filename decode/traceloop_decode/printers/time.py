@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of calls on time: moments and spans, interval timers, the clock's adjustment."""
+"""Arguments of calls on time: timestamps and durations, interval timers, clock adjustment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.files_attributes import date
+from traceloop_decode.printers.kit import MASK32, register
 from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import Printer, StructPrinter, View
+from traceloop_decode.values.times import clock_ticks
 from traceloop_decode.values.xlat import XLATS
 
 _PAIR: Final = Struct("<qQ")
@@ -20,11 +22,11 @@ _TIMER: Final = Struct("<i")
 _TIMEX: Final = Struct("<I4xqqqqi4xqqqqQqqqi4xqqqqqi")
 _ERESTART_MAX: Final = -512
 _ERESTART_MIN: Final = -516
-"""Results of calls that a signal interrupted: include/linux/errno.h."""
+"""Range of the results of calls that a signal interrupted: include/linux/errno.h."""
 
 
 def timespec(data: bytes, _view: View) -> str:
-    """``{tv_sec=1, tv_nsec=0}``."""
+    """Returns ``{tv_sec=1, tv_nsec=0}``."""
     if len(data) < _PAIR.size:
         return "{...}"
     seconds, fraction = _PAIR.unpack_from(data)
@@ -32,7 +34,7 @@ def timespec(data: bytes, _view: View) -> str:
 
 
 def timeval(data: bytes, _view: View) -> str:
-    """``{tv_sec=1, tv_usec=0}``."""
+    """Returns ``{tv_sec=1, tv_usec=0}``."""
     if len(data) < _PAIR.size:
         return "{...}"
     seconds, fraction = _PAIR.unpack_from(data)
@@ -40,31 +42,33 @@ def timeval(data: bytes, _view: View) -> str:
 
 
 def timeout(show: StructPrinter) -> Printer:
-    """How long a call was told to wait, which it may overwrite with what was left."""
+    """Makes a printer of a call's timeout as given; the call may overwrite it with the remaining time."""
 
     def print_timeout(view: View, index: int) -> str:
-        data = view.data(index)
+        data = view.data(index, size=_PAIR.size)
         return show(data, view) if data else address(view.registers[index])
 
     return print_timeout
 
 
 def left(view: View, index: int, show: StructPrinter) -> str:
-    """``left {tv_sec=0, tv_usec=997}``; empty where the call said nothing."""
-    data = view.data(index, out=True)
+    """Returns ``left {tv_sec=0, tv_usec=997}``, or nothing if the call stored no remaining time."""
+    data = view.data(index, out=True, size=_PAIR.size)
     return f"left {show(data, view)}" if data else ""
 
 
 def _late(view: View, index: int) -> str:
-    # Input that strace reads when the call has returned, and then, as any output, not if it failed.
-    data = view.data(index) if view.returned and not view.failed else b""
+    # Input that strace reads when the call has returned, and like an output only if it did not fail.
+    data = view.data(index, size=_PAIR.size) if view.returned and not view.failed else b""
     return timespec(data, view) if data else address(view.registers[index])
 
 
 def _remaining(view: View, index: int) -> str:
-    # Written only if a signal came.
+    # The kernel writes it only if a signal interrupted the call.
     result = view.call.result
     interrupted = result is not None and _ERESTART_MIN <= result <= _ERESTART_MAX
+    if view.call.name == "clock_nanosleep" and register(view, 1) & MASK32:  # TIMER_ABSTIME: nothing remains
+        interrupted = False
     data = view.data(index, out=True) if interrupted else b""
     return timespec(data, view) if data else address(view.registers[index])
 
@@ -95,11 +99,11 @@ _TMS: Final = Struct("<4q")
 _TMS_FIELDS: Final = ("tms_utime", "tms_stime", "tms_cutime", "tms_cstime")
 
 
-def _tms(data: bytes, _view: View) -> str:
+def _tms(data: bytes, view: View) -> str:
     if len(data) < _TMS.size:
         return "{...}"
     pairs = zip(_TMS_FIELDS, _TMS.unpack_from(data), strict=True)
-    return f"{{{', '.join(f'{name}={ticks}' for name, ticks in pairs)}}}"
+    return f"{{{', '.join(f'{name}={clock_ticks(ticks, view.options.constants)}' for name, ticks in pairs)}}}"
 
 
 def _timer(data: bytes, _view: View) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a 32-bit program's structs hold, in the layout of the 64-bit ones, which the printers know.
+"""Conversion of 32-bit programs' structs to the 64-bit layout, which the printers know.
 
 Sources: arch/x86/include/asm/compat.h, sys_ia32.h and include/linux/compat.h.
 """
@@ -22,7 +22,7 @@ _Widen = Callable[[bytes], bytes]
 
 
 def _fields(narrow: str, wide: str) -> _Widen:
-    # The same fields in the same order.
+    # The fields and their order are the same.
     before, after = Struct(f"<{narrow}"), Struct(f"<{wide}")
     return lambda data: after.pack(*before.unpack_from(data))
 
@@ -51,7 +51,7 @@ def _stat64(data: bytes) -> bytes:
     return _STAT_WIDE.pack(dev, ino, links, mode, uid, gid, rdev, size, block, blocks, *times)
 
 
-_HEAD: Final = 12  # si_signo, si_errno, si_code: the union stands right behind, where 64-bit programs have a gap
+_HEAD: Final = 12  # si_signo, si_errno, si_code: the union follows directly, where 64-bit programs have a gap
 _CODE: Final = Struct("<i")
 _SIGCHLD: Final = 17
 _CHILD: Final = _fields("iIiii", "iIi4xqq")
@@ -71,7 +71,7 @@ def _siginfo(data: bytes) -> bytes:
         rest = _ADDRESS(union)
     elif number == _SIGIO and code in _POLL_CODES:
         rest = _TWO(union)
-    else:  # of a timer too: its number and its overruns are as wide as a sender's
+    else:  # timers too: their id and overrun count are as wide as a sender's pid and uid
         rest = _SENDER(union)
     return (data[:_HEAD] + bytes(4) + rest).ljust(128, b"\0")
 
@@ -120,11 +120,11 @@ WIDEN: Final[dict[str, _Widen]] = {
     "vars": _POINTER,
     "wait_rusage": _RUSAGE,
 }
-"""Word -> one struct of `arguments.compat.SIZES` bytes, as a 64-bit program has it."""
+"""Word -> converter of one struct of `arguments.compat.SIZES` bytes to its 64-bit layout."""
 
 
 def widened(call: Call) -> Call:
-    """A 32-bit program's call as printers know it; any other as it is."""
+    """Returns a 32-bit program's call in the form that printers expect; any other call unchanged."""
     if call.abi is not I386:
         return call
     call = call._replace(name=name_of(call.name))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which events are shown: picked by call, outcome, path, signal or time."""
+"""Selection of the events to show: by call, outcome, path, signal or time."""

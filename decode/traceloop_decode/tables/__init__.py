@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Linux calls things, one module a table. Generated: see `decode/generate_tables.py`."""
+"""Linux' names and numbers, one module per table. Generated: see `decode/generate_tables.py`."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Output formats: events as lines of printable ASCII, one module a format."""
+"""Output formats: each module writes events as lines of printable ASCII in one format."""

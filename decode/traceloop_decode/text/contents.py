@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was read through a pointer argument, sorted: one piece of memory, a list of them, or a message.
+"""The bytes that were read through a pointer argument, sorted into one piece of memory, a list, or a message.
 
-Which it is follows from the argument's C type; the kernel side's items say only where their bytes lay::
+The argument's C type decides which; the recorder's items only say where their bytes were read from::
 
     char *, void *           one piece; text
     char **                  a list of strings
     struct iovec *           a list of pieces; text
     struct user_msghdr *     a message: its own bytes, msg_name, msg_control, and a list of pieces
-    any other pointer        one piece: a struct, to be decoded by those who know it
+    any other pointer        one piece: a struct, decoded by the printer that knows it
     a number                 one piece; text (prctl's name)
 """
 
@@ -17,25 +17,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode import layout
-from traceloop_decode.values.c_types import bare_type
+from traceloop_decode.c_types import bare_type
 
 if TYPE_CHECKING:
     from traceloop_decode.model import Arg, Item
 
 _TEXT: Final = frozenset(("char *", "unsigned char *", "void *"))
 _STRINGS: Final = "char **"
+_ENVIRONMENT: Final = "envp"
 _IOVEC: Final = "struct iovec *"
 _MESSAGE: Final = frozenset(("struct user_msghdr *", "struct msghdr *"))
-_REMOTE_IOVEC: Final = "rvec"  # of process_vm_readv(2): another process's memory, so only the vector itself was read
+_REMOTE_IOVEC: Final = "rvec"  # process_vm_readv(2): it points into another process, so only the iovec itself was read
 _IOV_COUNT: Final = slice(24, 32)  # msg_iovlen of struct user_msghdr
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An argument's items, each in its place.
+    """An argument's items by their role.
 
-    whole: the memory at the pointer. text: whole's bytes may be shown as a string. elements: of a list, in order;
-    None: it is no list. iovec: those of an iovec, else of an argv. cut: the list has more elements than were read.
+    whole: the memory at the pointer. text: whole may be shown as a string. elements: a list's elements, in order, or
+    None if the argument is no list. iovec: the list is an iovec rather than an argv. cut: the list has more elements
+    than were read. name, control: a message's msg_name and msg_control.
     """
 
     whole: Item | None = None
@@ -48,7 +50,7 @@ class Contents:
 
     @property
     def readable(self) -> bool:
-        """Is there something that may be shown as text?"""
+        """Tells whether there is anything to show as text."""
         return self.text or self.elements is not None
 
 
@@ -56,8 +58,10 @@ _NOTHING: Final = Contents()
 
 
 def contents(args: tuple[Arg, ...], index: int) -> Contents:
-    """What was read through one of a call's arguments."""
+    """Returns the bytes that were read through one argument of a call, sorted."""
     arg = args[index]
+    if arg.name == _ENVIRONMENT:  # its number comes first, in older records its pointers
+        return _strings(arg.items[1:]) if len(arg.items) > 1 else _NOTHING
     if not arg.items:
         return _NOTHING
     ctype = bare_type(arg.ctype)
@@ -69,12 +73,12 @@ def contents(args: tuple[Arg, ...], index: int) -> Contents:
         return Contents(elements=elements, iovec=True, cut=cut)
     if ctype in _MESSAGE:
         return _message(arg.items)
-    whole = arg.items[-1]  # behind what was read at entry stands what the call put in its place
+    whole = arg.items[-1]  # the call's output comes after what was read at entry
     return Contents(whole=whole, text=ctype in _TEXT or whole.kind == layout.KIND_STRING)
 
 
 def _strings(items: tuple[Item, ...]) -> Contents:
-    # The list's end is an item too; where it is missing, the record was full.
+    # The end of the list is an item too; without it, the record had no room for further strings.
     end = items[-1]
     cut = end.kind != layout.KIND_ARGV or end.more or end.fault
     return Contents(elements=tuple(item for item in items if item.kind != layout.KIND_ARGV), cut=cut)
@@ -90,7 +94,7 @@ def _message(items: tuple[Item, ...]) -> Contents:
 
 
 def _pieces(items: tuple[Item, ...], count: int, *, out: bool) -> tuple[tuple[Item, ...], bool]:
-    # Of `count` elements. Where a call read into them, those behind its last byte were not looked at, and are not cut.
+    # A call that reads data fills elements in order: elements beyond its last byte were never read, so nothing is cut.
     elements = tuple(item for item in items if item.kind != layout.KIND_IOVEC)
     faulted = len(elements) < len(items)
     missing = len(elements) < count and (not out or len(elements) >= layout.SUB_MAX)

@@ -1,65 +1,113 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One JSON object an event, a line each; version 1 of the schema.
+"""JSON lines: one object per event; version 1 of the schema.
 
 Every object has::
 
     schema       1
-    event        "syscall", "signal", "exit" or "lost"
-    ts_ns        CLOCK_BOOTTIME; of a call, when it began
-    time_ns      the same as CLOCK_REALTIME, since 1970
+    event        "syscall", "io_uring", "signal", "ignored", "exit" or "lost"
+    ts_ns        CLOCK_BOOTTIME; for a syscall, the time of its entry
+    time_ns      the same time as CLOCK_REALTIME, since 1970
     cpu pid tid comm
-    syscall args ret errno      null but in a syscall; pid, tid and comm are null in a lost
+    source                      only if the ring has overwritten it and an area beside the ring has kept it: "firsts",
+                                because it was new; not in a lost
+    syscall args ret errno      null except in a syscall; in a lost, pid, tid and comm are null
 
-A syscall is one object, which comes when it returned; ``ret`` is the signed result, ``errno`` the error's name or null.
-A call that never returned has ``ret`` null, and comes where its thread ends, or last. It has also::
+A syscall is one object, written when the call returns; ``ret`` is the signed result, ``errno`` the error's name or
+null. A call that never returned has ``ret`` null and is written when its thread ends, or last. Further fields::
 
-    ret_text                    the result as strace -v writes it; "?" if it never returned
-    number compat               of the call; compat: of the 32-bit table
-    duration_ns end_cpu         null if it never returned
-    entry_lost                  its beginning was overwritten: args may be missing, ts_ns is the return's
-    read_at_exit                if there are any: the names of arguments whose memory was read only when the call had
-                                returned: another thread may have changed it meanwhile
-    fds                         with -y, if any is known: an object, what its descriptors stood for when it began, by
-                                their numbers, and "AT_FDCWD"
-    ret_fd                      with -y, if it is known: what the descriptor that it returned stands for
+    ret_text                    the result as strace -v writes it; "?" if the call never returned
+    number compat               the call's number; whether the number is from the 32-bit table
+    duration_ns end_cpu         null if the call never returned; duration_ns also if seccomp answered it, or if the
+                                firsts have its return without its entry's time: ts_ns is the time of the return then
+    entry_lost                  the entry was overwritten: args may be missing, and ts_ns is the time of the return
+    read_at_exit                only if there are any: the names of arguments whose memory was read only when the call
+                                returned, so another thread may have changed it during the call
+    seccomp                     only if seccomp answered the call and the kernel did not run it: "answered" by a value,
+                                or "refused" by an error, or by SIGSYS or the thread's end (``ret`` is null then)
+    capabilities                only if there are any: ``granted`` and ``refused``, lists of the names of the
+                                capabilities that the call asked for: each refused one, and those granted that were new
+                                for a call of this name; a call that succeeded could do without what was refused
+    dns                         only if there are any: the messages to or from name servers in the call's buffers, each
+                                with ``id``, ``code`` (of an answer, ``"NXDOMAIN"``; null in a query), ``name`` and
+                                ``kind`` (``"AAAA"``) of the question, ``records`` (each ``name``, ``kind``, ``ttl_s``
+                                and ``data``), and ``cut``: not all of the answer was recorded
+    fds                         with -y, if any are known: an object that maps each of the call's descriptors, by number
+                                or as "AT_FDCWD", to the file that it stood for when the call began
+    ret_fd                      with -y, if known: the file that the returned descriptor stands for
 
-``args`` is a list of objects: ``name``, the kernel's; ``raw``, the register, unsigned; ``value``, the same with its C
-type's width and sign; ``text``, as strace -v writes it, with all that was recorded of strings; null where strace leaves
-the argument out, which then means nothing. If memory was read through it, the fields of a *piece* are there as well::
+An io_uring request (event ``io_uring``) has the fields of a syscall, except that ``syscall`` is null: it begins when
+the thread of ``tid`` submits it and returns with its completion; ``number`` is its opcode. It also has ``io_uring``::
 
-    data or base64              data if the bytes are UTF-8, else base64: nothing is replaced
-    size                        bytes that the call spoke of
+    request      its name: that of the system call that does the same, if there is one
+    user_data    as the program chose it
+    flags        a list of names: IOSQE_...
+    slot         where it makes or closes a direct descriptor: an index, "any", or null
+    refused      the kernel did not accept it: args were read from the queue, which the program may have changed
+    goes_on      more completions follow: more objects with its ts_ns and user_data
+
+``args`` is a list of objects: ``name``, the kernel's; ``raw``, the register, unsigned; ``value``, the register with the
+width and sign of its C type; ``text``, as strace -v writes the argument, with all recorded bytes of strings, or null
+where strace omits the argument because it has no meaning. Where strace prints two registers as one number, each half
+has its own text. If memory was read through the argument, the object also has the fields of a *piece*::
+
+    data or base64              data if the bytes are valid UTF-8, else base64: nothing is replaced
+    tail or tail_base64         the same for the last bytes, if those in between were not recorded
+    size                        the number of bytes that the call referred to
     more                        there were more bytes than were recorded
-    fault                       what is not there could not be read
+    fault                       the missing bytes could not be read
 
-or, of an iovec, an argv or a message, ``list``: pieces; and ``cut``: the list went on. A message has also the pieces
-``msg_name`` and ``msg_control``, where there are any.
+or, for an iovec, an argv or a message, ``list``, a list of pieces, and ``cut``, true if the list has more elements. A
+message also has the pieces ``msg_name`` and ``msg_control``, if they were recorded.
 
 A signal has ``number``, ``signal`` (its name), ``siginfo`` (an object of numbers), ``handler`` (0 SIG_DFL, 1 SIG_IGN,
-else an address), ``flags`` and ``sender`` (``pid`` and ``comm`` of who sent a signal that ended the process at once;
-else null). An exit has ``exit_code`` and ``signal`` (one is null), ``core_dumped``, and ``process`` (true: the last
-thread of its process). A lost has ``events``, ``records`` and ``reason``. Some come first and have neither number nor
-``cpu``: ``io_uring`` has ``rings``, how many the container set up, whose requests are not recorded; ``cgroups`` has
-``cgroups``, how many below the container's own are not recorded; ``not_read_again`` has ``calls``, how many arguments
-could not be remembered until they could be read.
+else an address), ``flags`` and ``sender``: ``pid`` and ``comm``, if a process sent it that is outside of the container,
+or if it ended the receiving process at once; else null. If the kernel ended the process because memory was short,
+``memory`` is a list of the process's memory cgroup and of those above it, each with ``usage_bytes`` and
+``limit_bytes`` (null without a limit). If a fault ended the process, ``fault`` has ``ip`` and ``sp``, the processor's
+``trap`` and ``error_code``, ``code_begin`` and ``code_end``, the addresses of the program's own code, and ``stack``, a
+list: each an ``address`` and, if known, the ``build_id`` of a file and the ``offset`` in it.
+
+An ignored is a signal that a process sent and its receiver ignored, so that nothing happened there. It has ``number``,
+``signal``, ``siginfo`` and ``sender``.
+
+An exit has ``exit_code`` and ``signal`` (one of them is null), ``core_dumped``, and ``process`` (true
+for the last thread of its process); if an execve of another thread ended it, ``superseded_by`` is that thread;
+``out_of_memory`` is true if the kernel ended the process because memory was short, and else left out. A lost
+has ``events``, ``records`` and ``reason``; with ``left`` both are 0: the container's first process left its cgroup, and
+its calls in another are not recorded. Between the firsts and the ring a lost with ``overwritten_calls`` has ``calls``,
+an object of the number of calls of each name that were overwritten, and null for ``events``, ``records`` and ``cpu``.
+With ``overwritten_firsts`` firsts are missing before it, as more was new than is kept, and with
+``overwritten_runtime`` calls of the container's runtime; with ``dropped_firsts``, ``records`` of the firsts had no
+room. Some lost objects come first, with ``events``, ``records`` and ``cpu`` null:
+``io_uring`` has ``rings``, the number of rings whose requests are not recorded; ``cgroups`` has ``cgroups``,
+the number of cgroups below the container's own that are not recorded; ``not_read_again`` has ``calls``, the number of
+calls whose arguments could neither be read at entry nor remembered until their exit.
 """
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
+from traceloop_decode.c_types import integer
+from traceloop_decode.capability_names import name_of
 from traceloop_decode.errnos import ERRNO
-from traceloop_decode.model import Arg, Call, Entered, Event, Item, Lost, Returned, Signal, TaskExit
+from traceloop_decode.forgotten import CALLS, FIRSTS, NO_CPU, RUNTIME
+from traceloop_decode.json_text import dumps
+from traceloop_decode.model import Arg, Asked, Call, Event, Fault, Ignored, Item, Lost, Request, Signal, TaskExit
+from traceloop_decode.multiplexed_calls import kernel_number
+from traceloop_decode.printers import network_dns
 from traceloop_decode.printers.core import printer_of, seen
 from traceloop_decode.printers.view import View
-from traceloop_decode.ring import unrecorded
+from traceloop_decode.requests import ANY_SLOT, IOSQE
+from traceloop_decode.ring_reader import unrecorded
 from traceloop_decode.text.contents import contents
-from traceloop_decode.text.notes import exit_status
-from traceloop_decode.values.c_types import integer
+from traceloop_decode.text.notes import seccomp_word
+from traceloop_decode.values.dns import Message
 from traceloop_decode.values.options import Options
 from traceloop_decode.values.siginfo import fields, signal_name
+from traceloop_decode.wait_status import wait_status
+from traceloop_decode.whole_calls import Whole, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,11 +116,10 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 _WHOLE: Final = Options(string_max=1 << 32, verbose=True)
-_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def array(objects: Iterable[str]) -> Iterator[str]:
-    """Such lines as one JSON array, a line each."""
+    """Yields these objects' lines as one JSON array, one object per line."""
     before = "["
     for line in objects:
         yield before + line
@@ -81,24 +128,13 @@ def array(objects: Iterable[str]) -> Iterator[str]:
 
 
 def lines(events: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
-    """One line an event; memory holds the calls in flight."""
-    pending: dict[int, Call] = {}
-    for event in events:
-        if isinstance(event, Entered):
-            yield from _never_returned(pending, event.call.tid, snapshot)
-            pending[event.call.tid] = event.call
-            continue
-        if isinstance(event, Returned) and not event.call.entry_lost:
-            pending.pop(event.call.tid, None)
-        elif isinstance(event, TaskExit):
-            yield from _never_returned(pending, event.tid, snapshot)
+    """Yields one line per event; memory grows with the calls in flight."""
+    for event in whole(events):
         yield _dumped(event, snapshot)
-    for call in pending.values():
-        yield _dumped(call, snapshot)
 
 
 def unrecorded_lines(snapshot: Snapshot) -> Iterator[str]:
-    """What no record could tell."""
+    """Yields lines for the losses that the snapshot counts without a record."""
     what = unrecorded(snapshot)
     for reason, field, count in (
         ("io_uring", "rings", what.io_urings),
@@ -110,39 +146,29 @@ def unrecorded_lines(snapshot: Snapshot) -> Iterator[str]:
             yield dumps(head | {"cpu": None, "events": None, "records": None, "reason": reason, field: count})
 
 
-def _never_returned(pending: dict[int, Call], tid: int, snapshot: Snapshot) -> Iterator[str]:
-    call = pending.pop(tid, None)
-    if call is not None:
-        yield _dumped(call, snapshot)
-
-
-def dumps(value: object) -> str:
-    """JSON in printable ASCII."""
-    return _encode(value).replace("\x7f", "\\u007f")
-
-
-def _dumped(event: Event, snapshot: Snapshot) -> str:
-    if isinstance(event, Entered | Returned):
-        event = event.call
+def _dumped(event: Whole, snapshot: Snapshot) -> str:
     if isinstance(event, Call):
-        kind, rest = "syscall", _syscall(event)
+        kind, rest = ("syscall" if event.request is None else "io_uring"), _syscall(event)
     elif isinstance(event, Signal):
         kind, rest = "signal", _signal(event)
+    elif isinstance(event, Ignored):
+        kind, rest = "ignored", _ignored(event)
     elif isinstance(event, TaskExit):
         kind, rest = "exit", _exit(event)
     else:
-        kind, rest = "lost", {"events": event.events, "records": event.records, "reason": event.reason}
-    return dumps(_head(event, kind, snapshot) | rest)
+        kind, rest = "lost", _lost(event)
+    source = {"source": event.source} if not isinstance(event, Lost) and event.source else {}
+    return dumps(_head(event, kind, snapshot) | rest | source)
 
 
-def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot) -> dict[str, Any]:
+def _head(event: Call | Signal | Ignored | TaskExit | Lost, kind: str, snapshot: Snapshot) -> dict[str, Any]:
     thread = event if not isinstance(event, Lost) else None
     return {
         "schema": SCHEMA,
         "event": kind,
         "ts_ns": event.ts_ns,
         "time_ns": event.ts_ns + snapshot.boot_offset_ns,
-        "cpu": event.cpu,
+        "cpu": event.cpu if event.cpu != NO_CPU else None,
         "pid": thread and thread.pid,
         "tid": thread and thread.tid,
         "comm": thread and thread.comm,
@@ -155,22 +181,29 @@ def _head(event: Call | Signal | TaskExit | Lost, kind: str, snapshot: Snapshot)
 
 def _syscall(call: Call) -> dict[str, Any]:
     error = ERRNO.get(-call.result) if call.result is not None and call.result < 0 else None
-    duration_ns = None if call.end_ns is None or call.entry_lost else call.end_ns - call.ts_ns
     view, printer, args = _Bare(seen(call), _WHOLE), printer_of(call), call.args
     shown: dict[str, Any] = {
-        "syscall": call.name,
+        "syscall": call.name if call.request is None else None,
         "args": [_argument(args, n, print_one(view, n), compat=call.compat) for _, n, print_one in printer.named],
         "ret": call.result,
         "errno": error[0] if error else None,
         "ret_text": printer.result(view),
-        "number": call.number,
+        "number": kernel_number(call.number),
         "compat": call.compat,
-        "duration_ns": duration_ns,
+        "duration_ns": call.duration_ns if call.result is not None else None,
         "end_cpu": call.end_cpu,
         "entry_lost": call.entry_lost,
     }
+    if call.request is not None:
+        shown["io_uring"] = _request(call.name, call.request)
     if call.read_at_exit:
         shown["read_at_exit"] = [name for name, index, _ in printer.named if index in call.read_at_exit]
+    if call.by_seccomp:
+        shown["seccomp"] = seccomp_word(call)
+    if call.asked:
+        shown["capabilities"] = _capabilities(call.asked)
+    if asked := [_dns(message) for message in network_dns.messages(view)]:
+        shown["dns"] = asked
     if view.fds:
         shown["fds"] = view.fds
     if call.files is not None and call.files.result is not None and call.files.result.text:
@@ -178,8 +211,32 @@ def _syscall(call: Call) -> dict[str, Any]:
     return shown
 
 
+def _capabilities(asked: tuple[Asked, ...]) -> dict[str, Any]:
+    words = {"granted": True, "refused": False}
+    return {word: [name_of(one.number) for one in asked if one.granted is granted] for word, granted in words.items()}
+
+
+def _lost(lost: Lost) -> dict[str, Any]:
+    if lost.reason == CALLS:
+        return {"events": None, "records": None, "reason": lost.reason, "calls": dict(lost.calls)}
+    if lost.reason in (FIRSTS, RUNTIME):
+        return {"events": None, "records": None, "reason": lost.reason}
+    return {"events": lost.events, "records": lost.records, "reason": lost.reason}
+
+
+def _request(name: str, request: Request) -> dict[str, Any]:
+    return {
+        "request": name,
+        "user_data": request.user_data,
+        "flags": [f"IOSQE_{flag}" for bit, flag in enumerate(IOSQE) if request.flags >> bit & 1],
+        "slot": None if not request.slot else "any" if request.slot == ANY_SLOT else request.slot - 1,
+        "refused": request.refused,
+        "goes_on": request.goes_on,
+    }
+
+
 class _Bare(View):
-    """Prints descriptors as numbers, whether or not it is known what they stand for. fds: what is known of those."""
+    """A view that prints descriptors as plain numbers and collects in ``fds`` the files that are known for them."""
 
     __slots__ = ("fds",)
 
@@ -203,8 +260,18 @@ class _Bare(View):
         return ""
 
 
+def _dns(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.ident,
+        "code": message.code or None,
+        **message.question._asdict(),
+        "records": [record._asdict() for record in message.records],
+        "cut": message.cut,
+    }
+
+
 def _bare(text: str) -> str:
-    # Without the brackets: ``</etc/hosts>(deleted)``.
+    # Removes the brackets: ``</etc/hosts>(deleted)`` becomes ``/etc/hosts (deleted)``.
     name, _, behind = text.removeprefix("<").rpartition(">")
     return f"{name} {behind}" if behind else name
 
@@ -225,11 +292,17 @@ def _argument(args: tuple[Arg, ...], index: int, text: str | None, *, compat: bo
 
 
 def _piece(item: Item) -> dict[str, Any]:
-    try:
-        shown = {"data": item.data.decode()}
-    except UnicodeDecodeError:
-        shown = {"base64": b64encode(item.data).decode()}
+    shown = _bytes("data", "base64", item.data)
+    if item.tail:
+        shown |= _bytes("tail", "tail_base64", item.tail)
     return shown | {"size": item.size, "more": item.more, "fault": item.fault}
+
+
+def _bytes(name: str, other: str, data: bytes) -> dict[str, Any]:
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {other: b64encode(data).decode()}
 
 
 def _signal(signal: Signal) -> dict[str, Any]:
@@ -240,14 +313,45 @@ def _signal(signal: Signal) -> dict[str, Any]:
         "handler": signal.handler,
         "flags": signal.flags,
         "sender": signal.sender._asdict() if signal.sender is not None else None,
+        **({"memory": [level._asdict() for level in signal.memory]} if signal.memory else {}),
+        **({"fault": _fault(signal.fault)} if signal.fault is not None else {}),
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "ip": fault.ip,
+        "sp": fault.sp,
+        "trap": fault.trap,
+        "error_code": fault.error_code,
+        "code_begin": fault.code[0],
+        "code_end": fault.code[1],
+        "stack": [
+            {"address": frame.address}
+            | ({"build_id": frame.build_id, "offset": frame.offset} if frame.build_id else {})
+            for frame in fault.stack
+        ],
+    }
+
+
+def _ignored(ignored: Ignored) -> dict[str, Any]:
+    return {
+        "number": ignored.number,
+        "signal": signal_name(ignored.number),
+        "siginfo": fields(ignored),
+        "sender": ignored.sender._asdict(),
     }
 
 
 def _exit(end: TaskExit) -> dict[str, Any]:
-    status, signal, core_dumped = exit_status(end.code)
+    code, signal, core_dumped = wait_status(end.code)
+    more: dict[str, Any] = {"superseded_by": end.superseded_by} if end.superseded_by else {}
+    if end.out_of_memory:
+        more["out_of_memory"] = True
     return {
-        "exit_code": status,
+        "exit_code": code,
         "signal": None if signal is None else signal_name(signal),
         "core_dumped": core_dumped,
         "process": end.group_dead,
+        **more,
     }

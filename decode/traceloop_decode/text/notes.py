@@ -1,53 +1,137 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands between the calls, as text: signals, ends of threads, losses."""
+"""Text of the lines between calls: signals, ends of threads, losses."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
+from traceloop_decode.errnos import is_error
+from traceloop_decode.forgotten import CALLS, FIRSTS, FIRSTS_DROPPED, RUNTIME
+from traceloop_decode.model import LEFT, Ignored
+from traceloop_decode.out_of_memory import short_level
+from traceloop_decode.safe_text import printable
 from traceloop_decode.values.siginfo import fields, signal_name, text_of
+from traceloop_decode.wait_status import wait_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from traceloop_decode.model import Lost, Signal, TaskExit
-    from traceloop_decode.ring import Unrecorded
+    from traceloop_decode.model import Call, Level, Lost, Sender, Signal, TaskExit
+    from traceloop_decode.program_start import ProgramStart
+    from traceloop_decode.ring_reader import Unrecorded
 
-_CORE_DUMPED: Final = 0x80
-_SIGNAL_MASK: Final = 0x7F
-
-# Lost.reason -> what happened, and what helps.
+# Lost.reason -> what happened, and what to do about it.
 _LOSSES: Final = {
     "overwritten": "{were} overwritten: a larger ring keeps more (ring.size in traceloop.toml)",
-    "rejected": "{were} left out, as not to be trusted: a larger ring makes this rarer (ring.size in traceloop.toml)",
-    "dropped": "{were} not recorded, as another record was being written there: this is rare, and has no remedy",
+    "rejected": "{were} rejected as possibly damaged: a larger ring makes this rarer (ring.size in traceloop.toml)",
+    "dropped": "{were} not recorded, because another record was being written there: this is rare and has no remedy",
 }
+# A program's own text never comes so early in a line: its thread's name and its arguments come later.
+_LOSS: Final = re.compile(
+    r"(?:\S+ (?:\(\S+ *\S+\) )?cpu#\d+ )?--- (?:[\d,]+ .* of cpu#\d+|the container's first) "
+    r'|\{"schema":\d+,"event":"lost"'
+)
+
+
+_OF_FIRSTS: Final = {
+    FIRSTS: "firsts before this were overwritten: more was new than is kept",
+    RUNTIME: "calls of the runtime before this were overwritten: its last ones are kept",
+    FIRSTS_DROPPED: "{count:,} firsts were not kept, because others were being written there: this has no remedy",
+}
+_KINDS_SHOWN: Final = 5
+_MIB: Final = 1 << 20
+
+
+def _kinds(calls: tuple[tuple[str, int], ...]) -> str:
+    # ``1,234 calls: 1,000 read, 200 write, 34 of 7 other kinds``
+    said = [f"{count:,} {name}" for name, count in calls[:_KINDS_SHOWN]]
+    if rest := calls[_KINDS_SHOWN:]:
+        kinds = f"{len(rest):,} other {'kind' if len(rest) == 1 else 'kinds'}"
+        said.append(f"{sum(count for _, count in rest):,} of {kinds}")
+    total = sum(count for _, count in calls)
+    return f"{total:,} {'call' if total == 1 else 'calls'}: {', '.join(said)}"
 
 
 def signal_note(signal: Signal, constants: str = "abbrev", arch: str = "x86_64") -> str:
-    """``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``. constants: as -X says. arch: the machine's."""
+    """Returns ``--- SIGCHLD {si_signo=SIGCHLD, ...} ---``. constants: how -X shows them. arch: the machine's."""
     found, name = fields(signal), signal_name(signal.number)
     return f"--- {name} {text_of(found, constants, arch)} ---" if found else f"--- {name} ---"
 
 
-def exit_status(code: int) -> tuple[int | None, int | None, bool]:
-    """A code as wait(2) reports it -> exit status or None, signal or None, core dumped."""
-    number = code & _SIGNAL_MASK
-    if number:
-        return None, number, bool(code & _CORE_DUMPED)
-    return code >> 8 & 0xFF, None, False
+def details_note(signal: Signal) -> str:
+    """Returns `` sent by pid 7 [kill]``, or another detail of a signal that was recorded; "" if none was.
+
+    The sender is shown even where si_pid is 0, because it is outside the container's pid namespace. A fault has the
+    instruction's address, as in `` at 0x401136``; a kill by the kernel the memory that was short.
+    """
+    if signal.sender is not None:
+        return f" {_sent_by(signal.sender)}"
+    if signal.memory:
+        return f" {memory_note(signal.memory)}"
+    return f" at {signal.fault.ip:#x}" if signal.fault is not None else ""
+
+
+def ignored_note(ignored: Ignored, constants: str = "abbrev", arch: str = "x86_64") -> str:
+    """Returns ``/* SIGTERM {si_signo=SIGTERM, ...} ignored, sent by pid 7 [kill] */``: nothing happened."""
+    name, said = signal_name(ignored.number), text_of(fields(ignored), constants, arch)
+    return f"/* {name} {said} ignored, {_sent_by(ignored.sender)} */"
+
+
+def whole_signal_note(event: Signal | Ignored, constants: str = "abbrev", arch: str = "x86_64") -> str:
+    """Returns the note of a signal with its details, or of one that was ignored."""
+    if isinstance(event, Ignored):
+        return ignored_note(event, constants, arch)
+    return signal_note(event, constants, arch) + details_note(event)
+
+
+def memory_note(levels: tuple[Level, ...]) -> str:
+    """Returns ``out of memory: 30.0 MiB of 30.0 MiB``; without numbers where no limit was reached, but the node's."""
+    short = short_level(levels)
+    if short is None:
+        return "out of memory: the node's"
+    used, limit = short.level.usage_bytes / _MIB, (short.level.limit_bytes or 0) / _MIB
+    return f"out of memory: {used:,.1f} MiB of {limit:,.1f} MiB"
+
+
+def _sent_by(sender: Sender) -> str:
+    return f"sent by pid {sender.pid} [{printable(sender.comm)}]"
+
+
+def seccomp_note(call: Call) -> str:
+    """Returns `` (refused by seccomp)``, or ``answered`` where it gave a value; "" for a call that the kernel ran."""
+    return f" ({seccomp_word(call)} by seccomp)" if call.by_seccomp else ""
+
+
+def seccomp_word(call: Call) -> str:
+    """Returns what seccomp did with a call that it did not let pass."""
+    return "refused" if call.result is None or is_error(call.result) else "answered"
 
 
 def exit_note(end: TaskExit) -> str:
-    """``+++ exited with 1 +++``."""
-    status, signal, core_dumped = exit_status(end.code)
+    """Returns ``+++ exited with 1 +++``, or ``+++ superseded by execve in pid 5 +++``."""
+    if end.superseded_by:
+        return f"+++ superseded by execve in pid {end.superseded_by} +++"
+    code, signal, core_dumped = wait_status(end.code)
     if signal is None:
-        return f"+++ exited with {status} +++"
+        return f"+++ exited with {code} +++"
     return f"+++ killed by {signal_name(signal)}{' (core dumped)' if core_dumped else ''} +++"
 
 
+def runtime_note(start: ProgramStart) -> str:
+    """Returns ``--- 467 events of the container runtime are not shown ... ---``. start: that of the program."""
+    count = f"{start.before:,} {'event' if start.before == 1 else 'events'}"
+    took_s = ((start.call.ts_ns if start.call is not None else 0) - start.first_ns) / 1e9
+    return f"--- {count} of the container runtime, {took_s:.3f} s before the program, are not shown: see --runtime ---"
+
+
+def is_loss(line: str) -> bool:
+    """Tells whether a line of any text format, or of JSON, reports missing events."""
+    return _LOSS.match(line) is not None
+
+
 def unrecorded_notes(unrecorded: Unrecorded) -> Iterator[str]:
-    """``--- this container used io_uring (2 rings): ... ---``, and what else no record could tell."""
+    """Yields ``--- this container used io_uring (2 rings): ... ---`` and the other losses that have no record."""
     if count := unrecorded.io_urings:
         rings = f"{count:,} {'ring' if count == 1 else 'rings'}"
         yield f"--- this container used io_uring ({rings}): what it submitted through them is not recorded ---"
@@ -60,8 +144,23 @@ def unrecorded_notes(unrecorded: Unrecorded) -> Iterator[str]:
 
 
 def lost_note(lost: Lost) -> str:
-    """``--- 1,234 earlier events of cpu#1 were overwritten: ... ---``."""
+    """Returns ``--- 1,234 earlier events of cpu#1 were overwritten: ... ---``."""
+    return _lost_text(lost, f" of cpu#{lost.cpu}")
+
+
+def losses_note(lost: Lost) -> str:
+    """Returns the same for the sum of all CPUs: ``--- 1,234 earlier events were overwritten: ... ---``."""
+    return _lost_text(lost, "")
+
+
+def _lost_text(lost: Lost, where: str) -> str:
+    if lost.reason == LEFT:
+        return "--- the container's first process left its cgroup: its calls in another are not recorded ---"
+    if lost.reason == CALLS:
+        return f"--- overwritten, and not among the firsts: {_kinds(lost.calls)} ---"
+    if lost.reason in _OF_FIRSTS:
+        return f"--- {_OF_FIRSTS[lost.reason].format(count=lost.records)} ---"
     count, noun = (lost.events, "event") if lost.events else (lost.records, "return")
     earlier = "earlier " if lost.reason == "overwritten" else ""
     text = _LOSSES.get(lost.reason, "{were} lost: " + lost.reason).format(were="was" if count == 1 else "were")
-    return f"--- {count:,} {earlier}{noun}{'' if count == 1 else 's'} of cpu#{lost.cpu} {text} ---"
+    return f"--- {count:,} {earlier}{noun}{'' if count == 1 else 's'}{where} {text} ---"

@@ -1,60 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The time in front of a line: since the recording began, or as strace's options have it."""
+"""Times in lines: at the start, since the recording began or as strace's options say; at the end, a call's duration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
-_SECOND_NS: Final = 1_000_000_000
-_DAY_S: Final = 86400
+from traceloop_decode.spans import DAY_S, SECOND_NS
+from traceloop_decode.values.times import time_of_day
 
 Clock = Callable[[int], str]
-"""CLOCK_BOOTTIME in nanoseconds -> what stands in front of the line, with a space behind it."""
+"""Formats CLOCK_BOOTTIME in nanoseconds as the text at the start of a line, with a trailing space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """The times of lines. clock: at the start; None: since the recording began.
+
+    duration_digits: digits of the fraction of a call's duration (-T), or None to leave durations out. open_until_ns:
+    how long calls lasted at least that neither returned nor ended with their thread; None if it is not known.
+    """
+
+    clock: Clock | None = None
+    duration_digits: int | None = None
+    open_until_ns: int | None = None
+
+
+NO_STAMPS = Stamps()
 
 
 def no_clock(_ts_ns: int) -> str:
-    """No time."""
+    """Returns no time."""
     return ""
 
 
-def wall_clock(form: int, offset_ns: int) -> Clock:
-    """form: 1 ``14:03:02`` (-t), 2 ``14:03:02.123456`` (-tt), 3 ``1766412182.123456`` (-ttt).
+def wall_clock(offset_ns: int, *, unix: bool = False, digits: int = 0) -> Clock:
+    """Makes a clock ``14:03:02.123456``, or of the seconds since 1970, with that many digits of the fraction.
 
-    offset_ns: CLOCK_REALTIME - CLOCK_BOOTTIME; but for form 3 with the local zone's offset from UTC.
+    offset_ns: CLOCK_REALTIME - CLOCK_BOOTTIME; unless `unix`, plus the local zone's offset from UTC.
     """
 
     def text(ts_ns: int) -> str:
-        seconds, rest_ns = divmod(ts_ns + offset_ns, _SECOND_NS)
-        shown = str(seconds) if form == 3 else _time_of_day(seconds % _DAY_S)
-        return f"{shown} " if form == 1 else f"{shown}.{rest_ns // 1000:06} "
+        seconds, rest_ns = divmod(ts_ns + offset_ns, SECOND_NS)
+        shown = str(seconds) if unix else time_of_day(seconds % DAY_S)
+        return f"{shown}{_fraction(rest_ns, digits)} "
 
     return text
 
 
-def relative_clock(wall: Clock | None = None) -> Clock:
-    """``     0.000123``: seconds since the line before (-r); behind another clock as ``(+     0.000123)``."""
+def relative_clock(wall: Clock | None = None, *, digits: int = 6) -> Clock:
+    """Makes a clock of the seconds since the previous line (-r): ``     0.000123``; after `wall`, in ``(+...)``."""
     before_ns: int | None = None
 
     def text(ts_ns: int) -> str:
         nonlocal before_ns
         passed_ns = max(ts_ns - before_ns, 0) if before_ns is not None else 0
         before_ns = ts_ns
-        passed = f"{passed_ns // _SECOND_NS:6}.{passed_ns % _SECOND_NS // 1000:06}"
+        passed = f"{passed_ns // SECOND_NS:6}{_fraction(passed_ns % SECOND_NS, digits)}"
         return f"{passed} " if wall is None else f"{wall(ts_ns)}(+{passed}) "
 
     return text
 
 
-@lru_cache(maxsize=16)
-def _time_of_day(second: int) -> str:
-    return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+def duration(passed_ns: int, digits: int) -> str:
+    """Formats how long a call took (-T): ``<0.000123>``."""
+    seconds, rest_ns = divmod(max(passed_ns, 0), SECOND_NS)
+    return f"<{seconds}{_fraction(rest_ns, digits)}>"
+
+
+def _fraction(rest_ns: int, digits: int) -> str:
+    return f".{rest_ns:09}"[: digits + 1] if digits else ""
 
 
 def clock(elapsed_ns: int) -> str:
-    """``MM:SS.nnnnnnnnn``; the minutes go on after 59."""
-    seconds, nanoseconds = divmod(abs(elapsed_ns), 1_000_000_000)
+    """Returns ``MM:SS.nnnnnnnnn``; minutes continue after 59."""
+    seconds, nanoseconds = divmod(abs(elapsed_ns), SECOND_NS)
     text = f"{_minutes(seconds)}.{nanoseconds:09}"
     return text if elapsed_ns >= 0 else f"-{text}"
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single values as text: constants, C types, siginfo, and the options by which they are shown."""
+"""Single values as text: constants, siginfo, and the options for printing them."""

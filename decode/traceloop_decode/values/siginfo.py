@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of a siginfo_t: sigaction(2), and include/uapi/asm-generic/siginfo.h for their places."""
+"""Fields of siginfo_t: sigaction(2); include/uapi/asm-generic/siginfo.h has their offsets."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64, Abi
-from traceloop_decode.values.options import Options
+from traceloop_decode.syscalls import AARCH64, ARM, I386, X86_64
+from traceloop_decode.values.options import Options, styled
+from traceloop_decode.values.times import clock_ticks
 from traceloop_decode.values.xlat import XLATS
 
 if TYPE_CHECKING:
-    from traceloop_decode.model import Signal
+    from traceloop_decode.model import Ignored, Signal
 
 _HEAD: Final = Struct("<iii4x")  # si_signo, si_errno, si_code
 _SENDER: Final = Struct("<iIq")  # si_pid, si_uid, si_value
 _CHILD: Final = Struct("<iIi4xqq")  # si_pid, si_uid, si_status, si_utime, si_stime
 _TIMER: Final = Struct("<iiq")  # si_timerid, si_overrun, si_value
 _ADDRESS: Final = Struct("<Q")  # si_addr
-_BEHIND_ADDRESS: Final = {
-    ("SIGBUS", "BUS_MCEERR_AR"): (24, Struct("<h"), ("si_addr_lsb",)),
-    ("SIGBUS", "BUS_MCEERR_AO"): (24, Struct("<h"), ("si_addr_lsb",)),
+_AFTER_ADDRESS: Final = {
+    ("SIGBUS", "BUS_MCEERR_AR"): (24, Struct("<H"), ("si_addr_lsb",)),
+    ("SIGBUS", "BUS_MCEERR_AO"): (24, Struct("<H"), ("si_addr_lsb",)),
     ("SIGSEGV", "SEGV_BNDERR"): (32, Struct("<QQ"), ("si_lower", "si_upper")),
     ("SIGSEGV", "SEGV_PKUERR"): (32, Struct("<I"), ("si_pkey",)),
 }
 _POLL: Final = Struct("<qi")  # si_band, si_fd
 _SECCOMP: Final = Struct("<QII")  # si_call_addr, si_syscall, si_arch
 SIZE: Final = 48
-"""Bytes from which all fields are known."""
+"""Bytes that contain all known fields."""
 
-# Why a signal came: for those of the kernel by its number, else by who sent it.
+# Tables of si_code: by signal for those that the kernel sent, else one for all senders.
 _REASONS: Final = {
     "SIGILL": "sigill_code",
     "SIGTRAP": "sigtrap_code",
@@ -45,7 +46,6 @@ _REASONS: Final = {
 _FAULTS: Final = frozenset(("SIGILL", "SIGTRAP", "SIGBUS", "SIGFPE", "SIGSEGV"))
 _ADDRESSES: Final = frozenset(("si_addr", "si_lower", "si_upper", "si_call_addr"))
 _HEXADECIMAL: Final = frozenset(("si_timerid", "si_addr_lsb"))
-_TICKS: Final = 100  # a second, in si_utime and si_stime: USER_HZ of x86 and arm64
 _MASK32: Final = 0xFFFFFFFF
 _ABIS: Final = {
     "AUDIT_ARCH_X86_64": X86_64,
@@ -55,13 +55,13 @@ _ABIS: Final = {
 }
 
 
-def fields(signal: Signal) -> dict[str, int]:
-    """A delivered signal's fields that hold something, as numbers; none where the kernel had no siginfo."""
+def fields(signal: Signal | Ignored) -> dict[str, int]:
+    """Returns the non-empty fields of a delivered signal as numbers; none if the kernel had no siginfo."""
     return fields_of(signal.siginfo)
 
 
 def fields_of(data: bytes) -> dict[str, int]:
-    """The same from the bytes; none if they begin with a zero."""
+    """Parses siginfo_t's bytes into `fields`; returns none if they begin with a zero."""
     data = data.ljust(SIZE, b"\0")
     number, error, code = _HEAD.unpack_from(data)
     if not number:
@@ -87,13 +87,13 @@ def _union(signal: str, code: int, data: bytes) -> tuple[tuple[str, ...], tuple[
         return ("si_pid", "si_uid", "si_status", "si_utime", "si_stime"), _CHILD.unpack_from(data, at)
     if code > 0 and signal in _FAULTS:
         address = _ADDRESS.unpack_from(data, at)
-        if (signal, reason) not in _BEHIND_ADDRESS:
+        if (signal, reason) not in _AFTER_ADDRESS:
             return ("si_addr",), address
-        behind, layout, names = _BEHIND_ADDRESS[signal, reason]
-        return ("si_addr", *names), address + layout.unpack_from(data, behind)
+        after, layout, names = _AFTER_ADDRESS[signal, reason]
+        return ("si_addr", *names), address + layout.unpack_from(data, after)
     if code > 0 and signal == "SIGSYS":
         return ("si_call_addr", "si_syscall", "si_arch"), _SECCOMP.unpack_from(data, at)
-    # Another program's, which may lack what a sender's has, or one that the kernel says no more of.
+    # Another program's signal, which may lack a sender's fields, or a signal about which the kernel says no more.
     pid, uid, value = _SENDER.unpack_from(data, at)
     sender = (("si_pid", pid), ("si_uid", uid)) if code < 0 or pid or uid else ()
     both = (*sender, ("si_value", value)) if code < 0 or value else sender
@@ -106,19 +106,12 @@ def _reason(signal: str, code: int) -> str:
 
 
 def signal_name(number: int) -> str:
-    """``SIGKILL``; a number that is no signal as it is."""
+    """Returns ``SIGKILL``, or the number itself if it is no signal."""
     return SIGNAL.get(number, str(number))
 
 
-def styled(number: str, name: str, constants: str) -> str:
-    """A number that may have a name, as -X says: ``abbrev`` the name, ``raw`` the number, ``verbose`` both."""
-    if not name or constants == "raw":
-        return number
-    return name if constants == "abbrev" else f"{number} /* {name} */"
-
-
 def named(found: dict[str, int], constants: str = "abbrev", arch: str = "x86_64") -> dict[str, str]:
-    """The same fields as text, as strace has them; a value is both a number and a pointer, or nothing if it is zero."""
+    """Returns the fields as strace's text; si_value becomes si_int and si_ptr, or is left out if it is zero."""
     shown = {}
     for name, value in found.items():
         if name == "si_value":
@@ -134,18 +127,20 @@ def named(found: dict[str, int], constants: str = "abbrev", arch: str = "x86_64"
 def _named(name: str, value: int, found: dict[str, int], constants: str, arch: str) -> str:
     signal = SIGNAL.get(found["si_signo"], "")
     if name == "si_signo":
-        return styled(str(value), SIGNAL.get(value, ""), constants)
+        return styled(SIGNAL.get(value, ""), str(value), constants)
     if name == "si_code":
-        return styled(f"{value & _MASK32:#x}" if value else "0", _reason(signal, value), constants)
+        return styled(_reason(signal, value), f"{value & _MASK32:#x}" if value else "0", constants)
     if name == "si_errno":
-        return styled(str(value & _MASK32), ERRNO[value][0] if value in ERRNO else "", constants)
+        return styled(ERRNO[value][0] if value in ERRNO else "", str(value & _MASK32), constants)
     if name == "si_status":
         exited = _reason(signal, found["si_code"]) == "CLD_EXITED"
-        return styled(str(value), "" if exited else SIGNAL.get(value, ""), constants)
+        return styled("" if exited else SIGNAL.get(value, ""), str(value), constants)
     if name in ("si_utime", "si_stime"):
-        return f"{value} /* {value / _TICKS:.2f} s */" if value and constants != "raw" else str(value)
+        return clock_ticks(value, constants)
+    if name == "si_uid":
+        return "-1" if value == _MASK32 else str(value)
     if name == "si_syscall":
-        return _call_name(value, _ABIS.get(XLATS["audit_arch"].names.get(found["si_arch"], "")), arch, constants)
+        return call_name(value, found["si_arch"], arch, constants)
     if name == "si_arch":
         arches = XLATS["audit_arch"]
         none = "0" if constants == "raw" else f"0 /* {arches.unknown} */"
@@ -155,12 +150,13 @@ def _named(name: str, value: int, found: dict[str, int], constants: str, arch: s
     return f"{value & _MASK32:#x}" if name in _HEXADECIMAL and value else str(value)
 
 
-def _call_name(number: int, abi: Abi | None, arch: str, constants: str) -> str:
-    # Of the machine's own tables alone, as strace.
+def call_name(number: int, audit_arch: int, arch: str, constants: str) -> str:
+    """Returns ``__NR_read`` for a call of an AUDIT_ARCH_... value, or its number if the machine has no such table."""
+    abi = _ABIS.get(XLATS["audit_arch"].names.get(audit_arch, ""))
     call = abi.lookup(number) if abi is not None and abi.arch == arch else None
     if abi is None or call is None or constants == "raw":
         return str(number)
-    return f"{number} /* {call.name} */" if abi.compat else f"__NR_{call.name}"
+    return f"{number} /* {call.name} */" if abi.compat else styled(f"__NR_{call.name}", str(number), constants)
 
 
 def _address(value: int) -> str:
@@ -168,5 +164,5 @@ def _address(value: int) -> str:
 
 
 def text_of(found: dict[str, int], constants: str = "abbrev", arch: str = "x86_64") -> str:
-    """Fields as strace has them: ``{si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0}``. arch: the machine's."""
+    """Returns ``{si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0}``, as strace prints it. arch: the machine's."""
     return f"{{{', '.join([f'{name}={value}' for name, value in named(found, constants, arch).items()])}}}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers as names: sets of flags and single values, from `constants`."""
+"""Names of numbers: sets of flags and single values, from `constants`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 
 from traceloop_decode import constants
 from traceloop_decode.syscalls import Abi
-from traceloop_decode.values.options import Options
+from traceloop_decode.values.options import Options, styled
 
 _CACHE_MAX: Final = 4096
 
 
 class Xlat:
-    """One table of names. unknown: what stands in the comment behind a number without a name, as ``PROT_???``."""
+    """A table of names. unknown: the comment after a number without a name, such as ``PROT_???``, or ""."""
 
     def __init__(self, entries: tuple[tuple[int, str], ...], unknown: str) -> None:
         self.entries = entries
@@ -23,7 +23,7 @@ class Xlat:
         self._known: dict[tuple[int, str], str] = {}
 
     def flags(self, value: int, options: Options) -> str:
-        """``A|B|0x300``: the names of the bits in the table's order, then what is left."""
+        """Returns ``A|B|0x300``: the names of the bits in the table's order, then the remaining bits."""
         key = value, options.constants
         text = self._known.get(key)
         if text is None:
@@ -31,12 +31,12 @@ class Xlat:
         return text
 
     def one(self, value: int, options: Options, *, signed: bool = False) -> str:
-        """``A``, or ``0x12 /* PREFIX_??? */``."""
+        """Returns ``A``, or ``0x12 /* PREFIX_??? */``."""
         name = self.names.get(value)
         if name is None:
             number = str(value) if value == 0 or (signed and value < 0) else f"{value:#x}"
-            return number if options.constants == "raw" else f"{number} /* {self.unknown} */"
-        return name if options.constants == "abbrev" else _styled(value, name, options)
+            return number if options.constants == "raw" or not self.unknown else f"{number} /* {self.unknown} */"
+        return name if options.constants == "abbrev" else _styled(value, name, options)  # the usual style: saves a call
 
     def _remember(self, key: tuple[int, str], text: str) -> str:
         if len(self._known) >= _CACHE_MAX:
@@ -61,20 +61,34 @@ def _styled(value: int, text: str, options: Options) -> str:
     if options.constants == "abbrev":
         return text
     number = f"{value:#x}" if value else "0"
-    if options.constants == "raw":
-        return number
-    return text if text == number or "/*" in text else f"{number} /* {text} */"
+    commented = "/*" in text and options.constants != "raw"
+    return text if commented else styled(text, number, options.constants)
 
 
-def _xlats(tables: Mapping[str, constants.Table]) -> dict[str, Xlat]:
-    return {name: Xlat(entries, unknown) for name, (unknown, entries) in tables.items()}
+class _Xlats(dict[str, Xlat]):
+    # Tables of `constants`, each made when it is first looked up.
+    def __init__(self, tables: Mapping[str, constants.Table], others: Mapping[str, Xlat] | None) -> None:
+        super().__init__()
+        self._tables, self._others = tables, others
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables or (self._others is not None and name in self._others)
+
+    def __missing__(self, name: str) -> Xlat:
+        if self._others is not None and name not in self._tables:
+            found = self._others[name]
+        else:
+            unknown, entries = self._tables[name]
+            found = Xlat(entries, unknown)
+        self[name] = found
+        return found
 
 
-XLATS: Final = _xlats(constants.TABLES)
-"""Every table, by its name there."""
-_OWN: Final = {arch: XLATS | _xlats(tables) for arch, tables in constants.OWN_TABLES.items()}
+XLATS: Final = _Xlats(constants.TABLES, None)
+"""Tables of `constants`, by their names there."""
+_OWN: Final = {arch: _Xlats(tables, XLATS) for arch, tables in constants.OWN_TABLES.items()}
 
 
 def xlat(name: str, abi: Abi) -> Xlat:
-    """A table as a call's architecture has it: some name other numbers there than `XLATS`."""
+    """Returns a table for a call's architecture, which may name other numbers than `XLATS`."""
     return _OWN.get(abi.arch, XLATS)[name]

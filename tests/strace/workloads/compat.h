@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls by the 32-bit entry, from a 64-bit program that is linked where pointers have 32 bits. */
+/* Calls through the 32-bit entry, from a 64-bit program that is linked where pointers fit into 32 bits. */
 #include <stdint.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include "compat.h"
 
+// clang-format off
 enum {
 	READ = 3, WRITE, OPEN, CLOSE, CREAT = 8, LINK, UNLINK, TIME = 13, CHMOD = 15, LSEEK = 19, UTIME = 30, ACCESS = 33,
 	RENAME = 38, MKDIR, RMDIR, PIPE = 42, UMASK = 60, SYMLINK = 83, READLINK = 85, MUNMAP = 91, TRUNCATE, FTRUNCATE,
@@ -15,6 +16,7 @@ enum {
 	OPENAT = 295, MKDIRAT, FSTATAT64 = 300, UNLINKAT, UTIMENSAT = 320, FALLOCATE = 324, PIPE2 = 331, PREADV = 333,
 	PWRITEV, STATX = 383, UTIMENSAT64 = 412,
 };
+// clang-format on
 
 struct iovec32 {
 	uint32_t base, length;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include "compat.h"
 
+// clang-format off
 enum {
 	EXECVE = 11, TIME = 13, GETPID = 20, ALARM = 27, KILL = 37, TIMES = 43, SETRLIMIT = 75, GETRUSAGE = 77,
 	GETTIMEOFDAY, SETITIMER = 104, GETITIMER, WAIT4 = 114, SYSINFO = 116, CLONE = 120, UNAME = 122, NEWSELECT = 142,
@@ -25,6 +26,7 @@ enum {
 	POLL = 168, PRCTL = 172, CLOCK_GETTIME64 = 403, CLOCK_NANOSLEEP64 = 407, PPOLL64 = 414, FUTEX64 = 422,
 	PSELECT6 = 308, WAITPID = 7,
 };
+// clang-format on
 
 static uint32_t words[64];
 static uint64_t wide[8];

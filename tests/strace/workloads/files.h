@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A file system of a workload's own: empty, and the same at each run.
+ * Gives a workload a file system of its own, which is empty and the same in each run.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -12,12 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOWHERE ((void *)8) /* no memory is there */
+#define NOWHERE ((void *)8) /* an unmapped address */
 
 static inline void fresh_directory(void)
 {
-	if (unshare(CLONE_NEWNS) || mount("none", "/", 0, MS_REC | MS_PRIVATE, 0) || mount("none", "/mnt", "tmpfs", 0, "size=16m") ||
-	    chdir("/mnt"))
+	if (unshare(CLONE_NEWNS) || mount("none", "/", 0, MS_REC | MS_PRIVATE, 0) ||
+	    mount("none", "/mnt", "tmpfs", 0, "size=16m") || chdir("/mnt"))
 		abort();
 	umask(0);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that wait, so that their lines are cut in two: for data, for room, for locks, for a file's other end.
+// Calls that wait for data, for room, for locks or for a file's other end, so that their lines are split in two.
 #include "files.h"
 #include <linux/openat2.h>
 #include <sys/file.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-// By then, the other process waits in its call.
+// Gives the other process time to wait in its call.
 static void later(void)
 {
 	struct timespec pause = {0, 20000000};

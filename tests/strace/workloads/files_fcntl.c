@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// fcntl with every command.
+// Calls fcntl with every command.
 #include "files.h"
 #include <signal.h>
 

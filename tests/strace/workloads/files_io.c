@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and writes data in every way there is.
+// Reads and writes data with every call.
 #include "files.h"
 #include <linux/falloc.h>
 #include <sys/uio.h>
@@ -49,7 +49,8 @@ static void plain(int fd)
 static void vectors(int fd)
 {
 	char a[3], b[400];
-	struct iovec out[] = {{"one", 3}, {"two\n", 4}, {NULL, 0}, {"", 0}}, in[] = {{a, 3}, {b, 400}}, bad[] = {{"ok", 2}, {NOWHERE, 7}};
+	struct iovec out[] = {{"one", 3}, {"two\n", 4}, {NULL, 0}, {"", 0}}, in[] = {{a, 3}, {b, 400}},
+		     bad[] = {{"ok", 2}, {NOWHERE, 7}};
 	syscall(SYS_writev, fd, out, 2);
 	syscall(SYS_writev, fd, out, 4);
 	syscall(SYS_writev, fd, out, 0);
@@ -162,7 +163,8 @@ static void sizes(int fd)
 	syscall(SYS_syncfs, fd);
 	syscall(SYS_syncfs, 99);
 	syscall(SYS_sync_file_range, fd, 0, 100, SYNC_FILE_RANGE_WRITE);
-	syscall(SYS_sync_file_range, fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	syscall(SYS_sync_file_range, fd, 0, 0,
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 	syscall(SYS_sync_file_range, fd, -1L, -1, 0x10);
 	syscall(SYS_sync_file_range, 99, 1, 2, 0);
 	syscall(SYS_getrandom, NOWHERE, 8, 0);

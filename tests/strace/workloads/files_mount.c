@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mounts, by the old call and the new ones, and takes away; quotas, swap, roots.
+// Mounts with the old call and the new ones, and unmounts; quotas, swap, roots.
 #include "files.h"
 #include <linux/mount.h>
 #include <sys/quota.h>
@@ -9,7 +9,8 @@ static void old(void)
 	syscall(SYS_mount, "none", "/nonexistent", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m");
 	syscall(SYS_mount, "none", "d", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=1m,mode=700");
 	syscall(SYS_mount, NULL, "d", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL);
-	syscall(SYS_mount, "a-name-that-is-longer-than-thirty-two-bytes-by-some", "d", "a-type-that-is-longer-than-thirty-two-bytes", 0, "some-options-that-are-longer-than-thirty-two-bytes");
+	syscall(SYS_mount, "a-name-that-is-longer-than-thirty-two-bytes-by-some", "d",
+		"a-type-that-is-longer-than-thirty-two-bytes", 0, "some-options-that-are-longer-than-thirty-two-bytes");
 	syscall(SYS_mount, NOWHERE, NOWHERE, NOWHERE, MS_RELATIME, NOWHERE);
 	syscall(SYS_mount, "x", "d", "proc", MS_MGC_VAL | MS_SYNCHRONOUS, NULL);
 	syscall(SYS_mount, "d", "e", "none", MS_BIND | MS_REC, "ignored");
@@ -17,7 +18,8 @@ static void old(void)
 	syscall(SYS_mount, "none", "d", "none", MS_PRIVATE | MS_REC, NULL);
 	syscall(SYS_mount, "none", "d", "none", 1L << 40, "data");
 	syscall(SYS_mount, "none", "/nonexistent", "none", 0xffffffff, "data");
-	syscall(SYS_mount, "none", "/nonexistent", "none", 0xfffffdf & ~(MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE), "");
+	syscall(SYS_mount, "none", "/nonexistent", "none",
+		0xfffffdf & ~(MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE), "");
 	syscall(SYS_umount2, "e", MNT_DETACH);
 	syscall(SYS_umount2, "d", MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
 	syscall(SYS_umount2, "/nonexistent", 0);
@@ -28,9 +30,11 @@ static void old(void)
 	syscall(SYS_pivot_root, NOWHERE, "e");
 }
 
-static void new(void)
+static void newer(void)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, .attr_clr = MOUNT_ATTR__ATIME, .propagation = MS_PRIVATE};
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY,
+				  .attr_clr = MOUNT_ATTR__ATIME,
+				  .propagation = MS_PRIVATE};
 	int fs = syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	syscall(SYS_fsopen, "nosuchfs", 0);
 	syscall(SYS_fsopen, NULL, 0x6);
@@ -69,7 +73,10 @@ static void new(void)
 	syscall(SYS_mount_setattr, AT_FDCWD, "d", 0, &attr, sizeof attr);
 	attr = (struct mount_attr){0};
 	syscall(SYS_mount_setattr, AT_FDCWD, "d", 0, &attr, sizeof attr);
-	struct { struct mount_attr attr; long more; } large = {.attr.propagation = MS_SHARED, .more = 9};
+	struct {
+		struct mount_attr attr;
+		long more;
+	} large = {.attr.propagation = MS_SHARED, .more = 9};
 	syscall(SYS_mount_setattr, AT_FDCWD, "d", 0, &large, sizeof large);
 	syscall(SYS_mount_setattr, AT_FDCWD, "d", 0, &attr, 8);
 	syscall(SYS_mount_setattr, AT_FDCWD, "d", 0, NOWHERE, sizeof attr);
@@ -119,7 +126,7 @@ int main(void)
 	if (mkdir("d", 0755) || mkdir("e", 0755))
 		abort();
 	old();
-	new();
+	newer();
 	rest();
 	return 0;
 }

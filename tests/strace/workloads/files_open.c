@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and closes descriptors in every way there is.
+// Opens and closes descriptors with every call.
 #include "files.h"
 #include <linux/close_range.h>
 #include <linux/memfd.h>
@@ -50,9 +50,13 @@ static void opens_how(void)
 	syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how);
 	how = (struct open_how){.flags = O_RDONLY, .resolve = 0x1000};
 	syscall(SYS_openat2, AT_FDCWD, "a.txt", &how, sizeof how);
-	how = (struct open_how){.flags = 1ULL << 40 | O_RDONLY, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT | RESOLVE_CACHED};
+	how = (struct open_how){.flags = 1ULL << 40 | O_RDONLY,
+				.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT | RESOLVE_CACHED};
 	syscall(SYS_openat2, AT_FDCWD, "a.txt", &how, sizeof how);
-	struct { struct open_how how; long more; } large = {.how = {.flags = O_RDONLY}};
+	struct {
+		struct open_how how;
+		long more;
+	} large = {.how = {.flags = O_RDONLY}};
 	syscall(SYS_openat2, AT_FDCWD, "a.txt", &large, sizeof large);
 	large.more = 7;
 	syscall(SYS_openat2, AT_FDCWD, "a.txt", &large, sizeof large);
@@ -110,7 +114,10 @@ static void copies(void)
 
 static void handles(void)
 {
-	struct { struct file_handle head; char bytes[128]; } handle = {.head.handle_bytes = 0};
+	struct {
+		struct file_handle head;
+		char bytes[128];
+	} handle = {.head.handle_bytes = 0};
 	int id;
 	syscall(SYS_name_to_handle_at, AT_FDCWD, "a.txt", &handle, &id, 0);
 	handle.head.handle_bytes = 128;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks for the attributes of files, and changes them.
+// Reads and changes the attributes of files.
 #include "files.h"
 #include <linux/stat.h>
 #include <sys/statfs.h>
@@ -29,7 +29,8 @@ static void stats(int fd)
 	syscall(SYS_newfstatat, AT_FDCWD, "a", &st, AT_NO_AUTOMOUNT | 0x10000);
 	syscall(SYS_newfstatat, AT_FDCWD, "a", &st, 0x10000);
 	syscall(SYS_statx, AT_FDCWD, "a", AT_STATX_SYNC_AS_STAT, STATX_ALL, &stx);
-	syscall(SYS_statx, AT_FDCWD, "/dev/null", AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MODE, &stx);
+	syscall(SYS_statx, AT_FDCWD, "/dev/null", AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MODE,
+		&stx);
 	syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS | STATX_BTIME, &stx);
 	syscall(SYS_statx, AT_FDCWD, "d", 0, 0, &stx);
 	syscall(SYS_statx, AT_FDCWD, "d", 0, STATX_BASIC_STATS, &stx);

@@ -17,7 +17,8 @@ int main(void)
 	syscall(SYS_setxattr, "a", NULL, value, 0, 0);
 	syscall(SYS_setxattr, "a", "trusted.a-name-that-is-longer-than-thirty-two-bytes", NULL, 0, 0);
 	syscall(SYS_setxattr, "a", "user.x", NOWHERE, 5, 0x77);
-	syscall(SYS_setxattr, "a", "wrong", "a value that is longer than thirty-two bytes", 44, XATTR_CREATE | XATTR_REPLACE);
+	syscall(SYS_setxattr, "a", "wrong", "a value that is longer than thirty-two bytes", 44,
+		XATTR_CREATE | XATTR_REPLACE);
 	syscall(SYS_lsetxattr, "s", "trusted.two", "2", 1, XATTR_CREATE);
 	syscall(SYS_lsetxattr, "/nonexistent", "trusted.two", "2", 1, 0);
 	syscall(SYS_fsetxattr, fd, "trusted.three", "a value that is longer than thirty-two bytes", 44, 0);

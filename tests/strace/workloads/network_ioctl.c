@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ioctl: of terminals (a pseudo-terminal of its own), interfaces (the loopback's), files and pipes; and unknown commands.
+ * ioctl on terminals (its own pseudo-terminal), interfaces (the loopback), files and pipes; and unknown commands.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -84,8 +84,9 @@ static void interface(void)
 	struct sockaddr_in name = {.sin_family = AF_INET};
 	struct ifconf list = {.ifc_len = sizeof all, .ifc_req = all};
 	struct rtentry route = {0};
-	static const unsigned long get[] = {SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFDSTADDR, SIOCGIFMTU,
-	                                    SIOCGIFMETRIC, SIOCGIFINDEX, SIOCGIFHWADDR, SIOCGIFTXQLEN, SIOCGIFMAP, SIOCGIFSLAVE};
+	static const unsigned long get[] = {SIOCGIFFLAGS,   SIOCGIFADDR,   SIOCGIFNETMASK, SIOCGIFBRDADDR,
+					    SIOCGIFDSTADDR, SIOCGIFMTU,    SIOCGIFMETRIC,  SIOCGIFINDEX,
+					    SIOCGIFHWADDR,  SIOCGIFTXQLEN, SIOCGIFMAP,     SIOCGIFSLAVE};
 
 	control(fd, SIOCSIFFLAGS, &request);
 	for (unsigned n = 0; n < sizeof get / sizeof *get; n++)

@@ -188,8 +188,10 @@ static void controls(int left, int right)
 static void many(int left, int right)
 {
 	struct iovec parts[] = {{"one", 3}, {"two", 3}, {"three", 5}}, into[] = {{buffer, 16}, {buffer + 16, 16}};
-	struct mmsghdr send[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 2}}, {.msg_hdr = {.msg_iov = parts + 2, .msg_iovlen = 1}}};
-	struct mmsghdr receive[2] = {{.msg_hdr = {.msg_iov = into, .msg_iovlen = 1}}, {.msg_hdr = {.msg_iov = into + 1, .msg_iovlen = 1}}};
+	struct mmsghdr send[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 2}},
+				  {.msg_hdr = {.msg_iov = parts + 2, .msg_iovlen = 1}}};
+	struct mmsghdr receive[2] = {{.msg_hdr = {.msg_iov = into, .msg_iovlen = 1}},
+				     {.msg_hdr = {.msg_iov = into + 1, .msg_iovlen = 1}}};
 	struct timespec limit = {1, 0};
 
 	syscall(SYS_sendmmsg, left, send, 2, 0);

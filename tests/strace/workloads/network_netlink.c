@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Netlink: headers of messages, alone and several at once, over a protocol that has no types of its own.
+ * Netlink: headers of messages, single and several at once, over a protocol that has no message types of its own.
  */
 #define _GNU_SOURCE
 #include <linux/netlink.h>
@@ -14,7 +14,8 @@ static struct sockaddr_nl kernel = {.nl_family = AF_NETLINK}, here = {.nl_family
 
 static size_t put(char *at, int length, int type, int flags, const char *payload, size_t size)
 {
-	struct nlmsghdr header = {.nlmsg_len = length, .nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = 7, .nlmsg_pid = 4712};
+	struct nlmsghdr header = {
+		.nlmsg_len = length, .nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = 7, .nlmsg_pid = 4712};
 
 	memcpy(at, &header, sizeof header);
 	memcpy(at + sizeof header, payload, size);

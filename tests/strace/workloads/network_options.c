@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Options of sockets: numbers, structs and names, of every level.
+ * Socket options of every level: numbers, structs and names.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -42,9 +42,11 @@ static void get_int(int fd, int level, int name)
 
 static void sockets(void)
 {
-	static const int names[] = {SO_DEBUG, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF,
-	                            SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT, SO_SNDLOWAT,
-	                            SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_MARK, SO_INCOMING_CPU, SO_ZEROCOPY, SO_BUSY_POLL, 777};
+	static const int names[] = {SO_DEBUG,      SO_REUSEADDR, SO_TYPE,     SO_ERROR,     SO_DONTROUTE,
+				    SO_BROADCAST,  SO_SNDBUF,    SO_RCVBUF,   SO_KEEPALIVE, SO_OOBINLINE,
+				    SO_PRIORITY,   SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT,  SO_SNDLOWAT,
+				    SO_ACCEPTCONN, SO_PROTOCOL,  SO_DOMAIN,   SO_MARK,      SO_INCOMING_CPU,
+				    SO_ZEROCOPY,   SO_BUSY_POLL, 777};
 	struct linger linger = {1, 5};
 	struct timeval limit = {2, 500000};
 	struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, 0xffffffff}};
@@ -95,15 +97,32 @@ static void sockets(void)
 
 static void internet(void)
 {
-	static const int names[] = {TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2,
-	                            TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_FASTOPEN, TCP_INQ, 77};
-	static const int ip[] = {IP_TOS, IP_TTL, IP_HDRINCL, IP_RECVOPTS, IP_PKTINFO, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL, IP_MTU,
-	                         IP_FREEBIND, IP_TRANSPARENT, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_BIND_ADDRESS_NO_PORT, 177};
-	struct ip_mreq group = {.imr_multiaddr.s_addr = inet_addr("224.0.0.77"), .imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+	static const int names[] = {TCP_NODELAY,  TCP_MAXSEG,       TCP_CORK,     TCP_KEEPIDLE,     TCP_KEEPINTVL,
+				    TCP_KEEPCNT,  TCP_SYNCNT,       TCP_LINGER2,  TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP,
+				    TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_FASTOPEN, TCP_INQ,          77};
+	static const int ip[] = {IP_TOS,
+				 IP_TTL,
+				 IP_HDRINCL,
+				 IP_RECVOPTS,
+				 IP_PKTINFO,
+				 IP_MTU_DISCOVER,
+				 IP_RECVERR,
+				 IP_RECVTTL,
+				 IP_MTU,
+				 IP_FREEBIND,
+				 IP_TRANSPARENT,
+				 IP_MULTICAST_TTL,
+				 IP_MULTICAST_LOOP,
+				 IP_BIND_ADDRESS_NO_PORT,
+				 177};
+	struct ip_mreq group = {.imr_multiaddr.s_addr = inet_addr("224.0.0.77"),
+				.imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
 	struct ip_mreqn interface = {.imr_multiaddr.s_addr = inet_addr("224.0.0.78"), .imr_ifindex = 1};
 	struct ipv6_mreq group6 = {.ipv6mr_interface = 1};
-	static const int ip6[] = {IPV6_V6ONLY, IPV6_UNICAST_HOPS, IPV6_RECVPKTINFO, IPV6_MULTICAST_HOPS, IPV6_TCLASS, IPV6_MTU, 177};
-	int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0), udp6 = socket(AF_INET6, SOCK_DGRAM, 0);
+	static const int ip6[] = {
+		IPV6_V6ONLY, IPV6_UNICAST_HOPS, IPV6_RECVPKTINFO, IPV6_MULTICAST_HOPS, IPV6_TCLASS, IPV6_MTU, 177};
+	int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0),
+	    udp6 = socket(AF_INET6, SOCK_DGRAM, 0);
 
 	for (unsigned n = 0; n < sizeof names / sizeof *names; n++) {
 		set_int(tcp, IPPROTO_TCP, names[n], 5);
@@ -138,7 +157,8 @@ static void internet(void)
 
 static void others(void)
 {
-	struct packet_mreq membership = {.mr_ifindex = 1, .mr_type = PACKET_MR_PROMISC, .mr_alen = 6, .mr_address = "abcdef"};
+	struct packet_mreq membership = {
+		.mr_ifindex = 1, .mr_type = PACKET_MR_PROMISC, .mr_alen = 6, .mr_address = "abcdef"};
 	struct tpacket_req ring = {.tp_block_size = 4096, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 2};
 	int packet = socket(AF_PACKET, SOCK_RAW, 0), netlink = socket(AF_NETLINK, SOCK_RAW, 0);
 

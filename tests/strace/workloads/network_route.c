@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Netlink by protocol: types, flags and the structs of NETLINK_ROUTE, in requests and in what they are answered.
+ * Netlink by protocol: types, flags and the structs of NETLINK_ROUTE, in requests and answers.
  */
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -15,14 +15,15 @@
 static char answer[8192];
 
 /*
- * One request over a socket of its own, and, if it is no dump, its answer, which is an error: there is no interface 77.
- * In the network that strace is in: of another one it knows no sockets.
+ * Sends one request over a new socket and, unless it is a dump, reads the answer, which is an error: there is no
+ * interface 77. Runs in strace's own network namespace, because strace knows no sockets of another.
  */
 static void ask(int protocol, int type, int flags, const void *payload, size_t size)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK}, here = {.nl_family = AF_NETLINK, .nl_pid = 4711};
 	char message[256] = "";
-	struct nlmsghdr header = {.nlmsg_len = 16 + size, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags, .nlmsg_seq = 7};
+	struct nlmsghdr header = {
+		.nlmsg_len = 16 + size, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags, .nlmsg_seq = 7};
 	struct iovec part = {message, 16 + size};
 	struct msghdr send = {.msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = &part, .msg_iovlen = 1};
 	int fd = syscall(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -47,7 +48,11 @@ int main(void)
 	struct ifinfomsg link = {.ifi_index = 77, .ifi_flags = 1, .ifi_change = 1};
 	struct ifaddrmsg address = {AF_INET, 24, IFA_F_PERMANENT, RT_SCOPE_HOST, 77};
 	struct rtmsg route = {AF_INET, 8, 0, 4, RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_LINK, RTN_UNICAST, RTM_F_NOTIFY};
-	struct ndmsg neighbour = {.ndm_family = AF_INET, .ndm_ifindex = 77, .ndm_state = NUD_PERMANENT | NUD_STALE, .ndm_flags = NTF_PROXY, .ndm_type = 1};
+	struct ndmsg neighbour = {.ndm_family = AF_INET,
+				  .ndm_ifindex = 77,
+				  .ndm_state = NUD_PERMANENT | NUD_STALE,
+				  .ndm_flags = NTF_PROXY,
+				  .ndm_type = 1};
 
 	ask(NETLINK_ROUTE, RTM_GETADDR, NLM_F_DUMP, &address, 1);
 	ask(NETLINK_ROUTE, RTM_GETADDR, NLM_F_DUMP, &address, sizeof address);

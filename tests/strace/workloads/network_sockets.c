@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sockets by every family's addresses: made, named, connected, accepted, shut down. In a network of its own, so that
- * every port is free.
+ * Sockets with addresses of every family: created, bound, connected, accepted, shut down. Runs in a network namespace
+ * of its own, so that every port is free.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -119,7 +119,8 @@ static void inet(void)
 
 static void inet6(void)
 {
-	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons(18082), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in6 name = {
+		.sin6_family = AF_INET6, .sin6_port = htons(18082), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct sockaddr_in6 other = {0};
 	socklen_t length = sizeof other;
 	int server = syscall(SYS_socket, AF_INET6, SOCK_STREAM, 0);
@@ -192,8 +193,13 @@ static void unix_names(void)
 static void others(void)
 {
 	struct sockaddr_nl netlink = {.nl_family = AF_NETLINK, .nl_pid = 4711, .nl_groups = 0x21};
-	struct sockaddr_ll packet = {.sll_family = AF_PACKET, .sll_protocol = htons(0x0806), .sll_ifindex = 1,
-	                             .sll_hatype = 1, .sll_pkttype = PACKET_BROADCAST, .sll_halen = 6, .sll_addr = "abcdef"};
+	struct sockaddr_ll packet = {.sll_family = AF_PACKET,
+				     .sll_protocol = htons(0x0806),
+				     .sll_ifindex = 1,
+				     .sll_hatype = 1,
+				     .sll_pkttype = PACKET_BROADCAST,
+				     .sll_halen = 6,
+				     .sll_addr = "abcdef"};
 	struct sockaddr_vm vsock = {.svm_family = AF_VSOCK, .svm_port = 1024, .svm_cid = 2};
 	char unknown[24] = "\x63\0hello";
 	socklen_t length = sizeof netlink;

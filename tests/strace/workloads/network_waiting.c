@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls that wait for another process: their lines come in two halves.
+ * Calls that wait for another process, so that their lines are split in two.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,7 +31,8 @@ static void child(int pair, const struct sockaddr_in *name)
 
 int main(void)
 {
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(18084), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_port = htons(18084), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	struct iovec part = {buffer, sizeof buffer};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Children: how they begin, what they execute, how they end, and what their parent learns of it.
+// Children: how they start, what they execute, how they end, and what their parent is told.
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <sched.h>
@@ -34,7 +34,7 @@ static int in_thread(void *argument)
 
 int main(void)
 {
-	/* Written to, so that they are in memory in each child. */
+	/* Writes to them, so that they are in memory in each child. */
 	static char path[16], quotes[] = "with \"quotes\"", more[] = "and more", environment[] = "A=0";
 	char *no_environment[] = {0}, *one[] = {environment, 0}, *argv[] = {path + 5, quotes, more, 0};
 	strcpy(path, "/bin/true");
@@ -42,7 +42,7 @@ int main(void)
 	quotes[0] = 'w', more[0] = 'a';
 	int seven = 7;
 
-	/* strace shows ignored signals, and they interrupt under it: let none come. */
+	/* Blocks SIGCHLD: strace shows ignored signals, and under it they interrupt calls. */
 	sigset_t children;
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);

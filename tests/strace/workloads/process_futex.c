@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Futexes by operation, and what belongs to them.
+// Futexes by operation, and related calls.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <linux/rseq.h>
@@ -29,7 +29,8 @@ int main(void)
 	futex(FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2, &other, 1);
 	futex(FUTEX_CMP_REQUEUE, 1, (void *)0x7fffffff, &other, 9);
 	futex(FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &other, FUTEX_OP(FUTEX_OP_SET, 2, FUTEX_OP_CMP_EQ, 3));
-	futex(FUTEX_WAKE_OP, 1, (void *)1, &other, FUTEX_OP((FUTEX_OP_ADD | FUTEX_OP_OPARG_SHIFT), 2, FUTEX_OP_CMP_GE, 3));
+	futex(FUTEX_WAKE_OP, 1, (void *)1, &other,
+	      FUTEX_OP((FUTEX_OP_ADD | FUTEX_OP_OPARG_SHIFT), 2, FUTEX_OP_CMP_GE, 3));
 	futex(FUTEX_WAKE_OP, 1, (void *)1, &other, 0x7f00f00f);
 	futex(FUTEX_LOCK_PI, 0, &past, 0, 0);
 	futex(FUTEX_UNLOCK_PI_PRIVATE, 0, 0, 0, 0);

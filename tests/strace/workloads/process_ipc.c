@@ -21,7 +21,7 @@ int main(void)
 	static char page[256];
 	struct timespec soon = {0, 1000000};
 
-	syscall(SYS_unshare, (long)CLONE_NEWIPC); /* numbers begin anew */
+	syscall(SYS_unshare, (long)CLONE_NEWIPC); /* ids start anew */
 	long memory = syscall(SYS_shmget, (long)IPC_PRIVATE, 4096L, (long)IPC_CREAT | 0600);
 	syscall(SYS_shmget, 0x12345L, 8192L, (long)SHM_HUGETLB | 0644);
 	syscall(SYS_shmget, 0x12345L, 8192L, 0L);
@@ -60,7 +60,10 @@ int main(void)
 	syscall(SYS_semctl, set, 0L, (long)IPC_RMID, 0L);
 	syscall(SYS_semctl, -1L, 0L, 99L, 0L);
 
-	static struct { long type; char text[40]; } message = {7, "a message of some length, more than 32"};
+	static struct {
+		long type;
+		char text[40];
+	} message = {7, "a message of some length, more than 32"};
 	long queue = syscall(SYS_msgget, (long)IPC_PRIVATE, (long)IPC_CREAT | 0600);
 	syscall(SYS_msgget, 0x77L, 0L);
 	syscall(SYS_msgsnd, queue, &message, 5L, 0L);
@@ -80,7 +83,8 @@ int main(void)
 	struct mq_attr attributes = {.mq_flags = O_NONBLOCK, .mq_maxmsg = 3, .mq_msgsize = 64}, old;
 	unsigned priority;
 	syscall(SYS_mq_unlink, "traceloop-test-queue");
-	long posix = syscall(SYS_mq_open, "traceloop-test-queue", (long)O_RDWR | O_CREAT | O_NONBLOCK, 0600L, &attributes);
+	long posix = syscall(SYS_mq_open, "traceloop-test-queue", (long)O_RDWR | O_CREAT | O_NONBLOCK, 0600L,
+			     &attributes);
 	syscall(SYS_mq_open, "traceloop-no-queue", (long)O_RDONLY, 0L, 0L);
 	syscall(SYS_mq_open, "traceloop-test-queue", (long)O_WRONLY | O_CREAT | O_EXCL, 0600L, 0L);
 	syscall(SYS_mq_timedsend, posix, "one message", 11L, 3L, 0L);

@@ -17,7 +17,7 @@ int main(void)
 {
 	static char buffer[128];
 
-	/* Keys have random numbers, so calls that return one fail here. */
+	/* Keys have random ids, so the calls that return one are made to fail. */
 	keyctl(KEYCTL_JOIN_SESSION_KEYRING, (long)"", 0, 0, 0);
 	keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_REQKEY_AUTH_KEY, 0, 0, 0);
 	long key = KEY_SPEC_PROCESS_KEYRING;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits, what was used, and what the system says of itself.
+// Limits, resources used, and information about the system.
 #define _GNU_SOURCE
 #include <sched.h>
 #include <sys/resource.h>
@@ -16,7 +16,7 @@ int main(void)
 	static struct utsname name;
 	static unsigned cpu, node;
 
-	unsigned long first_cpu = 1; /* the same at each run */
+	unsigned long first_cpu = 1; /* the same in each run */
 	syscall(SYS_sched_setaffinity, 0L, 8L, &first_cpu);
 	syscall(SYS_getrlimit, (long)RLIMIT_STACK, &limit);
 	syscall(SYS_getrlimit, (long)RLIMIT_CPU, &limit);

@@ -14,17 +14,21 @@ static unsigned char resident[4];
 
 int main(void)
 {
-	long at = syscall(SYS_mmap, 0L, 4 * PAGE, (long)PROT_READ | PROT_WRITE, (long)MAP_PRIVATE | MAP_ANONYMOUS, -1L, 0L);
+	long at = syscall(SYS_mmap, 0L, 4 * PAGE, (long)PROT_READ | PROT_WRITE, (long)MAP_PRIVATE | MAP_ANONYMOUS, -1L,
+			  0L);
 	char *memory = (char *)at;
 
 	syscall(SYS_mmap, at, PAGE, (long)PROT_NONE, (long)MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1L, 0L);
-	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_EXEC, (long)MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE | MAP_NORESERVE, -1L, 0L);
+	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_EXEC,
+		(long)MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE | MAP_NORESERVE, -1L, 0L);
 	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ, (long)MAP_SHARED, 99L, 0x1000L);
 	syscall(SYS_mmap, 0L, 0L, 0x1000L, 0L, -1L, 0L);
 	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ, (long)MAP_SHARED_VALIDATE | MAP_SYNC, -1L, 0L);
-	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_GROWSDOWN | PROT_SEM, (long)MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1L, 0L);
+	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_GROWSDOWN | PROT_SEM,
+		(long)MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1L, 0L);
 	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | 0x20, (long)MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_2MB, 0L, 0L);
-	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_WRITE, (long)MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_GROWSDOWN, -1L, 0L);
+	syscall(SYS_mmap, 0L, PAGE, (long)PROT_READ | PROT_WRITE,
+		(long)MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_GROWSDOWN, -1L, 0L);
 	syscall(SYS_mprotect, at, PAGE, (long)PROT_READ | PROT_WRITE | PROT_EXEC);
 	syscall(SYS_mprotect, 1L, PAGE, (long)PROT_NONE);
 	syscall(SYS_mprotect, at, PAGE, 0x100L);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces, descriptors of processes, comparing and tracing them.
+// Namespaces, and descriptors, comparison and tracing of processes.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kcmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands behind pointers within what arguments point at: programs, filters, control blocks, lists. */
+/* Pointers within the structs that arguments point at: programs, filters, control blocks, lists. */
 #define _GNU_SOURCE
 #include <linux/aio_abi.h>
 #include <linux/bpf.h>
@@ -21,12 +21,17 @@
 static void bpf(void)
 {
 	struct bpf_insn steps[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 5}, {.code = BPF_LDX | BPF_W | BPF_MEM, 1, 2, -8, 0x10},
-		{.code = BPF_STX | BPF_DW | BPF_MEM, 10, 1, -16, 0}, {.code = BPF_ALU | BPF_XOR | BPF_X, 3, 4, 0, 0},
-		{.code = BPF_JMP | BPF_JNE | BPF_K, 1, 0, 2, 7}, {.code = BPF_JMP | BPF_JLT | BPF_X, 1, 2, 1, 0},
-		{.code = BPF_LD | BPF_DW | BPF_IMM, 1, 0, 0, 9}, {.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 5},
+		{.code = BPF_LDX | BPF_W | BPF_MEM, 1, 2, -8, 0x10},
+		{.code = BPF_STX | BPF_DW | BPF_MEM, 10, 1, -16, 0},
+		{.code = BPF_ALU | BPF_XOR | BPF_X, 3, 4, 0, 0},
+		{.code = BPF_JMP | BPF_JNE | BPF_K, 1, 0, 2, 7},
+		{.code = BPF_JMP | BPF_JLT | BPF_X, 1, 2, 1, 0},
+		{.code = BPF_LD | BPF_DW | BPF_IMM, 1, 0, 0, 9},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
-	char license[] = "GPL and a text that is longer than what is shown", name[] = "sys_enter", path[] = "/no/such/pin";
+	char license[] = "GPL and a text that is longer than what is shown", name[] = "sys_enter",
+	     path[] = "/no/such/pin";
 	union bpf_attr attributes;
 	memset(&attributes, 0, sizeof attributes);
 	attributes.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
@@ -53,10 +58,16 @@ static void bpf(void)
 static void filters(void)
 {
 	struct sock_filter steps[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 59, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14), BPF_STMT(BPF_MISC | BPF_TAX, 0), BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
-		BPF_STMT(BPF_RET | BPF_A, 0), BPF_STMT(BPF_ST, 3), BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 59, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+		BPF_STMT(BPF_ST, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
 	};
 	struct sock_fprog program = {4, steps};
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -94,8 +105,10 @@ static void blocks(void)
 	struct iocb read = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = -1, .aio_buf = AT(data), .aio_nbytes = 5};
 	struct iocb sync = {.aio_lio_opcode = IOCB_CMD_FSYNC, .aio_fildes = -1, .aio_flags = 1, .aio_resfd = 3};
 	struct iocb poll = {.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = -1, .aio_buf = 1};
-	struct iocb writev = {.aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_fildes = -1, .aio_buf = AT(parts), .aio_nbytes = 2};
-	struct iocb readv = {.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = -1, .aio_buf = AT(parts), .aio_nbytes = 2};
+	struct iocb writev = {
+		.aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_fildes = -1, .aio_buf = AT(parts), .aio_nbytes = 2};
+	struct iocb readv = {
+		.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = -1, .aio_buf = AT(parts), .aio_nbytes = 2};
 	struct iocb *list[] = {&write, &read, &sync, &poll, &writev, &readv, (void *)8, &write};
 	readv.aio_data = 77;
 	readv.aio_offset = 9;

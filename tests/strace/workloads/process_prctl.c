@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// prctl and its kin: what a thread sets for itself.
+// prctl and related calls: a thread's own settings.
 #define _GNU_SOURCE
 #include <asm/prctl.h>
 #include <linux/prctl.h>
@@ -104,7 +104,8 @@ int main(void)
 	struct sock_fprog program = {1, code};
 	unsigned action = SECCOMP_RET_LOG;
 	syscall(SYS_seccomp, (long)SECCOMP_GET_ACTION_AVAIL, 0L, &action);
-	syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_FILTER, (long)SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG, &program);
+	syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_FILTER, (long)SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG,
+		&program);
 	syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_FILTER, 0x100L, 0L);
 	syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_STRICT, 1L, 0L);
 	syscall(SYS_seccomp, 99L, 0L, 0L);

@@ -49,7 +49,7 @@ int main(void)
 	bpf(BPF_MAP_UPDATE_ELEM, &attribute, 32);
 	struct bpf_insn code[] = {{.code = 0xb7}, {.code = 0x95}};
 	cleared()->prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attribute.insns = (uintptr_t)code, attribute.insn_cnt = 2, attribute.license = (uintptr_t)"GPL";
+	attribute.insns = (uintptr_t)code, attribute.insn_cnt = 2, attribute.license = (uintptr_t) "GPL";
 	int program = bpf(BPF_PROG_LOAD, &attribute, 48);
 	attribute.insn_cnt = 0;
 	bpf(BPF_PROG_LOAD, &attribute, 72);
@@ -57,7 +57,7 @@ int main(void)
 	cleared()->info.bpf_fd = map;
 	attribute.info.info_len = sizeof info, attribute.info.info = (uintptr_t)&info;
 	bpf(BPF_OBJ_GET_INFO_BY_FD, &attribute, 16);
-	cleared()->pathname = (uintptr_t)"/no/such/pin";
+	cleared()->pathname = (uintptr_t) "/no/such/pin";
 	bpf(BPF_OBJ_GET, &attribute, 16);
 	attribute.bpf_fd = program;
 	bpf(BPF_OBJ_PIN, &attribute, 16);
@@ -69,15 +69,19 @@ int main(void)
 	attribute.attach_bpf_fd = program, attribute.attach_type = BPF_CGROUP_INET_EGRESS;
 	bpf(BPF_PROG_ATTACH, &attribute, 20);
 	bpf(BPF_PROG_DETACH, &attribute, 20);
-	cleared()->raw_tracepoint.name = (uintptr_t)"sys_enter";
+	cleared()->raw_tracepoint.name = (uintptr_t) "sys_enter";
 	attribute.raw_tracepoint.prog_fd = -1;
 	bpf(BPF_RAW_TRACEPOINT_OPEN, &attribute, 12);
 	bpf(BPF_MAP_CREATE, 0, 0);
 	bpf(BPF_MAP_CREATE, (void *)8, 16);
 	bpf(0xffff, cleared(), 8);
 
-	static struct perf_event_attr event = {.type = PERF_TYPE_SOFTWARE, .size = sizeof event,
-		.config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = 1000, .disabled = 1, .exclude_hv = 1};
+	static struct perf_event_attr event = {.type = PERF_TYPE_SOFTWARE,
+					       .size = sizeof event,
+					       .config = PERF_COUNT_SW_CPU_CLOCK,
+					       .sample_period = 1000,
+					       .disabled = 1,
+					       .exclude_hv = 1};
 	syscall(SYS_perf_event_open, &event, 0L, -1L, -1L, (long)PERF_FLAG_FD_CLOEXEC);
 	event.type = 99;
 	event.freq = 1;
@@ -108,7 +112,8 @@ int main(void)
 	static struct io_event events[2];
 	syscall(SYS_io_setup, 4L, &context);
 	syscall(SYS_io_getevents, context, 0L, 2L, events, &none);
-	struct iocb block = {.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = -1, .aio_buf = (uintptr_t)"data", .aio_nbytes = 4};
+	struct iocb block = {
+		.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = -1, .aio_buf = (uintptr_t) "data", .aio_nbytes = 4};
 	struct iocb *blocks[] = {&block};
 	syscall(SYS_io_submit, context, 1L, blocks);
 	syscall(SYS_io_submit, context, 0L, blocks);

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* linux/sched/types.h does not go together with sched.h. */
+/* linux/sched/types.h conflicts with sched.h. */
 struct attributes {
 	uint32_t size, sched_policy;
 	uint64_t sched_flags;
@@ -19,7 +19,9 @@ struct attributes {
 int main(void)
 {
 	static unsigned long mask[16];
-	static struct { int priority; } param;
+	static struct {
+		int priority;
+	} param;
 	static struct attributes attr;
 
 	syscall(SYS_sched_getscheduler, 0L);
@@ -62,8 +64,12 @@ int main(void)
 	syscall(SYS_sched_setattr, 0L, &attr, 0L);
 	attr = (struct attributes){.size = sizeof attr, .sched_policy = SCHED_OTHER, .sched_flags = 1, .sched_nice = 3};
 	syscall(SYS_sched_setattr, 0L, &attr, 0L);
-	attr = (struct attributes){.size = sizeof attr, .sched_policy = SCHED_DEADLINE, .sched_runtime = 10,
-		.sched_deadline = 20, .sched_period = 30, .sched_flags = 0x7f};
+	attr = (struct attributes){.size = sizeof attr,
+				   .sched_policy = SCHED_DEADLINE,
+				   .sched_runtime = 10,
+				   .sched_deadline = 20,
+				   .sched_period = 30,
+				   .sched_flags = 0x7f};
 	syscall(SYS_sched_setattr, 999999L, &attr, 1L);
 	attr.size = 10;
 	syscall(SYS_sched_setattr, 0L, &attr, 0L);

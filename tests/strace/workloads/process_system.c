@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The system as a whole: what is refused without harm, and what is asked of it.
+// The system as a whole: calls that are refused without harm, and queries.
 #define _GNU_SOURCE
 #include <linux/reboot.h>
 #include <sys/swap.h>
@@ -9,7 +9,7 @@
 int main(void)
 {
 	static char buffer[64], argument[16];
-	argument[0] = 'x'; /* in memory: the kernel does not look at it */
+	argument[0] = 'x'; /* keeps the page in memory, as the kernel does not read it */
 
 	syscall(SYS_reboot, 1L, 2L, (long)LINUX_REBOOT_CMD_RESTART, 0L);
 	syscall(SYS_reboot, (long)LINUX_REBOOT_MAGIC1, 5L, (long)LINUX_REBOOT_CMD_CAD_OFF, 0L);

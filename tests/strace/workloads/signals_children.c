@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a parent is told of its children's ends, and how they are seen to end. */
+/* The ends of children, as their parent is told, and as they are traced. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals that are delivered: what the kernel says of each, and what the calls that they interrupt return. */
+/* Delivered signals: their siginfo, and the results of the calls that they interrupt. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -25,7 +25,7 @@ static void handle(int signal, siginfo_t *info, void *context)
 		registers[REG_RIP] += 2; /* ud2, and a div of two bytes */
 }
 
-static void catch(int signal, int flags)
+static void catch (int signal, int flags)
 {
 	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | flags};
 	sigaction(signal, &action, 0);
@@ -97,7 +97,7 @@ int main(void)
 {
 	for (int signal = 1; signal <= SIGRTMIN + 2; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP && signal != 32 && signal != 33)
-			catch(signal, 0);
+			catch (signal, 0);
 	faults();
 	interrupted();
 	kinds();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals that end a process, of every kind of sender, in calls and between them. */
+/* Signals that end a process, from every kind of sender, during calls and between them. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/syscall.h>

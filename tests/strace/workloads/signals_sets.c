@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signal sets, actions and stacks, and sending and receiving signals, all by plain system calls. */
+/* Signal sets, actions and stacks, and sending and receiving signals, all by direct system calls. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -25,10 +25,12 @@ static void actions(void)
 	struct kernel_sigaction set = {SIG_IGN, 0, 0, 0}, old;
 	syscall(SYS_rt_sigaction, SIGUSR1, &set, 0, 8);
 	syscall(SYS_rt_sigaction, SIGUSR1, 0, &old, 8);
-	set = (struct kernel_sigaction){(void *)0x1000, SA_SIGINFO | SA_RESTART | SA_NODEFER | 0x04000000, (void *)0x2000, usr1_term};
+	set = (struct kernel_sigaction){(void *)0x1000, SA_SIGINFO | SA_RESTART | SA_NODEFER | 0x04000000,
+					(void *)0x2000, usr1_term};
 	syscall(SYS_rt_sigaction, SIGUSR1, &set, &old, 8);
 	syscall(SYS_rt_sigaction, SIGUSR1, 0, &old, 8);
-	set = (struct kernel_sigaction){SIG_DFL, SA_NOCLDSTOP | SA_NOCLDWAIT | SA_ONSTACK | SA_RESETHAND | 0x300, 0, ~usr1_term};
+	set = (struct kernel_sigaction){SIG_DFL, SA_NOCLDSTOP | SA_NOCLDWAIT | SA_ONSTACK | SA_RESETHAND | 0x300, 0,
+					~usr1_term};
 	syscall(SYS_rt_sigaction, SIGUSR1, &set, &old, 8);
 	set = (struct kernel_sigaction){(void *)0x1000, 0x8000, (void *)0x2000, 0};
 	syscall(SYS_rt_sigaction, SIGUSR1, &set, 0, 8);
@@ -45,7 +47,8 @@ static void actions(void)
 
 static void masks(void)
 {
-	uint64_t set = usr1_term, old, all = ~0ULL, some = 0x7ffffffff, many = 0xfffffffffffffffe, one = 1ULL << 31, last = 1ULL << 63;
+	uint64_t set = usr1_term, old, all = ~0ULL, some = 0x7ffffffff, many = 0xfffffffffffffffe, one = 1ULL << 31,
+		 last = 1ULL << 63;
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, 8);
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, &old, 8);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every form of siginfo, by sending it to a process that does not exist: the fields that a signal and a code have. */
+/* Sends every form of siginfo to a process that does not exist: each signal and code has its own fields. */
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -17,8 +17,10 @@ static void send(int signal, int error, int code, const int *values, int count)
 
 int main(void)
 {
-	static const int signals[] = {SIGUSR1, SIGCHLD, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGTRAP, SIGIO, SIGSYS, 34, 99};
-	static const int codes[] = {SI_USER, SI_QUEUE, SI_TIMER, SI_MESGQ, SI_ASYNCIO, SI_SIGIO, SI_TKILL, SI_KERNEL, -7, -8, -60, 129};
+	static const int signals[] = {SIGUSR1, SIGCHLD, SIGSEGV, SIGILL, SIGFPE, SIGBUS,
+				      SIGTRAP, SIGIO,   SIGSYS,  34,     99};
+	static const int codes[] = {SI_USER,  SI_QUEUE,  SI_TIMER, SI_MESGQ, SI_ASYNCIO, SI_SIGIO,
+				    SI_TKILL, SI_KERNEL, -7,       -8,       -60,        129};
 	static const int full[] = {4, 5, 6, 7, 8, 9, 10, 11}, none[8];
 	static const int archs[] = {0xc000003e, 0x40000003, 0xc00000b7, 3}, numbers[] = {39, 0, 999, -1};
 	for (size_t s = 0; s < COUNT(signals); s++) {
@@ -26,7 +28,7 @@ int main(void)
 			send(signals[s], 0, codes[c], full, 8);
 			send(signals[s], 0, codes[c], none, 8);
 		}
-		for (int code = 1; code < 10; code++) { /* 10 has a name since Linux 6.6 */
+		for (int code = 1; code < 10; code++) { /* code 10 has a name since Linux 6.6 */
 			send(signals[s], 0, code, full, 8);
 			send(signals[s], 2, code, none, 8);
 		}

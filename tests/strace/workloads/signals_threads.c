@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread that waits in each way there is, until the other thread ends its wait: calls in two halves. */
+/* A thread waits in every kind of call until the other thread ends its wait: lines split in two. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 static int ends[2], steps[2];
 static volatile pid_t waiter;
 
-/* Until the waiter has begun its next step, and then long enough for it to sleep in its call. */
+/* Waits until the waiter has begun its next step, and then long enough for it to sleep in its call. */
 static void wait_asleep(void)
 {
 	struct timespec soon = {0, 20000000};

@@ -134,7 +134,7 @@ static void timers(void)
 	syscall(SYS_timer_create, CLOCK_REALTIME, &event, &other);
 	syscall(SYS_timer_create, CLOCK_REALTIME, BAD, &other);
 	syscall(SYS_timer_create, CLOCK_REALTIME, 0, BAD);
-	syscall(SYS_timer_settime, timer, TIMER_ABSTIME, &set, &old); /* what is left of it, no two runs agree on */
+	syscall(SYS_timer_settime, timer, TIMER_ABSTIME, &set, &old); /* the rest of the time differs between runs */
 	syscall(SYS_timer_settime, timer, 0, &set, 0);
 	syscall(SYS_timer_settime, timer, 0, BAD, 0);
 	set.it_value.tv_nsec = -1;

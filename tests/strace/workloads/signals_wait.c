@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for descriptors: poll, select and epoll, and descriptors made for it. */
+/* Waiting for descriptors: poll, select and epoll, and descriptors made for waiting. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -33,7 +33,8 @@ static void polls(void)
 	both[0].events = POLLIN | 0x4800;
 	syscall(SYS_poll, both, 2, -1);
 	for (int n = 0; n < 40; n++)
-		many[n] = (struct pollfd){n % 3 ? ends[1] : ends[0], n % 2 || n > 31 ? POLLPRI : POLLOUT | POLLRDNORM, 0};
+		many[n] = (struct pollfd){n % 3 ? ends[1] : ends[0], n % 2 || n > 31 ? POLLPRI : POLLOUT | POLLRDNORM,
+					  0};
 	syscall(SYS_poll, many, 5, 0);
 	syscall(SYS_poll, many, 32, 0);
 	syscall(SYS_poll, many, 40, 0);
@@ -59,7 +60,10 @@ static void selects(void)
 	fd_set in, out, bad_set;
 	struct timeval soon = {0, 1000}, none = {0, 0}, bad = {-1, 0};
 	struct timespec soon_ns = {0, 1000000}, zero = {0, 0}, later = {10, 0};
-	const struct { const uint64_t *mask; size_t size; } mask = {&usr1, 8}, no_mask = {0, 8}, short_mask = {&usr1, 4};
+	const struct {
+		const uint64_t *mask;
+		size_t size;
+	} mask = {&usr1, 8}, no_mask = {0, 8}, short_mask = {&usr1, 4};
 	FD_ZERO(&in);
 	FD_ZERO(&out);
 	FD_ZERO(&bad_set);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A little of everything, two threads and a child: what the comparison itself is tested with.
+// A little of everything, with two threads and a child: the test of the comparison itself.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,7 +15,10 @@ static void *blocked(void *fd)
 	return NULL;
 }
 
-static void handler(int number) { (void)number; }
+static void handler(int number)
+{
+	(void)number;
+}
 
 int main(void)
 {
@@ -31,7 +34,7 @@ int main(void)
 	syscall(SYS_getppid);
 	syscall(SYS_pipe2, ends, 0);
 	pthread_create(&thread, NULL, blocked, (void *)(long)ends[0]);
-	usleep(20000); // so that it blocks under both
+	usleep(20000); // long enough to block under both
 	syscall(SYS_write, ends[1], "x", 1);
 	pthread_join(thread, NULL);
 	signal(SIGUSR1, handler);

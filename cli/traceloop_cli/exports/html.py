@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The export ``html``: one page that shows a trace as a picture, and needs no network.
+
+Everything that the container wrote, or chose the name of, is untrusted. The page's text is escaped; the trace is JSON
+in a script element that is not executed, in which ``<`` is escaped, so that nothing ends the element. The page's policy
+(Content-Security-Policy) permits the two elements that it is made of, by their hashes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+from traceloop_cli.exports.cause import cause
+from traceloop_cli.exports.events import drawn
+from traceloop_cli.sources.recorded import Recorded
+from traceloop_cli.version import VERSION
+from traceloop_decode.archive_file import TraceInfo
+from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.safe_text import printable
+from traceloop_decode.text.notes import unrecorded_notes
+from traceloop_decode.timeline.kinds import KINDS
+from traceloop_decode.timeline.timeline import EXIT, LOST, SIGNAL, Item, Timeline
+
+_SCRIPTS: Final = ("trace", "picture", "view", "lines", "main")
+_WHATS: Final = {what: number for number, what in enumerate((*KINDS, SIGNAL, EXIT, LOST))}
+_FIELD: Final = re.compile(r"@([A-Z_]+)@")
+_NS: Final = 1_000_000_000
+_ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
+
+
+def export(traces: Sequence[Recorded]) -> Iterator[bytes]:
+    """Yields the page of one trace."""
+    (trace,) = traces
+    timeline = drawn(trace.snapshot)
+    ended = cause(trace, timeline)
+    style, script = _part("style.css"), _script()
+    values = {
+        "TITLE": _text(trace.info.trace_id),
+        "LEVEL": "bad" if ended.failed else "good",
+        "VERDICT": _text(ended.verdict),
+        "FACTS": "".join(
+            f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in _facts(trace, timeline) if value
+        ),
+        "WHY": _list(ended.lines),
+        "NOTES": "".join(f"<p>{_text(note)}</p>" for note in _notes(trace)),
+        "VERSION": VERSION,
+        "STYLE": style,
+        "STYLE_HASH": _hash(style),
+        "SCRIPT": script,
+        "SCRIPT_HASH": _hash(script),
+        "DATA": _data(timeline, trace.snapshot.started_ns),
+    }
+    yield _FIELD.sub(lambda field: values[field[1]], _part("page.html")).encode()
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li><code>{_text(line)}</code></li>' for line in lines)}</ul>" if lines else ""
+
+
+def _facts(trace: Recorded, timeline: Timeline) -> Iterator[tuple[str, str]]:
+    info = trace.info
+    yield "Image", info.image
+    yield "Pod", f"{info.namespace}/{info.pod}" if info.pod else ""
+    yield "Container", " ".join(dict.fromkeys(filter(None, (info.container, info.container_id[:12]))))
+    yield "Node", info.node
+    yield "Started", _moment(info.started_ns)
+    yield "Ran for", _seconds(info.ended_ns - info.started_ns) if info.ended_ns and info.started_ns else ""
+    yield "Shown", _coverage(info, timeline)
+
+
+def _notes(trace: Recorded) -> Iterator[str]:
+    return (note.strip("- ") for note in unrecorded_notes(unrecorded(trace.snapshot)))
+
+
+def _coverage(info: TraceInfo, timeline: Timeline) -> str:
+    lost = sum(1 for item in timeline.items if item.what == LOST)
+    if not lost and not info.lost:
+        return f"all of it, {len(timeline.items):,} lines"
+    kept_ns = timeline.end_ns - min(
+        (item.at_ns for item in timeline.items if item.what != LOST), default=timeline.end_ns
+    )
+    return f"the last {_seconds(kept_ns)}, {len(timeline.items) - lost:,} lines; {info.lost:,} events lost"
+
+
+def _moment(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // _NS, UTC):%Y-%m-%d %H:%M:%S} UTC" if time_ns else ""
+
+
+def _seconds(span_ns: int) -> str:
+    return f"{span_ns / _NS:,.3g} s" if span_ns < 1000 * _NS else f"{span_ns // _NS:,} s"
+
+
+def _data(timeline: Timeline, zero_ns: int) -> str:
+    strings = {"": 0}
+    columns: dict[str, list[int]] = {key: [] for key in ("lane", "at", "took", "what", "name", "text", "error")}
+    before_ns = timeline.start_ns
+    for item in timeline.items:
+        for key, value in _row(item, strings).items():
+            columns[key].append(value)
+        columns["at"].append(item.at_ns - before_ns)
+        before_ns = item.at_ns
+    trace = {
+        "start": timeline.start_ns - zero_ns,
+        "end": timeline.end_ns - zero_ns,
+        "lanes": [[lane.pid, lane.tid, lane.row, lane.comm] for lane in timeline.lanes],
+        "items": columns,
+        "strings": [*strings],
+    }
+    return _json(trace)
+
+
+def _row(item: Item, strings: dict[str, int]) -> dict[str, int]:
+    def place(string: str) -> int:
+        return strings.setdefault(string, len(strings))
+
+    return {
+        "lane": item.lane,
+        "took": item.took_ns if item.returned else -1 - item.took_ns,  # negative: has not returned
+        "what": _WHATS[item.what],
+        "name": place(item.name),
+        "text": place(item.text),
+        "error": place(item.error),
+    }
+
+
+def _json(value: Any) -> str:
+    # The escaped characters stand in strings alone, and JSON reads them back.
+    return json.dumps(value, separators=(",", ":")).translate(_ESCAPES)
+
+
+@cache
+def _part(name: str) -> str:
+    return files("traceloop_cli.exports").joinpath("page", name).read_text()
+
+
+@cache
+def _script() -> str:
+    body = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{body}}})();'
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names of capabilities (capabilities(7)), and the words for those that a call was refused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from traceloop_decode.model import Call
+from traceloop_decode.tables.flags import TABLES
+
+_PREFIX: Final = "CAP_"
+NAMES: Final = dict(TABLES["capabilities"][1])
+"""The names by number."""
+
+
+def name_of(number: int) -> str:
+    """Returns a capability's name, such as ``CAP_CHOWN``."""
+    return NAMES.get(number, f"{_PREFIX}{number}")
+
+
+def short_name(number: int) -> str:
+    """Returns a capability's name as container engines and Kubernetes have it, such as ``CHOWN``."""
+    return name_of(number).removeprefix(_PREFIX)
+
+
+def refusal_note(call: Call) -> str:
+    """Returns ``  [CAP_SYS_ADMIN refused]`` for a call that failed after the kernel refused it that; else ""."""
+    return f"  [{', '.join(map(name_of, call.missed))} refused]" if call.asked and call.missed else ""

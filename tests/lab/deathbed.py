@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers that run this machine's own programs, recorded by a daemon: for deaths that busybox cannot die."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess, Popen
+from typing import Any
+
+from lab.bundle import hooks, make_bundle
+from lab.daemon import Daemon
+from lab.runc import Runc
+
+DIRECTORIES = ("dev", "etc", "proc", "root", "sys", "tmp", "usr")
+LINKS = ("bin", "lib", "lib64", "sbin")
+FILES = {
+    "passwd": "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/tmp:/bin/sh\n",
+    "group": "root:x:0:\napp:x:1000:\n",
+    "hosts": "127.0.0.1 localhost\n127.0.0.2 db.internal\n",
+    "nsswitch.conf": "passwd: files\nhosts: files dns\n",
+    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+}
+Change = Callable[[dict[str, Any]], None]
+
+
+class Deathbed:
+    """A daemon, runc, and a root file system with this machine's /usr, read-only. The daemon's node is named `n`."""
+
+    def __init__(self, directory: Path, daemon: Daemon, runc: Runc) -> None:
+        self.directory, self.daemon, self.runc = directory, daemon, runc
+        self.root = directory / "root"
+        for name in DIRECTORIES:
+            (self.root / name).mkdir(parents=True)
+        for name in LINKS:
+            (self.root / name).symlink_to(f"usr/{name}")
+        for name, text in FILES.items():
+            (self.root / "etc" / name).write_text(text)
+
+    def bundle(
+        self, name: str, args: Sequence[str], *, binds: Mapping[Path, str] | None = None, change: Change | None = None
+    ) -> Path:
+        """Makes the bundle of a container in this machine's network. change: what to change in its configuration."""
+        bundle = make_bundle(self.directory / name, self.root, args, hooks=hooks(self.daemon.hook_socket), binds=binds)
+        path = bundle / "config.json"
+        config = json.loads(path.read_text())
+        config["mounts"].append({"destination": "/usr", "type": "bind", "source": "/usr", "options": ["bind", "ro"]})
+        namespaces = config["linux"]["namespaces"]
+        config["linux"]["namespaces"] = [one for one in namespaces if one["type"] != "network"]
+        if change is not None:
+            change(config)
+        path.write_text(json.dumps(config))
+        return bundle
+
+    def run(
+        self, name: str, *args: str, binds: Mapping[Path, str] | None = None, change: Change | None = None
+    ) -> CompletedProcess[str]:
+        """Runs a container to its end, and waits until its trace is complete."""
+        ended = self.runc.run(self.bundle(name, args, binds=binds, change=change), name)
+        self.ended(name)
+        return ended
+
+    @contextmanager
+    def started(
+        self, name: str, *args: str, binds: Mapping[Path, str] | None = None, change: Change | None = None
+    ) -> Iterator[Popen[str]]:
+        """Starts a container, which the block must end; waits until its trace is complete."""
+        with self.runc.start(self.bundle(name, args, binds=binds, change=change), name) as process:
+            try:
+                yield process
+            except BaseException:
+                self.runc("delete", "--force", name)
+                raise
+            process.communicate(timeout=60)
+        self.ended(name)
+
+    def ended(self, name: str) -> None:
+        """Waits until the trace of a container is complete."""
+        self.daemon.wait_for_log(lambda line: f"frozen n_{name} " in line)

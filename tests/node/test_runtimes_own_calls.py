@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls of a container's runtime, at its start and at each exec: kept apart, so that they do not spend the ring."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import Daemon, Runc, hooks, make_bundle, make_root
+from recorded_cgroups import Container, Workloads
+
+from traceloop_decode.archive_file import unpack
+from traceloop_decode.areas import RUNTIME
+from traceloop_decode.events import RING, events
+from traceloop_decode.model import Call, Entered, Event, Returned
+from traceloop_decode.snapshot import Snapshot
+
+pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
+
+
+LEFT = {"execve", "futex"}
+"""The calls of a runtime that are in the ring: the one that ends it, and what its other threads were blocked in then."""
+
+
+class Node:
+    """A daemon, runc, and a busybox root."""
+
+    def __init__(self, directory: Path, daemon: Daemon, runc: Runc) -> None:
+        self.directory, self.daemon, self.runc = directory, daemon, runc
+        self.root = make_root(directory / "root")
+
+    def bundle(self, name: str, *args: str) -> Path:
+        return make_bundle(self.directory / name, self.root, args, hooks=hooks(self.daemon.hook_socket))
+
+    def events(self, trace: str, *sources: str) -> list[Event]:
+        file = self.directory / f"{trace}.trace"
+        self.daemon.ctl("dump", trace, "--file", str(file), "--force")
+        return list(events(Snapshot.decode(unpack(file.read_bytes())[1]), sources))
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    directory = tmp_path_factory.mktemp("apart")
+    with Daemon(config='node = "n"\n') as daemon, Runc(directory / "runc") as runc:
+        yield Node(directory, daemon, runc)
+
+
+def calls(found: list[Event]) -> list[Call]:
+    return [
+        event if isinstance(event, Call) else event.call
+        for event in found
+        if isinstance(event, (Call, Entered, Returned))
+    ]
+
+
+def test_the_start_is_apart(node: Node) -> None:
+    node.runc.run(node.bundle("start", "/bin/true"), "start")
+    node.daemon.wait_for_log(lambda line: "frozen n_start " in line)
+    own, runtimes = calls(node.events("n_start", RING)), calls(node.events("n_start", RUNTIME))
+    assert {call.name for call in own if call.comm.startswith("runc")} <= LEFT
+    assert any((call.name, call.result, call.entry_lost) == ("execve", 0, False) for call in own)
+    assert len(runtimes) > 50
+    assert {call.source for call in runtimes} == {RUNTIME}
+    assert all(call.comm.startswith("runc") for call in runtimes)
+    assert max(call.ts_ns for call in runtimes) < own[0].ts_ns + 1_000_000_000
+
+
+def test_each_exec_is_apart(node: Node) -> None:
+    with node.runc.start(node.bundle("probed", "/bin/sleep", "600"), "probed"):
+        try:
+            node.daemon.wait_for_log(lambda line: "recording n_probed" in line)
+            wait_until_it_sleeps(node)
+            before = len(node.events("n_probed", RING))
+            for _ in range(3):
+                assert node.runc("exec", "probed", "/bin/test", "-e", "/bin/sh").returncode == 0
+            found = calls(node.events("n_probed", RING))
+        finally:
+            node.runc("kill", "probed", "KILL")
+    probes = [call for call in found if call.name == "execve" and call.result == 0][1:]
+    assert len(probes) == 3
+    # The kernel tells of a move once it is done, and runc's process runs meanwhile: it makes some 300 calls in all.
+    assert len([call for call in found if call.comm.startswith("runc") and call.name not in LEFT]) < 3 * 30
+    assert len(found) - before < 3 * 60  # the probe's own calls
+
+
+def wait_until_it_sleeps(node: Node) -> None:
+    """Waits until the container's program is blocked in its call, by what is recorded."""
+    until = time.monotonic() + 60
+    while not any(call.name.endswith("nanosleep") for call in calls(node.events("n_probed", RING))):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_who_moves_itself_is_no_runtime(container: Container, workload: Workloads) -> None:
+    container.recording.ring.set_apart(0)
+    container.run("cat", "/no/such", status=1)
+    assert any(call.name == "openat" and call.result == -2 for call in calls(container.events()))
+    assert calls(list(events(container.snapshot(), [RUNTIME]))) == []
