@@ -22,7 +22,7 @@ import pytest
 from archives import INFO, encoded_snapshot, info
 
 from traceloop_daemon.archive.directory import FileArchive
-from traceloop_daemon.archive.kept_files import FileState
+from traceloop_daemon.archive.kept_files import FileState, look_into
 from traceloop_daemon.archive.retention import Limits
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
 from traceloop_decode.archive_file import unpack
@@ -163,6 +163,18 @@ def test_what_was_deleted_is_gone_and_its_id_is_remembered(recent):
     with closing(FileArchive(recent.directory)) as following:
         assert following.closed_ids() == (INFO.trace_id, "never there")
         recent._lock_fd = os.dup(following._lock_fd)
+
+
+def test_a_file_that_is_removed_while_the_daemon_starts_is_passed_over(recent, monkeypatch):
+    def removed_first(entry):
+        if entry.name == "gone.trace":
+            Path(entry.path).unlink()
+        return look_into(entry)
+
+    recent.put(INFO, encoded_snapshot())
+    recent.put(info("gone"), encoded_snapshot())
+    monkeypatch.setattr("traceloop_daemon.archive.directory.look_into", removed_first)
+    assert [kept.trace_id for kept in recent.scan()] == [INFO.trace_id]
 
 
 def test_two_daemons_do_not_share_a_directory(archive):

@@ -4,7 +4,7 @@
 import json
 import os
 import re
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -214,7 +214,10 @@ def test_two_hundred_containers_in_a_row_leave_nothing(node):
 
 def _usage(pid):
     proc = Path("/proc") / str(pid)
-    targets = [os.readlink(fd) for fd in (proc / "fd").iterdir()]  # noqa: PTH115 - "anon_inode:bpf-map" is no path
+    targets = []
+    for fd in (proc / "fd").iterdir():
+        with suppress(FileNotFoundError):  # another thread has closed it
+            targets.append(os.readlink(fd))  # noqa: PTH115 - "anon_inode:bpf-map" is no path
     status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
     return {
         "fds": len(targets),

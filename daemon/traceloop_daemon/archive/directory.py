@@ -129,7 +129,9 @@ class FileArchive:
                 with suppress(OSError):  # the directory cannot be written: the next start tries again
                     os.unlink(entry.path)  # noqa: PTH108
             elif entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
-                found.append(look_into(entry))
+                kept = look_into(entry)
+                if kept is not None:
+                    found.append(kept)
         with self._lock:
             waiting = self._waiting.find()
             again = {kept.trace_id for kept in waiting}  # the directory may have an older file of each

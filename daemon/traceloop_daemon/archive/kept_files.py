@@ -39,10 +39,13 @@ class Kept:
     info: TraceInfo | None
 
 
-def look_into(entry: os.DirEntry[str]) -> Kept:
-    """Reads the head of a file. Errors become its state, and a line in the log."""
+def look_into(entry: os.DirEntry[str]) -> Kept | None:
+    """Reads the head of a file. Errors become its state, and a line in the log. None: it was removed meanwhile."""
     info, state = None, FileState.DAMAGED
-    found = entry.stat(follow_symlinks=False)
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
     try:
         # Path.open takes twice as long, which matters for 10,000 files.
         with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123

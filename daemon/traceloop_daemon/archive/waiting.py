@@ -87,7 +87,7 @@ class Waiting:
                 if kept is not None and kept.state is FileState.WHOLE:
                     found.append(replace(kept, state=FileState.WAITING))
                 else:
-                    Path(entry.path).unlink()
+                    Path(entry.path).unlink(missing_ok=True)
         found.sort(key=lambda kept: (kept.ended_ns, kept.trace_id))
         for kept in found:
             path = self._directory / file_name(kept.trace_id)
