@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures a full node under the real units: 110 containers at once, restarts meanwhile, and 1,000 in sequence."""
+"""Measures a full node under the real units: 110 containers at once, restarts meanwhile, and 1,000 in sequence; the
+same number again by their births.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +26,7 @@ _AT_ONCE: Final = 110
 _IN_SEQUENCE: Final = 1000
 _GAPS: Final = 5
 _ASKED: Final = 7
+_LISTED_S: Final = 30.0
 _HOOK_DEADLINE_S: Final = 2.0
 _HOOKS: Final = "/run/traceloop/hook.sock"
 _STATE_DIR: Final = "/var/lib/traceloop"
@@ -42,6 +45,7 @@ def measure() -> Iterator[Figure | str]:
         with _containers(lab) as tell:
             yield from _at_once(service, tell)
             yield from _in_sequence(service, tell)
+            yield from _born(service, tell)
 
 
 def _at_once(service: Service, tell: Any) -> Iterator[Figure]:
@@ -69,6 +73,27 @@ def _in_sequence(service: Service, tell: Any) -> Iterator[Figure]:
     yield from figures(f"after {_IN_SEQUENCE}", service.pid())
     yield from _questions(service)
     yield from _gaps(f"after {_IN_SEQUENCE}: ", tell)
+
+
+def _born(service: Service, tell: Any) -> Iterator[Figure]:
+    def late() -> int:
+        return int(json.loads(service.ctl("stats", "-o", "json").stdout)["births_late"])
+
+    for count, times in ((_AT_ONCE, 1), (1, _IN_SEQUENCE)):
+        late_before, took_s, ids = late(), 0.0, set[str]()
+        for _ in range(times):
+            answer = tell(f"born {count}")
+            took_s += answer["took_s"]
+            ids |= set(answer["ids"])
+        began_s = time.perf_counter()
+        while missing := ids - {trace["container_id"] for trace in service.traces()}:
+            if time.perf_counter() - began_s > _LISTED_S:
+                break
+        name = f"{count} born at once" if times == 1 else f"{times} born one after the other"
+        waited = f"all listed {time.perf_counter() - began_s:.1f} s later"
+        yield Figure(f"{name}: each", took_s / len(ids) * 1000, "ms", detail="" if missing else waited)
+        detail = f"{late() - late_before} found no ring in stock"
+        yield Figure("  not listed", len(missing), "", 0, detail=detail)
 
 
 def _questions(service: Service) -> Iterator[Figure]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The containers of crowd.py, run inside the lab: processes in cgroups, registered as the hook does it.
+"""The containers of crowd.py, run inside the lab: processes in cgroups, registered as the hook does it, or born.
 
     crowd_containers.py SOCKET UNIT
 
@@ -7,6 +7,8 @@ Reads commands from stdin, one a line, and answers each with a JSON object on st
 
 - ``all N``: starts N containers that stay alive, each with a full ring. Answers how long each waited to be registered.
 - ``sequence N``: runs N containers, one after the other. Answers how long that took.
+- ``born N``: makes N cgroups whose names are ids, as engines make them, with a container in each, and ends these.
+  Answers their ids, and how long it took to make them.
 - ``restart``, ``kill``: restarts the unit, or kills its process, while a probe connects to the socket as a hook every
   20 ms. Answers the longest wait.
 - ``end``: ends all containers.
@@ -36,16 +38,16 @@ _NO_PID = (1 << 22) + 1
 
 
 class Container:
-    """A container whose process waits for its work."""
+    """A container whose process waits for its work. is_born: nobody registers it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_born: bool = False) -> None:
         self.name, self.cgroup = name, _CGROUPS / name
         self.cgroup.mkdir()
         self.process = subprocess.Popen(
             ["sh", "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
-        self.waited_s = register(name, self.process.pid, "ok")
+        self.waited_s = 0.0 if is_born else register(name, self.process.pid, "ok")
 
     def work(self, calls: int) -> None:
         """Makes `calls` reads and as many writes."""
@@ -103,36 +105,63 @@ def disturb(*command: str) -> dict[str, Any]:
     return {"took_s": took_s, "waited_s": max(waited_s)}
 
 
-def main() -> None:
-    """Executes the commands from stdin."""
-    living: list[Container] = []
-    number = 0
-    for line in sys.stdin:
-        command, *words = line.split()
+class Crowd:
+    """The containers, by commands: each method but `main` is one, and returns its answer."""
+
+    def __init__(self) -> None:
+        self._living: list[Container] = []
+        self._number = 0
+
+    def main(self) -> None:
+        """Executes the commands from stdin."""
+        commands = {"all": self.all, "sequence": self.sequence, "born": self.born, "restart": self.restart}
+        commands |= {"kill": self.kill, "end": self.end}
+        for line in sys.stdin:
+            command, *words = line.split()
+            began_s = time.monotonic()
+            answer = commands[command](*map(int, words))
+            answer.setdefault("took_s", time.monotonic() - began_s)
+            os.write(1, json.dumps(answer).encode() + b"\n")
+
+    def all(self, count: int) -> dict[str, Any]:
+        began = [self._begin() for _ in range(count)]
+        self._living += began
+        return {"waited_s": [container.waited_s for container in began]}
+
+    def sequence(self, count: int) -> dict[str, Any]:
+        for _ in range(count):
+            self._number += 1
+            one = Container(f"crowd-{self._number}")
+            one.work(_FEW_CALLS)
+            one.end()
+        return {}
+
+    def born(self, count: int) -> dict[str, Any]:
         began_s = time.monotonic()
-        answer: dict[str, Any] = {}
-        if command == "all":
-            for _ in range(int(words[0])):
-                number += 1
-                living.append(Container(f"crowd-{number}"))
-                living[-1].work(_CALLS)
-            answer["waited_s"] = [container.waited_s for container in living]
-        elif command == "sequence":
-            for _ in range(int(words[0])):
-                number += 1
-                one = Container(f"crowd-{number}")
-                one.work(_FEW_CALLS)
-                one.end()
-        elif command == "restart":
-            answer = disturb("restart")
-        elif command == "kill":
-            answer = disturb("kill", "--kill-whom=main", "--signal=KILL")
-        elif command == "end":
-            while living:
-                living.pop().end()
-        answer.setdefault("took_s", time.monotonic() - began_s)
-        os.write(1, json.dumps(answer).encode() + b"\n")
+        born = [Container(os.urandom(32).hex(), is_born=True) for _ in range(count)]
+        took_s = time.monotonic() - began_s
+        for one in born:
+            one.work(_FEW_CALLS)
+            one.end()
+        return {"took_s": took_s, "ids": [one.name for one in born]}
+
+    def restart(self) -> dict[str, Any]:
+        return disturb("restart")
+
+    def kill(self) -> dict[str, Any]:
+        return disturb("kill", "--kill-whom=main", "--signal=KILL")
+
+    def end(self) -> dict[str, Any]:
+        while self._living:
+            self._living.pop().end()
+        return {}
+
+    def _begin(self) -> Container:
+        self._number += 1
+        container = Container(f"crowd-{self._number}")
+        container.work(_CALLS)
+        return container
 
 
 if __name__ == "__main__":
-    main()
+    Crowd().main()

@@ -436,7 +436,8 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 	 */
 	u64 registers = 0;
 	if (!has_entered && (result || !(call->flags & TL_CALL_FORKS))) {
-		count_call(w->ring, nr, compat);
+		if (!TL_RELOAD(s->apart))
+			count_call(w->ring, nr, compat);
 		registers = count_of_arguments(call);
 		if (!registers)
 			registers = 1;

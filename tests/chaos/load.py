@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's containers, run inside the lab: many short-lived ones, each registered by the real hook, and a busy one.
+"""The node's containers, run inside the lab: many short-lived ones, and a busy one.
 
     load.py WORKER HOOK
 
@@ -11,11 +11,12 @@ Reads commands from stdin, one a line, and writes JSON objects to stdout, one a 
   with ``calls`` null. `calls`: writes how many calls it has made, ``{"calls": n}``. `end`: ends it after a prime number
   of calls.
 
-Writes each container that has ended as ``{"id": …, "calls": a prime, "sleeps": …, "status": …, "hook": the hook's
-stderr, "hook_status": …, "hook_s": …, "deadline_s": …}``.
+Writes each container that has ended as ``{"name": …, "id": …, "born": …, "calls": a prime, "sleeps": …, "status": …,
+"hook": the hook's stderr, "hook_status": …, "hook_s": …, "deadline_s": …}``; the hook's are null if it was born.
 
-A container is a process in a cgroup of its own that waits until the hook, which runs outside the cgroup, is done, as
-runc's init does. The process then runs worker.c.
+A container is a process in a cgroup of its own that waits until the container is registered, and then runs worker.c.
+Half of them are born: the daemon recognises the cgroup by its name, an id as engines make it, and no hook runs. The
+others are registered by the real hook, which runs outside the cgroup, while the process waits, as runc's init does.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from struct import Struct
@@ -64,15 +66,16 @@ class Hook:
 
 
 class Container:
-    """A container in its cgroup, from its registration to its end."""
+    """A container in its cgroup, from its registration to its end. deadline_s: its hook's; None: it is born."""
 
-    def __init__(self, container_id: str, deadline_s: float) -> None:
-        self.id, self.deadline_s = container_id, deadline_s
-        self._page_path = Path(f"/tmp/{container_id}.page")
+    def __init__(self, name: str, deadline_s: float | None) -> None:
+        self.name, self.deadline_s = name, deadline_s
+        self.id = name if deadline_s else sha256(name.encode()).hexdigest()
+        self._page_path = Path(f"/tmp/{name}.page")
         self._page_path.write_bytes(bytes(4096))
         with self._page_path.open("r+b") as file:
             self.page = mmap.mmap(file.fileno(), 4096)
-        self.cgroup = CGROUPS / container_id
+        self.cgroup = CGROUPS / self.id
         self.cgroup.mkdir()
         words = [sys.argv[1], self._page_path]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -81,7 +84,7 @@ class Container:
         while not Path(f"/proc/{self.process.pid}/syscall").read_text().startswith("0 "):
             time.sleep(0.001)
         (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
-        self.hook = self.run_hook("start", self.process.pid)
+        self.hook = self.run_hook("start", self.process.pid) if deadline_s else None
 
     def run_hook(self, stage: str, pid: int) -> Hook:
         state = {"ociVersion": "1.0.2", "id": self.id, "pid": pid, "bundle": "/", "annotations": {}}
@@ -117,8 +120,11 @@ class Container:
         self.tell(calls, sleeps, self.process.returncode)
 
     def tell(self, calls: int | None, sleeps: int, status: int | None) -> None:
-        hook = {"hook": self.hook.said, "hook_status": self.hook.status, "hook_s": round(self.hook.took_s, 3)}
-        say(id=self.id, calls=calls, sleeps=sleeps, status=status, deadline_s=self.deadline_s, **hook)
+        hook: dict[str, Any] = dict.fromkeys(("hook", "hook_status", "hook_s"))
+        if self.hook:
+            hook = {"hook": self.hook.said, "hook_status": self.hook.status, "hook_s": round(self.hook.took_s, 3)}
+        who = {"name": self.name, "id": self.id, "born": self.hook is None}
+        say(**who, calls=calls, sleeps=sleeps, status=status, deadline_s=self.deadline_s, **hook)
 
 
 class Many:
@@ -157,10 +163,10 @@ class Many:
     def _live(self, number: int) -> None:
         chance = Random(number)
         try:
-            container = Container(f"many-{number}", DEADLINES_S[number % 2])
+            container = Container(f"many-{number}", DEADLINES_S[number // 2 % 2] if number % 2 else None)
             container.begin(MORE_THAN_A_RING if number % 16 == 0 else chance.choice(PRIMES))
             container.end()
-            if number % 3 == 0:
+            if container.hook and number % 3 == 0:
                 container.run_hook("stop", 0)
         except OSError as error:
             say(fault=f"many-{number}: {error!r}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -25,7 +26,8 @@ CLOCK, CLOCK_LIBRARY = "/run/chaos-clock", "/usr/lib/chaos/clock.so"
 # which case no trace is removed for it.
 _SETTINGS = '[archive]\nmax_use = "100%"\nkeep_free = "100%"\nmax_traces = 1000000\n'
 _UNIT = f"[Service]\nEnvironment=LD_PRELOAD={CLOCK_LIBRARY} CHAOS_CLOCK={CLOCK}\n"
-_PATIENCE_S = 120.0
+_LATE = re.compile(r"cgroup /([0-9a-f]{64}) (is|was not) recorded.*(?:no ring was in stock|recorder was replaced).*")
+PATIENCE_S = 120.0
 _RATE = 10
 
 
@@ -49,6 +51,8 @@ class Node:
         self.lab, self.service = lab, Service(lab)
         self.held: set[KernelObject] = set()
         """Objects that any daemon was seen to hold so far."""
+        self._late: dict[str, bool] = {}
+        self._since = lab.since_now()
         install(lab)
         for name, words in (("worker", ["-nostdlib", "-static"]), ("clock.so", ["-shared", "-fPIC"])):
             source = HERE / f"{name.removesuffix('.so')}.c"
@@ -64,14 +68,14 @@ class Node:
 
     def wait_until_it_serves(self) -> None:
         """Waits until systemd calls the daemon active and the daemon answers."""
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while True:
             if self.service.property("ActiveState") == "active":
                 answer = self.service.ctl("list", check=False)
                 if answer.returncode == 0:
                     return
             if time.monotonic() > end:
-                raise BrokenPromise(f"it does not serve {_PATIENCE_S:g} s after the fault")
+                raise BrokenPromise(f"it does not serve {PATIENCE_S:g} s after the fault")
 
     def check(self, shown: list[str] | None) -> dict[str, Any]:
         """Runs check.py, which shows these containers' traces; returns its report."""
@@ -81,7 +85,7 @@ class Node:
 
     def wait_until_kept(self, containers: list[str]) -> dict[str, Any]:
         """Waits until the traces of these containers are archived; returns the report with the list."""
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while True:
             found = self.check(None)
             late = [
@@ -92,7 +96,16 @@ class Node:
             if not late:
                 return found
             if time.monotonic() > end:
-                raise BrokenPromise(f"still not in the archive after {_PATIENCE_S:g} s: {late}")
+                raise BrokenPromise(f"still not in the archive after {PATIENCE_S:g} s: {late}")
+
+    def late(self) -> dict[str, bool]:
+        """Returns the containers that found no ring in stock: True if they are recorded from a later time."""
+        since, self._since = self._since, self.lab.since_now()
+        for entry in self.lab.journal(since, f"--unit={SERVICE}", "--output-fields=MESSAGE"):
+            told = _LATE.fullmatch(entry["MESSAGE"])
+            if told:
+                self._late[told[1]] = told[2] == "is"
+        return self._late
 
     def look(self) -> Held:
         """Returns what the daemon holds now."""
@@ -111,7 +124,7 @@ class Node:
         """
         fds = range(wanted.fds, wanted.fds + 1 + 3 * mended)
         wanted = replace(wanted, stored=wanted.stored + mended)
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         found = None
         while time.monotonic() < end:
             with suppress(OSError):  # a descriptor was closed meanwhile
@@ -126,7 +139,7 @@ class Node:
         with suppress(OSError):
             self.look()
         self.lab.run("systemctl", "stop", SOCKET, SERVICE)
-        wait_until_gone(self.held, timeout_s=_PATIENCE_S)
+        wait_until_gone(self.held, timeout_s=PATIENCE_S)
 
     def step_clock(self, offset_s: int) -> None:
         """Sets the offset of the daemon's clock."""
@@ -193,7 +206,7 @@ class Load:
                 found[:] = [said for said in self._said if key in said]
                 return bool(found)
 
-            if not self._changed.wait_for(there, _PATIENCE_S):
+            if not self._changed.wait_for(there, PATIENCE_S):
                 raise BrokenPromise(f"the load does not answer with {key!r}")
             self._said.remove(found[0])
             return found[0]
@@ -202,6 +215,6 @@ class Load:
         for line in self._process.stdout:
             said = json.loads(line)
             with self._changed:
-                many = said.get("id", "").startswith("many") or "fault" in said
+                many = said.get("name", "").startswith("many") or "fault" in said
                 (self.ended if many else self._said).append(said)
                 self._changed.notify_all()

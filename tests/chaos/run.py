@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Container
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from faults import FAULTS, Fault
 from lab.systemd import Systemd
-from node import BrokenPromise, Held, Node
+from node import PATIENCE_S, BrokenPromise, Held, Node
 
 BUSY_ROUNDS = 5
 """The life of a busy container, in rounds; each round has one fault."""
@@ -33,6 +34,8 @@ class Figures:
 
     ran: int = 0
     exact: int = 0
+    born: int = 0
+    late: int = 0
     gave_up: int = 0
     missed: int = 0
     events: int = 0
@@ -118,8 +121,11 @@ class Chaos:
     def _judge(self, ended: list[dict[str, Any]], fault: Fault) -> str:
         for container in ended:
             self._judge_start(container, fault)
-        registered = {one["id"]: one for one in ended if not one["hook"]}
-        self._listed |= registered.keys()
+        registered = {one["id"]: one for one in ended if not one["hook"] and not one["born"]}
+        born = {one["id"]: one for one in ended if one["born"]}
+        late = self._wait_until_told(born)
+        registered |= {container_id: one for container_id, one in born.items() if container_id not in late}
+        self._listed |= registered.keys() | {container_id for container_id in born if late.get(container_id)}
         found = self._node.wait_until_kept([one["id"] for one in ended])
         listed = {trace["container_id"] for trace in found["list"]}
         if missing := sorted(self._listed - listed):
@@ -135,15 +141,33 @@ class Chaos:
                     raise BrokenPromise(f"{container_id} cannot be shown: {one}")
             if container_id in registered:
                 self._judge_trace(registered[container_id], counts[container_id], shown)
-        others = len(ended) - len(registered)
+        gave_up, others = sum(bool(one["hook"]) for one in ended), len(born.keys() & late.keys())
         self.figures.ran += len(ended)
-        return f"{len(ended)} ran, {len(registered)} exact" + (f", {others} whose hook gave up" if others else "")
+        self.figures.born += len(born)
+        self.figures.late += others
+        return f"{len(ended)} ran, {len(born)} of them born; {len(registered)} exact" + (
+            f", {gave_up} whose hook gave up" * bool(gave_up) + f", {others} without a ring in stock" * bool(others)
+        )
+
+    def _wait_until_told(self, born: Container[str]) -> dict[str, bool]:
+        # Each birth is in the list, or the journal says that it found no ring. Returns Node.late().
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            listed = {trace["container_id"] for trace in self._node.check(None)["list"]}
+            late = self._node.late()
+            untold = [one for one in born if one not in listed and late.get(one, True)]
+            if not untold:
+                return late
+            if time.monotonic() > end:
+                raise BrokenPromise(f"born, and neither listed nor said to be lost: {untold}")
 
     def _judge_start(self, container: dict[str, Any], fault: Fault) -> None:
         if "fault" in container:
             raise BrokenPromise(f"a container failed to start: {container}")
-        if container["status"] != 0 or container["hook_status"] != 0:
+        if container["status"] != 0 or container["hook_status"]:
             raise BrokenPromise(f"a container failed: {container}")
+        if container["born"]:
+            return
         if container["hook_s"] > container["deadline_s"] + HOOK_LATE_S:
             raise BrokenPromise(f"a hook held its container up: {container}")
         self.figures.hook_s.append(container["hook_s"])
@@ -206,7 +230,8 @@ def _report(figures: Figures) -> None:
     hooks_s = sorted(figures.hook_s)
     print(
         f"{figures.ran} containers ran; {figures.exact} traces exact: {figures.events} events, {figures.lost} of them "
-        f"counted as lost; {figures.gave_up} hooks gave up after 2 s, {figures.missed} found no socket\n"
+        f"counted as lost; {figures.born} were born, {figures.late} of them without a ring in stock; "
+        f"{figures.gave_up} hooks gave up after 2 s, {figures.missed} found no socket\n"
         f"hooks: median {hooks_s[len(hooks_s) // 2]:.2f} s, most {hooks_s[-1]:.2f} s; the busy container: "
         f"{min(figures.busy_rate):.0f} to {max(figures.busy_rate):.0f} calls/s; "
         f"{min(figures.started_rate):.1f} to {max(figures.started_rate):.1f} starts/s"

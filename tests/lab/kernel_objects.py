@@ -38,13 +38,20 @@ def wait_until_gone(objects: set[KernelObject], *, timeout_s: float = 30) -> Non
         time.sleep(0.02)
 
 
-def _exists(kind: str, number: int) -> bool:
+def open_object(kind: str, number: int) -> int | None:
+    """Returns a descriptor of a program, map or link; None if there is none of this id."""
     attr = _ID.pack(number)
-    fd = ctypes.CDLL(None, use_errno=True).syscall(
+    fd: int = ctypes.CDLL(None, use_errno=True).syscall(
         architecture().bpf, _FD_BY_ID[kind], ctypes.c_char_p(attr), len(attr)
     )
     if fd >= 0:
-        os.close(fd)
-        return True
+        return fd
     assert ctypes.get_errno() == errno.ENOENT, os.strerror(ctypes.get_errno())
-    return False
+    return None
+
+
+def _exists(kind: str, number: int) -> bool:
+    fd = open_object(kind, number)
+    if fd is not None:
+        os.close(fd)
+    return fd is not None

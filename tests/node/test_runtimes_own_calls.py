@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lab import Daemon, Runc, hooks, make_bundle, make_root
-from recorded_cgroups import Container, Workloads
+from recorded_cgroups import Container, Workloads, entered
 
 from traceloop_decode.archive_file import unpack
 from traceloop_decode.areas import RUNTIME
 from traceloop_decode.events import RING, events
 from traceloop_decode.model import Call, Entered, Event, Returned
 from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.syscalls import abis
 
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 
@@ -35,9 +37,12 @@ class Node:
         return make_bundle(self.directory / name, self.root, args, hooks=hooks(self.daemon.hook_socket))
 
     def events(self, trace: str, *sources: str) -> list[Event]:
+        return list(events(self.snapshot(trace), sources))
+
+    def snapshot(self, trace: str) -> Snapshot:
         file = self.directory / f"{trace}.trace"
         self.daemon.ctl("dump", trace, "--file", str(file), "--force")
-        return list(events(Snapshot.decode(unpack(file.read_bytes())[1]), sources))
+        return Snapshot.decode(unpack(file.read_bytes())[1])
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,18 @@ def test_the_start_is_apart(node: Node) -> None:
     assert {call.source for call in runtimes} == {RUNTIME}
     assert all(call.comm.startswith("runc") for call in runtimes)
     assert max(call.ts_ns for call in runtimes) < own[0].ts_ns + 1_000_000_000
+
+
+def test_the_start_is_not_counted(node: Node) -> None:
+    """Neither are the calls in which the runtime's threads are when the hook registers them, and which return later."""
+    node.runc.run(node.bundle("counted", "/bin/true"), "counted")
+    node.daemon.wait_for_log(lambda line: "frozen n_counted " in line)
+    snapshot = node.snapshot("n_counted")
+    assert snapshot.totals is not None
+    counted = {
+        name: total.calls for _, name, _, total in snapshot.totals.named(*abis(snapshot.arch, snapshot.syscalls))
+    }
+    assert counted == Counter(call.name for call in entered(events(snapshot, (RING,))))
 
 
 def test_each_exec_is_apart(node: Node) -> None:

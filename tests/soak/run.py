@@ -210,6 +210,8 @@ class Soak:
         for one in ended:
             if "fault" in one or one["status"] or one["hook_status"]:
                 self.faults.append(f"a container failed: {one}")
+            elif one["born"]:
+                self._counts["containers that were recorded from their birth"] += 1
             elif not one["hook"]:
                 for name in ("hook median", "hook p99"):
                     self._add(name, one["hook_s"] * 1000)
@@ -217,7 +219,7 @@ class Soak:
                 self._counts["hooks that gave up after 2 s"] += 1
             else:
                 self.faults.append(f"a hook was not served: {one}")
-        self._counts["containers that the hook registered"] += len(ended)
+        self._counts["containers that the hook registered"] += sum(one.get("born") is False for one in ended)
 
     def _take(self, said: list[dict[str, Any]]) -> None:
         for one in said:

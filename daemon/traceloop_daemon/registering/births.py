@@ -49,6 +49,7 @@ _NO_EVENT: Final = -1
 _TEND_S: Final = 60.0
 _AGAIN_S: Final = 0.01
 _AGAIN_MAX_S: Final = 0.5
+_LARGER: Final = ": consider a larger ring.spare"
 _log = logging.getLogger(__name__)
 
 
@@ -234,9 +235,10 @@ class Births:
         self._new.append(newborn)
 
     def _late(self, birth: Birth) -> Recording | None:
-        # No ring was in stock.
+        # No ring was in stock, or its recorder was replaced.
         if self.tracer.is_recorded(birth.id):  # by a former daemon, or by a hook
             return None
+        why = "its recorder was replaced" if birth.until == _NO_EVENT else "no ring was in stock"
         self._tally.add(Counted.BIRTHS_LATE)
         self.tracer.pool.refill()
         path = cgroupfs.directory(self._recordings.mount, birth.path)
@@ -245,7 +247,7 @@ class Births:
         except RegistrationError:
             is_there = False
         if not is_there:
-            _log.warning("cgroup %s was not recorded: no ring was in stock, and it is gone", birth.path)
+            _log.warning("cgroup %s was not recorded: %s, and it is gone", birth.path, why)
             return None
         try:
             cgroups = [birth.id, *cgroupfs.descendants(path)]
@@ -255,8 +257,8 @@ class Births:
             raise
         recording.ring.set_born(birth.maker or 1, recording.slot.number)
         _log.warning(
-            "cgroup %s is recorded %.0f ms after it was made, as no ring was in stock: consider a larger ring.spare",
-            *(birth.path, 1000 * birth.ago_s),
+            "cgroup %s is recorded %.0f ms after it was made, as %s%s",
+            *(birth.path, 1000 * birth.ago_s, why, "" if birth.until == _NO_EVENT else _LARGER),
         )
         return recording
 
