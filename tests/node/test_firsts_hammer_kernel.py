@@ -35,7 +35,7 @@ OF_THREADS = {
     "set_robust_list",
 }
 CYCLES = 4_000  # of a stall, some 1.5 ms: the other CPU laps the ring, and what is not kept for ever of the area
-SNAPSHOTS, PROVED, DROPPED = 100, 2_000, 20
+SNAPSHOTS, PROVED, DROPPED = 100, 2_000, 5
 PATH = re.compile(r"/none/([01])-(\d+)/(\d+)")
 ENOENT = 2
 
