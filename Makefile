@@ -37,6 +37,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTEST_TIMEOUT := 600
 export PYTHON
 
+# The tests that do not record in the kernel, on all CPUs. The others share the kernel, and run one after the other.
+UNIT := $(BIN)/pytest -q -n auto --dist loadfile -m 'not kernel and not runtime'
+
 # The tests that `check` runs, except SLOW ones: tests of costs, and of many random calls.
 CHECKED := tests/decode $(addprefix tests/project/test_,architecture.py decisions.py layers.py words.py)
 SLOW := *_costs.py *_printers_total.py
@@ -84,10 +87,10 @@ check: lint ## Check style, types, the decoder and imports (some 10 seconds); ru
 	$(BIN)/pytest -q -m 'not kernel and not runtime' $(SLOW:%=--ignore-glob='%') $(CHECKED)
 
 unit: setup ## Run all tests that do not record in the kernel: some minutes
-	$(BIN)/pytest -q -m 'not kernel and not runtime'
+	$(UNIT)
 
 test: setup ## Run all tests
-	$(BIN)/pytest
+	$(UNIT) && failed=0 || failed=1; $(BIN)/pytest -m 'kernel or runtime' && exit $$failed
 
 lint: setup ## Check style and types
 	$(BIN)/ruff check . $(ADD_HOOKS)

@@ -45,7 +45,7 @@ _MKDIRS: Final = 200  # in a sample
 _PAIRS: Final = 7  # per round
 _PROMISED_MS: Final = 2.0
 _FIRST_KIND: Final = 2 * SHAPE_TEXT
-"""Where the map has the first shape's kind."""
+"""Offset of the first shape's kind in the map."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +61,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_configure() -> None:
     if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1" and importlib.util.find_spec("hypothesis") is None:
         raise pytest.UsageError("needs Hypothesis, and TRACELOOP_REQUIRE_KERNEL=1 forbids to skip: run `make setup`")
+    with suppress(ModuleNotFoundError):
+        hypothesis = importlib.import_module("hypothesis")
+        # On a busy machine nothing is quick.
+        hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+        hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -46,8 +48,10 @@ def member_holds(*paths):
 
 @pytest.fixture
 def state_dir(tmp_path):
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    base = Path(tempfile.gettempdir())
+    for directory in (tmp_path, *tmp_path.parents):
+        if base in directory.parents:
+            directory.chmod(0o755)
     directory = tmp_path / "state"
     directory.mkdir(mode=0o750)
     os.chown(directory, -1, MEMBER)

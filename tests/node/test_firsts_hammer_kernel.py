@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of calls that are new is true, although writers stall between a record and its copy."""
+"""Calls that are kept because they are new are told as they were made, although writers stall before the copy."""
 
 from __future__ import annotations
 
