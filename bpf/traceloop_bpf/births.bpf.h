@@ -127,7 +127,7 @@ TL_INLINE u32 read_command_line(char *words)
 		length = TL_WORDS_MAX - 1;
 	TL_OPAQUE(length);
 	length &= TL_WORDS_MAX - 1;
-	return bpf_probe_read_user(words, length, (void *)from) ? 0 : length;
+	return read_user(words, length, (void *)from) ? 0 : length;
 }
 
 /* Returns whether no process has been in a cgroup that is recorded since its birth. */

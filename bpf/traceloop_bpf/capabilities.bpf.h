@@ -72,8 +72,7 @@ TL_INLINE bool is_of_accounting(const struct asked *it, const struct tl_call *ca
 		return false;
 	u64 flags = call->flags & TL_CALL_FORKS ? it->argument : 0;
 	if (flags && it->nr == NR_CLONE3)
-		bpf_probe_read_user(&flags, sizeof flags,
-				    (void *)it->argument); /* struct clone_args begins with them */
+		read_user(&flags, sizeof flags, (void *)it->argument); /* struct clone_args begins with them */
 	return !(flags & CLONE_NEW);
 }
 

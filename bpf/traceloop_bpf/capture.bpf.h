@@ -54,15 +54,15 @@ TL_INLINE bool read_word(struct scratch *s, u64 bytes, u64 at)
 {
 	s->word[0] = 0;
 	bytes &= 15;
-	return bpf_probe_read_user(s->word, bytes, (void *)at);
+	return read_user(s->word, bytes, (void *)at);
 }
 
 /* Reads a struct msghdr, or mmsghdr, to s->message. Returns true if it cannot be read. */
 TL_INLINE bool read_message(struct scratch *s, u64 at)
 {
 	if (!s->compat)
-		return bpf_probe_read_user(&s->message, sizeof s->message - (s->outer ? 0 : 8), (void *)at);
-	bool fault = bpf_probe_read_user(&s->message32, sizeof s->message32 - (s->outer ? 0 : 4), (void *)at);
+		return read_user(&s->message, sizeof s->message - (s->outer ? 0 : 8), (void *)at);
+	bool fault = read_user(&s->message32, sizeof s->message32 - (s->outer ? 0 : 4), (void *)at);
 	s->message.name = s->message32.name;
 	s->message.name_length = s->message32.name_length;
 	s->message.iov = s->message32.iov;
@@ -198,7 +198,7 @@ TL_INLINE enum step next_rule(struct scratch *s, struct tl_item *item, struct tl
 	}
 	if (kind == TL_KIND_LENGTH) {
 		u32 there = 0;
-		bpf_probe_read_user(&there, sizeof there, (void *)found->size);
+		read_user(&there, sizeof there, (void *)found->size);
 		found->seen = found->size = there;
 		return STEP_BUFFER;
 	}
@@ -216,7 +216,7 @@ TL_INLINE enum step next_iocb(struct scratch *s, struct tl_item *item, struct fo
 	}
 	found->from = s->word[0];
 	s->iocb.opcode = 0;
-	bpf_probe_read_user(&s->iocb, sizeof s->iocb, (void *)(found->from + IOCB_PART));
+	read_user(&s->iocb, sizeof s->iocb, (void *)(found->from + IOCB_PART));
 	u64 opcode = s->iocb.opcode;
 	bool vector = opcode == IOCB_CMD_PREADV || opcode == IOCB_CMD_PWRITEV;
 	s->message.name = opcode == IOCB_CMD_PWRITE ? s->iocb.from : 0;
@@ -326,7 +326,7 @@ TL_INLINE enum step next_count(struct scratch *s, struct tl_item *item, struct f
 	rest = rest >> shift | !(rest >> shift);
 	found->size = rest < POINTERS ? rest : POINTERS;
 	found->seen = found->size << shift;
-	u64 fault = bpf_probe_read_user(item + 1, TL_RELOAD(found->seen) & PIECE_MASK, (void *)s->list_at);
+	u64 fault = read_user(item + 1, TL_RELOAD(found->seen) & PIECE_MASK, (void *)s->list_at);
 	u64 count = before_null(item + 1, s->compat), all = TL_RELOAD(found->size);
 	bool more = !fault && count >= all;
 	if (more)
@@ -355,7 +355,7 @@ TL_INLINE enum step next_of_iovec(struct scratch *s, struct tl_item *item, struc
 		found->from = s->word[0] & 0xffffffff;
 		found->size = s->word[0] >> 32;
 	} else if (!end) {
-		end = bpf_probe_read_user(s->word, sizeof s->word, (void *)(s->list_at + n * sizeof s->word));
+		end = read_user(s->word, sizeof s->word, (void *)(s->list_at + n * sizeof s->word));
 		found->from = s->word[0];
 		found->size = s->word[1];
 	}
@@ -439,7 +439,7 @@ TL_INLINE void read_buffer(struct scratch *s, struct tl_item *item, u64 length, 
 	if (copied > TL_ITEM_MAX)
 		copied = TL_ITEM_MAX;
 	u8 flags = found->seen > TL_ITEM_MAX ? TL_ITEM_MORE : 0; /* seen of an end is no more than the item has */
-	if (bpf_probe_read_user(item + 1, copied, (void *)found->from)) {
+	if (read_user(item + 1, copied, (void *)found->from)) {
 		/* Reads up to the page's end: the next page may not be there. */
 		u64 rest = 4096 - (found->from & 4095);
 		flags = TL_ITEM_FAULT;
@@ -450,7 +450,7 @@ TL_INLINE void read_buffer(struct scratch *s, struct tl_item *item, u64 length, 
 		TL_OPAQUE(copied);
 		if (copied > TL_ITEM_MAX)
 			copied = TL_ITEM_MAX;
-		if (bpf_probe_read_user(item + 1, copied, (void *)found->from))
+		if (read_user(item + 1, copied, (void *)found->from))
 			copied = 0;
 	}
 	item->kind |= flags;
@@ -481,7 +481,7 @@ TL_INLINE void end_scan(struct scratch *s, struct tl_item *item, long got)
 TL_INLINE void read_string(struct scratch *s, struct tl_item *item, u64 length, const struct found *found)
 {
 	/* Reads two bytes more than are kept: one for the NUL, one that shows that the string is longer. */
-	long got = bpf_probe_read_user_str(item + 1, TL_ITEM_MAX + 2, (void *)found->from);
+	long got = read_user_str(item + 1, TL_ITEM_MAX + 2, (void *)found->from);
 	if (s->scan) {
 		end_scan(s, item, got);
 		return;
@@ -498,7 +498,7 @@ TL_INLINE void read_string(struct scratch *s, struct tl_item *item, u64 length, 
 		TL_OPAQUE(rest);
 		if (rest > TL_ITEM_MAX)
 			rest = TL_ITEM_MAX;
-		copied = bpf_probe_read_user(item + 1, rest, (void *)found->from) ? 0 : rest;
+		copied = read_user(item + 1, rest, (void *)found->from) ? 0 : rest;
 	}
 	item->size = copied;
 	if (copied > TL_ITEM_MAX) {

@@ -127,7 +127,7 @@ TL_INLINE u64 put_string(struct tl_header *header, u64 length, u64 arg, u64 from
 {
 	struct tl_item *item = (struct tl_item *)((u8 *)header + length);
 	long got = of_kernel ? bpf_probe_read_kernel_str(item + 1, TL_ITEM_MAX + 2, (void *)from)
-			     : bpf_probe_read_user_str(item + 1, TL_ITEM_MAX + 2, (void *)from);
+			     : read_user_str(item + 1, TL_ITEM_MAX + 2, (void *)from);
 	u64 copied = got > 0 ? got - 1 : 0;
 	u8 flags = got < 0 ? TL_ITEM_FAULT : 0;
 	item->size = copied;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Means to write code that the verifier accepts: everything is inlined, LLVM uses the register that it has tested,
- * and the compiler keeps stores in order.
+ * Means to write code that the verifier accepts, and that BCC compiles soon: everything is inlined, LLVM uses the
+ * register that it has tested, and the compiler keeps stores in order.
  *
  * LLVM often tests one register and uses another; TL_OPAQUE before a comparison prevents that. TL_OPAQUE of a pointer
  * in a loop keeps LLVM from computing addresses before the loop, which it would keep on the stack. Linux 6.1 learns
@@ -15,5 +15,12 @@
 #define TL_OPAQUE(x) asm volatile("" : "+r"(x))
 #define TL_BARRIER() asm volatile("" ::: "memory")
 #define TL_RELOAD(place) (*(volatile typeof(place) *)&(place))
+
+/*
+ * Helpers under names of our own: for each place with the name bpf_probe_read_user BCC reads the kernel's whole symbol
+ * table, to find out whether the kernel has it. Linux 5.5 brought it.
+ */
+static int (*read_user)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user;
+static int (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user_str;
 
 #endif

@@ -194,7 +194,7 @@ TL_INLINE void stall(void)
 #pragma clang loop unroll(disable)
 		for (int i = 0; i < TL_TEST_STALL; i++) {
 			u64 nothing;
-			bpf_probe_read_user(&nothing, sizeof nothing, (void *)8); /* a fault takes its time */
+			read_user(&nothing, sizeof nothing, (void *)8); /* a fault takes its time */
 		}
 	}
 #endif
