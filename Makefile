@@ -106,7 +106,7 @@ bench: setup ## Measure what recording costs, side by side
 crowd: setup ## Measure a full node: 110 containers at once, 1,000 in sequence
 	$(BIN)/python bench/run.py crowd
 
-chaos: setup ## Inflict CHAOS_ROUNDS (50) random faults, from CHAOS_SEED, on the daemon under load
+chaos: setup ## Inflict CHAOS_ROUNDS (50) random faults, from CHAOS_SEED, on the daemon under load; CHAOS_FROM=birth or hook
 	PYTHONPATH=tests:tests/support $(BIN)/python tests/chaos/run.py
 
 soak: setup ## Load the daemon for SOAK_HOURS (4); fail if memory, descriptors, rings or times grow

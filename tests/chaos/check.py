@@ -36,7 +36,7 @@ def run(*words: str) -> tuple[int, str, str]:
 
 
 def show(trace_id: str) -> dict[str, Any]:
-    status, stdout, stderr = run("show", trace_id, "-o", "jsonl")
+    status, stdout, stderr = run("show", trace_id, "--last", "-o", "jsonl")
     events = lost = 0
     calls: list[int] = []
     for line in stdout.splitlines():

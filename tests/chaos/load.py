@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's containers, run inside the lab: many short-lived ones, and a busy one.
 
-    load.py WORKER HOOK
+    load.py WORKER HOOK FROM
+
+FROM: what the daemon records containers from, "birth" or "hook", as in its settings.
 
 Reads commands from stdin, one a line, and writes JSON objects to stdout, one a line.
 
@@ -12,11 +14,11 @@ Reads commands from stdin, one a line, and writes JSON objects to stdout, one a 
   of calls.
 
 Writes each container that has ended as ``{"name": …, "id": …, "born": …, "calls": a prime, "sleeps": …, "status": …,
-"hook": the hook's stderr, "hook_status": …, "hook_s": …, "deadline_s": …}``; the hook's are null if it was born.
+"hook": the hook's stderr, "hook_status": …, "hook_s": …, "deadline_s": …}``.
 
-A container is a process in a cgroup of its own that waits until the container is registered, and then runs worker.c.
-Half of them are born: the daemon recognises the cgroup by its name, an id as engines make it, and no hook runs. The
-others are registered by the real hook, which runs outside the cgroup, while the process waits, as runc's init does.
+A container is a process in a cgroup of its own that runs worker.c. By hooks: it waits until the real hook, which runs
+outside the cgroup, is done, as runc's init does. By births: the cgroup's name is an id, as engines make it; the process
+enters the cgroup and then executes the program, as a runtime's does; a hook runs for every second container.
 """
 
 from __future__ import annotations
@@ -66,11 +68,11 @@ class Hook:
 
 
 class Container:
-    """A container in its cgroup, from its registration to its end. deadline_s: its hook's; None: it is born."""
+    """A container in its cgroup, from its registration to its end. deadline_s: its hook's; 0: it has none."""
 
-    def __init__(self, name: str, deadline_s: float | None) -> None:
-        self.name, self.deadline_s = name, deadline_s
-        self.id = name if deadline_s else sha256(name.encode()).hexdigest()
+    def __init__(self, name: str, deadline_s: float) -> None:
+        self.name, self.deadline_s, self.born = name, deadline_s, sys.argv[3] == "birth"
+        self.id = sha256(name.encode()).hexdigest() if self.born else name
         self._page_path = Path(f"/tmp/{name}.page")
         self._page_path.write_bytes(bytes(4096))
         with self._page_path.open("r+b") as file:
@@ -78,13 +80,15 @@ class Container:
         self.cgroup = CGROUPS / self.id
         self.cgroup.mkdir()
         words = [sys.argv[1], self._page_path]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        enter = ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', self.cgroup / "cgroup.procs"] if self.born else []
+        self.process = subprocess.Popen([*enter, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process.stdout.read(1)
-        # Nothing announces that a process has entered a call, and an earlier registration would record that entry.
-        while not Path(f"/proc/{self.process.pid}/syscall").read_text().startswith("0 "):
-            time.sleep(0.001)
-        (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
-        self.hook = self.run_hook("start", self.process.pid) if deadline_s else None
+        if not self.born:
+            # Nothing announces that a process has entered a call, and an earlier registration would record that entry.
+            while not Path(f"/proc/{self.process.pid}/syscall").read_text().startswith("0 "):
+                time.sleep(0.001)
+            (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
+        self.hook = self.run_hook("start", self.process.pid) if deadline_s else Hook(0, "", 0.0)
 
     def run_hook(self, stage: str, pid: int) -> Hook:
         state = {"ociVersion": "1.0.2", "id": self.id, "pid": pid, "bundle": "/", "annotations": {}}
@@ -120,10 +124,8 @@ class Container:
         self.tell(calls, sleeps, self.process.returncode)
 
     def tell(self, calls: int | None, sleeps: int, status: int | None) -> None:
-        hook: dict[str, Any] = dict.fromkeys(("hook", "hook_status", "hook_s"))
-        if self.hook:
-            hook = {"hook": self.hook.said, "hook_status": self.hook.status, "hook_s": round(self.hook.took_s, 3)}
-        who = {"name": self.name, "id": self.id, "born": self.hook is None}
+        hook = {"hook": self.hook.said, "hook_status": self.hook.status, "hook_s": round(self.hook.took_s, 3)}
+        who = {"name": self.name, "id": self.id, "born": self.born}
         say(**who, calls=calls, sleeps=sleeps, status=status, deadline_s=self.deadline_s, **hook)
 
 
@@ -163,10 +165,11 @@ class Many:
     def _live(self, number: int) -> None:
         chance = Random(number)
         try:
-            container = Container(f"many-{number}", DEADLINES_S[number // 2 % 2] if number % 2 else None)
+            hooked = sys.argv[3] == "hook" or number % 2
+            container = Container(f"many-{number}", DEADLINES_S[number // 2 % 2] if hooked else 0.0)
             container.begin(MORE_THAN_A_RING if number % 16 == 0 else chance.choice(PRIMES))
             container.end()
-            if container.hook and number % 3 == 0:
+            if hooked and number % 3 == 0:
                 container.run_hook("stop", 0)
         except OSError as error:
             say(fault=f"many-{number}: {error!r}")

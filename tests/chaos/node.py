@@ -25,6 +25,8 @@ CLOCK, CLOCK_LIBRARY = "/run/chaos-clock", "/usr/lib/chaos/clock.so"
 # Keeps all traces, so that they can be looked for; other tests cover removal for room. keep_free cannot be reached, in
 # which case no trace is removed for it.
 _SETTINGS = '[archive]\nmax_use = "100%"\nkeep_free = "100%"\nmax_traces = 1000000\n'
+# More than begin in a second, up to which the stock grows by itself.
+_STOCK = "[ring]\nspare = 48\n"
 _UNIT = f"[Service]\nEnvironment=LD_PRELOAD={CLOCK_LIBRARY} CHAOS_CLOCK={CLOCK}\n"
 _LATE = re.compile(r"cgroup /([0-9a-f]{64}) (is|was not) recorded.*(?:no ring was in stock|recorder was replaced).*")
 PATIENCE_S = 120.0
@@ -45,9 +47,9 @@ class Held:
 
 
 class Node:
-    """A node on which the daemon runs once it is constructed."""
+    """A node on which the daemon runs once it is constructed. begins: containers' recordings: by "birth" or "hook"."""
 
-    def __init__(self, lab: Systemd, build: Path, settings: str = _SETTINGS) -> None:
+    def __init__(self, lab: Systemd, build: Path, settings: str = _SETTINGS, *, begins: str = "birth") -> None:
         self.lab, self.service = lab, Service(lab)
         self.held: set[KernelObject] = set()
         """Objects that any daemon was seen to hold so far."""
@@ -60,11 +62,11 @@ class Node:
         lab.run("install", "-D", build / "clock.so", CLOCK_LIBRARY)
         lab.run("sh", "-c", f"head -c 4096 /dev/zero >{CLOCK}; mkdir -p {STATE_DIR}")
         lab.run("mount", "-t", "tmpfs", "-o", f"size={STATE_BYTES}", "state", STATE_DIR)
-        lab.write("/etc/traceloop/traceloop.toml", settings)
+        lab.write("/etc/traceloop/traceloop.toml", f'{settings}{_STOCK}[record]\nfrom = "{begins}"\n')
         lab.write(f"/etc/systemd/system/{SERVICE}.d/chaos.conf", _UNIT)
         lab.run("systemctl", "daemon-reload")
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
-        self.load = Load(lab, build / "worker")
+        self.load = Load(lab, build / "worker", begins)
 
     def wait_until_it_serves(self) -> None:
         """Waits until systemd calls the daemon active and the daemon answers."""
@@ -150,8 +152,8 @@ class Node:
 class Load:
     """The process load.py inside the lab."""
 
-    def __init__(self, lab: Systemd, worker: Path) -> None:
-        self._process = lab.start("python3", HERE / "load.py", worker, HOOK)
+    def __init__(self, lab: Systemd, worker: Path, begins: str) -> None:
+        self._process = lab.start("python3", HERE / "load.py", worker, HOOK, begins)
         self._changed = threading.Condition()
         self._said: list[dict[str, Any]] = []
         self.ended: list[dict[str, Any]] = []
