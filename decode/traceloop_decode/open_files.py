@@ -6,28 +6,34 @@ As a field of the snapshot's JSON::
     {"from_ns": 1, "until_ns": 2, "processes": {"814": {"cwd": "/", "root": "/", "fds": {"0": ["/dev/null", false]}}}}
 
 Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. A descriptor's second value says whether
-execve closes it.
+execve closes it. ``devices`` of a process has the numbers of devices, as strace prints them: ``{"0": "char 1:3"}``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from traceloop_decode.model import DecodeError
 
-_ENCODING = "latin-1"
-_FD_MAX = 0x7FFFFFFF
+_ENCODING: Final = "latin-1"
+_FD_MAX: Final = 0x7FFFFFFF
+_DEVICE: Final = re.compile(r"(?:char|block) \d{1,10}:\d{1,10}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process. cwd, root: None if unreadable. fds: number -> (result of readlink(2), close-on-exec)."""
+    """A process. cwd, root: None if unreadable. fds: number -> (result of readlink(2), close-on-exec).
+
+    devices: descriptor of a device -> its numbers: ``char 1:3``.
+    """
 
     cwd: bytes | None
     root: bytes | None
     fds: Mapping[int, tuple[bytes, bool]]
+    devices: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ def _process_fields(process: Process) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "fds": {str(fd): [name.decode(_ENCODING), closed] for fd, (name, closed) in process.fds.items()}
     }
+    if process.devices:
+        shown["devices"] = {str(fd): device for fd, device in process.devices.items()}
     for key, name in (("cwd", process.cwd), ("root", process.root)):
         if name is not None:
             shown[key] = name.decode(_ENCODING)
@@ -77,4 +85,8 @@ def _of_process(fields: Any) -> Process:
     if not all(0 <= fd <= _FD_MAX for fd in fds):
         raise ValueError(f"descriptors {min(fds)} to {max(fds)}")
     cwd, root = (fields[key].encode(_ENCODING) if key in fields else None for key in ("cwd", "root"))
-    return Process(cwd, root, fds)
+    devices = {int(fd): device for fd, device in fields.get("devices", {}).items()}
+    for device in devices.values():
+        if not isinstance(device, str) or not _DEVICE.fullmatch(device):
+            raise ValueError(f"device {device!r}")
+    return Process(cwd, root, fds, devices)

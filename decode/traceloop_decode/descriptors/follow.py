@@ -9,7 +9,8 @@ Theory of operation. A wrong name is worse than none, so anything uncertain is f
   have in common.
 - What /proc said when recording began counts from then on, except for processes that were active while it was read.
 - After a loss everything is forgotten, and following begins anew.
-- A renamed or unlinked name is forgotten wherever it is part of a path. Everything about a process is forgotten once it
+- A renamed or unlinked name is forgotten wherever it is part of a path, unless it is known to be no symbolic link: then
+  the file has another name, or none (`opened`). Everything about a process is forgotten once it
   has an io_uring whose requests are not recorded, as these open and close files.
 - What the ring's areas kept tells nothing: calls between it and the ring's beginning were overwritten.
 - A direct descriptor of io_uring is no descriptor of the process.
@@ -118,11 +119,11 @@ class FdTable:
         self._begun: dict[int, Begun] = {}  # by thread in a call
 
     def text(self, tid: int, fd: int) -> str:
-        """Returns what a thread's descriptor stands for now, in brackets; "" if it is not known."""
+        """Returns what a thread's descriptor stands for now, as it is printed; "" if it is not known."""
         task = self._world.seen(tid)
         found = task.table.get(fd) if task is not None else None
         known = found.now if found is not None else None
-        return known.text if known is not None else ""
+        return known.shown if known is not None else ""
 
     def observe(self, event: Event) -> Event:
         """Updates the state by an event and returns the event; a call gets its `files`."""
@@ -217,7 +218,7 @@ class FdTable:
             for fd, (name, closed) in process.fds.items():
                 found = task.table.get(fd)
                 if found is None:
-                    known = of_link(name)
+                    known = of_link(name, process.devices.get(fd, "") if self._world.sockets else "")
                     found = Opened(known, self._world.names) if known is not None else None
                 elif not closed:
                     continue
