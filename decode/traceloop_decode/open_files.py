@@ -7,17 +7,20 @@ As a field of the snapshot's JSON::
 
 Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. A descriptor's second value says whether
 execve closes it. ``devices`` of a process has the numbers of devices, as strace prints them: ``{"0": "char 1:3"}``.
+``later`` is a list of such objects, each of a process that came from outside while recording went on.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from traceloop_decode.model import DecodeError
 
+LATER_MAX: Final = 64
+_LATER_FDS_MAX: Final = 1024
 _ENCODING: Final = "latin-1"
 _FD_MAX: Final = 0x7FFFFFFF
 _DEVICE: Final = re.compile(r"(?:char|block) \d{1,10}:\d{1,10}", re.ASCII)
@@ -38,11 +41,29 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """Processes that were read, by pid. from_ns, until_ns: CLOCK_BOOTTIME when reading began and ended."""
+    """Processes that were read, by pid. from_ns, until_ns: CLOCK_BOOTTIME when reading began and ended.
+
+    later: of processes that came from outside while recording went on, each read then; without such of their own.
+    """
 
     from_ns: int
     until_ns: int
     processes: Mapping[int, Process]
+    later: tuple[OpenFiles, ...] = ()
+
+    def with_later(self, read: OpenFiles) -> OpenFiles:
+        """Returns the files with those of a process that came later; of many such processes, the last."""
+        later, left = [read], _LATER_FDS_MAX - read.count()
+        for earlier in self.later[::-1][: LATER_MAX - 1]:
+            left -= earlier.count()
+            if left < 0:
+                break
+            later.append(earlier)
+        return replace(self, later=tuple(later[::-1]))
+
+    def count(self) -> int:
+        """Returns the number of descriptors, without `later`."""
+        return sum(len(process.fds) for process in self.processes.values())
 
     def fields(self) -> dict[str, Any]:
         """Returns the files as JSON values."""
@@ -50,7 +71,7 @@ class OpenFiles:
             "from_ns": self.from_ns,
             "until_ns": self.until_ns,
             "processes": {str(pid): _process_fields(process) for pid, process in self.processes.items()},
-        }
+        } | ({"later": [read.fields() for read in self.later]} if self.later else {})
 
     @classmethod
     def of_fields(cls, fields: object) -> OpenFiles:
@@ -77,7 +98,9 @@ def _of_fields(fields: Any) -> OpenFiles:
     begin, end = fields["from_ns"], fields["until_ns"]
     if type(begin) is not int or type(end) is not int:
         raise ValueError(f"times {begin!r} to {end!r}")
-    return OpenFiles(begin, end, {int(pid): _of_process(process) for pid, process in fields["processes"].items()})
+    later = tuple(_of_fields({**read, "later": []}) for read in fields.get("later", []))
+    processes = {int(pid): _of_process(process) for pid, process in fields["processes"].items()}
+    return OpenFiles(begin, end, processes, later)
 
 
 def _of_process(fields: Any) -> Process:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,10 +33,19 @@ _GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 def read_open_files(cgroup: Path, proc: Path = Path("/proc")) -> OpenFiles:
     """Reads the descriptors and directories of the processes in a cgroup and below it, up to the limits."""
+    return _read(islice(_pids(cgroup), PROCESSES_MAX), proc)
+
+
+def read_process(pid: int, proc: Path = Path("/proc")) -> OpenFiles:
+    """Reads the descriptors and directories of one process, as `read_open_files` does."""
+    return _read([pid], proc)
+
+
+def _read(pids: Iterable[int], proc: Path) -> OpenFiles:
     from_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     processes: dict[int, Process] = {}
     left = FDS_MAX
-    for pid in islice(_pids(cgroup), PROCESSES_MAX):
+    for pid in pids:
         at = f"{proc}/{pid}"
         fds = _fds(at, left)
         if fds is not None:
