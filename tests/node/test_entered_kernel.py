@@ -52,14 +52,16 @@ def test_an_exec_by_the_runtime(daemon: Daemon, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "c", root, ["/bin/sleep", "600"], hooks=hooks(daemon.hook_socket))
     with Runc(tmp_path / "runc") as runc, runc.start(bundle, "execd"):
         try:
-            daemon.wait_for_log(lambda line: "recording n_execd" in line)
+            first = daemon.wait_for_log(
+                lambda line: "n_execd: came from outside" in line
+            )  # the container's own program
             script = "read x; echo $x; : <f"
             words = ["exec", "--cwd", "/tmp", "execd", "/bin/sh", "-c", script]
             command = runc._command(words)
             with subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             ) as ran:
-                daemon.wait_for_log(lambda line: "n_execd: came from outside" in line)
+                daemon.wait_for_log(lambda line: "n_execd: came from outside" in line and line != first)
                 out, _ = ran.communicate(b"hello\n")
                 assert out == b"hello\n"
             shown = lines(daemon, "n_execd")
@@ -68,3 +70,25 @@ def test_an_exec_by_the_runtime(daemon: Daemon, tmp_path: Path) -> None:
     (written,) = [line for line in shown if '"hello\\n", 6) = 6' in line]
     assert written.startswith("write(1<pipe:["), written
     assert 'openat(AT_FDCWD</tmp>, "f", O_RDONLY) = -1 ENOENT (No such file or directory)' in shown
+
+
+@pytest.mark.runtime
+def test_the_program_that_a_container_begins_with(daemon: Daemon, tmp_path: Path) -> None:
+    """Its runtime's working directory, which is read first, is not its own."""
+    root = make_root(tmp_path / "root")
+    script = "read x; cat nothing; echo $x; exec sleep 600"
+    bundle = make_bundle(tmp_path / "c", root, ["/bin/sh", "-c", script], hooks=hooks(daemon.hook_socket))
+    with Runc(tmp_path / "runc") as runc, runc.start(bundle, "first") as ran:
+        try:
+            daemon.wait_for_log(lambda line: "n_first: came from outside" in line)
+            assert ran.stdin is not None
+            assert ran.stdout is not None
+            ran.stdin.write("up\n")
+            ran.stdin.flush()
+            assert ran.stdout.readline() == "up\n"
+            shown = lines(daemon, "n_first")
+        finally:
+            runc("kill", "first", "KILL")
+    (written,) = [line for line in shown if '"up\\n", 3) = 3' in line]
+    assert written.startswith("write(1<pipe:["), written
+    assert 'openat(AT_FDCWD</>, "nothing", O_RDONLY) = -1 ENOENT (No such file or directory)' in shown

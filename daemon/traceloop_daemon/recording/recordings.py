@@ -119,6 +119,8 @@ class Recordings:
     def read_entered(self, trace: Trace, pid: int) -> None:
         """Reads what a process has open that came into a recorded cgroup from outside."""
         with self._traces.locked():
+            if trace.state is not State.RECORDING:
+                return
             read = _read(lambda: read_process(pid), f"process {pid} has")
             if read is not None and read.processes:
                 trace.open_files = read if trace.open_files is None else trace.open_files.with_later(read)
