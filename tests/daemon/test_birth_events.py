@@ -296,7 +296,7 @@ def test_an_event_whose_trace_a_former_daemon_saved(node: Node, births: Births) 
 
 
 def test_processes_from_outside(node: Node, births: Births) -> None:
-    """Read for the trace of their ring; those of rings without a trace are left to its beginning."""
+    """Processes are read for the trace of their ring; those of rings without a trace are left to its beginning."""
     trace = SimpleNamespace(recording=node.tracer._recording(1))
     node.live.append(trace)
     node.tracer.births.entered = [Entry(1, 2, 102, 70), Entry(2, 1, 7, 71), Entry(3, 1, 101, 72)]

@@ -74,7 +74,7 @@ def test_an_exec_by_the_runtime(daemon: Daemon, tmp_path: Path) -> None:
 
 @pytest.mark.runtime
 def test_the_program_that_a_container_begins_with(daemon: Daemon, tmp_path: Path) -> None:
-    """Its runtime's working directory, which is read first, is not its own."""
+    """The runtime's working directory, which is read first, is not the program's."""
     root = make_root(tmp_path / "root")
     script = "read x; cat nothing; echo $x; exec sleep 600"
     bundle = make_bundle(tmp_path / "c", root, ["/bin/sh", "-c", script], hooks=hooks(daemon.hook_socket))
