@@ -72,4 +72,16 @@ struct tl_birth {
 	char words[TL_WORDS_MAX]; /* the maker's command line, a NUL after each word: it ends soon, and has the names */
 };
 
+/*
+ * an event, told from a birth by its size: a process came into a recorded cgroup from outside; one of a runtime, once it
+ * has executed the program. No recorded call says what it has open.
+ */
+struct tl_entry {
+	__u64 at_ns; /* CLOCK_BOOTTIME */
+	__u32 slot;
+	__u32 cookie;
+	__u32 process; /* in the daemon's pid namespace */
+	__u32 pad;
+};
+
 #endif

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from traceloop_bpf import bpfcalls
 
@@ -34,6 +34,8 @@ COUNTS: Final = Struct("<QQ")
 """struct tl_shapes after its shapes: missed, untold."""
 BIRTH: Final = Struct(f"<QQIIIIII{PATH_MAX}s{WORDS_MAX}s")
 """struct tl_birth: id, at_ns, slot, cookie, maker, whose, moved, words_length, path, words."""
+ENTRY: Final = Struct("<QIII4x")
+"""struct tl_entry: at_ns, slot, cookie, process."""
 SERVICE: Final = 1 << 31
 """TL_BORN_SERVICE, a bit of tl_ring.born."""
 _HEADER: Final = Struct("<I")
@@ -119,6 +121,18 @@ class Birth:
         return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self.at_ns) / 1e9
 
 
+class Entry(NamedTuple):
+    """A process that came into a recorded cgroup from outside. at_ns: CLOCK_BOOTTIME. slot, cookie: of the ring.
+
+    process: in this process's pid namespace.
+    """
+
+    at_ns: int
+    slot: int
+    cookie: int
+    process: int
+
+
 class Births:
     """The events of one recorder, and its table of shapes, given their maps' descriptors. Not thread-safe.
 
@@ -138,6 +152,7 @@ class Births:
         self._read = self._position[0]
         self._unsettled: deque[int] = deque()  # the ends of events that were read, in order
         self._settled: set[int] = set()
+        self._entries: list[Entry] = []
 
     def close(self) -> None:
         """Unmaps the memory. The kernel frees the maps when their descriptors are closed."""
@@ -159,8 +174,13 @@ class Births:
         missed, untold = COUNTS.unpack_from(self._shapes, SHAPES * SHAPE.size)
         return missed, untold
 
+    def entries(self) -> list[Entry]:
+        """Returns the processes that came from outside, which `read` has found since the last call."""
+        found, self._entries = self._entries, []
+        return found
+
     def read(self) -> list[Birth]:
-        """Returns the events since the last call. Each must be settled."""
+        """Returns the births since the last call. Each must be settled."""
         found = []
         produced = int.from_bytes(self._events[:8], "little")
         while self._read < produced:
@@ -172,6 +192,9 @@ class Births:
             self._read += -(-(length + _HEADER_SIZE) // 8) * 8
             self._unsettled.append(self._read)
             if header & _DISCARDED:
+                self.settle(self._read)
+            elif length == ENTRY.size:  # who reads /proc late reads another state, so no later daemon is to
+                self._entries.append(Entry(*ENTRY.unpack_from(self._events, at + _HEADER_SIZE)))
                 self.settle(self._read)
             else:
                 found.append(self._birth(at + _HEADER_SIZE))

@@ -269,11 +269,36 @@ TL_INLINE void bring_in(struct ring *ring, u32 process)
 		__sync_fetch_and_add(&ring->head.runtimes, 1);
 }
 
-/* The process is the runtime's no more. */
-TL_INLINE void let_go(struct ring *ring, u32 process)
+/* The process is the runtime's no more. Returns whether it was. */
+TL_INLINE bool let_go(struct ring *ring, u32 process)
 {
-	if (ring->head.runtimes && !runtimes.delete(&process))
-		__sync_fetch_and_add(&ring->head.runtimes, -1);
+	if (!ring->head.runtimes || runtimes.delete(&process))
+		return false;
+	__sync_fetch_and_add(&ring->head.runtimes, -1);
+	return true;
+}
+
+/* Tells user space of a process from outside. leader: its task_struct. */
+TL_INLINE void tell_of_entry(const struct ring *ring, u32 slot, u64 leader)
+{
+	u32 number = number_for_daemon(leader);
+	struct tl_entry *entry = number ? births.ringbuf_reserve(sizeof(struct tl_entry)) : 0;
+	if (!entry)
+		return;
+	entry->at_ns = bpf_ktime_get_boot_ns();
+	entry->slot = slot;
+	entry->cookie = ring->head.cookie;
+	entry->process = number;
+	entry->pad = 0;
+	births.ringbuf_submit(entry, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Notes that the current process, if it was a runtime's, is the container's program from now on. */
+TL_INLINE void leave_runtime(struct ring *ring)
+{
+	u32 *slot = slot_of_cgroup(bpf_get_current_cgroup_id());
+	if (let_go(ring, bpf_get_current_pid_tgid() >> 32) && slot)
+		tell_of_entry(ring, *slot, read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER));
 }
 
 /*
@@ -446,7 +471,7 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 	if (executed) {
 		again = registers = 0;
 		if (!executes_file_in_memory()) /* the container's program */
-			let_go(w->ring, bpf_get_current_pid_tgid() >> 32);
+			leave_runtime(w->ring);
 	}
 	s->registers = registers;
 	s->again = again;
@@ -883,8 +908,12 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 	u32 *first = slot_of_first(number), *there = slot_of_cgroup(id);
 	struct ring *into = there ? ring_in(*there) : 0;
 	/* Who moves itself, or is moved by another in the container, is not the runtime's. */
-	if (into && into->head.apart && ring_of_cgroup(bpf_get_current_cgroup_id()) != into)
-		bring_in(into, read32(task + TL_OFFSET_TGID));
+	if (into && ring_of_cgroup(bpf_get_current_cgroup_id()) != into) {
+		if (into->head.apart)
+			bring_in(into, read32(task + TL_OFFSET_TGID));
+		else
+			tell_of_entry(into, *there, task);
+	}
 	if (!first) {
 		if (number && there)
 			begin_with(*there, number, is_first_of_namespace(read64(task + TL_OFFSET_GROUP_LEADER)));

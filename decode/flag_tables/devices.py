@@ -96,4 +96,62 @@ TABLES = {
     "uffd_commands": Table(
         "_UFFDIO_???", "linux/userfaultfd.h", "_UFFDIO_REGISTER _UFFDIO_UNREGISTER _UFFDIO_API", bit="1<<"
     ),
+    "mapper_flags": Table(
+        "DM_???", "linux/dm-ioctl.h", "DM_EXISTS_FLAG=0x4 DM_DEFERRED_REMOVE", match=r"DM_\w+_FLAG", sort=True
+    ),
+    "btrfs_keys": Table(
+        "BTRFS_???_KEY",
+        "linux/btrfs_tree.h",
+        match=r"BTRFS_\w+_KEY|BTRFS_UUID_KEY_\w+",
+        without="BTRFS_(BALANCE_ITEM|DEV_STATS)_KEY",
+    ),
+    "btrfs_subvolume_flags": Table(
+        "BTRFS_SUBVOL_???",
+        "linux/btrfs.h",
+        "BTRFS_SUBVOL_CREATE_ASYNC=0x1 BTRFS_SUBVOL_RDONLY BTRFS_SUBVOL_QGROUP_INHERIT",
+    ),
+    "btrfs_balance_commands": Table(
+        "BTRFS_BALANCE_CTL_???", "linux/btrfs.h", "BTRFS_BALANCE_CTL_PAUSE BTRFS_BALANCE_CTL_CANCEL"
+    ),
+    "btrfs_defrag_flags": Table(
+        "BTRFS_DEFRAG_RANGE_???", "linux/btrfs.h", "BTRFS_DEFRAG_RANGE_COMPRESS BTRFS_DEFRAG_RANGE_START_IO"
+    ),
+    "btrfs_compressions": Table(
+        "BTRFS_COMPRESS_???",
+        "linux/btrfs.h",
+        "BTRFS_COMPRESS_NONE=0 BTRFS_COMPRESS_ZLIB=1 BTRFS_COMPRESS_LZO=2 BTRFS_COMPRESS_ZSTD=3",
+    ),
+    "btrfs_send_flags": Table("BTRFS_SEND_FLAG_???", "linux/btrfs.h", match=r"BTRFS_SEND_FLAG_\w+"),
+    "btrfs_balance_flags": Table(
+        "BTRFS_BALANCE_???",
+        "linux/btrfs.h",
+        "BTRFS_BALANCE_DATA BTRFS_BALANCE_SYSTEM BTRFS_BALANCE_METADATA BTRFS_BALANCE_FORCE BTRFS_BALANCE_RESUME",
+    ),
+    "btrfs_balance_arguments": Table(
+        "BTRFS_BALANCE_ARGS_???", "linux/btrfs.h", match=r"BTRFS_BALANCE_ARGS_\w+", without="BTRFS_BALANCE_ARGS_MASK"
+    ),
+    "btrfs_groups": Table(
+        "BTRFS_BLOCK_GROUP_???",
+        "linux/btrfs_tree.h",
+        "BTRFS_BLOCK_GROUP_DATA BTRFS_BLOCK_GROUP_SYSTEM BTRFS_BLOCK_GROUP_METADATA BTRFS_BLOCK_GROUP_RAID0 "
+        "BTRFS_BLOCK_GROUP_RAID1 BTRFS_BLOCK_GROUP_DUP BTRFS_BLOCK_GROUP_RAID10 BTRFS_BLOCK_GROUP_RAID5 "
+        "BTRFS_BLOCK_GROUP_RAID6 BTRFS_AVAIL_ALLOC_BIT_SINGLE",
+    ),
+    "btrfs_scrub_flags": Table("BTRFS_SCRUB_???", "linux/btrfs.h", "BTRFS_SCRUB_READONLY"),
+    "btrfs_info_flags": Table("BTRFS_FS_INFO_FLAG_???", "linux/btrfs.h", match=r"BTRFS_FS_INFO_FLAG_\w+"),
+    "btrfs_checksums": Table("BTRFS_CSUM_TYPE_???", "linux/btrfs_tree.h", match=r"BTRFS_CSUM_TYPE_\w+"),
+    "btrfs_statistics_flags": Table("BTRFS_DEV_STATS_???", "linux/btrfs.h", "BTRFS_DEV_STATS_RESET"),
+    "btrfs_quota_commands": Table(
+        "BTRFS_QUOTA_CTL_???",
+        "linux/btrfs.h",
+        "BTRFS_QUOTA_CTL_ENABLE BTRFS_QUOTA_CTL_DISABLE BTRFS_QUOTA_CTL_RESCAN__NOTUSED",
+    ),
+    "btrfs_objects": Table(
+        "BTRFS_???_OBJECTID",
+        "linux/btrfs_tree.h",
+        "BTRFS_ROOT_TREE_OBJECTID BTRFS_EXTENT_TREE_OBJECTID BTRFS_CHUNK_TREE_OBJECTID BTRFS_DEV_TREE_OBJECTID "
+        "BTRFS_FS_TREE_OBJECTID BTRFS_ROOT_TREE_DIR_OBJECTID BTRFS_CSUM_TREE_OBJECTID BTRFS_QUOTA_TREE_OBJECTID "
+        "BTRFS_UUID_TREE_OBJECTID BTRFS_FREE_SPACE_TREE_OBJECTID BTRFS_BLOCK_GROUP_TREE_OBJECTID "
+        "BTRFS_FIRST_FREE_OBJECTID",
+    ),
 }

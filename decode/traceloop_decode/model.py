@@ -59,20 +59,27 @@ class Arg(NamedTuple):
 class Socket(NamedTuple):
     """A socket's kind, such as ``TCP``, and the addresses of its ends; "" for those not known.
 
-    protocol: as passed to socket(2).
+    protocol: as passed to socket(2). inode: its number, if a call told it, or 0.
     """
 
     kind: str
     local: str = ""
     remote: str = ""
     protocol: int = 0
+    inode: int = 0
 
 
 class KnownFile(Protocol):
-    """The file that a descriptor stood for. text: printed form in angle brackets; "" if there is nothing to print."""
+    """The file that a descriptor stood for. text: its name in angle brackets; "" if there is nothing to print.
+
+    shown: as strace prints it: with numbers of the device, or a socket's inode, that tell runs apart.
+    """
 
     @property
     def text(self) -> str: ...
+
+    @property
+    def shown(self) -> str: ...
 
     @property
     def socket(self) -> Socket | None: ...

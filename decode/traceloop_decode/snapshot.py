@@ -38,7 +38,7 @@ _CPUS_MAX: Final = 8192
 _COPIES_MAX: Final = 4
 _RING_MAX: Final = 1 << 32
 _INT64: Final = range(-1 << 63, 1 << 63)
-_TEXT_MAX: Final = 32 << 20  # open files: 64 processes, 1,024 descriptors, PATH_MAX bytes, each written as \u00ff
+_TEXT_MAX: Final = 64 << 20  # open files: twice 64 processes, 1,024 descriptors, PATH_MAX bytes as \u00ff each
 _PIECES_MAX: Final = 1 << 16
 FRONT_MAX_BYTES: Final = _TEXT_MAX + _COPIES_MAX * layout.headers_size(_CPUS_MAX)
 """Maximum size of an encoded snapshot's part before the ring's data, in bytes."""

@@ -25,10 +25,12 @@ NUMBERS = {
     "offsetof(struct tl_shapes, missed)": births.SHAPES * births.SHAPE.size,
     "sizeof(struct tl_shapes)": births.SHAPES * births.SHAPE.size + births.COUNTS.size,
     "sizeof(struct tl_birth)": births.BIRTH.size,
+    "sizeof(struct tl_entry)": births.ENTRY.size,
     "offsetof(struct tl_ring, born)": ring._BORN_AT,
 }
 PLACES = {
     "shape": (births.SHAPE, "text mask kind suffix whose length is_service"),
+    "entry": (births.ENTRY, "at_ns slot cookie process"),
     "birth": (births.BIRTH, "id at_ns slot cookie maker whose moved words_length path words"),
 }
 

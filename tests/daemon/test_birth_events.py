@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from traceloop_bpf.births import Birth, Kind, Shape
+from traceloop_bpf.births import Birth, Entry, Kind, Shape
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.naming import births as naming
 from traceloop_daemon.naming.names import Names, Registration
@@ -38,6 +38,7 @@ class Events:
         self.settled: list[int] = []
         self.closed = False
         self._new: list[Birth] = []
+        self.entered: list[Entry] = []
 
     def put(self, *births: Birth) -> None:
         self._new += births
@@ -49,6 +50,10 @@ class Events:
     def read(self) -> list[Birth]:
         new, self._new = self._new, []
         return new
+
+    def entries(self) -> list[Entry]:
+        found, self.entered = self.entered, []
+        return found
 
     def settle(self, until: int) -> None:
         self.settled.append(until)
@@ -125,6 +130,7 @@ class Node:
     told: list[tuple[str, int]] = field(default_factory=list)  # what became traces: id of the trace, of the cgroup
     discarded: list[int] = field(default_factory=list)
     moved: list[tuple[Any, str]] = field(default_factory=list)
+    entered: list[tuple[Any, int]] = field(default_factory=list)
     live: list[Any] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     refuse: str = ""
@@ -136,6 +142,7 @@ class Node:
             mount=self.root / "cgroup",
             discard=lambda recording: self._note(self.discarded, recording.slot.number),
             move=lambda trace, path: self._note(self.moved, (trace, path)),
+            read_entered=lambda trace, pid: self._note(self.entered, (trace, pid)),
         )
         recordings.replace_tracer = lambda tracer, _why: setattr(recordings, "tracer", tracer)
         traces = SimpleNamespace(locked=self._locked)
@@ -286,6 +293,16 @@ def test_an_event_whose_trace_a_former_daemon_saved(node: Node, births: Births) 
     node.tracer.births.put(birth(node, 1, an_id("a")), birth(node, 2, an_id("b")))
     node.run()
     assert (node.told, node.tracer.births.settled) == ([("n_web", 2)], [1, 2])
+
+
+def test_processes_from_outside(node: Node, births: Births) -> None:
+    """Processes are read for the trace of their ring; those of rings without a trace are left to its beginning."""
+    trace = SimpleNamespace(recording=node.tracer._recording(1))
+    node.live.append(trace)
+    node.tracer.births.entered = [Entry(1, 2, 102, 70), Entry(2, 1, 7, 71), Entry(3, 1, 101, 72)]
+    node.tracer.births.put()
+    node.run()
+    assert node.entered == [(trace, 72)]
 
 
 def test_an_event_whose_ring_was_given_back(node: Node, births: Births) -> None:

@@ -22,7 +22,14 @@ PLAIN = Options()
 BEFORE_HEADERS = 0x10000
 """Commands below have no size in their number."""
 OTHER_SIZES = {
-    *("loop_config", "loop_info", "loop_info64", "perf_query", "ptp_offset"),  # only the beginning is captured
+    *(
+        "mapper",
+        "loop_config",
+        "loop_info",
+        "loop_info64",
+        "perf_query",
+        "ptp_offset",
+    ),  # only the beginning is captured
     *(
         "inode_flags_word",
         "perf_attr",

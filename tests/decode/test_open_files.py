@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringwriter import RingWriter
 
-from traceloop_decode.model import DecodeError
+from traceloop_decode.model import DecodeError, Entered, Lost, Returned
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.snapshot import Snapshot
 
@@ -25,14 +25,69 @@ def test_what_was_open_before() -> None:
     trace = Trace(start)
     assert trace.call("fsync", 1) == "7 fsync(1) = 0"
     trace.now_ns = 2500
-    trace.call("fsync", 1, tid=8, pid=8)  # its process was active
+    trace.call("close", 1, tid=8, pid=8, result=-4)
+    trace.call("chdir", b"/x", tid=8, pid=8, result=-2)
     trace.now_ns = 4000
     assert trace.call("fsync", 1) == "7 fsync(1<pipe:[12]>) = 0"
     assert trace.fd(2) == "</log>(deleted)"
     assert trace.open(b"../f", 3) == '7 openat(AT_FDCWD</home>, "../f", O_RDONLY) = 3</f>'
     trace.call("execve", b"/x", 0, 0)
     assert (trace.fd(0), trace.fd(2)) == ("</dev/null>", "")
+    assert trace.call("fsync", 1, tid=8, pid=8) == "8 fsync(1) = 0"  # it may be another file
+    assert trace.call("fsync", 0, tid=8, pid=8) == "8 fsync(0</dev/null>) = 0"
+    assert trace.open(b"f", 3, tid=8, pid=8) == '8 openat(AT_FDCWD, "f", O_RDONLY) = 3'
+
+
+def one(pid: int, name: bytes, from_ns: int, cwd: bytes = b"/home") -> OpenFiles:
+    return OpenFiles(from_ns, from_ns + 100, {pid: Process(cwd, b"/", {1: (name, False), 2: (name, True)})})
+
+
+def test_what_those_have_open_that_came_later() -> None:
+    start = one(7, b"/a", 1000).with_later(one(8, b"/b", 2000)).with_later(one(9, b"/c", 3000))
+    trace = Trace(start)
+    trace.now_ns = 1500
+    assert trace.call("fsync", 1) == "7 fsync(1</a>) = 0"
     assert trace.call("fsync", 1, tid=8, pid=8) == "8 fsync(1) = 0"
+    trace.now_ns = 2500
+    assert trace.call("fsync", 1, tid=8, pid=8) == "8 fsync(1</b>) = 0"
+    trace.table.observe(Lost(2600, 0, 1, 1, "overwritten"))
+    assert trace.call("fsync", 1, tid=8, pid=8) == "8 fsync(1) = 0"
+    trace.now_ns = 3500
+    assert trace.call("fsync", 1, tid=9, pid=9) == "9 fsync(1</c>) = 0"
+    assert trace.open(b"f", 3, tid=9, pid=9) == '9 openat(AT_FDCWD</home>, "f", O_RDONLY) = 3</home/f>'
+
+
+@pytest.mark.parametrize("name", ["execve", "close_range"])
+@pytest.mark.parametrize(
+    ("begun_ns", "ended_ns", "counts"), [(1800, 1900, True), (1800, 2050, False), (2050, 9000, False)]
+)
+def test_calls_that_close_anything_while_it_is_read(*, name: str, begun_ns: int, ended_ns: int, counts: bool) -> None:
+    trace = Trace(OpenFiles(1, 2, {}).with_later(one(8, b"/b", 2000)))
+    trace.now_ns = begun_ns - 10
+    begun = trace.made(name, b"/x" if name == "execve" else 90, 99, 0, result=None, tid=8, pid=8)
+    trace.table.observe(Entered(begun))
+    if ended_ns < 3000:
+        trace.table.observe(Returned(begun._replace(result=0, end_ns=ended_ns)))
+    trace.now_ns = 3000
+    assert trace.call("fsync", 1, tid=9, pid=8) == f"9 fsync(1{'</b>' if counts else ''}) = 0"
+
+
+def test_what_a_runtime_had_open_is_not_its_programs() -> None:
+    trace = Trace(one(7, b"/bundle/log", 1000, b"/bundle"))
+    trace.now_ns = 2000
+    trace.call("execve", b"/bin/sh", 0, 0, comm="runc:[2:INIT]")
+    assert trace.open(b"f", 3) == '7 openat(AT_FDCWD, "f", O_RDONLY) = 3'
+    assert trace.fd(1) == ""
+
+
+def test_of_many_that_came_later_the_last_are_kept() -> None:
+    start = OpenFiles(1, 2, {})
+    for n in range(100):
+        start = start.with_later(one(n, b"/x", 10 + n))
+    assert [next(iter(read.processes)) for read in start.later] == list(range(36, 100))
+    many = OpenFiles(500, 501, {500: Process(None, None, dict.fromkeys(range(1000), (b"/x", False)))})
+    assert len(start.with_later(many).later) == 1 + 12
+    assert OpenFiles.of_fields(start.fields()) == start
 
 
 def test_a_snapshot_carries_what_was_open() -> None:

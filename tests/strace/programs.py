@@ -60,13 +60,13 @@ class Program:
         tracer: Tracer,
         options: Options = Options(),  # noqa: B008 - it is frozen
         *,
-        descriptors: bool = False,
+        descriptors: int = 0,
     ) -> list[str]:
-        """Returns the same lines from a recording. descriptors: with the files they stand for (-y)."""
+        """Returns the same lines from a recording. descriptors: with the files they stand for: 1 (-y) or 2 (-yy)."""
         pid, snapshot = self.snapshot(tracer)
         found = list(events(snapshot))
         assert not [event for event in found if isinstance(event, Lost)]
-        found = list(known(found)) if descriptors else list(protocols(found))
+        found = list(known(found, sockets=descriptors > 1)) if descriptors else list(protocols(found))
         # Events before that are the shell's, not the program's.
         begun = next(n for n, event in enumerate(found) if self._is_execve(entered([event]), pid))
         return list(strace.lines(iter(found[begun:]), snapshot, options))

@@ -21,6 +21,13 @@ O_CLOEXEC, O_TMPFILE = 0o2000000, 0o20200000
 CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM = 0x400, 0x200, 0x10000, 0x100
 ROOT = Place.of(b"/", real=True)
 EBADF, EIO, EINPROGRESS = -9, -5, -115
+_OUT = {
+    **dict.fromkeys(("accept", "getsockname", "getpeername", "fstat", "stat", "lstat"), (1,)),
+    **dict.fromkeys(("getcwd", "pipe2"), (0,)),
+    "newfstatat": (2,),
+    "socketpair": (3,),
+    "statx": (4,),
+}
 
 
 class Trace:
@@ -38,13 +45,9 @@ class Trace:
     ) -> Call:
         self.now_ns += 10
         number, count = NUMBERS[name]
-        out = name in ("accept", "getsockname", "getpeername", "getcwd")
+        outs = _OUT.get(name, ())
         registers = [0x1000 if isinstance(value, bytes) else value & (1 << 64) - 1 for value in given]
-        items = {
-            n: (Item(0, layout.KIND_BUFFER if out else layout.KIND_STRING, value, len(value), False, False, out),)  # noqa: FBT003
-            for n, value in enumerate(given)
-            if isinstance(value, bytes)
-        }
+        items = {n: (_item(value, out=n in outs),) for n, value in enumerate(given) if isinstance(value, bytes)}
         registers += [0] * (count - len(registers))
         return Call(
             *(
@@ -82,3 +85,8 @@ class Trace:
 
     def fd(self, fd: int, tid: int = 7) -> str:
         return self.table.text(tid, fd)
+
+
+def _item(data: bytes, *, out: bool) -> Item:
+    kind = layout.KIND_BUFFER if out else layout.KIND_STRING
+    return Item(0, kind, data, len(data), more=False, fault=False, out=out)

@@ -235,7 +235,8 @@ class Redactor:
         return bytes(changed)
 
     def _files(self, files: OpenFiles) -> OpenFiles:
-        return replace(files, processes={pid: self._process(process) for pid, process in files.processes.items()})
+        processes = {pid: self._process(process) for pid, process in files.processes.items()}
+        return replace(files, processes=processes, later=tuple(self._files(read) for read in files.later))
 
     def _process(self, process: Process) -> Process:
         cwd, root = (name and self.blotted(name) for name in (process.cwd, process.root))

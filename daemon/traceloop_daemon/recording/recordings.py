@@ -30,7 +30,7 @@ from traceloop_daemon.recording.traces import Traces
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.loop import Loop
 from traceloop_daemon.system.memory_cgroups import MemoryCgroups
-from traceloop_daemon.system.procfs import is_runtimes, read_open_files
+from traceloop_daemon.system.procfs import is_runtimes, read_open_files, read_process
 from traceloop_decode.ending import how_ended
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.selection import skipped
@@ -116,6 +116,17 @@ class Recordings:
                 watch = Watch(-1, -1)
             self._ends.begin(trace, watch, self._ended, self._left)
 
+    def read_entered(self, trace: Trace, pid: int) -> None:
+        """Reads what a process has open that came into a recorded cgroup from outside."""
+        with self._traces.locked():
+            if trace.state is not State.RECORDING:
+                return
+            read = _read(lambda: read_process(pid), f"process {pid} has")
+            if read is not None and read.processes:
+                trace.open_files = read if trace.open_files is None else trace.open_files.with_later(read)
+                self._traces.save_live(trace)
+                _log.debug("%s: came from outside, process %d", trace.id, pid)
+
     def _begin(self, told: Registration, recording: Recording, watch: Watch, extent: Extent) -> TraceView:
         with self._traces.locked() as registry:
             path = cgroupfs.directory(self.mount, told.cgroup)
@@ -134,7 +145,8 @@ class Recordings:
             )
             pid = told.pid if watch.pidfd >= 0 else 0
             trace = Trace(facts, recording=recording, init_pid=pid, withheld=extent.withheld)
-            trace.open_files = _open_files(path)  # now, while the container waits for the answer
+            # Now, while the container waits for the answer.
+            trace.open_files = _read(lambda: read_open_files(path), f"the processes in {path} have")
             self._traces.save_live(trace)
             registry.put(trace)
             _log.debug(
@@ -353,9 +365,9 @@ def _unrecorded(recording: Recording) -> Iterator[str]:
         yield f"requests that it submitted through {missing.io_urings} instances of io_uring were not recorded"
 
 
-def _open_files(cgroup: Path) -> OpenFiles | None:
+def _read(read: Callable[[], OpenFiles], of: str) -> OpenFiles | None:
     try:
-        return read_open_files(cgroup)
+        return read()
     except OSError as error:  # such as EMFILE: a recording matters more than the names of open files
-        _log.warning("the files that the processes in %s have open are not known: %s", cgroup, error.strerror)
+        _log.warning("the files that %s open are not known: %s", of, error.strerror)
         return None

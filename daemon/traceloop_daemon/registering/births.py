@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
-from traceloop_bpf.births import Birth
+from traceloop_bpf.births import Birth, Entry
 from traceloop_bpf.births import Births as Events
 from traceloop_bpf.pool import MemoryShort, PoolError
 from traceloop_bpf.tracer import Recording, Tracer
@@ -170,7 +170,10 @@ class Births:
             return
         self._is_reading = True
         try:
-            self._take_all(self._events.read())
+            births = self._events.read()
+            for entry in self._events.entries():
+                self._enter(entry)
+            self._take_all(births)
         finally:
             self._is_reading = False
 
@@ -185,6 +188,11 @@ class Births:
         new, self._new = self._new, []
         for newborn in new:
             self._look(newborn)
+
+    def _enter(self, entry: Entry) -> None:
+        # If the trace has not begun yet, its beginning reads the process.
+        if (trace := self._trace_in(entry)) is not None:
+            self._recordings.read_entered(trace, entry.process)
 
     def _begin(self, birth: Birth, started: Started | None) -> None:
         _log.debug("born: cgroup %s, slot %d, made by process %d", birth.path, birth.slot, birth.maker)
@@ -262,7 +270,7 @@ class Births:
         )
         return recording
 
-    def _trace_in(self, birth: Birth) -> Trace | None:
+    def _trace_in(self, birth: Birth | Entry) -> Trace | None:
         # A former daemon may have saved the trace and not have settled the event.
         with self._traces.locked() as registry:
             for trace in registry.live():

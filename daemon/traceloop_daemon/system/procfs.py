@@ -12,17 +12,19 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.system.cgroupfs import below
+from traceloop_daemon.system.devices import device
 from traceloop_decode.open_files import OpenFiles, Process
 
 PROCESSES_MAX: Final = 64
 FDS_MAX: Final = 1024
+_DEV: Final = b"/dev/"
 _FDINFO_MAX: Final = 256  # bytes: `flags` is in the second line (fs/proc/fd.c, seq_show)
 _NS_GET_PARENT: Final = 0xB702  # linux/nsfs.h
 _RUNTIMES: Final = re.compile(r"crun|(?:runc|youki):\[2:INIT\]")
@@ -31,14 +33,23 @@ _GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 def read_open_files(cgroup: Path, proc: Path = Path("/proc")) -> OpenFiles:
     """Reads the descriptors and directories of the processes in a cgroup and below it, up to the limits."""
+    return _read(islice(_pids(cgroup), PROCESSES_MAX), proc)
+
+
+def read_process(pid: int, proc: Path = Path("/proc")) -> OpenFiles:
+    """Reads the descriptors and directories of one process, as `read_open_files` does."""
+    return _read([pid], proc)
+
+
+def _read(pids: Iterable[int], proc: Path) -> OpenFiles:
     from_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     processes: dict[int, Process] = {}
     left = FDS_MAX
-    for pid in islice(_pids(cgroup), PROCESSES_MAX):
+    for pid in pids:
         at = f"{proc}/{pid}"
         fds = _fds(at, left)
         if fds is not None:
-            processes[pid] = Process(_link(f"{at}/cwd"), _link(f"{at}/root"), fds)
+            processes[pid] = Process(_link(f"{at}/cwd"), _link(f"{at}/root"), fds, _devices(at, fds))
             left -= len(fds)
     return OpenFiles(from_ns, time.clock_gettime_ns(time.CLOCK_BOOTTIME), processes)
 
@@ -152,6 +163,11 @@ def _fds(at: str, count_max: int) -> dict[int, tuple[bytes, bool]] | None:
         if name is not None and closed_by_exec is not None:
             found[fd] = name, closed_by_exec
     return found
+
+
+def _devices(at: str, fds: Mapping[int, tuple[bytes, bool]]) -> dict[int, str]:
+    named = [fd for fd, (name, _) in fds.items() if name.startswith(_DEV)]
+    return {fd: found for fd in named if (found := device(f"{at}/fd/{fd}"))}
 
 
 def _closed_by_exec(path: str) -> bool | None:

@@ -64,6 +64,40 @@ ioctl:SG_SET_TRANSFORM fd ioctl_command hex32
 ioctl:SG_GET_SCSI_ID,SG_GET_REQUEST_TABLE,SG_IO fd ioctl_command addr
 ioctl:SG_SCSI_RESET fd ioctl_command in:boxed_sg_reset
 
+ioctl:DM_VERSION,DM_REMOVE_ALL,DM_LIST_DEVICES,DM_DEV_CREATE fd ioctl_command inout:mapper
+ioctl:DM_DEV_REMOVE,DM_DEV_RENAME,DM_DEV_SUSPEND,DM_DEV_STATUS fd ioctl_command inout:mapper
+ioctl:DM_DEV_WAIT,DM_TABLE_LOAD,DM_TABLE_CLEAR,DM_TABLE_DEPS fd ioctl_command inout:mapper
+ioctl:DM_TABLE_STATUS,DM_LIST_VERSIONS,DM_TARGET_MSG fd ioctl_command inout:mapper
+ioctl:DM_DEV_SET_GEOMETRY,DM_DEV_ARM_POLL fd ioctl_command inout:mapper
+
+# btrfs
+ioctl:BTRFS_IOC_SNAP_CREATE,BTRFS_IOC_SUBVOL_CREATE,BTRFS_IOC_SNAP_DESTROY fd ioctl_command in:btrfs_volume
+ioctl:BTRFS_IOC_RESIZE,BTRFS_IOC_SCAN_DEV,BTRFS_IOC_FORGET_DEV fd ioctl_command in:btrfs_volume
+ioctl:BTRFS_IOC_ADD_DEV,BTRFS_IOC_RM_DEV fd ioctl_command in:btrfs_volume
+ioctl:BTRFS_IOC_SNAP_CREATE_V2,BTRFS_IOC_SUBVOL_CREATE_V2 fd ioctl_command in:btrfs_subvolume
+ioctl:BTRFS_IOC_DEFAULT_SUBVOL,BTRFS_IOC_WAIT_SYNC fd ioctl_command in:ioctl_long
+ioctl:BTRFS_IOC_START_SYNC fd ioctl_command out:ioctl_long
+ioctl:BTRFS_IOC_SUBVOL_SETFLAGS fd ioctl_command in:btrfs_subvolume_flags
+ioctl:BTRFS_IOC_SUBVOL_GETFLAGS fd ioctl_command out:btrfs_subvolume_flags
+ioctl:BTRFS_IOC_BALANCE_V2 fd ioctl_command in:btrfs_balance
+ioctl:BTRFS_IOC_SEND fd ioctl_command in:btrfs_send
+ioctl:BTRFS_IOC_GET_DEV_STATS fd ioctl_command in:btrfs_statistics
+ioctl:BTRFS_IOC_INO_PATHS fd ioctl_command in:btrfs_paths
+ioctl:BTRFS_IOC_BALANCE_CTL fd ioctl_command btrfs_balance_command64
+ioctl:BTRFS_IOC_DEFRAG_RANGE fd ioctl_command in:btrfs_defrag
+ioctl:BTRFS_IOC_TREE_SEARCH fd ioctl_command inout:btrfs_search
+ioctl:BTRFS_IOC_TREE_SEARCH_V2 fd ioctl_command inout:btrfs_search_v2
+ioctl:BTRFS_IOC_INO_LOOKUP fd ioctl_command inout:btrfs_lookup
+ioctl:BTRFS_IOC_SPACE_INFO fd ioctl_command inout:btrfs_space
+ioctl:BTRFS_IOC_SCRUB fd ioctl_command in:btrfs_scrub
+ioctl:BTRFS_IOC_SCRUB_PROGRESS fd ioctl_command in:btrfs_scrubbed
+ioctl:BTRFS_IOC_DEV_INFO fd ioctl_command inout:btrfs_device
+ioctl:BTRFS_IOC_FS_INFO fd ioctl_command out:btrfs_info
+ioctl:BTRFS_IOC_QUOTA_CTL fd ioctl_command in:btrfs_quota
+ioctl:BTRFS_IOC_QGROUP_ASSIGN fd ioctl_command in:btrfs_group_member
+ioctl:BTRFS_IOC_QGROUP_CREATE fd ioctl_command in:btrfs_group
+ioctl:BTRFS_IOC_QUOTA_RESCAN fd ioctl_command in:btrfs_rescan
+
 # flash memory
 ioctl:MEMERASE,MEMLOCK,MEMUNLOCK,MEMISLOCKED fd ioctl_command in:erase_info
 ioctl:MEMERASE64    fd ioctl_command in:erase_info64
@@ -171,6 +205,26 @@ SIZES: dict[str, int] = {
     "boxed_otp": 4,
     "boxed_rtc_voltage": 4,
     "boxed_sg_reset": 4,
+    "btrfs_balance": 1024,
+    "btrfs_paths": 56,
+    "btrfs_send": 72,
+    "btrfs_statistics": 1032,
+    "btrfs_defrag": 48,
+    "btrfs_device": 4096,
+    "btrfs_group": 16,
+    "btrfs_group_member": 24,
+    "btrfs_info": 1024,
+    "btrfs_lookup": 4096,
+    "btrfs_quota": 16,
+    "btrfs_rescan": 64,
+    "btrfs_scrub": 1024,
+    "btrfs_scrubbed": 1024,
+    "btrfs_search": 4096,
+    "btrfs_search_v2": 112,
+    "btrfs_space": 16,
+    "btrfs_subvolume": 4096,
+    "btrfs_subvolume_flags": 8,
+    "btrfs_volume": 4096,
     "clone_range": 32,
     "entropy": 1,
     "erase_info": 8,
@@ -203,6 +257,7 @@ SIZES: dict[str, int] = {
     "loop_config": 192,  # without the key, in all three
     "loop_info": 112,
     "loop_info64": 184,
+    "mapper": 305,
     "mtd_ecc": 16,
     "mtd_info": 32,
     "mtd_oob": 16,

@@ -8,24 +8,29 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.descriptors.anonymous import ANONYMOUS, BPF_FDS, LEARN_ANONYMOUS
-from traceloop_decode.descriptors.making import data_of, new_file, result_of
+from traceloop_decode.descriptors.making import data_of, new_file, place_in, place_of, result_of, unchanged
 from traceloop_decode.descriptors.names import (
+    Known,
     address,
     is_definite,
     of_place,
     of_socket,
     socket_kind,
 )
-from traceloop_decode.descriptors.opened import Opened
-from traceloop_decode.descriptors.paths import Place, join, said
+from traceloop_decode.descriptors.opened import Move, Opened
+from traceloop_decode.descriptors.paths import Place, said
 from traceloop_decode.descriptors.tables import ROOT, Begun, Task
+from traceloop_decode.descriptors.told import LEARN_TOLD
 from traceloop_decode.descriptors.world import World
 from traceloop_decode.model import Call, Socket
 from traceloop_decode.syscalls import table
 
-_AT_FDCWD: Final = -100
 _INT: Final = 0xFFFFFFFF
+_O_CREAT: Final = 0o100
+_O_EXCL: Final = 0o200
+_O_NOFOLLOW: Final = {"x86_64": 0o400000, "aarch64": 0o100000}
 _O_CLOEXEC: Final = 0o2000000
+_O_PATH: Final = 0o10000000
 _O_TMPFILE: Final = 0o20000000
 _FD_CLOEXEC: Final = 1
 _OPEN_TREE_CLONE: Final = 1
@@ -42,26 +47,34 @@ _F_SETFD: Final = 2
 _F_DUPFD_CLOEXEC: Final = 1030
 _FIONCLEX: Final = 0x5450
 _FIOCLEX: Final = 0x5451
+_AT_REMOVEDIR: Final = 0x200
+_RENAME_NOREPLACE: Final = 1
 _OPEN_HOW: Final = Struct("<QQQ")
+_TWO_FDS: Final = Struct("<II")
 
 
 def _opened(world: World, task: Task, call: Call, place: Place | None, flags: int) -> None:
-    found = of_place(place) if place is not None and flags & _O_TMPFILE == 0 else None
+    found = None
+    if place is not None and flags & _O_TMPFILE == 0:
+        nofollow = _O_NOFOLLOW["aarch64" if call.abi.arch == "aarch64" else "x86_64"]
+        if flags & (_O_CREAT | _O_EXCL) == _O_CREAT | _O_EXCL or flags & (nofollow | _O_PATH) == nofollow:
+            world.shown.note(place, plain=True)
+        found = of_place(place, world.shown.device(place))
     new_file(world, task, call, found, closed_by_exec=flags & _O_CLOEXEC != 0)
 
 
 def _open(world: World, task: Task, call: Call, begun: Begun) -> None:
-    _opened(world, task, call, _place(task, call, begun, None, 0), call.registers[1] if call.name == "open" else 0)
+    _opened(world, task, call, place_in(task, call, begun, None, 0), call.registers[1] if call.name == "open" else 0)
 
 
 def _openat(world: World, task: Task, call: Call, begun: Begun) -> None:
-    _opened(world, task, call, _place(task, call, begun, 0, 1), call.registers[2])
+    _opened(world, task, call, place_in(task, call, begun, 0, 1), call.registers[2])
 
 
 def _openat2(world: World, task: Task, call: Call, begun: Begun) -> None:
     how = data_of(call, 2)
     flags, _, resolve = _OPEN_HOW.unpack_from(how) if how is not None and len(how) >= _OPEN_HOW.size else (0, 0, -1)
-    place = _place(task, call, begun, 0, 1) if not resolve & _RESOLVE_IN_ROOT else None
+    place = place_in(task, call, begun, 0, 1) if not resolve & _RESOLVE_IN_ROOT else None
     _opened(world, task, call, place, flags)
 
 
@@ -69,13 +82,13 @@ def _dup(_world: World, task: Task, call: Call, begun: Begun) -> None:
     source, target = call.registers[0] & _INT, result_of(call)
     if call.name != "dup2" or source != target:
         closed = call.name == "dup3" and call.registers[2] & _O_CLOEXEC != 0
-        task.table.put(target, _unchanged(task, begun, source), closed_by_exec=closed)
+        task.table.put(target, unchanged(task, begun, source), closed_by_exec=closed)
 
 
 def _fcntl(_world: World, task: Task, call: Call, begun: Begun) -> None:
     fd, command = call.registers[0] & _INT, call.registers[1] & _INT
     if command in (_F_DUPFD, _F_DUPFD_CLOEXEC):
-        task.table.put(result_of(call), _unchanged(task, begun, fd), closed_by_exec=command == _F_DUPFD_CLOEXEC)
+        task.table.put(result_of(call), unchanged(task, begun, fd), closed_by_exec=command == _F_DUPFD_CLOEXEC)
     elif command == _F_SETFD:
         task.table.mark(fd, closed_by_exec=call.registers[2] & _FD_CLOEXEC != 0)
 
@@ -101,11 +114,11 @@ def _close_range(world: World, task: Task, call: Call, _begun: Begun) -> None:
 
 
 def _chdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    task.at.cwd = _place(task, call, begun, None, 0)
+    task.at.cwd = place_in(task, call, begun, None, 0)
 
 
 def _fchdir(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    task.at.cwd = _place_of(_unchanged(task, begun, call.registers[0] & _INT))
+    task.at.cwd = place_of(unchanged(task, begun, call.registers[0] & _INT))
 
 
 def _getcwd(_world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -115,7 +128,7 @@ def _getcwd(_world: World, task: Task, call: Call, begun: Begun) -> None:
 
 
 def _chroot(_world: World, task: Task, call: Call, begun: Begun) -> None:
-    task.at.root = _place(task, call, begun, None, 0)
+    task.at.root = place_in(task, call, begun, None, 0)
 
 
 def _namespace(_world: World, task: Task, call: Call, _begun: Begun) -> None:
@@ -140,24 +153,77 @@ def _moved(world: World, _task: Task, call: Call, _begun: Begun) -> None:
     world.forks.forget()
 
 
-def _renamed(world: World, _task: Task, call: Call, _begun: Begun) -> None:
-    for index in _NAMES[call.name]:
-        path = data_of(call, index)
-        world.names.take(path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b"")
+def _removed(world: World, task: Task, call: Call, begun: Begun) -> None:
+    place = place_in(task, call, begun, *_REMOVED[call.name])
+    is_directory = call.name == "rmdir" or (call.name == "unlinkat" and call.registers[2] & _AT_REMOVEDIR != 0)
+    _take(world, call, _REMOVED[call.name][1], place, None, certain=is_directory)
+
+
+def _renamed(world: World, task: Task, call: Call, begun: Begun) -> None:
+    (_, source_at), (_, target_at) = _RENAMED[call.name]
+    source, target = (place_in(task, call, begun, *where) for where in _RENAMED[call.name])
+    if source is not None and target is not None and source.is_at(target):
+        return
+    if call.name == "renameat2" and call.registers[4] & ~_RENAME_NOREPLACE:
+        source = target = None
+    plain = source is not None and world.shown.is_plain(source)
+    _take(world, call, target_at, target, None)  # another file loses the name
+    _take(world, call, source_at, source if target is not None else None, target)
+    if target is not None and plain:
+        world.shown.note(target, plain=True)
+
+
+def _take(
+    world: World, call: Call, path_at: int, place: Place | None, to: Place | None, *, certain: bool = False
+) -> None:
+    path = data_of(call, path_at)
+    name = path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b""
+    certain = certain or (place is not None and world.shown.is_plain(place))
+    world.names.take(name, Move(place, to, certain) if place is not None else None)
+
+
+def _pipe(world: World, task: Task, call: Call, _begun: Begun) -> None:
+    ends = _two_new(world, task, call, 0, Known(""), closed_by_exec=_has_cloexec(call, "pipe2", 1))
+    if ends is not None:
+        ends[0].twin, ends[1].twin = ends[1], ends[0]
+
+
+def _socketpair(world: World, task: Task, call: Call, _begun: Begun) -> None:
+    family, kind, protocol = (register & _INT for register in call.registers[:3])
+    name = socket_kind(family, kind, protocol)
+    found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else Known("")
+    _two_new(world, task, call, 3, found, closed_by_exec=_has_cloexec(call, "socketpair", 1))
+
+
+def _has_cloexec(call: Call, name: str, flags_at: int) -> bool:
+    return call.name == name and call.registers[flags_at] & _O_CLOEXEC != 0
+
+
+def _two_new(
+    world: World, task: Task, call: Call, stored_at: int, known: Known, *, closed_by_exec: bool
+) -> tuple[Opened, Opened] | None:
+    # Notes the two descriptors that a call made and stored.
+    stored = data_of(call, stored_at, out=True)
+    if stored is None or len(stored) < _TWO_FDS.size:
+        return None
+    ends = Opened(known, world.names), Opened(known, world.names)
+    for fd, opened in zip(_TWO_FDS.unpack_from(stored), ends, strict=True):
+        task.table.put(fd, opened, closed_by_exec=closed_by_exec)
+    return ends
 
 
 def _socket(world: World, task: Task, call: Call, _begun: Begun) -> None:
     family, kind, protocol = (register & _INT for register in call.registers[:3])
     name = socket_kind(family, kind, protocol)
-    found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else None
+    found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else Known("")
     new_file(world, task, call, found, closed_by_exec=kind & _O_CLOEXEC != 0)
 
 
 def _accept(world: World, task: Task, call: Call, begun: Begun) -> None:
-    listener = _socket_of(_unchanged(task, begun, call.registers[0] & _INT))
+    listener = _socket_of(unchanged(task, begun, call.registers[0] & _INT))
     found = None
     if listener is not None:
-        kind, local, _, protocol = listener
+        kind, local, _, protocol, _ = listener
         remote = address(data_of(call, 1, out=True) or b"")
         found = of_socket(Socket(kind, local if is_definite(local) else "", remote, protocol), ends=world.sockets)
     closed = call.name == "accept4" and call.registers[3] & _O_CLOEXEC != 0
@@ -195,7 +261,7 @@ def _getpeername(world: World, task: Task, call: Call, begun: Begun) -> None:
 
 def _change_socket(world: World, task: Task, call: Call, begun: Begun, change: Callable[[Socket], Socket]) -> None:
     # The change applies to the socket in all processes, under all numbers.
-    opened = _unchanged(task, begun, call.registers[0] & _INT)
+    opened = unchanged(task, begun, call.registers[0] & _INT)
     socket = _socket_of(opened)
     if opened is not None and socket is not None:
         opened.change(of_socket(change(socket), ends=world.sockets))
@@ -206,8 +272,8 @@ def _open_tree(world: World, task: Task, call: Call, begun: Begun) -> None:
     place = None
     if not flags & _OPEN_TREE_CLONE:  # a copy is mounted nowhere
         is_empty = flags & _AT_EMPTY_PATH and data_of(call, 1) == b""
-        opened = _unchanged(task, begun, call.registers[0] & _INT) if is_empty else None
-        place = _place_of(opened) if is_empty else _place(task, call, begun, 0, 1)
+        opened = unchanged(task, begun, call.registers[0] & _INT) if is_empty else None
+        place = place_of(opened) if is_empty else place_in(task, call, begun, 0, 1)
     _opened(world, task, call, place, flags & _O_CLOEXEC)
 
 
@@ -215,22 +281,16 @@ def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
     task.table.drop(result_of(call))
 
 
-def _uring(world: World, task: Task, _call: Call, _begun: Begun) -> None:
+def _uring(world: World, task: Task, call: Call, _begun: Begun) -> None:
     if not world.requests:
         task.table.forget(blind=True)
+    new_file(world, task, call, Known("<anon_inode:[io_uring]>"), closed_by_exec=True)
 
 
-def _unchanged(task: Task, begun: Begun, fd: int) -> Opened | None:
-    # The file that a descriptor stood for when the call began, if it still does.
-    found = task.table.get(fd)
-    if found is None or found is not begun.fds.opened(fd):
-        return None
-    return found if found.now is not None and found.now is begun.fds.get(fd) else None
-
-
-def _place_of(opened: Opened | None) -> Place | None:
-    known = opened.now if opened is not None else None
-    return known.place if known is not None else None
+def _named(world: World, task: Task, call: Call, begun: Begun) -> None:
+    place = place_in(task, call, begun, *_NAMED[call.name])
+    if place is not None:
+        world.shown.note(place, plain=True)
 
 
 def _socket_of(opened: Opened | None) -> Socket | None:
@@ -250,31 +310,24 @@ def makes_fd(call: Call) -> bool:
     return made and call.name in _MAKE_FDS
 
 
-def _place(task: Task, call: Call, begun: Begun, dirfd_at: int | None, path_at: int) -> Place | None:
-    path = data_of(call, path_at)
-    if path is None:
-        return None
-    base = task.at.cwd if begun.place == task.at.cwd else None
-    if dirfd_at is not None:
-        dirfd = call.registers[dirfd_at] & _INT
-        if dirfd != _AT_FDCWD & _INT:
-            base = _place_of(_unchanged(task, begun, dirfd))
-    return join(base, task.at.root, path)
-
-
 _Learn = Callable[[World, Task, Call, Begun], None]
-_NAMES: Final = {
-    "rename": (0, 1),
-    "renameat": (1, 3),
-    "renameat2": (1, 3),
-    "unlink": (0,),
-    "unlinkat": (1,),
-    "rmdir": (0,),
+# Call -> for each of its paths the arguments with the directory, None for the current one, and with the path
+_REMOVED: Final[dict[str, tuple[int | None, int]]] = {"unlink": (None, 0), "unlinkat": (0, 1), "rmdir": (None, 0)}
+_NAMED: Final[dict[str, tuple[int | None, int]]] = {
+    "mkdir": (None, 0),
+    "mkdirat": (0, 1),
+    "mknod": (None, 0),
+    "mknodat": (0, 1),
+}
+_RENAMED: Final[dict[str, tuple[tuple[int | None, int], tuple[int | None, int]]]] = {
+    "rename": ((None, 0), (None, 1)),
+    "renameat": ((0, 1), (2, 3)),
+    "renameat2": ((0, 1), (2, 3)),
 }
 _MAKE_FDS: Final = frozenset(
     (
         *("open", "creat", "openat", "openat2", "dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"),
-        *("pidfd_open", "open_tree"),
+        *("pidfd_open", "open_tree", "io_uring_setup"),
         *ANONYMOUS,
     )
 )
@@ -295,14 +348,19 @@ LEARN: Final[dict[str, _Learn]] = {
     "setns": _namespace,
     "unshare": _unshare,
     **dict.fromkeys(("pivot_root", "move_mount", "mount", "umount2"), _moved),
-    **dict.fromkeys(_NAMES, _renamed),
+    **dict.fromkeys(_REMOVED, _removed),
+    **dict.fromkeys(_RENAMED, _renamed),
+    **dict.fromkeys(_NAMED, _named),
+    **dict.fromkeys(("pipe", "pipe2"), _pipe),
     "socket": _socket,
+    "socketpair": _socketpair,
     **dict.fromkeys(("accept", "accept4"), _accept),
     "bind": _bind,
     "connect": _connect,
     "getsockname": _getsockname,
     "getpeername": _getpeername,
     **LEARN_ANONYMOUS,
+    **LEARN_TOLD,
     **dict.fromkeys(("open_by_handle_at", "pidfd_getfd"), _unknown),
     "open_tree": _open_tree,
     "io_uring_setup": _uring,

@@ -7,10 +7,13 @@ Theory of operation. A wrong name is worse than none, so anything uncertain is f
   The clone that made a child is known by its result. If the result is a number of another PID namespace, the clone is
   known if only one is left with the name of the child's thread; if several are left, the child gets what their tables
   have in common.
-- What /proc said when recording began counts from then on, except for processes that were active while it was read.
+- What /proc said when recording began, or when a process came from outside, counts from then on, except for what may
+  have changed while it was read (`reads`).
+- What a container's runtime did before it executed the program is not followed, and forgotten then.
 - After a loss everything is forgotten, and following begins anew.
-- A renamed or unlinked name is forgotten wherever it is part of a path. Everything about a process is forgotten once it
-  has an io_uring whose requests are not recorded, as these open and close files.
+- A renamed or unlinked name is forgotten wherever it is part of a path, unless it is known to be no symbolic link: then
+  the file has another name, or none (`opened`). Everything about a process is forgotten once it has an io_uring whose
+  requests are not recorded, as these open and close files.
 - What the ring's areas kept tells nothing: calls between it and the ring's beginning were overwritten.
 - A direct descriptor of io_uring is no descriptor of the process.
 
@@ -30,11 +33,13 @@ from traceloop_decode.descriptors.making import data_of
 from traceloop_decode.descriptors.names import NETLINK, Known, of_link
 from traceloop_decode.descriptors.opened import Opened
 from traceloop_decode.descriptors.paths import PATH_MAX, Place
+from traceloop_decode.descriptors.reads import Reading, Reads
 from traceloop_decode.descriptors.tables import Begun, Task
 from traceloop_decode.descriptors.world import World
 from traceloop_decode.errnos import is_error
 from traceloop_decode.model import Call, Entered, Event, Files, KnownFile, Lost, Returned, TaskExit, event_source
 from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.program_start import is_runtimes
 from traceloop_decode.syscalls import EXECS, FORKS, MESSAGES
 
 _EBADF: Final = -9
@@ -113,23 +118,24 @@ class FdTable:
     """State of all descriptors after the observed events; events are observed in the order of the trace."""
 
     def __init__(self, start: OpenFiles | None = None, *, sockets: bool = False, requests: bool = False) -> None:
-        self._start, self._world = start, World(sockets=sockets, requests=requests)
-        self._active: set[int] = set()  # processes that were active while /proc was read
+        self._world = World(sockets=sockets, requests=requests)
+        self._reads = Reads(start)
         self._begun: dict[int, Begun] = {}  # by thread in a call
 
     def text(self, tid: int, fd: int) -> str:
-        """Returns what a thread's descriptor stands for now, in brackets; "" if it is not known."""
+        """Returns what a thread's descriptor stands for now, as it is printed; "" if it is not known."""
         task = self._world.seen(tid)
         found = task.table.get(fd) if task is not None else None
         known = found.now if found is not None else None
-        return known.text if known is not None else ""
+        return known.shown if known is not None else ""
 
     def observe(self, event: Event) -> Event:
         """Updates the state by an event and returns the event; a call gets its `files`."""
         if event_source(event):
             return event
-        if self._start is not None:
-            self._look_at_start(self._start, event)
+        if self._reads:
+            for read in self._reads.until(event):
+                self._apply(read)
         if isinstance(event, Call):
             return self._whole(event)
         if isinstance(event, Entered):
@@ -139,7 +145,7 @@ class FdTable:
         if isinstance(event, TaskExit):
             self._ended(event)
         elif isinstance(event, Lost):
-            self._start = None
+            self._reads.lose(event)
             self._world.forget()
             self._begun.clear()
         return event
@@ -201,28 +207,21 @@ class FdTable:
 
     # -- processes
 
-    def _look_at_start(self, start: OpenFiles, event: Event) -> None:
-        now_ns = event.call.end_ns or event.call.ts_ns if isinstance(event, Entered | Returned) else event.ts_ns
-        if isinstance(event, Call) and event.end_ns is not None and event.ts_ns <= start.until_ns <= event.end_ns:
-            self._active.add(event.pid)
-        if now_ns <= start.until_ns:
-            if now_ns >= start.from_ns and not isinstance(event, Lost):
-                self._active.add(event.call.pid if isinstance(event, Entered | Returned) else event.pid)
-            return
-        self._start = None
-        for pid, process in start.processes.items():
-            if pid in self._active:
-                continue
+    def _apply(self, read: Reading) -> None:
+        for pid, process in read.processes.items():
             task = self._world.task(pid, pid)
             for fd, (name, closed) in process.fds.items():
+                if read.is_stale(pid, fd):
+                    continue
                 found = task.table.get(fd)
                 if found is None:
-                    known = of_link(name)
+                    known = of_link(name, process.devices.get(fd, "") if self._world.sockets else "")
                     found = Opened(known, self._world.names) if known is not None else None
                 elif not closed:
                     continue
                 task.table.put(fd, found, closed_by_exec=closed)
-            task.at.root, task.at.cwd = _place(process.root), _place(process.cwd)
+            if not read.moved(pid):
+                task.at.root, task.at.cwd = _place(process.root), _place(process.cwd)
 
     def _fork_begins(self, call: Call, task: Task) -> None:
         flags = _clone_flags(call)
@@ -243,6 +242,8 @@ class FdTable:
         # execve ends the other threads and gives the process its own table.
         for tid in task.tids - {call.pid}:
             self._world.drop(tid)
+        if is_runtimes(call.comm):  # its calls before are not followed
+            return self._world.put(call.pid, self._world.new())
         return self._world.put(call.pid, Task(task.table.executed(), task.at.copy()))
 
 

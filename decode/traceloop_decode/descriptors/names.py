@@ -29,43 +29,70 @@ _TYPE_MASK: Final = 0xF
 _AF_NETLINK: Final = 16
 _BRACKET: Final = re.compile("([<>])(?=([0-7])?)")
 NETLINK: Final = "NETLINK"
+_UNIX: Final = "UNIX-"
 
 
 class Known:
-    """Facts about an open file: its place, its socket, or its printed form."""
+    """Facts about an open file: its place, its socket, or its printed form.
 
-    __slots__ = ("_text", "place", "socket")
+    deleted: the place is that of a file which has lost its name since. device: as strace prints it, ``char 1:3``.
+    """
 
-    def __init__(self, text: str | None = None, place: Place | None = None, socket: Socket | None = None) -> None:
+    __slots__ = ("_shown", "_text", "deleted", "device", "place", "socket")
+
+    def __init__(
+        self,
+        text: str | None = None,
+        place: Place | None = None,
+        socket: Socket | None = None,
+        *,
+        shown: str = "",
+        device: str = "",
+        deleted: bool = False,
+    ) -> None:
+        """shown: the printed form, if it has more than `text`."""
         self._text, self.place, self.socket = text, place, socket
+        self._shown, self.device, self.deleted = shown, device, deleted
 
     @property
     def text(self) -> str:
-        """Printed form; "" for a socket about which nothing is known."""
+        """Name in angle brackets; "" for a socket about which nothing is known."""
         if self._text is not None:
             return self._text
         text = in_brackets(self.place.path) if self.place is not None else ""
+        if self.deleted:
+            text += "(deleted)"
         if len(text) <= _KEPT_MAX:
             self._text = text
         return text
+
+    @property
+    def shown(self) -> str:
+        """Printed form, as strace has it."""
+        return f"{self.text[:-1]}<{self.device}>>" if self.device else self._shown or self.text
+
+    def moved(self, to: Place | None) -> Known:
+        """Returns what is known once the file has another place, or, with None, has lost its name."""
+        return Known(place=to, device=self.device) if to is not None else Known(place=self.place, deleted=True)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Known):
             return NotImplemented
         return self is other or (
-            (self.place, self.socket) == (other.place, other.socket)
+            (self.place, self.socket, self.deleted) == (other.place, other.socket, other.deleted)
             and (self.place is not None or self.text == other.text)
+            and (self.device, self._shown) == (other.device, other._shown)
         )
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def of_place(place: Place) -> Known:
+def of_place(place: Place, device: str = "") -> Known:
     """Returns a file or directory with a place."""
-    return Known(place=place)
+    return Known(place=place, device=device)
 
 
-def of_link(name: bytes) -> Known | None:
+def of_link(name: bytes, device: str = "") -> Known | None:
     """Returns what a link in /proc/PID/fd names; None if it is longer than the kernel can return."""
     if len(name) > PATH_MAX + len(_DELETED):
         return None
@@ -73,14 +100,29 @@ def of_link(name: bytes) -> Known | None:
         return Known(in_brackets(name))
     if name.endswith(_DELETED):
         return Known(f"{in_brackets(name.removesuffix(_DELETED))}(deleted)")
-    return of_place(Place.of(name, real=True))
+    return of_place(Place.of(name, real=True), device)
 
 
 def of_socket(socket: Socket, *, ends: bool) -> Known:
-    """Returns a socket; ends: with its addresses. If its own address is not known: ``[->127.0.0.1:5000]``."""
+    """Returns a socket; ends: with its addresses. If its own address is not known: ``[->127.0.0.1:5000]``.
+
+    Without addresses its inode is shown, if that is known. A socket of AF_UNIX that has a name has both.
+    """
     arrow = f"->{socket.remote}" if socket.remote else ""
-    shown = f"<{socket.kind}:[{socket.local}{arrow}]>" if ends and (socket.local or arrow) else ""
-    return Known(shown, socket=socket)
+    text = f"<{socket.kind}:[{socket.local}{arrow}]>" if ends and (socket.local or arrow) else ""
+    shown = ""
+    if socket.inode and not ends:
+        shown = f"<socket:[{socket.inode}]>"
+    elif socket.inode and not text and socket.kind != NETLINK:
+        shown = f"<{socket.kind}:[{socket.inode}]>"
+    elif socket.inode and socket.kind.startswith(_UNIX) and not arrow:
+        shown = f"<{socket.kind}:[{socket.inode},{socket.local}]>"
+    return Known(text, socket=socket, shown=shown)
+
+
+def of_pipe(inode: int) -> Known:
+    """Returns an end of a pipe, as /proc names it."""
+    return Known(f"<pipe:[{inode}]>")
 
 
 def in_brackets(name: bytes) -> str:

@@ -72,6 +72,13 @@ class Place:
         """Tells whether both have the same path."""
         return self is other or (self.size == other.size and self.path == other.path)
 
+    def after(self, other: Place) -> bytes | None:
+        """Returns the path from a directory above to here; None if it is not above."""
+        if self.size <= other.size or other.above is None:
+            return None
+        path, above = self.path, other.path
+        return path[len(above) + 1 :] if path.startswith(above + b"/") else None
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Place) and self.real is other.real and self.is_at(other)
 

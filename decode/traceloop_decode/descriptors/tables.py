@@ -131,7 +131,7 @@ class Directories:
     @property
     def cwd(self) -> Place | None:
         known = self.opened.now if self.opened is not None else None
-        return known.place if known is not None else None
+        return known.place if known is not None and not known.deleted else None
 
     @cwd.setter
     def cwd(self, place: Place | None) -> None:
@@ -180,7 +180,7 @@ class Begun(NamedTuple):
     def place(self) -> Place | None:
         """Place of that directory."""
         known = self.directory
-        return known.place if known is not None else None
+        return known.place if known is not None and not known.deleted else None
 
 
 def common(tasks: Iterable[Task]) -> Task:

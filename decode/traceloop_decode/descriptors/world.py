@@ -5,19 +5,23 @@ from __future__ import annotations
 
 from traceloop_decode.descriptors.forks import Forks
 from traceloop_decode.descriptors.opened import Names
+from traceloop_decode.descriptors.shown import Shown
 from traceloop_decode.descriptors.tables import Begun, Directories, Table, Task
 from traceloop_decode.model import Call
 
 
 class World:
-    """Processes of a trace. sockets: the ends of sockets are wanted. requests: those of io_uring are recorded."""
+    """Processes of a trace. sockets: the ends of sockets and numbers of devices are wanted (-yy).
 
-    __slots__ = ("_tasks", "forks", "names", "requests", "sockets")
+    requests: those of io_uring are recorded.
+    """
+
+    __slots__ = ("_tasks", "forks", "names", "requests", "shown", "sockets")
 
     def __init__(self, *, sockets: bool, requests: bool) -> None:
         self._tasks: dict[int, Task] = {}  # by thread
         self.names, self.sockets, self.requests = Names(), sockets, requests
-        self.forks = Forks(self.names)
+        self.forks, self.shown = Forks(self.names), Shown(self.names)
 
     def new(self) -> Task:
         """Returns a task about which nothing is known."""

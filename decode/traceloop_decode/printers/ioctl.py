@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Final
 
 from traceloop_decode.printers import (
+    ioctl_btrfs,
     ioctl_clocks,
     ioctl_devices,
     ioctl_gpio,
     ioctl_input,
     ioctl_interface,
+    ioctl_mapper,
     ioctl_terminal,
 )
 from traceloop_decode.printers.ioctl_ranges import ranged
@@ -88,6 +90,7 @@ def _namespace_kind(view: View) -> str:
 VALUES: Final[dict[str, Printer]] = {
     "ioctl_command": _command,
     "ioctl_argument": _argument,
+    **ioctl_btrfs.VALUES,
     **ioctl_devices.VALUES,
 }
 STRUCTS: Final[dict[str, StructPrinter]] = {
@@ -98,7 +101,9 @@ STRUCTS: Final[dict[str, StructPrinter]] = {
     **ioctl_terminal.STRUCTS,
     **ioctl_interface.STRUCTS,
     **ioctl_devices.STRUCTS,
+    **ioctl_btrfs.STRUCTS,
     **ioctl_clocks.STRUCTS,
+    **ioctl_mapper.STRUCTS,
     **ioctl_input.STRUCTS,
     **ioctl_gpio.STRUCTS,
 }

@@ -133,7 +133,8 @@ def _header_text(
         f"msg_iovlen={iov_count}",
     ]
     if control_length:
-        parts.append(f"msg_control={_controls(control, by_sub.get(layout.SUB_CONTROL), view)}")
+        item = by_sub.get(layout.SUB_CONTROL)
+        parts.append(f"msg_control={_controls(control, item, view, received=received is not None)}")
     return f"{', '.join(parts)}, msg_controllen={control_length}, msg_flags={_FLAGS.flags(flags, options)}}}"
 
 
@@ -151,7 +152,7 @@ def _name(pointer: int, item: Item | None, length: int, options: Options) -> str
     return text or address(pointer)
 
 
-def _controls(pointer: int, item: Item | None, view: View) -> str:
+def _controls(pointer: int, item: Item | None, view: View, *, received: bool) -> str:
     head, align = (_CONTROL_32, 3) if view.call.compat else (_CONTROL, 7)
     if item is None or len(item.data) < head.size or item.fault:
         return address(pointer)
@@ -159,7 +160,7 @@ def _controls(pointer: int, item: Item | None, view: View) -> str:
     while left >= head.size and at + head.size <= len(item.data):
         length, level, kind = head.unpack_from(item.data, at)
         data = item.data[at + head.size : at + max(min(length, left), head.size)]
-        text = _control_text(level, kind, data, view.options)
+        text = _control_text(level, kind, data, view, received=received)
         shown.append(f"{{cmsg_len={length}, cmsg_level={_LEVELS.one(level, view.options)}, cmsg_type={text}}}")
         if length < head.size:
             left -= head.size
@@ -173,11 +174,15 @@ def _controls(pointer: int, item: Item | None, view: View) -> str:
     return f"[{', '.join(shown)}]"
 
 
-def _control_text(level: int, kind: int, data: bytes, options: Options) -> str:
+def _control_text(level: int, kind: int, data: bytes, view: View, *, received: bool) -> str:
     if level not in _TYPES:
         return f"{kind:#x}" if kind else "0"
     table, printers = _TYPES[level]
+    options = view.options
     name = table.one(kind, options)
+    if table.names.get(kind) == "SCM_RIGHTS" and not received:
+        shown = _listed(data, 4, lambda each: view.fd(int.from_bytes(each, "little", signed=True)), options)
+        return name if shown is None else f"{name}, cmsg_data={shown}"
     printed = printers[table.names[kind]](data, options) if data and table.names.get(kind) in printers else None
     return name if printed is None else f"{name}, cmsg_data={printed}"
 

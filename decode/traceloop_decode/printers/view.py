@@ -34,7 +34,7 @@ class View:
         if request is not None and request.direct:
             return f"direct {number}"
         known = files.before.get(number) if files is not None else None
-        return f"{number}{known.text}" if known is not None else str(number)
+        return f"{number}{known.shown}" if known is not None else str(number)
 
     def cwd(self) -> str:
         """Returns the directory that AT_FDCWD stood for when the call began: ``</etc>``; "" if it is not known."""
@@ -64,7 +64,7 @@ class View:
         files, request = self.call.files, self.call.request
         if request is not None and request.slot and not request.direct:
             return f" (direct {self.call.result if request.slot == ANY_SLOT else request.slot - 1})"
-        return files.result.text if files is not None and files.result is not None else ""
+        return files.result.shown if files is not None and files.result is not None else ""
 
     def item(self, index: int, *, out: bool = False) -> Item | None:
         """Returns what was read, in whole or in part, through an argument: at entry or, with `out`, at exit.
