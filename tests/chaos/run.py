@@ -174,7 +174,7 @@ class Chaos:
         said = container["hook"]
         if not said:
             return
-        if said.startswith("traceloop-hook: gave up after 2 s") and container["deadline_s"] < 10:
+        if said.startswith("traceloop-hook: gave up after 2") and container["deadline_s"] < 10:
             self.figures.gave_up += 1
         elif fault.may_miss and "cannot connect" in said:
             self.figures.missed += 1
