@@ -21,7 +21,6 @@ from traceloop_decode.descriptors.paths import Place, join, said
 from traceloop_decode.descriptors.tables import ROOT, Begun, Task
 from traceloop_decode.descriptors.world import World
 from traceloop_decode.model import Call, Socket
-from traceloop_decode.syscalls import table
 
 _AT_FDCWD: Final = -100
 _INT: Final = 0xFFFFFFFF
@@ -308,4 +307,3 @@ LEARN: Final[dict[str, _Learn]] = {
     "io_uring_setup": _uring,
     "fixed_fd_install": _unknown,
 }
-ARGUMENTS: Final = {syscall.name: len(syscall.params) for compat in (True, False) for syscall in table(compat).values()}
