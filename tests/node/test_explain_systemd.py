@@ -44,6 +44,13 @@ def run(lab: Systemd, name: str, *args: str) -> None:
     lab.run("runc", "--root", "/run/runc", "run", "--bundle", bundle, name, check=False)
 
 
+def reasons(lab: Systemd) -> list[tuple[str, str]]:
+    """Returns the levels and texts of what the doctor finds about the service."""
+    said = lab.run("traceloopctl", "doctor", "-o", "json", "--no-self-test", check=False)
+    found = json.loads(said.stdout)["findings"]
+    return [(one["level"], one["what"]) for one in found if one["area"] == "reasons"]
+
+
 def test_the_units_are_well_formed_and_tight(lab: Systemd) -> None:
     checked = lab.run("systemd-analyze", "verify", "--man=no", SOCKET, EXPLAIN)
     assert checked.stdout + checked.stderr == ""
@@ -151,5 +158,14 @@ def test_a_failure_is_one_error_where_the_service_fails(lab: Systemd) -> None:
     told = lab.wait_for_journal("CONTAINER_ID=failing", "--priority=err")
     assert told["MESSAGE_ID"] == TRACE_UNEXPLAINED
     assert "exited with 1; its reason was not found: /run/traceloop/explain.sock: " in told["MESSAGE"]
+    failing = reasons(lab)
+    assert [level for level, _ in failing] == ["warning", "warning"], failing
+    # systemd gives up a socket whose service cannot be started.
+    assert failing[0][1] == "traceloop-explain is not set up: there is no /run/traceloop/explain.sock"
+    assert re.match(r"of \d+ traces, \d+ have no reason: traceloop-explain failed", failing[1][1])
     lab.run("systemctl", "unmask", "--runtime", EXPLAIN)
+    lab.run("systemctl", "restart", SOCKET)
+    assert reasons(lab)[0] == ("ok", "traceloop-explain answers")
+    stats = json.loads(lab.run("traceloopctl", "stats", "-o", "json").stdout)
+    assert 0 < stats["reasons_failed"] <= stats["reasons_asked"]
     assert len(lab.journal("CONTAINER_ID=failing", "--priority=err")) == 1

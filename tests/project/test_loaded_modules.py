@@ -41,7 +41,7 @@ def test_the_daemon_loads_nothing_that_prints(module: str) -> None:
 ELSEWHERE = ("traceloop_cli.remote", "traceloop_cli.sources.store", "traceloop_cli.sources.fleet")
 """Modules for daemons of other machines."""
 FOR_ASYNCIO = ("asyncio.base_events", "ssl", "grpc.aio._channel")
-"""What grpcio loads for programs that use asyncio."""
+"""Modules that grpcio loads for programs that use asyncio."""
 LOADED = """
 import sys
 from traceloop_cli.main import cli
