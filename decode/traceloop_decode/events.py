@@ -62,6 +62,7 @@ from traceloop_decode.forgotten import FIRSTS_DROPPED, NO_CPU, told
 from traceloop_decode.forgotten import RUNTIME as RUNTIME_OVERWRITTEN
 from traceloop_decode.model import (
     LEFT,
+    NEWER,
     Asked,
     Call,
     Entered,
@@ -78,7 +79,7 @@ from traceloop_decode.model import (
     TaskExit,
 )
 from traceloop_decode.multiplexed_calls import kernel_number
-from traceloop_decode.ring_reader import Record, RingReader
+from traceloop_decode.ring_reader import NEWEST_TYPE, Record, RingReader
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.submitted import Requests, first_item
 from traceloop_decode.syscalls import EXECS, Abi, abis
@@ -149,10 +150,13 @@ def _of_areas(
         if area.name in sources:
             there = list(found_in(area, snapshot.data, begin, ring.headers.cookie))
             records: list[Record | Lost] = list(_losses(area, there, begin, snapshot.taken_ns, until_ns))
+            if area.name == FIRSTS:
+                there = [found for found in there if found.ts_ns < since_ns.get(found.cpu, math.inf)]
+            records += _newer(there)
             records += [
                 Record(ts_ns, found.cpu, found.pid, found.tid, found.comm, kind, nr, body)
                 for found in there
-                if area.name != FIRSTS or found.ts_ns < since_ns.get(found.cpu, math.inf)
+                if found.type <= NEWEST_TYPE
                 for ts_ns, kind, nr, body in records_of(found, snapshot.data)
             ]
             yield area.name, sorted(records, key=_ts_ns)
@@ -169,6 +173,14 @@ def _losses(area: Area, there: list[Found], begin: int, taken_ns: int, until_ns:
         yield Lost(min(rest, default=taken_ns), NO_CPU, 0, 0, reason)
     if area.dropped and area.name == FIRSTS and until_ns:
         yield Lost(taken_ns, NO_CPU, 0, area.dropped, FIRSTS_DROPPED)
+
+
+def _newer(there: list[Found]) -> Iterator[Lost]:
+    by_cpu: dict[int, list[Found]] = {}
+    for found in there:
+        if found.type > NEWEST_TYPE:
+            by_cpu.setdefault(found.cpu, []).append(found)
+    return (Lost(newer[0].ts_ns, cpu, 0, len(newer), NEWER) for cpu, newer in by_cpu.items())
 
 
 def _with_source(name: str, found: Iterator[Event]) -> Iterator[Event]:
