@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.constants import TABLES
-from traceloop_decode.model import Call
+
+if TYPE_CHECKING:
+    from traceloop_decode.model import Call
 
 _PREFIX: Final = "CAP_"
 

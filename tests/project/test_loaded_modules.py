@@ -127,3 +127,18 @@ print(asyncio.run(connects()))
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
     assert run.stdout == "ChannelConnectivity.IDLE\n"
+
+
+def test_info_loads_no_decoder() -> None:
+    code = """
+import sys
+from traceloop_cli.display.traces import trace_object
+from traceloop_proto.traceloop_pb2 import Trace
+assert trace_object(Trace(id="n_a", capabilities_granted=1))["capabilities_granted"] == ["CAP_CHOWN"]
+print(*sys.modules)
+"""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "decode", "proto"))
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert not {"traceloop_decode.snapshot", "traceloop_decode.model"} & {*run.stdout.split()}
