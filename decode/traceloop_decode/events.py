@@ -97,6 +97,8 @@ _UNKNOWN_POINTERS: Final = (0, 0)  # to a program's name and arguments, which it
 _SUBMITS: Final = "io_uring_enter"
 _INSIDE_MAX: Final = 1024
 _SIGKILL: Final = 9
+_OF_SENDERS: Final = (layout.TYPE_SENDER, layout.TYPE_OOM)
+_KILL_SENT: Final = layout.TYPE_SIGNAL_SENT, _SIGKILL
 _SENDERS_MAX: Final = 64
 _LIMIT_MAX: Final = 1 << 62  # PAGE_COUNTER_MAX of include/linux/page_counter.h, in bytes, is near 2^63
 _NEGATIVE: Final = 1 << 63
@@ -304,7 +306,7 @@ def _paired(snapshot: Snapshot, records: Iterator[Record | Lost], lost_ns: float
                 call = _exec_of_another_thread(open_calls, execs, pid, tid, result) if execs else None
             elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
-            unlearnt = result in _RESTARTS and not _receives(tid, fatal.get(pid)) and _ends(_next(tid, copy(stream)))
+            unlearnt = result in _RESTARTS and not _receives(tid, fatal.get(pid)) and _ends(tid, copy(stream))
             if executes == _MULTIPLEXED:
                 begun_call = call
                 call, number, name, words, items = _within(call, number, name, words, items)
@@ -553,8 +555,12 @@ def _receives(tid: int, sent: Record | None) -> bool:
     return sent is not None and sent.tid == tid and sent.nr != _SIGKILL
 
 
-def _ends(record: Record | None) -> bool:
-    # Is it a thread's end, or what leads to it?
+def _ends(tid: int, following: Iterator[Record | Lost]) -> bool:
+    # Does the thread's end come next, or what leads to it? The kernel wakes a thread before it tells of the signal
+    # (__send_signal_locked of kernel/signal.c), so what another CPU recorded of the sender may come after the return.
+    record = _next(tid, following)
+    while record is not None and (record.type in _OF_SENDERS or (record.type, record.nr) == _KILL_SENT):
+        record = _next(tid, following)
     return record is not None and (
         record.type == layout.TYPE_TASK_EXIT or (record.type == layout.TYPE_SIGNAL and record.nr == _SIGKILL)
     )
