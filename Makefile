@@ -55,6 +55,8 @@ FUZZ_SEEDS_config := tests/fuzz/corpus_config
 # The C files whose format `lint` checks.
 C_FORMATTED := $(wildcard bpf/traceloop_bpf/*.[ch] bench/*.c hook/traceloop_hook/*.c tests/*/*.c tests/strace/workloads/*.[ch])
 
+# As at installation. An environment may forbid Python to keep what it compiles: half the time of `traceloopctl show`.
+COMPILE = $(BIN)/python -m compileall -q bpf cli daemon decode explain proto ship
 # Further warnings of the compiler in `lint`.
 C_WARNINGS := -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla
 
@@ -78,6 +80,7 @@ engine-packages:
 $(BIN)/installed: pyproject.toml $(HOOK) | packages
 	test -x $(BIN)/pip || $(PYTHON) -m venv --system-site-packages .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(COMPILE)
 	touch $@
 
 demo: setup ## Play both demos: recover a lost result from a deleted container
@@ -101,6 +104,7 @@ lint: setup ## Check style and types
 	CFLAGS='$(C_WARNINGS) -fanalyzer -O2' hook/compile.sh build/lint/traceloop-hook
 
 bench: setup ## Measure what recording costs, side by side
+	$(COMPILE)
 	$(BIN)/python bench/run.py
 
 crowd: setup ## Measure a full node: 110 containers at once, 1,000 in sequence
@@ -167,6 +171,7 @@ tables: setup ## Generate the tables of system calls and flags
 	$(BIN)/python decode/generate_structs.py
 	$(BIN)/python decode/generate_classes.py
 	$(BIN)/python decode/generate_selected.py
+	$(BIN)/python decode/generate_families.py
 
 settings: setup ## Generate packaging/traceloop.toml
 	$(BIN)/python -m traceloop_daemon.settings.reference > packaging/traceloop.toml

@@ -184,11 +184,17 @@ def _run(
         traces = Traces(config.node_name, live)
         snapshots = Snapshots(redactor, later)
         stack.callback(snapshots.close)
-        explainer = Explainer(runtime_dir / EXPLAIN, archive, traces, feed)
+        explainer = Explainer(runtime_dir / EXPLAIN, archive, traces, feed, tally)
         stack.callback(explainer.close)
         archiver = Archiver(archive, traces, snapshots, tally=tally, feed=feed, archived=explainer.archived)
         stack.callback(archiver.close)
-        recordings = Recordings(loop, tracer, mount, traces, redactor=redactor, feed=feed, frozen=archiver.keep)
+        recordings = Recordings(
+            *(loop, tracer, mount, traces),
+            redactor=redactor,
+            feed=feed,
+            frozen=archiver.keep,
+            reason_follows=explainer.follows,
+        )
         if outlived:
             stack.callback(archiver.keep_unfinished)
         stack.callback(recordings.stop, outlived=outlived)

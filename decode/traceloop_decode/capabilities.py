@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from traceloop_decode import layout
-from traceloop_decode.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from traceloop_decode.snapshot import Snapshot
 
 _MASK_BITS: Final = 64
 _PAD: Final = 9  # of layout.RING

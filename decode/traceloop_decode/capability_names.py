@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.model import Call
-from traceloop_decode.tables.flags import TABLES
+from traceloop_decode.constants import TABLES
+
+if TYPE_CHECKING:
+    from traceloop_decode.model import Call
 
 _PREFIX: Final = "CAP_"
-NAMES: Final = dict(TABLES["capabilities"][1])
-"""The names by number."""
 
 
+@cache
 def name_of(number: int) -> str:
     """Returns a capability's name, such as ``CAP_CHOWN``."""
-    return NAMES.get(number, f"{_PREFIX}{number}")
+    return dict(TABLES["capabilities"][1]).get(number, f"{_PREFIX}{number}")
 
 
 def short_name(number: int) -> str:

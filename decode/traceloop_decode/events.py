@@ -62,6 +62,7 @@ from traceloop_decode.forgotten import FIRSTS_DROPPED, NO_CPU, told
 from traceloop_decode.forgotten import RUNTIME as RUNTIME_OVERWRITTEN
 from traceloop_decode.model import (
     LEFT,
+    NEWER,
     Asked,
     Call,
     Entered,
@@ -78,7 +79,7 @@ from traceloop_decode.model import (
     TaskExit,
 )
 from traceloop_decode.multiplexed_calls import kernel_number
-from traceloop_decode.ring_reader import Record, RingReader
+from traceloop_decode.ring_reader import NEWEST_TYPE, Record, RingReader
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.submitted import Requests, first_item
 from traceloop_decode.syscalls import EXECS, Abi, abis
@@ -96,6 +97,8 @@ _UNKNOWN_POINTERS: Final = (0, 0)  # to a program's name and arguments, which it
 _SUBMITS: Final = "io_uring_enter"
 _INSIDE_MAX: Final = 1024
 _SIGKILL: Final = 9
+_OF_SENDERS: Final = (layout.TYPE_SENDER, layout.TYPE_OOM)
+_KILL_SENT: Final = layout.TYPE_SIGNAL_SENT, _SIGKILL
 _SENDERS_MAX: Final = 64
 _LIMIT_MAX: Final = 1 << 62  # PAGE_COUNTER_MAX of include/linux/page_counter.h, in bytes, is near 2^63
 _NEGATIVE: Final = 1 << 63
@@ -149,10 +152,13 @@ def _of_areas(
         if area.name in sources:
             there = list(found_in(area, snapshot.data, begin, ring.headers.cookie))
             records: list[Record | Lost] = list(_losses(area, there, begin, snapshot.taken_ns, until_ns))
+            if area.name == FIRSTS:
+                there = [found for found in there if found.ts_ns < since_ns.get(found.cpu, math.inf)]
+            records += _newer(there)
             records += [
                 Record(ts_ns, found.cpu, found.pid, found.tid, found.comm, kind, nr, body)
                 for found in there
-                if area.name != FIRSTS or found.ts_ns < since_ns.get(found.cpu, math.inf)
+                if found.type <= NEWEST_TYPE
                 for ts_ns, kind, nr, body in records_of(found, snapshot.data)
             ]
             yield area.name, sorted(records, key=_ts_ns)
@@ -169,6 +175,14 @@ def _losses(area: Area, there: list[Found], begin: int, taken_ns: int, until_ns:
         yield Lost(min(rest, default=taken_ns), NO_CPU, 0, 0, reason)
     if area.dropped and area.name == FIRSTS and until_ns:
         yield Lost(taken_ns, NO_CPU, 0, area.dropped, FIRSTS_DROPPED)
+
+
+def _newer(there: list[Found]) -> Iterator[Lost]:
+    by_cpu: dict[int, list[Found]] = {}
+    for found in there:
+        if found.type > NEWEST_TYPE:
+            by_cpu.setdefault(found.cpu, []).append(found)
+    return (Lost(newer[0].ts_ns, cpu, 0, len(newer), NEWER) for cpu, newer in by_cpu.items())
 
 
 def _with_source(name: str, found: Iterator[Event]) -> Iterator[Event]:
@@ -292,7 +306,7 @@ def _paired(snapshot: Snapshot, records: Iterator[Record | Lost], lost_ns: float
                 call = _exec_of_another_thread(open_calls, execs, pid, tid, result) if execs else None
             elif number != call.number and not (_fits(call, number, result) or call.ts_ns > lost_ns):
                 call = None
-            unlearnt = result in _RESTARTS and not _receives(tid, fatal.get(pid)) and _ends(_next(tid, copy(stream)))
+            unlearnt = result in _RESTARTS and not _receives(tid, fatal.get(pid)) and _ends(tid, copy(stream))
             if executes == _MULTIPLEXED:
                 begun_call = call
                 call, number, name, words, items = _within(call, number, name, words, items)
@@ -541,8 +555,12 @@ def _receives(tid: int, sent: Record | None) -> bool:
     return sent is not None and sent.tid == tid and sent.nr != _SIGKILL
 
 
-def _ends(record: Record | None) -> bool:
-    # Is it a thread's end, or what leads to it?
+def _ends(tid: int, following: Iterator[Record | Lost]) -> bool:
+    # Does the thread's end come next, or what leads to it? The kernel wakes a thread before it tells of the signal
+    # (__send_signal_locked of kernel/signal.c), so what another CPU recorded of the sender may come after the return.
+    record = _next(tid, following)
+    while record is not None and (record.type in _OF_SENDERS or (record.type, record.nr) == _KILL_SENT):
+        record = _next(tid, following)
     return record is not None and (
         record.type == layout.TYPE_TASK_EXIT or (record.type == layout.TYPE_SIGNAL and record.nr == _SIGKILL)
     )

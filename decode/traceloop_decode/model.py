@@ -344,8 +344,13 @@ LEFT: Final = "left"
 """The reason of a `Lost` from which on calls of the container's first process are missing: nobody counted them."""
 
 
+NEWER: Final = "newer"
+"""The reason of a `Lost` that counts records of types that this version does not know; its events are not known."""
+
+
 class Lost(NamedTuple):
-    """Marks missing events of one CPU. reason: ``overwritten``, ``rejected``, ``dropped``, `LEFT`, or of `forgotten`.
+    """Marks missing events of one CPU. reason: ``overwritten``, ``rejected``, ``dropped``, `LEFT`, `NEWER`, or of
+    `forgotten`.
 
     events: missing calls (by their entry), signals and thread exits; records: those, and missing returns. calls: how
     many of each name were overwritten, where a Lost tells that of all CPUs.

@@ -17,7 +17,8 @@ A call whose record has its return becomes two records, as if each had been writ
 did in the meantime finds its place between them.
 
 Every chunk says how many records its CPU had written before it, so the missing records are counted exactly: those
-before a CPU's first chunk were overwritten, all others were rejected here.
+before a CPU's first chunk were overwritten, all others were rejected here. A good record of a type beyond those that
+there are now was written by a newer recorder: it is counted as such, since nothing of the ring is damaged.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from traceloop_decode import layout
-from traceloop_decode.model import Lost
+from traceloop_decode.model import NEWER, Lost
 from traceloop_decode.snapshot import Snapshot
 
 _COUNTED: Final = frozenset(
@@ -49,6 +50,8 @@ NO_EVENTS: Final = frozenset(
         *(layout.TYPE_SENDER, layout.TYPE_OOM, layout.TYPE_CAPABILITY),
     )
 )
+NEWEST_TYPE: Final = max(_COUNTED)
+"""Records of later types are newer than this version."""
 _RESULT: Final = Struct("<q")
 _STAMP_MASK: Final = 0xFFFFFFFF
 _ENDLESS: Final = 1 << 65  # greater than all positions
@@ -293,34 +296,42 @@ class RingReader:
             walk = _Walk(self._snapshot, self.headers.cookie, self._damage, cpu, chunk)
             for batch in walk:
                 if missing[0] > 0:
-                    yield [Lost(batch[0].ts_ns, cpu, max(0, missing[1]), missing[0], reason)]
+                    yield [Lost(batch[0].ts_ns, cpu, _within(*missing), missing[0], reason)]
                     missing = 0, 0
                 ts_ns = batch[-1].ts_ns
                 yield batch
-            seen_records += walk.records
+            seen_records += walk.records + walk.newer
             self.read += walk.records
             if missing[0] > 0:
-                yield [Lost(ts_ns, cpu, max(0, missing[1]), missing[0], reason)]
+                yield [Lost(ts_ns, cpu, _within(*missing), missing[0], reason)]
+            if walk.newer:
+                yield [Lost(ts_ns, cpu, 0, walk.newer, NEWER)]
             seen_events += walk.records - walk.no_events
             reason, complete = "rejected", walk.whole and chunk.current
         # A CPU counts a record before it moves its pos: if the cut fell in between, one record only seems missing.
-        if owner.records - seen_records > (1 if complete else 0):
-            yield [Lost(ts_ns, cpu, max(0, owner.events - seen_events), owner.records - seen_records, reason)]
+        missing = owner.records - seen_records, owner.events - seen_events
+        if missing[0] > (1 if complete else 0):
+            yield [Lost(ts_ns, cpu, _within(*missing), missing[0], reason)]
         if owner.dropped:
             yield [Lost(ts_ns, cpu, owner.dropped, owner.dropped, "dropped")]
+
+
+def _within(records: int, events: int) -> int:
+    # How many of missing records are events: not those of newer types, of which it is not known.
+    return min(max(0, events), records)
 
 
 class _Walk:
     """Iterator over the good records of a chunk, in batches of `_BATCH_BYTES` of the ring, for speed and little memory.
 
-    After the last batch, `whole` says whether all records were good, `records` how many, and `no_events` how many of
-    these are no events.
+    After the last batch, `whole` says whether all records were good, `records` how many, `no_events` how many of these
+    are no events, and `newer` how many others are of a type that this version does not know.
     """
 
     def __init__(self, snapshot: Snapshot, cookie: int, damage: _Damage, cpu: int, chunk: _Chunk) -> None:
         self._snapshot, self._cookie, self._damage, self._cpu, self._chunk = snapshot, cookie, damage, cpu, chunk
         self._form = layout.FORMS[snapshot.record_version]
-        self.whole, self.records, self.no_events = True, 0, 0
+        self.whole, self.records, self.no_events, self.newer = True, 0, 0, 0
 
     def __iter__(self) -> Iterator[list[Record]]:
         data, chunk, cpu, damage = self._snapshot.data, self._chunk, self._cpu, self._damage or None
@@ -380,6 +391,8 @@ class _Walk:
                 elif kind == layout.TYPE_BASE and length == layout.BASE.size:
                     _, base_tid, pid, _, _, base_ns, name = layout.BASE.unpack_from(data, at)
                     comm = name.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+                elif kind > NEWEST_TYPE:
+                    self.newer += 1
                 else:
                     self.whole = False
                 at = end

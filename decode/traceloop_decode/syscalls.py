@@ -127,6 +127,7 @@ class Abi:
 
 X86_64: Final = Abi("x86_64", compat=False, prototypes=x86_64.CALLS)
 _BY_NAME: Final = {text.partition("(")[0]: text for text in x86_64.CALLS.values()} | multiplexed_calls.PROTOTYPES
+_BY_ANY_NAME: Final = {text.partition("(")[0]: text for calls in (i386, x86_64) for text in calls.CALLS.values()}
 _WITHIN: Final = {number: _BY_NAME[call.name] for number, call in multiplexed_calls.CALLS.items()}
 I386: Final = Abi("x86_64", compat=True, prototypes=i386.CALLS, within=_WITHIN)
 AARCH64: Final = Abi("aarch64", compat=False, prototypes=aarch64.CALLS)
@@ -158,6 +159,13 @@ def _abis(arch: str, later: frozenset[tuple[int, Syscall]]) -> tuple[Abi, Abi]:
 def table(compat: bool) -> dict[int, Syscall]:  # noqa: FBT001 - `compat` is the other half of a call's number
     """Returns all calls of x86 by number."""
     return (I386 if compat else X86_64).table()
+
+
+@cache
+def argument_count(name: str) -> int:
+    """Returns how many arguments a call of x86 has, by its name; 0 for an unknown one."""
+    prototype = _BY_ANY_NAME.get(name)
+    return len(parsed(prototype).params) if prototype is not None else 0
 
 
 @cache

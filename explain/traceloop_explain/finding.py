@@ -29,4 +29,6 @@ def reason_of(fd: int) -> str:
         raise DecodeError(f"too large: {found.st_size} bytes of {FILE_MAX_BYTES}")
     with open(fd, "rb", closefd=False) as file:
         info, encoded = unpack(file.read(FILE_MAX_BYTES))
-    return in_one_line(explain(Snapshot.decode(encoded), info))
+    snapshot = Snapshot.decode(encoded)
+    del encoded  # as large as the ring, of which the snapshot has its own copy
+    return in_one_line(explain(snapshot, info))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings are read, merged, refused with file and line, and documented."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -45,6 +46,14 @@ def test_a_file_changes_what_it_names(file):
     assert (config.node_name, config.ring.size, config.ring.item_max) == ("n1", 4 << 20, 256)
     assert (config.record.sandboxes, config.record.mode) == (True, RecordMode.OPT_IN)
     assert config.capture.policy is CapturePolicy.ALL
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a host name of its own")
+@pytest.mark.parametrize(("host", "node"), [("db-1", "db-1"), ("(none)", "localhost"), ("", "localhost")])
+def test_the_node_has_the_hosts_name(host: str, node: str) -> None:
+    code = "import socket, sys; from traceloop_daemon.settings.keys import Config; socket.sethostname(sys.argv[1]); "
+    command = ["unshare", "--uts", sys.executable, "-c", f"{code} print(Config().node_name)", host]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{node}\n"
 
 
 def test_without_any_file_the_defaults_hold(tmp_path, monkeypatch):

@@ -259,6 +259,13 @@ def test_a_trace_id_needs_no_quoting_in_a_shell():
     assert Names("a b;$(x)\x1b[2J").trace_id("n") == "n_a-b-x-2J"
 
 
+@pytest.mark.parametrize(
+    ("node", "trace_id"), [("(x)", "x-_web"), ("--help", "help_web"), ("-", "_web"), ("é", "_web")]
+)
+def test_no_id_begins_like_an_option(node, trace_id):
+    assert Names("web").trace_id(node) == trace_id
+
+
 def test_half_a_surrogate_pair_in_an_engines_file_is_spelled_out(tmp_path):
     (tmp_path / "containers.json").write_text('[{"id": "c1", "names": ["a\\ud800\\u00e9"]}]')
     assert resolve("c1", {}, str(tmp_path / "c1" / "userdata")).container == "a\\ud800\u00e9"

@@ -80,6 +80,8 @@ def test_the_ends_of_a_ring_are_read() -> None:
     for rounds in (1, 3):  # the second ring has wrapped
         snapshot = ring(rounds).snapshot()
         whole = [event for event in events(snapshot) if isinstance(event, Call)]
-        cut = [event for event in events(ends(snapshot, 1 << 12, 1 << 13)) if isinstance(event, Call)]
+        excerpt = ends(snapshot, 1 << 12, 1 << 13)
+        assert len(excerpt.data) == len(snapshot.data)
+        cut = [event for event in events(excerpt) if isinstance(event, Call)]
         assert 0 < len(cut) < len(whole) / 2
         assert (cut[0], cut[-1]) == (whole[0], whole[-1])

@@ -482,3 +482,15 @@ def test_what_comes_of_a_result_is_looked_for_among_a_bounded_number_of_records(
     assert len(found) == 2001
     assert isinstance(found[0], Call)
     assert not found[0].unlearnt
+
+
+@pytest.mark.parametrize(("number", "unlearnt"), [(9, True), (15, False)])
+def test_a_signal_whose_sender_another_cpu_recorded_after_the_call_had_returned(number: int, *, unlearnt: bool) -> None:
+    ring = RingWriter()
+    ring.enter(0, 7, READ, 3)
+    ring.exit(0, 7, READ, -512)
+    ring.signal_sent(1, 7, number, 0, sender=814, comm="runc")
+    ring.task_exit(0, 7, number)
+    found = [event.call for event in events(ring.snapshot()) if isinstance(event, Returned)]
+    found += [event for event in events(ring.snapshot()) if isinstance(event, Call)]
+    assert [call.unlearnt for call in found] == [unlearnt]

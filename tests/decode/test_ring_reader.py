@@ -11,7 +11,7 @@ from ringwriter import RingWriter
 
 from traceloop_decode import layout
 from traceloop_decode.model import Lost
-from traceloop_decode.ring_reader import Headers, Record, RingReader, count
+from traceloop_decode.ring_reader import NEWEST_TYPE, Headers, Record, RingReader, count
 from traceloop_decode.snapshot import Snapshot
 
 FIRST = layout.CHUNK.size + layout.BASE.size
@@ -200,6 +200,25 @@ def test_rejected_is_counted_in_its_place() -> None:
     assert numbers(found) == [*range(fits + 4), *range(2 * fits, 3 * fits)]
     gap = fits + 4
     assert found[gap] == Lost(found[gap + 1].ts_ns, 0, fits - 4, fits - 4, "rejected")
+
+
+def test_records_of_a_later_type_are_newer_and_nothing_else_is_missing() -> None:
+    ring = RingWriter()
+    fill(ring, range(4))
+    for _ in range(3):
+        ring.record(0, 7, NEWEST_TYPE + 1, 0, bytes(16))
+    fill(ring, range(4, 8))
+    found = read(ring.snapshot())
+    assert numbers(found) == [*range(8)]
+    assert losses(found) == [("newer", 3, 0)]
+
+
+def test_newer_records_are_told_from_damaged_ones() -> None:
+    ring = RingWriter()
+    places = fill(ring, range(10))
+    ring.record(0, 8, NEWEST_TYPE + 1, 0, bytes(16))
+    ring.data[places[9]] ^= 1
+    assert losses(read(ring.snapshot())) == [("newer", 1, 0), ("rejected", 1, 1)]
 
 
 @pytest.mark.parametrize("damaged", ["stamp", "type", "cpu"])

@@ -37,7 +37,7 @@ class Daemon:
         self,
         *,
         config: str = "",
-        ready_s: float = 60,
+        ready_s: float = 240,
         state_dir: Path | None = None,
         runtime_dir: Path | None = None,
         wrapper: Sequence[str] = (),
@@ -69,7 +69,7 @@ class Daemon:
         self._reader = threading.Thread(target=self._read_log)
         self._reader.start()
         try:
-            self.wait_for_log(lambda line: line.startswith("traceloopd: ready"), timeout_s=ready_s * PATIENCE)
+            self.wait_for_log(lambda line: line.startswith("traceloopd: ready"), timeout_s=ready_s)
         except BaseException:
             self.kill()
             raise
@@ -88,10 +88,10 @@ class Daemon:
         with self._changed:
             return "".join(self._lines)
 
-    def wait_for_log(self, fits: Callable[[str], bool], *, timeout_s: float = 30) -> str:
+    def wait_for_log(self, fits: Callable[[str], bool], *, timeout_s: float = 120) -> str:
         """Returns the first line that fits, as soon as it is written."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or any(map(fits, self._lines)), timeout_s)
+            self._changed.wait_for(lambda: self._ended or any(map(fits, self._lines)), timeout_s * PATIENCE)
             line = next(filter(fits, self._lines), None)
         assert line is not None, f"traceloopd did not write what was expected, but:\n{self.log}"
         return line

@@ -7,8 +7,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import CompletedProcess, Popen
+from subprocess import CompletedProcess, Popen, TimeoutExpired
+from time import monotonic
 from typing import Any
+
+from patience import PATIENCE
 
 from lab.bundle import hooks, make_bundle
 from lab.daemon import Daemon
@@ -21,9 +24,10 @@ FILES = {
     "group": "root:x:0:\napp:x:1000:\n",
     "hosts": "127.0.0.1 localhost\n127.0.0.2 db.internal\n",
     "nsswitch.conf": "passwd: files\nhosts: files dns\n",
-    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n",
 }
 Change = Callable[[dict[str, Any]], None]
+_HANGS_MAX_S = 120
 
 
 class Deathbed:
@@ -79,3 +83,27 @@ class Deathbed:
     def ended(self, name: str) -> None:
         """Waits until the trace of a container is complete."""
         self.daemon.wait_for_log(lambda line: f"frozen n_{name} " in line)
+
+    def hangs(self, name: str, process: Popen[str], for_s: float) -> None:
+        """Waits until each thread of a container has been in one call for so long, however slowly it got there."""
+        deadline, before = monotonic() + _HANGS_MAX_S * PATIENCE, self._threads(name)
+        while monotonic() < deadline:
+            try:
+                status = process.wait(for_s)
+            except TimeoutExpired:
+                now = self._threads(name)
+                if now == before and not any(call.startswith("running") for call, _ in now.values()):
+                    return
+                before = now
+            else:
+                raise AssertionError(f"{name} ended with {status} instead: {process.communicate()}")
+        raise AssertionError(f"{name} did not hang: {before}")
+
+    def _threads(self, name: str) -> dict[Path, tuple[str, str]]:
+        # Of each thread the call that it is in, and how often it was switched to or from (proc(5)).
+        found = {}
+        for pid in json.loads(self.runc("ps", "--format", "json", name).stdout):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                switched = [line for line in (thread / "status").read_text().splitlines() if "ctxt_switches" in line]
+                found[thread] = ((thread / "syscall").read_text(), " ".join(switched))
+        return found

@@ -60,7 +60,7 @@ def test_others_than_root_are_told_what_could_not_be_seen(lab, user):
     assert (ended.returncode, said["recording_works"]) == (4, False)
     assert errors(said) == []
     unknown = {one["area"] for one in said["findings"] if one["level"] == "unknown"}
-    assert unknown == {"recorder", "self-test"} | ({"daemon", "losses"} if user == "stranger" else set())
+    assert unknown == {"recorder", "reasons", "self-test"} | ({"daemon", "losses"} if user == "stranger" else set())
     assert "run this as root" in ended.stderr
 
 

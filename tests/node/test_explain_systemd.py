@@ -14,7 +14,7 @@ from lab.installed import HOOK, install
 from lab.service import SERVICE, TRACE_FROZEN, running
 from lab.systemd import Systemd
 
-from traceloop_daemon.recording.journal import TRACE_EXPLAINED
+from traceloop_daemon.recording.journal import TRACE_EXPLAINED, TRACE_UNEXPLAINED
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd, pytest.mark.runtime]
 SOCKET, EXPLAIN = "traceloop-explain.socket", "traceloop-explain.service"
@@ -42,6 +42,13 @@ def run(lab: Systemd, name: str, *args: str) -> None:
         cgroup=f"test-{name}",
     )
     lab.run("runc", "--root", "/run/runc", "run", "--bundle", bundle, name, check=False)
+
+
+def reasons(lab: Systemd) -> list[tuple[str, str]]:
+    """Returns the levels and texts of what the doctor finds about the service."""
+    said = lab.run("traceloopctl", "doctor", "-o", "json", "--no-self-test", check=False)
+    found = json.loads(said.stdout)["findings"]
+    return [(one["level"], one["what"]) for one in found if one["area"] == "reasons"]
 
 
 def test_the_units_are_well_formed_and_tight(lab: Systemd) -> None:
@@ -76,18 +83,23 @@ def test_the_journal_tells_the_nights_story(lab: Systemd) -> None:
     assert f"traceloopctl why {trace}" in explained
     # A container that ends well, or as it was asked to, is no part of that story.
     run(lab, "well", "true")
-    lab.wait_for_journal("POD=well", f"MESSAGE_ID={TRACE_FROZEN}")
+    lab.wait_for_journal("CONTAINER_ID=well", f"MESSAGE_ID={TRACE_FROZEN}")
     run(lab, "after", "cat", "/nowhere")
-    lab.wait_for_journal("POD=after", f"MESSAGE_ID={TRACE_EXPLAINED}")
+    lab.wait_for_journal("CONTAINER_ID=after", f"MESSAGE_ID={TRACE_EXPLAINED}")
     story = lab.journal("--priority=err", "SYSLOG_IDENTIFIER=traceloopd")
-    assert {one["POD"] for one in story} == {"orders", "after"}
+    assert [(one["CONTAINER_ID"], one["MESSAGE_ID"]) for one in story] == [
+        ("orders", TRACE_EXPLAINED),
+        ("after", TRACE_EXPLAINED),
+    ]
+    (ended,) = lab.journal("POD=orders", f"MESSAGE_ID={TRACE_FROZEN}")
+    assert (ended["PRIORITY"], ended["REASON"]) == ("5", "exited with 1")
     assert lab.journal("_SYSTEMD_UNIT=" + EXPLAIN, "_TRANSPORT=stderr") == []
 
 
 def test_what_reads_traces_may_do_nothing_else(lab: Systemd) -> None:
     running(lab)
     run(lab, "before", "cat", "/nowhere")
-    lab.wait_for_journal("POD=before", f"MESSAGE_ID={TRACE_EXPLAINED}")
+    lab.wait_for_journal("CONTAINER_ID=before", f"MESSAGE_ID={TRACE_EXPLAINED}")
     pid = lab.unit(EXPLAIN)["MainPID"]
     assert pid != "0"
     status = dict(line.split(":", 1) for line in lab.run("cat", f"/proc/{pid}/status").stdout.splitlines())
@@ -115,7 +127,13 @@ def test_it_stops_with_the_daemon_and_comes_back_with_it(lab: Systemd) -> None:
     lab.wait_for_journal("CONTAINER_ID=again", f"MESSAGE_ID={TRACE_EXPLAINED}")
     lab.run("systemctl", "mask", "--now", "--runtime", SOCKET)
     run(lab, "without", "cat", "/nowhere")
-    lab.wait_for_journal("CONTAINER_ID=without", f"MESSAGE_ID={TRACE_FROZEN}")
+    # systemd forgets of a masked socket that it removes the file, so only asking tells the daemon.
+    told = lab.wait_for_journal("CONTAINER_ID=without", "--priority=err")
+    assert (told["MESSAGE_ID"], "Connection refused" in told["MESSAGE"]) == (TRACE_UNEXPLAINED, True)
+    lab.run("rm", "/run/traceloop/explain.sock")
+    run(lab, "nobody", "cat", "/nowhere")
+    told = lab.wait_for_journal("CONTAINER_ID=nobody", "--priority=err")
+    assert told["MESSAGE_ID"] == TRACE_FROZEN
     (listed,) = (one for one in service.traces() if one["container_id"] == "without")
     assert (listed["exit_code"], listed["reason"]) == (1, None)
     lab.run("systemctl", "unmask", "--runtime", SOCKET)
@@ -130,3 +148,24 @@ def test_it_stops_with_the_daemon_and_comes_back_with_it(lab: Systemd) -> None:
         follow.kill()
     assert reason == "cat could not open /nowhere: it does not exist."
     assert not lab.journal("CONTAINER_ID=without", f"MESSAGE_ID={TRACE_EXPLAINED}")
+    assert len(lab.journal("CONTAINER_ID=without", "--priority=err")) == 1
+
+
+def test_a_failure_is_one_error_where_the_service_fails(lab: Systemd) -> None:
+    running(lab)
+    lab.run("systemctl", "mask", "--now", "--runtime", EXPLAIN)
+    run(lab, "failing", "cat", "/nowhere")
+    told = lab.wait_for_journal("CONTAINER_ID=failing", "--priority=err")
+    assert told["MESSAGE_ID"] == TRACE_UNEXPLAINED
+    assert "exited with 1; its reason was not found: /run/traceloop/explain.sock: " in told["MESSAGE"]
+    failing = reasons(lab)
+    assert [level for level, _ in failing] == ["warning", "warning"], failing
+    # systemd gives up a socket whose service cannot be started.
+    assert failing[0][1] == "traceloop-explain is not set up: there is no /run/traceloop/explain.sock"
+    assert re.match(r"of \d+ traces, \d+ have no reason: traceloop-explain failed", failing[1][1])
+    lab.run("systemctl", "unmask", "--runtime", EXPLAIN)
+    lab.run("systemctl", "restart", SOCKET)
+    assert reasons(lab)[0] == ("ok", "traceloop-explain answers")
+    stats = json.loads(lab.run("traceloopctl", "stats", "-o", "json").stdout)
+    assert 0 < stats["reasons_failed"] <= stats["reasons_asked"]
+    assert len(lab.journal("CONTAINER_ID=failing", "--priority=err")) == 1

@@ -97,7 +97,11 @@ class Node:
             archiver = Archiver(archive, traces, snapshots, tally=tally, feed=feed, archived=lambda _: None)
             stack.callback(archiver.close)
             recordings = Recordings(
-                loop, self.tracer, mount, traces, redactor=redactor, feed=feed, frozen=archiver.keep
+                *(loop, self.tracer, mount, traces),
+                redactor=redactor,
+                feed=feed,
+                frozen=archiver.keep,
+                reason_follows=lambda _: False,
             )
             stack.callback(archiver.keep_unfinished)
             stack.callback(recordings.stop, outlived=True)

@@ -40,6 +40,8 @@ def test_the_daemon_loads_nothing_that_prints(module: str) -> None:
 
 ELSEWHERE = ("traceloop_cli.remote", "traceloop_cli.sources.store", "traceloop_cli.sources.fleet")
 """Modules for daemons of other machines."""
+FOR_ASYNCIO = ("asyncio.base_events", "ssl", "grpc.aio._channel")
+"""Modules that grpcio loads for programs that use asyncio."""
 LOADED = """
 import sys
 from traceloop_cli.main import cli
@@ -68,10 +70,23 @@ print(*sys.modules, file=sys.stderr)
                 "traceloop_cli.checks",
                 "traceloop_cli.engines",
                 *ELSEWHERE,
+                *FOR_ASYNCIO,
             ),
         ),
         (["info"], ("traceloop_decode.printers", "traceloop_cli.checks", "traceloop_cli.engines", *ELSEWHERE)),
-        (["show"], ("traceloop_cli.checks", "traceloop_cli.engines")),
+        (
+            ["show"],
+            (
+                *("traceloop_cli.checks", "traceloop_cli.engines", "traceloop_cli.options.expressions"),
+                *(
+                    "traceloop_decode.printers.network",
+                    "traceloop_decode.printers.ioctl",
+                    "traceloop_decode.tables.flags",
+                ),
+                *("traceloop_decode.text.jsonl", "traceloop_decode.text.strace"),
+                *FOR_ASYNCIO,
+            ),
+        ),
     ],
 )
 def test_a_verb_loads_what_it_needs_alone(words: list[str], without: tuple[str, ...]) -> None:
@@ -93,3 +108,37 @@ def test_a_verb_loads_what_it_needs_alone(words: list[str], without: tuple[str, 
 def test_help_says_of_each_verb_what_the_verb_says() -> None:
     said = {verb: command.get_short_help_str(1000) for verb, command in Commands().items() if not command.hidden}
     assert said == VERBS
+
+
+def test_what_grpcio_has_for_asyncio_is_loaded_when_it_is_used() -> None:
+    code = """
+import sys
+from traceloop_cli.sources.grpc_import import grpc
+assert "asyncio.base_events" not in sys.modules
+import asyncio
+from grpc import aio
+async def connects():
+    async with aio.insecure_channel("unix:/nonexistent") as channel:
+        return channel.get_state()
+print(asyncio.run(connects()))
+"""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "decode", "proto"))
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "ChannelConnectivity.IDLE\n"
+
+
+def test_info_loads_no_decoder() -> None:
+    code = """
+import sys
+from traceloop_cli.display.traces import trace_object
+from traceloop_proto.traceloop_pb2 import Trace
+assert trace_object(Trace(id="n_a", capabilities_granted=1))["capabilities_granted"] == ["CAP_CHOWN"]
+print(*sys.modules)
+"""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("cli", "decode", "proto"))
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert not {"traceloop_decode.snapshot", "traceloop_decode.model"} & {*run.stdout.split()}

@@ -92,7 +92,7 @@ DAEMON = """
 import os, time
 if os.fork() == 0:
     os.setsid()
-    time.sleep(0.2)
+    time.sleep(1000)  # the kernel ends it with the first process
 """
 FORKS = """
 import os, sys, time
@@ -104,17 +104,17 @@ for n in range(100):
         sys.exit(f"cannot start worker {n}: {error}")
 """
 THREADS = """
-import threading, sys, time
-print("ready", flush=True)
-a, b = threading.Lock(), threading.Lock()
+import threading
+a, b, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
 def one():
     with a:
-        time.sleep(0.1)
+        both.wait()
         with b: pass
 def two():
     with b:
-        time.sleep(0.1)
+        both.wait()
         with a: pass
+print("ready", flush=True)
 threads = [threading.Thread(target=each) for each in (one, two)]
 [each.start() for each in threads]
 [each.join() for each in threads]

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from traceloop_cli.checks import access, confinement, hooks, kernel, losses, recorder, selftest, service, storage
+from traceloop_cli.checks import (
+    access,
+    confinement,
+    hooks,
+    kernel,
+    losses,
+    reasons,
+    recorder,
+    selftest,
+    service,
+    storage,
+)
 from traceloop_cli.checks.model import Machine
 from traceloop_cli.findings import Finding, Level
 
@@ -25,6 +36,7 @@ def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
         yield from check.findings(machine)
     if answers:
         yield from losses.findings(machine)
+        yield from reasons.findings(machine)
     if self_test and answers:
         yield from selftest.findings(machine)
     elif self_test:  # the hook's message would start a daemon that someone stopped

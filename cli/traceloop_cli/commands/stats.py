@@ -28,6 +28,7 @@ _NUMBERS: Final = (  # fields of StatsReply that JSON shows unchanged
     *("events", "overwritten", "dropped", "reread", "unread", "forgotten", "cgroups_left_out", "io_urings"),
     *("started_by_hook", "started_by_add", "adopted", "excluded", "hooks_served", "hooks_refused"),
     *("archive_traces", "archive_bytes", "archive_waiting", "archive_waiting_bytes"),
+    *("reasons_asked", "reasons_failed"),
     *("traces_dropped", "traces_lost", "snapshots", "exchanges", "recorders_replaced"),
     *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
     *("connections_refused", "calls_refused", "calls_ended"),
@@ -120,6 +121,8 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  waiting in memory", f"{stats.archive_waiting}, {size(stats.archive_waiting_bytes)}"
     yield "  removed for room", str(stats.traces_dropped)
     yield "traces lost", str(stats.traces_lost)
+    yield "reasons asked for", str(stats.reasons_asked)
+    yield "  not answered", str(stats.reasons_failed)
     yield "snapshots served", str(stats.snapshots)
     yield "connections refused", str(stats.connections_refused)
     yield "calls refused", str(stats.calls_refused)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from traceloop_cli.sources.addresses import moved
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,6 +77,8 @@ TRACE_ID: Final = TraceId()
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     # Click calls this for the group first, so an --address after the verb overrides one before it.
     if value is not None:
+        from traceloop_cli.sources.addresses import moved  # noqa: PLC0415 - --help needs none
+
         try:
             ctx.obj = moved(value, ctx.obj)
         except ValueError as error:

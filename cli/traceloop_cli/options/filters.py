@@ -16,29 +16,20 @@ All that are given must hold.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from traceloop_cli.options.common import TEXT
-from traceloop_cli.options.expressions import ExpressionError, parsed
-from traceloop_decode.selection.conditions import (
-    Comparison,
-    Condition,
-    Every,
-    Literal,
-    Opposite,
-    comparison,
-    fields_of,
-)
-from traceloop_decode.selection.fields import needs_files
-from traceloop_decode.selection.select import read_set
 from traceloop_decode.spans import span_ns
+
+if TYPE_CHECKING:
+    from traceloop_decode.selection.call_names import Predicate
+    from traceloop_decode.selection.conditions import Condition
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -57,52 +48,34 @@ class Filters:
 
     def condition(self) -> Condition | None:
         """Returns what all the options together ask for; None if none is given. Raises click.UsageError."""
-        parts: list[Condition] = []
-        if self.errnos is not None:
-            parts.append(_errors(self.errnos))
-        for option, field, words in (("-p", "pid", self.pids), ("--tid", "tid", self.tids)):
-            if words:
-                parts.append(Comparison(field, "==", tuple(_numbers(option, words))))
-        if self.comm_names:
-            parts.append(Comparison("comm", "==", self.comm_names))
-        if self.fd_paths:
-            patterns = tuple(rf"\A{fnmatch.translate(pattern)}" for pattern in self.fd_paths)
-            parts.append(Comparison("fd_path", "=~", patterns))
-        if self.min_duration is not None:
-            parts.append(Comparison("duration", ">=", (self.min_duration,)))
-        if self.where is not None:
-            try:
-                parts.append(parsed(self.where))
-            except ExpressionError as error:
-                raise click.UsageError(f"--where: {error}.") from error
-        return Every(tuple(parts)) if parts else None
+        if self == _NONE:
+            return None
+        from traceloop_cli.options.conditions import condition_of  # noqa: PLC0415 - most ask for none
+
+        return condition_of(**{one.name: getattr(self, one.name) for one in fields(self)})
+
+    def predicate(self, started_ns: int) -> Predicate | None:
+        """Returns the same as a function of events. started_ns: of the trace."""
+        condition = self.condition()
+        if condition is None:
+            return None
+        from traceloop_decode.selection.conditions import predicate  # noqa: PLC0415 - likewise
+
+        return predicate(condition, started_ns)
 
     @property
     def needs_files(self) -> bool:
         """True if the files of descriptors must be known."""
         condition = self.condition()
-        return condition is not None and needs_files(fields_of(condition))
+        if condition is None:
+            return False
+        from traceloop_decode.selection.conditions import fields_of  # noqa: PLC0415 - likewise
+        from traceloop_decode.selection.fields import needs_files  # noqa: PLC0415 - likewise
+
+        return needs_files(fields_of(condition))
 
 
-def _errors(text: str) -> Condition:
-    found: list[Literal] = []
-    try:
-        others = read_set(text, lambda word: found.append(_error_word(word)))
-        chosen = comparison("errno", "==", found)
-    except ValueError as error:
-        raise click.UsageError(f"--errno: {error}.") from error
-    return Every((Comparison("failed"), Opposite(chosen))) if others else chosen
-
-
-def _error_word(word: str) -> Literal:
-    return Literal("number", int(word)) if word.isdecimal() else Literal("word", word)
-
-
-def _numbers(option: str, words: tuple[str, ...]) -> Iterator[int]:
-    for word in ",".join(words).split(","):
-        if not (word.isascii() and word.isdecimal()):
-            raise click.UsageError(f"{option}: {word!r} is not the number of a process or thread.")
-        yield int(word)
+_NONE: Final = Filters()
 
 
 class Span(click.ParamType):

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from traceloop_cli.options.common import TEXT
-from traceloop_cli.sources.addresses import Local, of_hosts, of_store, parsed
-from traceloop_cli.sources.file_errors import cannot_read
 
 OPTIONS: Final = ("--address", "--host", "-H", "--hosts", "--archive")
 """The group's options that take a value."""
@@ -42,6 +39,8 @@ def hosts_options(command: _Command) -> _Command:
 
 def remember(ctx: click.Context, hosts: Sequence[str], hosts_file: str | None, archive: str | None) -> None:
     """Makes the options the verb's address. Raises click.UsageError, Failed."""
+    from traceloop_cli.sources.addresses import Local, of_hosts, of_store, parsed  # noqa: PLC0415 - not for --help
+
     named = [*hosts, *(_listed(hosts_file) if hosts_file is not None else ())]
     if hosts_file is not None and not named:
         raise click.UsageError(f"{hosts_file} names no host.")
@@ -62,6 +61,10 @@ def remember(ctx: click.Context, hosts: Sequence[str], hosts_file: str | None, a
 
 
 def _listed(path: str) -> list[str]:
+    from pathlib import Path  # noqa: PLC0415 - as below: for a file of hosts alone
+
+    from traceloop_cli.sources.file_errors import cannot_read  # noqa: PLC0415
+
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError as error:

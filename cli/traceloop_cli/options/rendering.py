@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of ``show``, mostly strace's: which events of a trace are shown, and how."""
 
+# ruff: noqa: PLC0415 - each format is loaded when it is asked for
 from __future__ import annotations
 
 import itertools
@@ -25,7 +26,6 @@ from traceloop_decode.life import Life, life
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import ProgramStart, program_start
 from traceloop_decode.ring_reader import unrecorded
-from traceloop_decode.selection.conditions import predicate
 from traceloop_decode.selection.select import (
     STATUSES,
     CallSet,
@@ -36,7 +36,7 @@ from traceloop_decode.selection.select import (
     trace_set,
 )
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.text import classic, jsonl, records, short, strace, summary
+from traceloop_decode.text import short
 from traceloop_decode.text.notes import is_loss, runtime_note, unrecorded_notes
 from traceloop_decode.text.times import Clock, Stamps, no_clock, relative_clock, wall_clock
 from traceloop_decode.values.options import Options
@@ -114,14 +114,20 @@ class Rendering:
         The first tell what was not recorded at all, whichever events are selected.
         """
         if self.output == RECORDS:
+            from traceloop_decode.text import records
+
             return last(records.lines(snapshot), self.newest, reverse=self.reverse)
         text = self.is_for_people or self.summary_only
-        missing = unrecorded_notes(unrecorded(snapshot)) if text else jsonl.unrecorded_lines(snapshot)
+        missing = _missing(snapshot, text=text)
         picking = self._picking(snapshot)
         start = self._start(snapshot, picking) if text else None
         notes = iter([runtime_note(start)]) if start is not None and self._from_beginning else iter(())
         shown = itertools.chain(missing, notes, self._shown(picking, snapshot, start))
-        return jsonl.array(shown) if self.output == "json" and not self.summary_only else shown
+        if self.output != "json" or self.summary_only:
+            return shown
+        from traceloop_decode.text import jsonl
+
+        return jsonl.array(shown)
 
     def following(self, snapshots: Iterator[tuple[Snapshot, bool]]) -> Iterator[str]:
         """Yields the lines of a live ring, from its snapshots, each with whether it is the last one.
@@ -130,7 +136,7 @@ class Rendering:
         """
         first, is_last = next(snapshots)
         text = self.is_for_people
-        yield from unrecorded_notes(unrecorded(first)) if text else jsonl.unrecorded_lines(first)
+        yield from _missing(first, text=text)
         start = self._start(first, self._picking(first)) if text else None
         if start is not None and self._from_beginning:
             yield runtime_note(start)
@@ -164,16 +170,16 @@ class Rendering:
     def _picking(self, snapshot: Snapshot) -> Picking:
         later = frozenset(call.name for call in snapshot.syscalls.values())
         selection = self.selection(later)
-        condition = self.filters.condition()
-        if condition is not None:
-            selection = replace(selection, where=predicate(condition, snapshot.started_ns))
+        where = self.filters.predicate(snapshot.started_ns)
+        if where is not None:
+            selection = replace(selection, where=where)
         # JSON shows a call as one object, never its entry alone. Near an end, calls that never returned matter most.
         windowed = given(self, "since", "until") and self.output in OBJECTS
         whole = windowed or given(self, "since_end", "around")
         if whole:
             selection = replace(selection, statuses=selection.statuses or STATUSES)
         return Picking(
-            selection=selection if self._selects or whole or condition is not None else None,
+            selection=selection if self._selects or whole or where is not None else None,
             by_return=self.output in OBJECTS or self.following_on,
             names=self.descriptors,
             needs_files=bool(self.paths) or self.filters.needs_files,
@@ -187,11 +193,13 @@ class Rendering:
 
     def _shown(self, picking: Picking, snapshot: Snapshot, start: ProgramStart | None) -> Iterable[str]:
         found = picking.of(events(snapshot, self._sources), snapshot, start)
+        if not (self.summary or self.summary_only):
+            return self._excerpt(found, snapshot)
+        from traceloop_decode.text import summary
+
         counted = summary.Summary(self._life(picking.selection or Selection(), snapshot))
         if self.summary_only:
             return counted.lines_of(found)
-        if not self.summary:
-            return self._excerpt(found, snapshot)
         shown = self._excerpt(map(counted.observe, found), snapshot)
         return itertools.chain(shown, counted.lines())  # a generator, so it is read after all events were counted
 
@@ -213,9 +221,13 @@ class Rendering:
 
     def _lines(self, found: Iterable[Event], snapshot: Snapshot) -> Iterator[str]:
         if self.output in OBJECTS:
+            from traceloop_decode.text import jsonl
+
             return jsonl.lines(found, snapshot)
         stamps = self._stamps(snapshot)
         if self.output == "classic":
+            from traceloop_decode.text import classic
+
             return classic.lines(found, snapshot, stamps)
         string_max = STRING_MAX[self.output] if self.string_max is None else self.string_max
         dns = self.dns or self.output in _DNS
@@ -227,6 +239,8 @@ class Rendering:
         options = Options(string_max, self.verbose, escape, constants, dns, names, verbose_calls, ends)
         if self.output == "short":
             return short.lines(found, snapshot, options, stamps)
+        from traceloop_decode.text import strace
+
         align = strace.ALIGN if self.align is None else self.align
         layout = strace.Layout(
             align=align,
@@ -306,6 +320,14 @@ class Rendering:
             else:
                 raise click.UsageError(f"--absolute-timestamps takes none, time, unix, s, ms, us and ns, not {word!r}.")
         return unix, digits
+
+
+def _missing(snapshot: Snapshot, *, text: bool) -> Iterable[str]:
+    if text:
+        return unrecorded_notes(unrecorded(snapshot))
+    from traceloop_decode.text import jsonl
+
+    return jsonl.unrecorded_lines(snapshot)
 
 
 _DIGITS: Final = {"s": 0, "ms": 3, "us": 6, "ns": 9}

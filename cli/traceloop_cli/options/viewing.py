@@ -20,7 +20,6 @@ from traceloop_decode.json_text import dumps
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import program_start
 from traceloop_decode.ring_reader import unrecorded
-from traceloop_decode.selection.conditions import predicate
 from traceloop_decode.selection.select import STATUSES, Selection
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.views.table import Losses, Table
@@ -71,8 +70,7 @@ class Viewing:
         return views.Shown(source.trace, table, tuple(losses), unrecorded(snapshot))
 
     def _picked(self, snapshot: Snapshot) -> Iterator[Event]:
-        condition = self.filters.condition() if self.filters is not None else None
-        where = predicate(condition, snapshot.started_ns) if condition is not None else None
+        where = self.filters.predicate(snapshot.started_ns) if self.filters is not None else None
         picking = Picking(
             selection=Selection(statuses=STATUSES, where=where) if self.filters is not None else None,
             by_return=True,

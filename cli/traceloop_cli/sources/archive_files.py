@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from traceloop_cli.errors import Failed
@@ -35,7 +34,7 @@ def read(path: str) -> bytes:
     try:
         if path == STANDARD:
             return _read(sys.stdin.buffer)
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - loading pathlib takes 3 ms
             return _read(file)
     except OSError as error:
         raise cannot_read(path, error) from error

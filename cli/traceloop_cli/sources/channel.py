@@ -6,10 +6,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import grpc
-
 from traceloop_cli.errors import CliError, Denied, Failed, NoMatch, Unreachable
 from traceloop_cli.sources.addresses import Local, Remote
+from traceloop_cli.sources.grpc_import import grpc
 from traceloop_cli.sources.unavailable import cut_off, unavailable
 from traceloop_proto.traceloop_pb2_grpc import RecorderStub
 

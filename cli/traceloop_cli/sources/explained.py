@@ -43,6 +43,7 @@ def of_archive(file: bytes, name: str, place: str = "") -> Explained:
     """Explains an archive file's bytes. name: for messages. place: "" for the trace's id. Raises Failed."""
     facts, encoded = opened(file, name)
     found = snapshot(encoded, name)
+    del encoded  # as large as the ring, of which the snapshot has its own copy
     clock = Clock(found.started_ns, found.boot_offset_ns)
     return Explained(facts, explain(found, facts), clock, place or facts.trace_id)
 

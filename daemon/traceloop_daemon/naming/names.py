@@ -103,13 +103,13 @@ class Names:
         )
 
     def trace_id(self, node: str) -> str:
-        """Returns ``<node>_<namespace>_<pod>[_<container>]`` or ``<node>_<container>``, safe to type unquoted."""
+        """Returns ``<node>_<namespace>_<pod>[_<container>]`` or ``<node>_<container>``: safe to type, and no option."""
         parts = [node, self.container]
         if self.pod:
             parts = [node, self.namespace, self.pod] if self.namespace else [node, self.pod]
             if self.container != self.pod:
                 parts.append(self.container)
-        return "_".join(_UNFIT.sub("-", part) for part in parts)
+        return "_".join(_UNFIT.sub("-", part) for part in parts).lstrip("-")
 
 
 @dataclass(frozen=True, slots=True)

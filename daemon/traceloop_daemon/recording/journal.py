@@ -34,6 +34,7 @@ RECORDING_PAUSED: Final = "414791e14b1f4c77a354a21ccfcfeb92"
 RECORDING_RESUMED: Final = "e263539a2cf444c9bf38745b3366f0d9"
 TRACE_FROZEN: Final = "a9c94cfb8f2f4f35803fcf88a53ae5e9"
 TRACE_EXPLAINED: Final = "fafcc88cbb734a1ebecdca11c9f5e5ee"
+TRACE_UNEXPLAINED: Final = "279c749419cc4472a292762230b34d17"
 TRACE_LOST: Final = "74a61db61a254b7fa4c23fc926dadd49"
 TRACE_DROPPED: Final = "0338eb6cb0e746fea6a802223b06267e"
 CANNOT_KEEP: Final = "287961a911d247c18c4e88bc1677ef8a"
@@ -93,9 +94,13 @@ def fields(message_id: str, trace: TraceView) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def level_of_end(facts: TraceFacts) -> int:
-    """Returns the level of the entry about a container's end: an error if the container failed."""
-    return _LEVELS_OF_ENDS[end_kind(facts.exit_code, facts.signal)]
+def level_of_end(facts: TraceFacts, *, told: bool = False) -> int:
+    """Returns the level of the entry about a container's end: an error if the container failed.
+
+    told: another entry is the one that is an error, which comes once for each failure.
+    """
+    level = _LEVELS_OF_ENDS[end_kind(facts.exit_code, facts.signal)]
+    return min(level, _NOTICE) if told else level
 
 
 def begin(level: str = "info") -> None:

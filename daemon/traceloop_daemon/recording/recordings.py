@@ -55,14 +55,17 @@ class Recordings:
         redactor: Redactor | None,
         feed: Feed,
         frozen: Callable[[Trace], None],
+        reason_follows: Callable[[TraceView], bool],
     ) -> None:
         """tracer: for new recordings. mount: where cgroup2 is mounted. redactor: None if secrets are not blotted out.
 
         frozen: called with each trace whose recording has ended; must ensure that the trace is released.
+        reason_follows: called with it before that; returns whether another entry tells that its container failed.
         """
         self.tracer, self.mount = tracer, mount
         self._traces, self._redactor, self._feed, self._frozen = traces, redactor, feed, frozen
         self._volume, self._memory = Volume(), MemoryCgroups(mount)
+        self._reason_follows = reason_follows
         self._ends = Ends(loop, traces)
 
     def recorded(self) -> Recorded:
@@ -209,7 +212,8 @@ class Recordings:
             frozen, facts = fields(TRACE_FROZEN, view), view.facts
             how = how_ended(facts.exit_code, facts.signal, facts.memory_end) or "how it ended is not known"
             text = "frozen %s (%s): %d events, %d lost; %s"
-            _log.log(level_of_end(facts), text, trace.id, why, facts.events, facts.lost, how, extra=frozen)
+            level = level_of_end(facts, told=self._reason_follows(view))
+            _log.log(level, text, trace.id, why, facts.events, facts.lost, how, extra=frozen)
             for text in _unrecorded(trace.recording):
                 _log.warning("%s: %s", trace.id, text)
             self._frozen(trace)

@@ -125,6 +125,8 @@ class Counted(enum.Enum):
     NO_MEMORY = "containers not recorded because there was no memory for their rings"
     DROPPED = "traces removed to make room"
     LOST = "traces that could not be archived or adopted"
+    REASONS_ASKED = "traces whose reasons were asked of traceloop-explain"
+    REASONS_FAILED = "of these, those for which no answer came"
     SNAPSHOTS = "snapshots and dumps given to clients"
     CONNECTIONS_REFUSED = "connections refused because users had their share"
     CALLS_REFUSED = "calls refused because users had their share"

@@ -101,6 +101,8 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         connections_refused=counted[Counted.CONNECTIONS_REFUSED],
         calls_refused=counted[Counted.CALLS_REFUSED],
         calls_ended=counted[Counted.CALLS_ENDED],
+        reasons_asked=counted[Counted.REASONS_ASKED],
+        reasons_failed=counted[Counted.REASONS_FAILED],
         exchanges=counted[Counted.EXCHANGES],
         recorders_replaced=counted[Counted.REPLACEMENTS],
         no_memory=counted[Counted.NO_MEMORY],

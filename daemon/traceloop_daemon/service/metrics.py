@@ -107,6 +107,7 @@ def metrics(stats: Stats) -> Iterator[Metric]:
     yield _gauge("archive_waiting_bytes", "Size of the traces that wait.", archive.waiting_bytes)
     yield _counter("traces_dropped_total", "Traces that were removed to make room.", counted[Counted.DROPPED])
     yield _counter("traces_lost_total", "Traces that could not be archived or adopted.", counted[Counted.LOST])
+    yield from _reasons(counted)
     yield _counter("snapshots_total", "Traces that were shown or dumped.", counted[Counted.SNAPSHOTS])
     yield _counter(
         "connections_refused_total",
@@ -121,6 +122,13 @@ def metrics(stats: Stats) -> Iterator[Metric]:
     yield _counter("program_exchanges_total", text, counted[Counted.EXCHANGES])
     text = "Recorders in the kernel that were broken, and replaced."
     yield _counter("recorders_replaced_total", text, counted[Counted.REPLACEMENTS])
+
+
+def _reasons(counted: Mapping[Counted, int]) -> Iterator[Metric]:
+    text = "Traces whose reasons were asked of traceloop-explain."
+    yield _counter("reasons_asked_total", text, counted[Counted.REASONS_ASKED])
+    text = "Traces for which traceloop-explain was asked, and gave no answer."
+    yield _counter("reasons_failed_total", text, counted[Counted.REASONS_FAILED])
 
 
 def _births(stats: Stats) -> Iterator[Metric]:

@@ -27,6 +27,7 @@ from traceloop_decode.layout import PARTS_MAX
 from traceloop_decode.selection import skipped
 
 Convert = Callable[[object], Any]
+_NO_HOST_NAMES: Final = ("", "(none)")  # what a kernel has until a name is set
 _SOCKET_MAX: Final = 107  # unix(7)
 _LIMIT: Final = re.compile(r"([0-9]{1,10})=([^,\s]+(?:,[^,\s]+)*)")
 _UID_MAX: Final = (1 << 32) - 1
@@ -383,7 +384,8 @@ class Config:
     @property
     def node_name(self) -> str:
         """Name of the node, with which trace ids begin."""
-        return self.node or socket.gethostname()
+        host = socket.gethostname()
+        return self.node or (host if host not in _NO_HOST_NAMES else "localhost")  # as systemd has it, hostname(5)
 
 
 def conflicts(config: Config) -> Iterator[tuple[str, str]]:

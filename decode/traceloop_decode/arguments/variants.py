@@ -8,7 +8,7 @@ from functools import cache
 
 from traceloop_decode.arguments.compat import name_of
 from traceloop_decode.arguments.selectors import SELECTORS
-from traceloop_decode.arguments.words import compat_lines, lines
+from traceloop_decode.arguments.words import variants_of
 from traceloop_decode.model import Call
 from traceloop_decode.syscalls import X86_64, Abi
 from traceloop_decode.tables.selected import OWN_SELECTED, SELECTED
@@ -23,7 +23,7 @@ def selectors(name: str, abi: Abi = X86_64) -> Mapping[int, str]:
         return {}
     _, table = SELECTORS[name]
     values = OWN_SELECTED.get(abi.arch, SELECTED).get(table, SELECTED[table])
-    variants = [line.selector for line in (*lines(), *compat_lines()) if line.name == name and line.selector]
+    variants = variants_of(name)
     return {values[text] & _MASK: selector for selector in variants for text in selector.split(",") if text in values}
 
 

@@ -92,23 +92,43 @@ def _narrow(word: Word, *, wide: bool) -> Word:
 @cache
 def lines() -> tuple[Line, ...]:
     """Returns the whole table."""
-    return _parsed(TABLE)
+    return tuple(map(_parse, _texts(TABLE).values()))
 
 
 @cache
 def compat_lines() -> tuple[Line, ...]:
     """Returns the lines of 32-bit calls that have one of their own, as written."""
-    return _parsed(compat_calls.TABLE)
+    return tuple(map(_parse, _texts(compat_calls.TABLE).values()))
 
 
-def _parsed(text: str) -> tuple[Line, ...]:
-    return tuple(_parse(line) for line in text.splitlines() if line and not line.startswith("#"))
+def variants_of(name: str) -> list[str]:
+    """Returns the selectors of a call's variants, those of 32-bit programs last."""
+    keys = (*_texts(TABLE), *_texts(compat_calls.TABLE))
+    return [selector for call, selector in keys if call == name and selector]
+
+
+@cache
+def _texts(table: str) -> dict[tuple[str, str], str]:
+    # The lines of a table by name and selector. Most programs make few calls: a line is parsed when it is asked for.
+    texts = (line for line in table.splitlines() if line and not line.startswith("#"))
+    return {_key(line.split(maxsplit=1)[0]): line for line in texts}
+
+
+def _key(head: str) -> tuple[str, str]:
+    name, _, selector = head.partition(":")
+    return name, selector
+
+
+@cache
+def _line(table: str, name: str, selector: str = "") -> Line | None:
+    text = _texts(table).get((name, selector))
+    return _parse(text) if text is not None else None
 
 
 def _parse(line: str) -> Line:
     left, _, right = line.partition(" = ")
     head, *words = left.split()
-    name, _, selector = head.partition(":")
+    name, selector = _key(head)
     return Line(name, selector, tuple(_word(word, line) for word in words), _word(right, line) if right else None)
 
 
@@ -134,7 +154,7 @@ def request_line(call: Syscall) -> Line | None:
 
     call: the request with those of its arguments that a kernel tells. Memory whose length it does not tell is unknown.
     """
-    line = _request_table().get(call.name) or _table().get((call.name, ""))
+    line = _line(REQUEST_LINES, call.name) or _line(TABLE, call.name)
     if line is None:
         return None
     known = {param.name for param in call.params} | {"", "result"}
@@ -149,22 +169,17 @@ def _length_of(word: Word) -> str:
 
 
 @cache
-def _request_table() -> dict[str, Line]:
-    return {line.name: line for line in _parsed(REQUEST_LINES)}
-
-
-@cache
 def line_of(call: Syscall, selector: str, *, compat: bool, arch: str = X86_64.arch) -> Line | None:
     """Returns the line of a call or variant; for a 32-bit call, its own or that of the 64-bit call it is like."""
     if not compat:
-        return _table().get((call.name, selector))
+        return _line(TABLE, call.name, selector)
     if arch != X86_64.arch:
         return _portable_line(call, selector)
-    own = _compat_table().get((call.name, selector)) or _compat_table().get((call.name, ""))
+    own = _line(compat_calls.TABLE, call.name, selector) or _line(compat_calls.TABLE, call.name)
     if own is not None:
         return narrow(own)
     name = compat_calls.name_of(call.name)
-    same, line = _calls().get(name), _table().get((name, selector))
+    same, line = _calls().get(name), _line(TABLE, name, selector)
     if same is None or line is None:
         return None
     alike = call.name in compat_calls.LIKE or call.name in compat_calls.WIDE
@@ -175,22 +190,12 @@ def line_of(call: Syscall, selector: str, *, compat: bool, arch: str = X86_64.ar
 
 def _portable_line(call: Syscall, selector: str) -> Line | None:
     # The line of the 64-bit call with the same name and arguments. The layout of 32-bit structs is unknown here.
-    same, line = _calls().get(call.name), _table().get((call.name, selector))
+    same, line = _calls().get(call.name), _line(TABLE, call.name, selector)
     names = [param.name for param in call.params]
     if line is None or same is None or [param.name for param in same.params] != names:
         return None
     words = (word if not word.direction or word.what in _PORTABLE else Word(UNKNOWN) for word in line.words)
     return replace(line, words=tuple(words))
-
-
-@cache
-def _table() -> dict[tuple[str, str], Line]:
-    return {(line.name, line.selector): line for line in lines()}
-
-
-@cache
-def _compat_table() -> dict[tuple[str, str], Line]:
-    return {(line.name, line.selector): line for line in compat_lines()}
 
 
 @cache

@@ -16,12 +16,14 @@ from traceloop_decode.snapshot import Snapshot
 def ends(snapshot: Snapshot, oldest: int, newest: int) -> Snapshot:
     """Returns the oldest and the newest bytes of a ring, in whole chunks. Both together are less than the ring."""
     head = Headers.parse(snapshot.headers[0], snapshot.cpus).head
-    size, chunk, data = snapshot.ring_size, snapshot.chunk_size, snapshot.data
-    kept = bytearray(len(data))
+    size, chunk, data, length = snapshot.ring_size, snapshot.chunk_size, snapshot.data, snapshot.ring_length
     first = max(0, head - size) // chunk * chunk
-    for start, until in ((first, first + oldest), (max(head - newest, 0), head)):
-        for position in range(start // chunk * chunk, until, chunk):
-            at = position % size
-            kept[at : at + chunk] = data[at : at + chunk]
-    kept[snapshot.ring_length :] = data[snapshot.ring_length :]
-    return replace(snapshot, data=bytes(kept))
+    read = ((first, first + oldest), (max(head - newest, 0), head))
+    kept = {at % size for start, until in read for at in range(start // chunk * chunk, until, chunk)}
+    pieces: list[bytes] = []
+    end = 0
+    for at in sorted(at for at in kept if at < length):
+        pieces += bytes(at - end), data[at : min(at + chunk, length)]  # zeros that nobody has written take no memory
+        end = min(at + chunk, length)
+    pieces += bytes(length - end), data[length:]
+    return replace(snapshot, data=b"".join(pieces))

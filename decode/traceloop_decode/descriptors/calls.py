@@ -23,7 +23,6 @@ from traceloop_decode.descriptors.tables import ROOT, Begun, Task
 from traceloop_decode.descriptors.told import LEARN_TOLD
 from traceloop_decode.descriptors.world import World
 from traceloop_decode.model import Call, Socket
-from traceloop_decode.syscalls import table
 
 _INT: Final = 0xFFFFFFFF
 _O_CREAT: Final = 0o100
@@ -366,4 +365,3 @@ LEARN: Final[dict[str, _Learn]] = {
     "io_uring_setup": _uring,
     "fixed_fd_install": _unknown,
 }
-ARGUMENTS: Final = {syscall.name: len(syscall.params) for compat in (True, False) for syscall in table(compat).values()}

@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final
 
-from traceloop_decode.descriptors.calls import ARGUMENTS, LEARN, makes_fd
+from traceloop_decode.descriptors.calls import LEARN, makes_fd
 from traceloop_decode.descriptors.forks import CLONE_FILES, CLONE_FS
 from traceloop_decode.descriptors.making import data_of
 from traceloop_decode.descriptors.names import NETLINK, Known, of_link
@@ -40,7 +40,7 @@ from traceloop_decode.errnos import is_error
 from traceloop_decode.model import Call, Entered, Event, Files, KnownFile, Lost, Returned, TaskExit, event_source
 from traceloop_decode.open_files import OpenFiles
 from traceloop_decode.program_start import is_runtimes
-from traceloop_decode.syscalls import EXECS, FORKS, MESSAGES
+from traceloop_decode.syscalls import EXECS, FORKS, MESSAGES, argument_count
 
 _EBADF: Final = -9
 _CLONE_THREAD: Final = 0x10000
@@ -186,7 +186,7 @@ class FdTable:
             return call._replace(files=_files_of(call, begun))
         if result is not None and (not is_error(result) or (name == "close" and result != _EBADF)):
             learn = LEARN.get(name)
-            if learn is not None and len(call.registers) < ARGUMENTS.get(name, 0):
+            if learn is not None and len(call.registers) < argument_count(name):
                 task.table.forget()
                 task.at.cwd = None
             elif learn is not None:

@@ -13,22 +13,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from typing import Final, NamedTuple
 
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call, Entered, Event, Returned
-from traceloop_decode.requests import NAMES
+from traceloop_decode.selection.call_names import CALL_CLASSES, Predicate, known_calls
 from traceloop_decode.selection.fields import FIELDS, Kind, Seen
 from traceloop_decode.signals import SIGNAL
-from traceloop_decode.syscalls import ABIS
-from traceloop_decode.tables.classes import CLASSES
-
-Predicate = Callable[[Event, int], bool]
-"""Tells whether an event is selected. The number: until when a call lasted at least that did not return; ns."""
-
-CALL_CLASSES: Final = CLASSES | {"net": CLASSES["network"]}
-"""Class of calls, without its %, -> their names."""
 
 _ORDERS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _MATCHES: Final = ("=~", "!~")
@@ -170,12 +161,6 @@ _VALUES: Final = {
     Kind.ERROR: _error,
     Kind.SIGNAL: _signal,
 }
-
-
-@cache
-def known_calls() -> frozenset[str]:
-    """Returns the names of all calls and requests."""
-    return frozenset(call.name for abi in ABIS for call in abi.table().values()) | NAMES
 
 
 def fields_of(condition: Condition) -> Iterator[str]:

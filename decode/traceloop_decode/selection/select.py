@@ -27,7 +27,7 @@ from typing import Final
 
 from traceloop_decode.errnos import is_error
 from traceloop_decode.model import Call, Entered, Event, Ignored, Lost, Returned, Signal, TaskExit
-from traceloop_decode.selection.conditions import CALL_CLASSES, Predicate, known_calls
+from traceloop_decode.selection.call_names import CALL_CLASSES, Predicate, known_calls
 from traceloop_decode.selection.paths import Paths
 from traceloop_decode.signals import SIGNAL
 from traceloop_decode.submitted import InFlight

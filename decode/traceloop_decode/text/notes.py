@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.errnos import is_error
 from traceloop_decode.forgotten import CALLS, FIRSTS, FIRSTS_DROPPED, RUNTIME
-from traceloop_decode.model import LEFT, Ignored
+from traceloop_decode.model import LEFT, NEWER, Ignored
 from traceloop_decode.out_of_memory import short_level
 from traceloop_decode.safe_text import printable
 from traceloop_decode.values.siginfo import fields, signal_name, text_of
@@ -156,6 +156,10 @@ def losses_note(lost: Lost) -> str:
 def _lost_text(lost: Lost, where: str) -> str:
     if lost.reason == LEFT:
         return "--- the container's first process left its cgroup: its calls in another are not recorded ---"
+    if lost.reason == NEWER:
+        records = "1 record" if lost.records == 1 else f"{lost.records:,} records"
+        what = f"{records}{where} of kinds that this version does not know"
+        return f"--- {what}: the recorder is newer, and so must the program be that shows them ---"
     if lost.reason == CALLS:
         return f"--- overwritten, and not among the firsts: {_kinds(lost.calls)} ---"
     if lost.reason in _OF_FIRSTS:
