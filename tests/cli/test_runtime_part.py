@@ -92,8 +92,9 @@ def test_objects_are_complete() -> None:
     assert calls == ["openat", "openat", "execve", "close", "close"]
 
 
-def test_descriptors_that_the_runtime_opened_have_names() -> None:
-    assert [line for line in rendering("-y").lines(container()) if "close(fd=3</etc/passwd>)" in line]
+def test_descriptors_that_the_runtime_opened_have_no_names() -> None:
+    """The runtime's paths are of another root directory, or it changed the root meanwhile."""
+    assert [line for line in rendering("-y").lines(container()) if "close(fd=3) = 0" in line]
 
 
 def test_losses_in_the_runtimes_part_are_shown() -> None:

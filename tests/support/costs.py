@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
@@ -13,13 +14,21 @@ _Made = TypeVar("_Made")
 TIMES: Final = 4
 GROWTH_MAX: Final = 8
 """Limit of the growth of CPU time for an input TIMES as large: between 4 (linear) and 16 (quadratic)."""
-_ROUNDS: Final = 3
+_ROUNDS, _ROUNDS_MAX = 3, 20
 
 
 def growth(make: Callable[[int], _Made], read: Callable[[_Made], object], size: int) -> float:
-    """Returns how many times longer it takes to read an input TIMES as large, not counting the making of the input."""
+    """Returns how many times longer it takes to read an input TIMES as large, not counting the making of the input.
+
+    Other work on the machine slows single rounds down: there are more of them while the growth seems to be too large.
+    """
     small, large = make(size), make(TIMES * size)
-    return min(_cpu_s(read, large) for _ in range(_ROUNDS)) / min(_cpu_s(read, small) for _ in range(_ROUNDS))
+    small_s = large_s = math.inf
+    for number in range(_ROUNDS_MAX):
+        small_s, large_s = min(small_s, _cpu_s(read, small)), min(large_s, _cpu_s(read, large))
+        if number + 1 >= _ROUNDS and large_s < GROWTH_MAX * small_s:
+            break
+    return large_s / small_s
 
 
 def peak_bytes(read: Callable[[_Made], object], made: _Made) -> int:
