@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from traceloop_decode import constants
+from traceloop_decode.printers.families import FAMILIES, module
 from traceloop_decode.printers.netlink_groups import groups
 from traceloop_decode.values.xlat import XLATS
 
@@ -19,6 +20,8 @@ _WORD = re.compile(r"[A-Za-z_]\w+")
 
 def forget(sources: Path) -> int:
     """Leaves out the names that no source of strace mentions; returns their number. sources: strace's directory."""
+    for family in FAMILIES:
+        module(family)  # some make names of the tables when they are loaded
     known = {"nlctrl"}  # which strace asks the kernel for
     for path in (sources / "src").rglob("*"):
         if path.suffix in (".c", ".in") or "linux" in path.parts:
