@@ -30,6 +30,7 @@ FLOORS = {
     "compat_multiplexed": (66, 2),
     "compat_process": (103, 0),
     "files_blocked": (76, 0),
+    "files_descriptors": (115, 0),
     "files_fcntl": (111, 0),
     "files_io": (172, 0),
     "files_mount": (129, 0),
