@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from lab import Daemon
+from lab.cgroups import remove_cgroups
 from lab.containerd import CONFIGURATIONS, Containerd
 from lab.docker import Docker
 from lab.host import Host
@@ -113,8 +114,11 @@ def test_podman_options(podman: tuple[Podman, Daemon], options: tuple[str, ...])
     engine, daemon = podman
     name = options[0].strip("-").partition("=")[0]
     words = ("--name", name, *options, IMAGE, "sh", "-c", f"cat /no/{name}; exit 3")
-    assert engine.run(*words, check=False).returncode == 3
-    check(daemon, f"n_{name}", f"/no/{name}", 3)
+    try:
+        assert engine.run(*words, check=False).returncode == 3
+        check(daemon, f"n_{name}", f"/no/{name}", 3)
+    finally:
+        remove_cgroups("tl-parent")
 
 
 @pytest.mark.engine("podman")
