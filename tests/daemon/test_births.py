@@ -169,10 +169,10 @@ def test_a_container_without_a_bundle(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "started"),
     [
-        (("runc", "run", "web"), Started("web", "/work")),
-        (("runc", "--debug", "run", "-b", "b", "web"), Started("web", "/work/b")),
+        (("runc", "run", "web"), Started("web", "/srv")),
+        (("runc", "--debug", "run", "-b", "b", "web"), Started("web", "/srv/b")),
         (("crun", "--root=/x", "create", "--bundle=/b/", "--pid-file", "/p", "web"), Started("web", "/b")),
-        (("crun", "create", "--bundle", "web"), Started("web", "/work")),
+        (("crun", "create", "--bundle", "web"), Started("web", "/srv")),
         (("runc", "create"), None),
         (("runc", "init"), None),
         (("runc", "delete", "web"), None),
@@ -180,7 +180,7 @@ def test_a_container_without_a_bundle(root: Path) -> None:
     ],
 )
 def test_command_lines(root: Path, words: tuple[str, ...], started: Started | None) -> None:
-    process(root, 5, *words, cwd="/work")
+    process(root, 5, *words, cwd="/srv")
     assert started_by(5, root / "proc") == started
     assert started_by(6, root / "proc") is None
 
