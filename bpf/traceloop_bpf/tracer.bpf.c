@@ -1008,12 +1008,9 @@ TL_INLINE struct tl_opcode *find_opcode(u64 opcode)
 TL_INLINE int record_request(u64 request, u64 sqe)
 {
 	struct writer w = {};
-	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
-	if (!w.ring)
+	struct scratch *s = open_call(&w);
+	if (!s)
 		return 0;
-	u32 cpu = bpf_get_smp_processor_id() & (TL_CPUS - 1);
-	w.cpu = &w.ring->cpu[cpu];
-	struct scratch *s = scratch_of(w.ring, cpu);
 	s->has_entry = 0; /* its arguments are replaced here */
 	u64 opcode = read_kernel(sqe ? sqe + SQE_OPCODE : request + TL_OFFSET_URING_OPCODE, 1);
 	struct tl_opcode *op = find_opcode(opcode);
