@@ -14,6 +14,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from traceloop_bpf.arch import architecture
+from traceloop_bpf.bpfcalls import attach, load_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
 
 TRACEPOINTS: Final = {"on_sys_exit": "sys_exit", "on_sys_enter": "sys_enter"}
 
-_PROG_LOAD, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _LINK_FD_BY_ID, _LINK_NEXT_ID = 5, 15, 17, 30, 31
-_TYPE_RAW_TRACEPOINT: Final = 17
+_INFO_BY_FD, _LINK_FD_BY_ID, _LINK_NEXT_ID = 15, 30, 31
 _LINK_RAW_TRACEPOINT: Final = 1
 # Two instructions: set the result to 0, exit
 _EMPTY: Final = bytes.fromhex("b700000000000000 9500000000000000")
 
-_LOAD: Final = Struct("<IIQQ100x")  # type, instruction count, address of instructions, address of licence
-_OPEN: Final = Struct("<QII")  # address of the tracepoint's name, program
 _ID: Final = Struct("<III4x")  # id, next id, flags
 _INFO: Final = Struct("<IIQ")  # fd, length, address
 _LINK: Final = Struct("<IIIIQI4x")  # type, id, program, pad, tp_name, tp_name_len
@@ -49,29 +47,16 @@ def _bpf(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
 def empty_programs() -> Iterator[dict[str, int]]:
     """Loads two programs that do nothing, as a mapping for `attached`."""
     with ExitStack() as exits:
-        programs = {tracepoint: _load_empty() for tracepoint in TRACEPOINTS.values()}
+        programs = {tracepoint: load_program(_EMPTY, "empty") for tracepoint in TRACEPOINTS.values()}
         for program in programs.values():
             exits.callback(os.close, program)
         yield programs
 
 
-def _load_empty() -> int:
-    code, licence = ctypes.create_string_buffer(_EMPTY), ctypes.create_string_buffer(b"GPL")
-    attr = _LOAD.pack(_TYPE_RAW_TRACEPOINT, len(_EMPTY) // 8, ctypes.addressof(code), ctypes.addressof(licence))
-    return _bpf(_PROG_LOAD, ctypes.create_string_buffer(attr, _LOAD.size))
-
-
-def _attach(program: int, tracepoint: str) -> int:
-    # Returns a link: the program stays attached until the link is closed.
-    name = ctypes.create_string_buffer(tracepoint.encode())
-    attr = _OPEN.pack(ctypes.addressof(name), program, 0)
-    return _bpf(_RAW_TRACEPOINT_OPEN, ctypes.create_string_buffer(attr, _OPEN.size))
-
-
 @contextmanager
 def attached(programs: dict[str, int]) -> Iterator[None]:
     """Attaches the programs, tracepoint -> program, until the block ends."""
-    links = [_attach(program, tracepoint) for tracepoint, program in programs.items()]
+    links = [attach(program, tracepoint) for tracepoint, program in programs.items()]
     try:
         yield
     finally:

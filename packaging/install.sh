@@ -8,6 +8,8 @@
 # Variables: PREFIX, DESTDIR and PYTHON; each of the directories below; COMPILE=no does not compile Python's modules,
 # for packages that compile them at installation.
 set -eu
+# Other users read these directories, too: podman fails containers of a user who may not read a directory of hooks.
+umask 022
 
 : "${PREFIX:=/usr/local}" "${DESTDIR=}" "${PYTHON:=/usr/bin/python3}" "${COMPILE:=yes}"
 : "${BINDIR:=$PREFIX/bin}" "${SBINDIR:=$PREFIX/sbin}" "${HOOKDIR:=$PREFIX/libexec/oci/hooks.d}"
@@ -69,7 +71,7 @@ rewritten() {
 		-e "s|/usr/bin/traceloop|$BINDIR/traceloop|g" -e "s|/usr/sbin/traceloop|$SBINDIR/traceloop|g" \
 		-e "s|/usr/lib/traceloop|$PACKAGEDIR|g" -e "s|/etc/traceloop|$SYSCONFDIR/traceloop|g" \
 		-e "s|/usr/share/doc/traceloop|$DOCDIR|g" -e 's|docs/\([a-z-]*\.md\)|\1|g' \
-		-e "1s|^#!/usr/bin/python3|#!$PYTHON|" "$1"
+		-e "1s|^#!/usr/bin/python3|#!$PYTHON|" -e "/^ExecPaths=/s|/usr/bin/python3|$PYTHON|" "$1"
 }
 
 # Writes a file under another name first, so that it is never incomplete under its own.
@@ -79,12 +81,16 @@ put() {
 		echo "$target exists already and is kept" >&2
 		return
 	fi
-	mkdir -p "${target%/*}"
+	[ -d "${target%/*}" ] || mkdir -p "${target%/*}"
 	case $2 in
-	*.py | *.h | *.c | build/hook/*) cp "$2" "$target.part" ;;
-	*) rewritten "$2" >"$target.part" ;;
+	*.py | *.h | *.c | build/hook/*) install -m "$1" "$2" "$target.part" ;;
+	*)
+		rewritten "$2" >"$target.part"
+		chmod "$1" "$target.part"
+		;;
 	esac
-	chmod "$1" "$target.part"
+	# What engines run and read must not be empty after a crash: they would fail containers.
+	case $3 in "$HOOKDIR"/* | "$HOOKSDIR"/*) sync "$target.part" ;; esac
 	mv "$target.part" "$target"
 }
 

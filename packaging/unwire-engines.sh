@@ -59,15 +59,33 @@ word_after() {
 	printf '%s\n' "$words" | grep -A1 -xe "$1" -e "$2" | tail -n 1
 }
 
-# Prints the ids of running containers that our runtime started, as their supervisors tell it: containerd's shim, whose
-# working directory is the bundle, or podman's conmon.
-ours_that_run() {
-	# A unit may have a mount namespace of its own, which its children share.
-	views=" $(readlink /proc/self/ns/mnt) "
-	for unit in containerd docker podman; do
+# Sets `views` to the mount namespaces of this process and of engines: a unit may have one of its own, which its children
+# share.
+look_around() {
+	views=" $(readlink /proc/self/ns/mnt || :) " # none in a root without /proc
+	for unit in containerd crio docker podman; do
 		pid=$(main_pid "$unit.service" 2>/dev/null) || continue
 		views="$views$(readlink "/proc/$pid/ns/mnt" || :) "
 	done
+}
+
+# Prints the name of an engine that runs, and may have read a configuration that names our programs.
+engines_that_run() {
+	look_around
+	for process in /proc/[0-9]*; do
+		for engine in dockerd containerd; do
+			if is_keeper "$process" "$engine"; then
+				echo "$engine"
+				return
+			fi
+		done
+	done 2>/dev/null
+}
+
+# Prints the ids of running containers that our runtime started, as their supervisors tell it: containerd's shim, whose
+# working directory is the bundle, or podman's conmon.
+ours_that_run() {
+	look_around
 	for process in /proc/[0-9]*; do
 		if is_keeper "$process" containerd-shim; then
 			is_roots_file "$process/cwd/options.json" || continue
@@ -80,9 +98,29 @@ ours_that_run() {
 	done 2>/dev/null
 }
 
+# Prints the ids of docker's containers, running or not, that were made with the runtime `traceloop`.
+made_with_ours() {
+	root=
+	! is_roots_file /etc/docker/daemon.json ||
+		root=$(head -c 65536 /etc/docker/daemon.json | sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p')
+	for file in "${root:-/var/lib/docker}"/containers/*/hostconfig.json; do
+		is_roots_file "$file" && grep -q '"Runtime":"traceloop"' "$file" || continue
+		file=${file%/*}
+		echo "${file##*/}"
+	done
+}
+
 case ${1-} in
---running) # for this script itself, which bounds the time of this part
+--running) # this and the next ones for this script itself, which bounds the time of these parts
 	ours_that_run
+	exit
+	;;
+--engines)
+	engines_that_run
+	exit
+	;;
+--made)
+	made_with_ours
 	exit
 	;;
 esac
@@ -91,6 +129,10 @@ esac
 bounded() {
 	timeout --kill-after=5 "$@"
 }
+
+made=$(bounded 60 "$0" --made | tr '\n' ' ' | printable)
+[ -z "$made" ] ||
+	echo "traceloop: these containers were made with docker's runtime traceloop and do not start again; recreate them with another: ${made% }" >&2
 
 for record in /etc/traceloop/engines/*.json; do
 	[ -e "$record" ] || continue
@@ -105,17 +147,35 @@ for record in /etc/traceloop/engines/*.json; do
 	how=$(printf '%s\n' "$said" | sed -n 's/^now run: systemctl \(reload\|restart\) \([a-z0-9.@-]*\).*/\1 \2/p')
 	[ -n "$how" ] && systemctl is-active --quiet "${how#* }" 2>/dev/null || continue
 	case $how in
-	reload*) systemctl reload "${how#* }" ;;
+	reload*) bounded 120 systemctl reload "${how#* }" ;;
 	*) echo "${how#* } $(main_pid "${how#* }")" >>"$waiting" ;;
 	esac
 done
 
-# Commands that are still due: running engines have not yet read what `disable` undid, now or in an earlier run.
+# An administrator may have named our runtime without `engine enable`, which alone leaves a record.
+for file in /etc/docker/daemon.json /etc/containerd/config.toml /etc/containerd/conf.d/*.toml \
+	/etc/crio/crio.conf /etc/crio/crio.conf.d/* /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf; do
+	is_roots_file "$file" || continue
+	grep -v '^[[:blank:]]*#' "$file" | grep -qF /usr/libexec/oci/hooks.d/traceloop-runtime || continue
+	echo "traceloop: $file names traceloop-runtime, without which containers fail to start." \
+		"Remove it there, let the engine read that, then try again." >&2
+	exit 1
+done
+
+# Commands that are still due: running engines have not yet read what `disable` undid, now or in an earlier run. Where
+# nobody can tell, an engine that runs counts as one that has not.
 still=
-due=$(bounded 120 /usr/bin/traceloopctl engine status --restarts </dev/null) || echo "traceloop: cannot ask the running engines whether a restart is due" >&2
+if ! due=$(bounded 120 /usr/bin/traceloopctl engine status --restarts </dev/null); then
+	engine=$(bounded 60 "$0" --engines) || engine='an engine'
+	if [ -n "$engine" ]; then
+		echo "traceloop: cannot find out whether $engine still uses our programs. Restart it, or stop it if traceloopctl itself fails. Then try again." >&2
+		exit 1
+	fi
+fi
+# shellcheck disable=SC2086 # words
 while read -r command; do
 	case $command in
-	"systemctl reload "*) $command ;;
+	"systemctl reload "*) bounded 120 $command ;;
 	?*) still="$still; $command" ;;
 	esac
 done <<END

@@ -15,6 +15,7 @@ import chromium
 import pytest
 from recorded_cgroups import Container, Workloads, cgroup2_mount
 
+from traceloop_bpf import compiled_cache
 from traceloop_bpf.tracer import Tracer
 
 
@@ -59,6 +60,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_configure() -> None:
+    compiled = Path(__file__).parents[1] / "build/compiled"  # as the unit's CacheDirectory= does for the daemon
+    compiled.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ[compiled_cache.DIRECTORY] = str(compiled)
     if os.environ.get("TRACELOOP_REQUIRE_KERNEL") == "1" and importlib.util.find_spec("hypothesis") is None:
         raise pytest.UsageError("needs Hypothesis, and TRACELOOP_REQUIRE_KERNEL=1 forbids to skip: run `make setup`")
     with suppress(ModuleNotFoundError):

@@ -26,6 +26,7 @@ struct names {
 	u64 id_at;                 /* where the id begins that the name ends with; NAMES_MASK: there is none */
 	u64 suffix;                /* TL_SUFFIX_SCOPE, TL_SUFFIX_SERVICE or TL_SUFFIX_FREE */
 	u64 body;                  /* the length without that end */
+	u64 shape;                 /* the number of the shape that fits */
 };
 
 TL_INLINE u64 name_of(u64 cgroup)
@@ -104,18 +105,25 @@ TL_INLINE bool fits(const struct names *n, const struct tl_shape *shape)
 	return !differs;
 }
 
-/* Returns the shape of a cgroup that is made, or 0. */
-TL_INLINE struct tl_shape *shape_of(const struct names *n, struct tl_shapes *shapes)
+/*
+ * Returns the shape of a cgroup that is made, or 0. The number of the shape goes through memory: so the verifier, which
+ * walks the loop turn by turn, does not know it, and walks what follows once instead of once for each shape.
+ */
+TL_INLINE struct tl_shape *shape_of(struct names *n, struct tl_shapes *shapes)
 {
+	n->shape = TL_SHAPES;
 #pragma clang loop unroll(disable)
 	for (u64 i = 0; i < TL_SHAPES; i++) {
 		struct tl_shape *shape = &shapes->shape[i];
 		if (shape->kind == TL_SHAPE_END)
-			return 0;
-		if (fits(n, shape))
-			return shape;
+			break;
+		if (fits(n, shape)) {
+			n->shape = i;
+			break;
+		}
 	}
-	return 0;
+	u64 number = TL_RELOAD(n->shape);
+	return number < TL_SHAPES ? &shapes->shape[number] : 0;
 }
 
 /* Reads the current process's command line into TL_WORDS_MAX bytes. Returns how many were read. */
@@ -154,13 +162,26 @@ TL_INLINE bool is_named_by_runtime(u64 comm)
 	return is_crun || (new[0] == RUNC_INIT &&new[1] == RUNC_INIT_END);
 }
 
-/* Returns whether a process is the first of a pid namespace that is below the daemon's. */
-TL_INLINE bool is_first_of_namespace(u64 leader)
+/* Returns a process's struct upid of its own pid namespace, if that is below the daemon's; else 0. */
+TL_INLINE u64 upid_below(u64 leader)
 {
 	u64 pid = read64(leader + TL_OFFSET_THREAD_PID), level = read32(pid + TL_OFFSET_PID_LEVEL);
 	u64 own = pid + TL_OFFSET_PID_NUMBERS + level * UPID_SIZE;
-	return level && read32(own) == 1 &&
-	       read32(read64(own + TL_OFFSET_UPID_NS) + TL_OFFSET_NS_INUM) != TL_PID_NAMESPACE;
+	bool is_below = level && read32(read64(own + TL_OFFSET_UPID_NS) + TL_OFFSET_NS_INUM) != TL_PID_NAMESPACE;
+	return is_below ? own : 0;
+}
+
+/* Returns the address of a thread's mount namespace. */
+TL_INLINE u64 mounts_of(u64 task)
+{
+	return read64(read64(task + TL_OFFSET_NSPROXY) + TL_OFFSET_MNT_NS);
+}
+
+/* Returns whether a process is the first of a pid namespace that is below the daemon's. */
+TL_INLINE bool is_first_of_namespace(u64 leader)
+{
+	u64 own = upid_below(leader);
+	return own && read32(own) == 1;
 }
 
 #endif

@@ -72,6 +72,14 @@ struct tl_birth {
 	char words[TL_WORDS_MAX]; /* the maker's command line, a NUL after each word: it ends soon, and has the names */
 };
 
+#define TL_STREAMS 3
+
+/* What a descriptor stands for: a pipe or a socket, if `magic` is that of pipefs or sockfs. */
+struct tl_stream {
+	__u64 magic; /* of the superblock: linux/magic.h; 0 if it was not read */
+	__u64 inode;
+};
+
 /*
  * an event, told from a birth by its size: a process came into a recorded cgroup from outside; one of a runtime, once it
  * has executed the program. No recorded call says what it has open.
@@ -82,6 +90,7 @@ struct tl_entry {
 	__u32 cookie;
 	__u32 process; /* in the daemon's pid namespace */
 	__u32 pad;
+	struct tl_stream streams[TL_STREAMS]; /* descriptors 0, 1 and 2 of a program that was just executed, at at_ns */
 };
 
 #endif

@@ -16,7 +16,7 @@ import mmap
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
@@ -34,14 +34,16 @@ COUNTS: Final = Struct("<QQ")
 """struct tl_shapes after its shapes: missed, untold."""
 BIRTH: Final = Struct(f"<QQIIIIII{PATH_MAX}s{WORDS_MAX}s")
 """struct tl_birth: id, at_ns, slot, cookie, maker, whose, moved, words_length, path, words."""
-ENTRY: Final = Struct("<QIII4x")
-"""struct tl_entry: at_ns, slot, cookie, process."""
+ENTRY: Final = Struct("<QIII4x6Q")
+"""struct tl_entry: at_ns, slot, cookie, process; magic and inode of each stream."""
 SERVICE: Final = 1 << 31
 """TL_BORN_SERVICE, a bit of tl_ring.born."""
 _HEADER: Final = Struct("<I")
 _HEADER_SIZE: Final = 8  # BPF_RINGBUF_HDR_SZ, linux/bpf.h
 _BUSY: Final = 1 << 31  # BPF_RINGBUF_BUSY_BIT: a program is writing it
 _DISCARDED: Final = 1 << 30
+_STREAMS: Final = {0x50495045: b"pipe", 0x534F434B: b"socket"}
+"""PIPEFS_MAGIC and SOCKFS_MAGIC of linux/magic.h."""
 
 
 class Kind(Enum):
@@ -95,8 +97,8 @@ class Birth:
 
     slot, cookie: of the ring that records it; 0: none was in stock, and nothing is recorded. maker: the process that
     made it, in this process's pid namespace. whose: of its shape. moved: the ring was told before, for the parent,
-    which is no container's. until: the position of the next event. words: the maker's command line; the last word is
-    missing if it is very long.
+    which is no container's. until: the position of the next event. words: the maker's command line; none if it is
+    very long.
     """
 
     id: int
@@ -124,13 +126,15 @@ class Birth:
 class Entry(NamedTuple):
     """A process that came into a recorded cgroup from outside. at_ns: CLOCK_BOOTTIME. slot, cookie: of the ring.
 
-    process: in this process's pid namespace.
+    process: in this process's pid namespace. streams: what the descriptors 0 to 2 of a program that was just executed
+    stand for, if that is a pipe or socket, as in /proc/PID/fd: ``pipe:[814]``.
     """
 
     at_ns: int
     slot: int
     cookie: int
     process: int
+    streams: Mapping[int, bytes]
 
 
 class Births:
@@ -188,16 +192,14 @@ class Births:
             (header,) = _HEADER.unpack_from(self._events, at)
             if header & _BUSY:
                 break
-            length = header & ~_DISCARDED
-            self._read += -(-(length + _HEADER_SIZE) // 8) * 8
+            self._read += -(-((header & ~_DISCARDED) + _HEADER_SIZE) // 8) * 8
             self._unsettled.append(self._read)
-            if header & _DISCARDED:
-                self.settle(self._read)
-            elif length == ENTRY.size:  # who reads /proc late reads another state, so no later daemon is to
-                self._entries.append(Entry(*ENTRY.unpack_from(self._events, at + _HEADER_SIZE)))
-                self.settle(self._read)
-            else:
+            if header == BIRTH.size:
                 found.append(self._birth(at + _HEADER_SIZE))
+                continue
+            if header == ENTRY.size:  # who reads /proc late reads another state, so no later daemon is to
+                self._entries.append(self._entry(at + _HEADER_SIZE))
+            self.settle(self._read)  # also what was discarded, and the events of other versions
         return found
 
     def settle(self, until: int) -> None:
@@ -216,8 +218,15 @@ class Births:
         self._unsettled.clear()
         self._settled.clear()
 
+    def _entry(self, at: int) -> Entry:
+        at_ns, slot, cookie, process, *streams = ENTRY.unpack_from(self._events, at)
+        pairs = enumerate(zip(streams[::2], streams[1::2], strict=True))
+        names = {fd: b"%b:[%d]" % (kind, inode) for fd, (magic, inode) in pairs if (kind := _STREAMS.get(magic))}
+        return Entry(at_ns, slot, cookie, process, names)
+
     def _birth(self, at: int) -> Birth:
         number, at_ns, slot, cookie, maker, whose, moved, length, path, line = BIRTH.unpack_from(self._events, at)
-        words = tuple(line[:length].split(b"\0")[:-1])
+        is_whole = length < WORDS_MAX - 1  # a runtime's last word names the container
+        words = tuple(line[:length].split(b"\0")[:-1]) if is_whole else ()
         text = path.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
         return Birth(number, at_ns, slot, cookie, maker, whose, bool(moved), text, self._read, words)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls of bpf(2): create, describe, pin, look up, update and delete map elements; read programs' run times.
+"""Calls of bpf(2): create maps, load and attach programs, describe and pin both, read and change maps' elements.
 
-Errors are raised as OSError. A running daemon needs no other part of BPF: BCC and its compiler are only loaded in the
-loader's process.
+Errors are raised as OSError. The daemon needs no other part of BPF: BCC and its compiler are only in the memory of the
+compiler's process.
 """
 
 from __future__ import annotations
@@ -10,19 +10,25 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
 from traceloop_bpf.arch import architecture
+from traceloop_bpf.compiled import INSTRUCTION, Shape
 
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _OBJ_GET_INFO, _MAP_POP, _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = (
     *(0, 1, 2, 3, 15, 21),
     *(24, 26),
 )
-_OBJ_PIN, _OBJ_GET = 6, 7
+_PROG_LOAD, _OBJ_PIN, _OBJ_GET, _RAW_TRACEPOINT_OPEN = 5, 6, 7, 17
 _ENABLE_STATS: Final = 32
+_PROG_TYPE_RAW_TRACEPOINT: Final = 17
+_LICENCE: Final = b"GPL"  # helpers ask for it
+_LOAD_ATTEMPTS: Final = 16
+_LOG_MAX_BYTES: Final = 1 << 24
 _STATS_RUN_TIME: Final = 0
 _TYPE_ARRAY: Final = 2
 _ENOTSUPP: Final = 524  # kernel-internal errno; returned before Linux 5.19, which added batches for maps of maps
@@ -30,6 +36,8 @@ _F_MMAPABLE: Final = 1 << 10
 
 # union bpf_attr of linux/bpf.h, by command
 _CREATE: Final = Struct("<IIIIIII16s")  # type, key, value, entries, flags, inner fd, numa node, name
+_LOAD: Final = Struct("<IIQQIIQII16s")  # type, instructions, their and the licence's address, log, 2 x 0, name
+_ATTACH: Final = Struct("<QI4x")  # name of the tracepoint, fd of the program
 _ELEMENT: Final = Struct("<I4xQQQ")  # fd, key, value, flags
 _INFO: Final = Struct("<IIQ")  # fd, length, address of the answer
 _MAP_INFO: Final = Struct("<IIIIII")  # struct bpf_map_info: type, id, key, value, entries, flags
@@ -51,10 +59,46 @@ def _bpf(command: int, attr: bytes, what: str, *, missing_ok: bool = False) -> i
     return result
 
 
+def create_map(shape: Shape, name: str, template: int = 0) -> int:
+    """Creates a map; returns its fd, which is close-on-exec. template: for a map of maps, the fd of one like these."""
+    return _bpf(_MAP_CREATE, _CREATE.pack(*shape, template, 0, name.encode()[:15]), f"create {name}")
+
+
 def create_array(value_size: int, name: str) -> int:
     """Creates an array map with one element that can be mmapped; returns its fd, which is close-on-exec."""
-    attr = _CREATE.pack(_TYPE_ARRAY, 4, value_size, 1, _F_MMAPABLE, 0, 0, name.encode()[:15])
-    return _bpf(_MAP_CREATE, attr, f"create {name}")
+    return create_map((_TYPE_ARRAY, 4, value_size, 1, _F_MMAPABLE), name)
+
+
+def load_program(code: bytes, name: str) -> int:
+    """Loads a program for raw tracepoints; returns its fd, which is close-on-exec."""
+    for _ in range(_LOAD_ATTEMPTS - 1):
+        with suppress(BlockingIOError):  # EAGAIN: a signal ended the verification; its handler has run by now
+            return _load(code, name)
+    return _load(code, name)
+
+
+def verifier_log(code: bytes, name: str) -> str:
+    """Returns what the verifier writes about a program that it refuses: the path to the refused instruction."""
+    log = ctypes.create_string_buffer(_LOG_MAX_BYTES)
+    with suppress(OSError):  # as expected; also of a log that is longer
+        os.close(_load(code, name, log))
+    return log.value.decode(errors="backslashreplace")
+
+
+def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None = None) -> int:
+    wanted = (1, len(log), ctypes.addressof(log)) if log is not None else (0, 0, 0)
+    attr = _LOAD.pack(
+        *(_PROG_TYPE_RAW_TRACEPOINT, len(code) // INSTRUCTION.size, _address(code), _address(_LICENCE)),
+        *wanted,
+        *(0, 0, name.encode()[:15]),
+    )
+    return _bpf(_PROG_LOAD, attr, f"load {name}")
+
+
+def attach(program: int, tracepoint: str) -> int:
+    """Attaches a program to a raw tracepoint; returns the link's fd, which is close-on-exec."""
+    name = tracepoint.encode()
+    return _bpf(_RAW_TRACEPOINT_OPEN, _ATTACH.pack(_address(name), program), f"attach to {tracepoint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +106,7 @@ class MapInfo:
     """A map's id and its shape: type, key size, value size, entries, flags."""
 
     id: int
-    shape: tuple[int, int, int, int, int]
+    shape: Shape
 
     @property
     def value_size(self) -> int:

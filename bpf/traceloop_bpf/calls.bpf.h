@@ -19,14 +19,18 @@ TL_INLINE u16 short_number(u64 nr, u64 arguments, bool compat)
 }
 
 /*
- * A thread's place in `entered`, which holds its number while it is in a call. Threads with neighbouring numbers
- * often run on different CPUs, so their places (4 bytes) are a cache line apart.
+ * A thread's places in `entered`, one of which holds its number while it is in a call: the first, unless another thread
+ * that waits in a call has it, whose number differs above bit 15; then the second, and so on. Such threads do not share
+ * the other places. Threads with neighbouring numbers often run on different CPUs, so their places (8 bytes) are two
+ * cache lines apart.
  */
 #define TL_ENTERED_PLACES 0x10000
+#define TL_ENTERED_TRIES 4
 
-TL_INLINE int place_of_entered(u32 tid)
+TL_INLINE int place_of_entered(u32 tid, u32 n)
 {
-	return (tid & 0xfff) << 4 | (tid >> 12 & 0xf);
+	u32 at = n ? tid ^ tid >> 16 ^ n << 14 : tid;
+	return (at & 0xfff) << 4 | (at >> 12 & 0xf);
 }
 
 /* Returns how many registers a call's record has. */

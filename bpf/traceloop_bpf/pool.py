@@ -147,13 +147,16 @@ class RingPool:
         ready = self._stock.sift(fresh.keys())
         self.wait_for_programs()  # a program that took a slot before has told so then
         claimable = born() if self._size else ()
-        self._away = {slot.number: slot for slot in rest if (slot.number, slot.ring.cookie) in claimable}
+        told = [slot for slot in rest if (slot.number, slot.ring.cookie) in claimable]
+        self._away = {slot.number: slot for slot in told if slot.ring.born()}  # else it was given back
         for number in fresh.keys() - self._away.keys():
             self._ready[number] = fresh[number]
             if number not in ready:
                 self._stock.push(number)
         used = [slot for slot in rest if slot.number not in self._ready and slot.number not in self._away]
         self._used = deque(sorted(used, key=lambda slot: slot.ring.joined() is None))
+        while len(self._ready) > self._size and (slot := self._pop()) is not None:
+            self._used.append(slot)
         held = {one.number for slot in rest for one in slot}
         self._free = deque(number for number in self._free if number not in held)
         for number in self._cgroups.slots() - {slot.number for slot in taken} - self._away.keys() - self._ready.keys():
@@ -166,6 +169,11 @@ class RingPool:
             while len(self._ready) > size and (slot := self._pop()) is not None:
                 self._used.append(slot)
             self._changed.notify_all()
+
+    def fill(self, timeout_s: float) -> None:
+        """Waits until the stock is full, or cannot be filled, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._missing(), timeout_s)
 
     def holds(self, slot: Slot) -> bool:
         """Returns whether programs find this ring in this slot."""
@@ -271,7 +279,14 @@ class RingPool:
         self._stock.push(slot.number)
 
     def give_back(self, slot: Slot) -> None:
-        """Gives a slot back whose ring is no longer needed. Its cgroups should be removed before."""
+        """Gives a slot back whose ring is no longer needed. Its cgroups should be removed before.
+
+        No later daemon takes it for that of a container that was born, although the event may not be settled yet.
+        """
+        try:
+            slot.ring.set_born(0, slot.number)
+        except OSError as error:  # no room to map it; it is cleared in a moment
+            _log.warning("a daemon that is started now lists the container of slot %d twice: %s", slot.number, error)
         with self._changed:
             self._out -= 1 + len(slot.joined)
             if not self._abandoned:
@@ -381,6 +396,17 @@ class RingPool:
             self._failure = None  # the ring's memory is free now
             self._changed.notify_all()
 
+    def _created(self) -> Ring:
+        ring = Ring.create(self._geometry)
+        try:
+            ring.set_withheld(self._withheld)
+            if self.notes_capabilities:
+                ring.set_notes_capabilities()
+        except OSError:  # no room to map it
+            ring.close()
+            raise
+        return ring
+
     def _refill(self, missing: int) -> None:
         slots: list[Slot] = []
         failure: OSError | MemoryShort | None = None
@@ -390,11 +416,7 @@ class RingPool:
             if fit < missing:
                 failure = MemoryShort(str(room))
             while len(slots) < fit:
-                ring = Ring.create(self._geometry)
-                slots.append(Slot(self._free[len(slots)], ring))
-                ring.set_withheld(self._withheld)
-                if self.notes_capabilities:
-                    ring.set_notes_capabilities()
+                slots.append(Slot(self._free[len(slots)], self._created()))
         except OSError as error:  # no memory: `take` reports it, and the next `take` makes the thread retry
             failure = error
         try:

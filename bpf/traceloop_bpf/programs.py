@@ -13,20 +13,11 @@ from struct import Struct
 from typing import Final
 
 from traceloop_bpf import bpfcalls, capabilities, io_uring
+from traceloop_bpf.compiler import LATER_PROGRAMS, OPTIONAL_PROGRAMS, PROGRAMS
 from traceloop_bpf.geometry import FIRSTS_SIZE, Geometry, possible_cpus
 from traceloop_bpf.identity import layout_digest, program_digest
 from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, generation_name, map_name
-from traceloop_bpf.loader import (
-    BELOW,
-    LATER_MAPS,
-    LATER_PROGRAMS,
-    OPTIONAL_PROGRAMS,
-    OWN,
-    PROGRAMS,
-    SHARED,
-    SLOTS,
-    load,
-)
+from traceloop_bpf.loader import BELOW, LATER_MAPS, OWN, SHARED, SLOTS, load
 from traceloop_decode import layout
 from traceloop_decode.arguments.capture import calls_table
 from traceloop_decode.requests import OPCODES
@@ -119,7 +110,7 @@ class Programs:
     def _bring_in(self, plan: Plan) -> None:
         # Loads the next generation, which records nothing yet.
         about, generation = plan.about(), self._generation + 1
-        loaded = load(about.geometry, generation, plan.defines, self.maps)
+        loaded = load(about, generation, plan.defines, self.maps)
         table, variants = calls_table(plan.item_max, plan.call_max, platform.machine(), environment=plan.environment)
         for number, at in enumerate(range(0, len(table), layout.CALL_SIZE)):
             bpfcalls.update(loaded.maps["calls"], _KEY.pack(number), table[at : at + layout.CALL_SIZE])

@@ -210,9 +210,9 @@ enum tl_kind {
 #define TL_CLASS_ANY 0x3f
 
 /*
- * The tables cgroup id -> slot of the ring; see `traceloop_bpf.cgroups`. No container can keep others from being
- * recorded: only user space fills the table of containers' own cgroups, and a container has a share of the table of
- * those below.
+ * The tables cgroup id -> slot of the ring; see `traceloop_bpf.cgroups`. No container can keep another's own cgroup from
+ * being recorded: the table of those has a place for each ring. Each has a share of the table of those below; sixteen
+ * that fill theirs leave no places for others' further ones, which are counted.
  */
 #define TL_BELOW_SHARE 2048
 #define TL_FRONT_BITS 12

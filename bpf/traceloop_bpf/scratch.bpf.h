@@ -74,7 +74,8 @@ struct scratch {
 	u64 tail_left;            /* bytes of the end that are still to be read; 0: not determined yet */
 	u32 tail_arg, tail_kind;  /* of the item that has the beginning */
 	/* of a call that returns */
-	u64 in_place;  /* 1: its return completes the record of its entry */
+	u32 in_place;  /* 1: its return completes the record of its entry */
+	u32 is_begun;  /* 1: it executed the container's program, or one that the runtime brought in */
 	u64 registers; /* how many its record has */
 	u64 again;     /* bit per argument whose memory is read again */
 	u64 exit_rules;

@@ -137,7 +137,7 @@ TL_INLINE void note_exit(struct ring *ring, u32 number, u32 code)
 
 /*
  * Returns whether the current thread's program is a file that no path leads to. A runtime executes such a copy of itself
- * (runc, against CVE-2019-5736); no image of a container can contain one.
+ * (runc, against CVE-2019-5736); no image of a container can contain one, but name it: /proc/self/exe of its runtime.
  */
 TL_INLINE bool executes_file_in_memory(void)
 {

@@ -38,12 +38,13 @@ TL_INLINE void count_call(struct ring *ring, u64 nr, bool compat)
 TL_INLINE void count_return(struct ring *ring, const struct tl_call *call, u64 nr, bool compat, s64 result)
 {
 	struct tl_totals *totals = totals_of(ring, compat);
-	if (result < 0 && result >= -4095)
+	u64 bytes = result & ~(result >> 63); /* 0 of what a tracer put there in the name of seccomp */
+	if ((u64)result >= (u64)-4095 || result == TL_NO_RESULT)
 		TL_COUNT(totals->failed[place_in_totals(nr)], 1);
 	else if (call->flags & TL_CALL_READS)
-		TL_COUNT(totals->read_bytes, result);
+		TL_COUNT(totals->read_bytes, bytes);
 	else if (call->flags & TL_CALL_WRITES)
-		TL_COUNT(totals->written_bytes, result);
+		TL_COUNT(totals->written_bytes, bytes);
 }
 
 /* Returns whether a call is counted alone. */

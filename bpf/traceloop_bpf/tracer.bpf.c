@@ -9,12 +9,13 @@
  *   TL_FIRSTS_SIZE TL_RUNTIME_SIZE        bytes of the areas
  *   TL_TOTALS                             sets of totals, a power of two
  *   TL_SLOTS TL_BELOW                     most rings, and cgroups below the containers' own
- *   TL_GENERATION                         the number of these programs, see `control`
  *   TL_OFFSET_...                         offsets in kernel structs, from BTF
  *   TL_ARCH                               the header of the machine's architecture, in quotation marks
- *   TL_PID_NAMESPACE                      the inode of the daemon's pid namespace
  *   TL_URING_...                          where the kernel has the tracepoints of io_uring: see io_uring.py
  *   TL_CAPABILITIES                       where the kernel has the tracepoint of capabilities: see capabilities.py
+ *   TL_MARK_GENERATION                    marks in the instructions, for numbers that are known when these are loaded:
+ *   TL_MARK_PID_NAMESPACE                 TL_GENERATION of these programs, see `control`, and TL_PID_NAMESPACE, the inode
+ *                                         of the daemon's pid namespace
  */
 #include "verifier.h"
 #include TL_ARCH
@@ -64,7 +65,7 @@ BPF_HASH(variants, u64, u32, TL_VARIANTS);
 /*
  * The threads that are in a call, and above their numbers where its entry was recorded, as the position / 8. The kernel
  * asks seccomp before it passes sys_enter, but passes sys_exit in any case, so a thread that is not here when it
- * returns was answered by seccomp. A thread whose place another one has taken is not here either; the decoder knows
+ * returns was answered by seccomp. A thread both of whose places others have taken is not here either; the decoder knows
  * better, as it sees the entry. A call may wait while the programs are exchanged, so all generations share the map.
  */
 BPF_ARRAY(entered, u64, TL_ENTERED_PLACES);
@@ -75,7 +76,7 @@ BPF_F_TABLE("array", int, struct tl_shapes, shapes, 1, BPF_F_MMAPABLE);
 BPF_ARRAY(names, struct names, 1);
 /*
  * The processes of containers' runtimes: those that others brought into a recorded cgroup, and their children, until they
- * execute the container's program. Process id -> 1.
+ * execute the container's program. Process id -> whether it has begun a call there.
  */
 BPF_HASH(runtimes, u32, u32, 1024);
 /* enum io_uring_op -> how a request is recorded; the last one is kept empty, for those that are not known */
@@ -216,42 +217,58 @@ TL_INLINE void read_registers(struct scratch *s, u64 regs)
 #define SKIPPED 16
 #define LIKE_ASKED_SHIFT 40
 
+/* Notes that the thread is in a call. If others have all of its places, the one at the last is forgotten. */
 TL_INLINE void enter(u32 tid, u64 pos)
 {
-	int place = place_of_entered(tid);
-	u64 *who = entered.lookup(&place);
+	u64 *who = 0;
+#pragma unroll
+	for (u32 n = 0; n < TL_ENTERED_TRIES; n++) {
+		int place = place_of_entered(tid, n);
+		who = entered.lookup(&place);
+		u64 its = who ? *(volatile u64 *)who : 0;
+		if (!its || (u32)its == tid)
+			break;
+	}
 	if (who)
 		*(volatile u64 *)who = tid | pos >> 3 << 32;
+}
+
+/* Returns the place that the thread has; 0: it has none. */
+TL_INLINE u64 *entered_by(u32 tid)
+{
+#pragma unroll
+	for (u32 n = 0; n < TL_ENTERED_TRIES; n++) {
+		int place = place_of_entered(tid, n);
+		u64 *who = entered.lookup(&place);
+		if (who && (u32) * (volatile u64 *)who == tid)
+			return who;
+	}
+	return 0;
 }
 
 /* Returns where the thread has entered the call that it is in, as the position / 8; 0: it has not. */
 TL_INLINE u32 where_entered(u32 tid)
 {
-	int place = place_of_entered(tid);
-	u64 *who = entered.lookup(&place);
-	u64 its = who ? *(volatile u64 *)who : 0;
-	return (u32)its == tid ? its >> 32 : 0;
+	u64 *who = entered_by(tid);
+	return who ? *(volatile u64 *)who >> 32 : 0;
 }
 
 /* Returns where the thread has entered the call that it leaves, as the position / 8; 0: it has not. */
 TL_INLINE u32 leave(u32 tid)
 {
-	int place = place_of_entered(tid);
-	u64 *who = entered.lookup(&place);
+	u64 *who = entered_by(tid);
 	if (!who)
 		return 0;
 	u64 its = *(volatile u64 *)who;
-	if ((u32)its != tid)
-		return 0;
 	*(volatile u64 *)who = 0;
 	return its >> 32;
 }
 
-/* Returns whether the current thread is a runtime's. */
-TL_INLINE bool is_of_runtime(struct ring *ring)
+/* Returns the current process's value in `runtimes`; 0: it is not a runtime's. */
+TL_INLINE u32 *of_runtime(struct ring *ring)
 {
 	if (!ring->head.runtimes)
-		return false;
+		return 0;
 	u32 process = bpf_get_current_pid_tgid() >> 32;
 	return runtimes.lookup(&process);
 }
@@ -259,13 +276,13 @@ TL_INLINE bool is_of_runtime(struct ring *ring)
 /* Returns whether a call is kept apart: not the execve of the container's program, which may fail. */
 TL_INLINE bool is_apart(struct ring *ring, const struct tl_call *call)
 {
-	return is_of_runtime(ring) && !(call && call->flags & TL_CALL_EXEC);
+	return of_runtime(ring) && !(call && call->flags & TL_CALL_EXEC);
 }
 
 TL_INLINE void bring_in(struct ring *ring, u32 process)
 {
-	u32 one = 1;
-	if (ring->head.apart && !runtimes.insert(&process, &one))
+	u32 has_begun = 0;
+	if (ring->head.apart && !runtimes.insert(&process, &has_begun))
 		__sync_fetch_and_add(&ring->head.runtimes, 1);
 }
 
@@ -278,8 +295,46 @@ TL_INLINE bool let_go(struct ring *ring, u32 process)
 	return true;
 }
 
-/* Tells user space of a process from outside. leader: its task_struct. */
-TL_INLINE void tell_of_entry(const struct ring *ring, u32 slot, u64 leader)
+/*
+ * Returns whether the current thread has neither a pid nor a mount namespace of its own yet. A runtime executes its copy
+ * there; inside of them the image names it, as /proc/self/exe, and may bring libraries for it.
+ */
+TL_INLINE bool is_outside_of_namespaces(void)
+{
+	u64 task = bpf_get_current_task();
+	return !upid_below(read64(task + TL_OFFSET_GROUP_LEADER)) &&
+	       mounts_of(task) == mounts_of(read64(task + TL_OFFSET_REAL_PARENT));
+}
+
+/* The process ends. ring: that of its cgroup, or 0: a container that is not recorded any more has runtimes' processes, too. */
+TL_INLINE void forget_runtime(struct ring *ring, u32 process)
+{
+	if (!runtimes.lookup(&process) || runtimes.delete(&process))
+		return;
+	if (ring && ring->head.runtimes)
+		__sync_fetch_and_add(&ring->head.runtimes, -1);
+}
+
+/*
+ * Lets a runtime's process go that has executed a program: the container's, but for one that was brought in during its
+ * execve, as runc may do with its own next stage, and for a copy of the runtime in a file in memory, while that is outside
+ * of the container. Returns whether it was let go.
+ */
+TL_INLINE bool let_program_go(struct ring *ring)
+{
+	u32 *has_begun = of_runtime(ring);
+	if (!has_begun || !*has_begun)
+		return false;
+	if (executes_file_in_memory() && is_outside_of_namespaces())
+		return false;
+	return let_go(ring, bpf_get_current_pid_tgid() >> 32);
+}
+
+/*
+ * Tells user space of a process from outside. leader: its task_struct. files: its files_struct if it is the current
+ * process, else 0.
+ */
+TL_INLINE void tell_of_entry(const struct ring *ring, u32 slot, u64 leader, u64 files)
 {
 	u32 number = number_for_daemon(leader);
 	struct tl_entry *entry = number ? births.ringbuf_reserve(sizeof(struct tl_entry)) : 0;
@@ -290,15 +345,23 @@ TL_INLINE void tell_of_entry(const struct ring *ring, u32 slot, u64 leader)
 	entry->cookie = ring->head.cookie;
 	entry->process = number;
 	entry->pad = 0;
+	u64 table = files ? read64(read64(files + TL_OFFSET_FDT) + TL_OFFSET_FDT_FD) : 0;
+#pragma unroll
+	for (u32 fd = 0; fd < TL_STREAMS; fd++) { /* each table has these places */
+		u64 inode = table ? read64(read64(table + 8 * fd) + TL_OFFSET_FILE_INODE) : 0;
+		entry->streams[fd].magic = inode ? read64(read64(inode + TL_OFFSET_INODE_SB) + TL_OFFSET_SB_MAGIC) : 0;
+		entry->streams[fd].inode = inode ? read64(inode + TL_OFFSET_INODE_NUMBER) : 0;
+	}
 	births.ringbuf_submit(entry, BPF_RB_FORCE_WAKEUP);
 }
 
-/* Notes that the current process, if it was a runtime's, is the container's program from now on. */
-TL_INLINE void leave_runtime(struct ring *ring)
+/* Tells user space that the current process, which was a runtime's, is the container's program from now on. */
+TL_INLINE void tell_of_program(const struct ring *ring)
 {
 	u32 *slot = slot_of_cgroup(bpf_get_current_cgroup_id());
-	if (let_go(ring, bpf_get_current_pid_tgid() >> 32) && slot)
-		tell_of_entry(ring, *slot, read64(bpf_get_current_task() + TL_OFFSET_GROUP_LEADER));
+	u64 task = bpf_get_current_task();
+	if (slot)
+		tell_of_entry(ring, *slot, read64(task + TL_OFFSET_GROUP_LEADER), read64(task + TL_OFFSET_FILES));
 }
 
 /*
@@ -324,6 +387,9 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	read_registers(s, ctx->args[0]);
 	u64 nr = ctx->args[1], compat = TL_RELOAD(s->compat) & 1;
 	struct tl_call *call = find_call(s, nr, compat);
+	u32 *has_begun = of_runtime(w.ring);
+	if (has_begun)
+		*has_begun = 1;
 	s->apart = is_apart(w.ring, call);
 	if (!s->apart)
 		count_call(w.ring, nr, compat);
@@ -435,7 +501,9 @@ TL_INLINE void identify(struct scratch *s, u32 entered, u64 regs)
 /* Records that the call whose registers are at `regs` returns. result: TL_NO_RESULT if seccomp ends the thread. */
 TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 result)
 {
-	u32 has_entered = leave(bpf_get_current_pid_tgid());
+	s->entered = leave(bpf_get_current_pid_tgid());
+	u32 has_entered = TL_RELOAD(s->entered);
+	s->is_begun = 0;
 	identify(s, has_entered, regs);
 	u64 nr = TL_RELOAD(s->nr), compat = TL_RELOAD(s->compat) & 1;
 	struct tl_call *call = find_call(s, nr, compat);
@@ -470,8 +538,7 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 	}
 	if (executed) {
 		again = registers = 0;
-		if (!executes_file_in_memory()) /* the container's program */
-			leave_runtime(w->ring);
+		s->is_begun = let_program_go(w->ring);
 	}
 	s->registers = registers;
 	s->again = again;
@@ -544,7 +611,7 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 			publish(w, header, length, TL_EXIT);
 	}
 	if (TL_RELOAD(s->apart))
-		leave_out(w);
+		leave_out(w, length);
 	else
 		look_for_first(w, s, call);
 }
@@ -553,8 +620,11 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct writer w = {};
 	struct scratch *s = open_call(&w);
-	if (s)
-		write_exit(&w, s, ctx->args[0], ctx->args[1]);
+	if (!s)
+		return 0;
+	write_exit(&w, s, ctx->args[0], ctx->args[1]);
+	if (TL_RELOAD(s->is_begun)) /* after the return's record, whose time is thus earlier */
+		tell_of_program(w.ring);
 	return 0;
 }
 
@@ -659,6 +729,8 @@ TL_INLINE void begin_with(u32 slot, u32 number, bool is_container)
 	if (ring->head.init_pid || ring->head.exited) {
 		if (!is_service || !ring->head.exited || ring->head.exit_code)
 			return;
+		u64 former = TL_FIRST_PROCESS | ring->head.init_pid;
+		below.delete(&former);
 		ring->head.exited = 0;
 	}
 	if (ring->head.born && !is_service && !is_container) /* runtimes have processes there, too */
@@ -707,7 +779,7 @@ int on_process_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (process != read32(child + TL_OFFSET_PID))
 		return 0;
 	struct ring *ring = ring_of_cgroup(id_of(read64(read64(child + TL_OFFSET_CGROUPS) + TL_OFFSET_DFL_CGRP)));
-	if (ring && ring->head.apart && (is_of_runtime(ring) || ring_of_cgroup(bpf_get_current_cgroup_id()) != ring))
+	if (ring && ring->head.apart && (of_runtime(ring) || ring_of_cgroup(bpf_get_current_cgroup_id()) != ring))
 		bring_in(ring, process);
 	return 0;
 }
@@ -728,6 +800,8 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 	if (number)
 		note_first_exit(number, noted);
 	w.ring = ring_of_cgroup(bpf_get_current_cgroup_id());
+	if (group_dead)
+		forget_runtime(w.ring, bpf_get_current_pid_tgid() >> 32);
 	if (!w.ring)
 		return 0;
 	w.cpu = &w.ring->cpu[bpf_get_smp_processor_id() & (TL_CPUS - 1)];
@@ -735,8 +809,6 @@ int on_process_exit(struct bpf_raw_tracepoint_args *ctx) /* (struct task_struct 
 		begin_with(w.ring->head.part[0], number, is_first_of_namespace(read64(task + TL_OFFSET_GROUP_LEADER)));
 	note_exit(w.ring, number, noted);
 	leave(bpf_get_current_pid_tgid());
-	if (group_dead)
-		let_go(w.ring, bpf_get_current_pid_tgid() >> 32);
 	if (w.ring->head.retries)
 		recall(w.ring, task, 0);
 	if (!begin(&w, sizeof(struct tl_task_exit)))
@@ -893,6 +965,19 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx) /* (struct cgroup *, co
 	return 0;
 }
 
+/* Returns whether a process is the container's own: its first, or another one's child. */
+TL_INLINE bool is_containers(struct ring *ring, u64 task, u32 number)
+{
+	u64 parent = read64(task + TL_OFFSET_REAL_PARENT);
+	u32 process = read32(task + TL_OFFSET_TGID), by = read32(parent + TL_OFFSET_TGID);
+	if (!ring->head.init_pid || runtimes.lookup(&process))
+		return false;
+	if (ring->head.init_pid == number)
+		return true;
+	u64 id = id_of(read64(read64(parent + TL_OFFSET_CGROUPS) + TL_OFFSET_DFL_CGRP));
+	return ring_of_cgroup(id) == ring && !runtimes.lookup(&by);
+}
+
 /*
  * Follows a container's first process that leaves the recorded cgroups, if it is alone where it goes: what others do
  * there is not the container's. A cgroup that was recorded while it was empty gets its first process here.
@@ -907,12 +992,15 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 	u32 number = number_for_daemon(task);
 	u32 *first = slot_of_first(number), *there = slot_of_cgroup(id);
 	struct ring *into = there ? ring_in(*there) : 0;
-	/* Who moves itself, or is moved by another in the container, is not the runtime's. */
-	if (into && ring_of_cgroup(bpf_get_current_cgroup_id()) != into) {
+	/*
+	 * Who moves itself, or is moved by another in the container, is not the runtime's; neither is who was in the
+	 * container before, and is moved below it.
+	 */
+	if (into && ring_of_cgroup(bpf_get_current_cgroup_id()) != into && !is_containers(into, task, number)) {
 		if (into->head.apart)
 			bring_in(into, read32(task + TL_OFFSET_TGID));
 		else
-			tell_of_entry(into, *there, task);
+			tell_of_entry(into, *there, task, 0);
 	}
 	if (!first) {
 		if (number && there)

@@ -8,6 +8,7 @@ new recorder beside the old one.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -32,6 +33,7 @@ from traceloop_decode import layout
 
 TAKE_TIMEOUT_S: Final = 1.0
 _KEY: Final = Struct("<I")
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC  # PROC_PID_INIT_INO of include/linux/proc_ns.h
 
 
@@ -80,7 +82,6 @@ class Tracer:
         self._cgroups = CgroupTable(*(programs.maps[name] for name in ("cgroups", "below", "cgroup_front")))
         has_births = programs.maps.keys() >= set(LATER_MAPS)
         self.births = Births(programs.maps["births"], programs.maps["shapes"]) if has_births else None
-        self._untold = self.births.counts()[1] if self.births is not None else 0
         self.pool = RingPool(
             programs.maps["rings"],
             self._cgroups,
@@ -151,8 +152,8 @@ class Tracer:
 
     @property
     def births_untold(self) -> int:
-        """Number of births that this process could not be told of, and that are not recorded."""
-        return self.births.counts()[1] - self._untold if self.births is not None and not self._abandoned else 0
+        """Number of births since the recorder was loaded that no daemon was told of, and that are not recorded."""
+        return self.births.counts()[1] if self.births is not None and not self._abandoned else 0
 
     @property
     def records_requests(self) -> bool:
@@ -297,6 +298,8 @@ class Tracer:
         try:
             return self._programs.trouble()
         except OSError as error:
+            if error.errno in _SHORT:  # this process's trouble, not the recorder's
+                return ""
             return f"one of its descriptors was closed: {error}"
 
     def abandon(self) -> None:

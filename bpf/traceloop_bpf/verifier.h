@@ -16,6 +16,16 @@
 #define TL_BARRIER() asm volatile("" ::: "memory")
 #define TL_RELOAD(place) (*(volatile typeof(place) *)&(place))
 
+/* A number that the loader puts in place of the mark, a constant of 64 bits: see compiled.py. */
+#define TL_LOADED(mark)                                       \
+	({                                                    \
+		u64 loaded;                                   \
+		asm("%0 = %1 ll" : "=r"(loaded) : "i"(mark)); \
+		loaded;                                       \
+	})
+#define TL_GENERATION TL_LOADED(TL_MARK_GENERATION)
+#define TL_PID_NAMESPACE TL_LOADED(TL_MARK_PID_NAMESPACE)
+
 /*
  * Helpers under names of our own: for each place with the name bpf_probe_read_user BCC reads the kernel's whole symbol
  * table, to find out whether the kernel has it. Linux 5.5 brought it.

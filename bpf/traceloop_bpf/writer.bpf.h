@@ -103,17 +103,22 @@ TL_INLINE bool reserve_after_entry(struct writer *w, u32 entered, u64 bytes)
 {
 	struct ring *ring = w->ring;
 	struct tl_cpu *cpu = w->cpu;
-	u64 from = cpu->open, pos = cpu->pos, end = pos + bytes;
-	u64 bad = (from >> 3 ^ entered) << 32 | (pos ^ cpu->open_end) | cpu->busy;
+	u64 from = cpu->open;
+	if (cpu->busy)
+		return false;
+	TL_PUBLISH(cpu->busy, from + 1); /* a signal that an interrupt sends is recorded before or not at all */
+	u64 pos = TL_RELOAD(cpu->pos), end = pos + bytes;
+	u64 bad = (from >> 3 ^ entered) << 32 | (pos ^ TL_RELOAD(cpu->open_end)) | (from ^ TL_RELOAD(cpu->open));
 	w->parts = ring->head.parts;
 	bad |= (cpu->end - end) >> 63; /* 1: negative */
 	bad |= (TL_LENGTH_MASK * 8 - (end - from)) >> 63;
 	bad |= (w->parts * (TL_RING_SIZE / 2) - (TL_RELOAD(ring->head.head) - from)) >> 63;
 	cpu->now_ns = bpf_ktime_get_boot_ns();
 	bad |= (cpu->now_ns - cpu->base_ns) >> 32;
-	if (bad)
+	if (bad) {
+		TL_PUBLISH(cpu->busy, 0);
 		return false;
-	TL_PUBLISH(cpu->busy, from + 1);
+	}
 	w->from = from;
 	w->pos = pos;
 	return true;
@@ -123,13 +128,6 @@ TL_INLINE bool reserve_after_entry(struct writer *w, u32 entered, u64 bytes)
 TL_INLINE void give_up(struct writer *w)
 {
 	w->cpu->dropped++;
-	TL_PUBLISH(w->cpu->busy, 0);
-}
-
-/* Leaves out the record that was written at w->pos; what is due before it stays. */
-TL_INLINE void leave_out(struct writer *w)
-{
-	TL_PUBLISH(w->cpu->pos, w->pos);
 	TL_PUBLISH(w->cpu->busy, 0);
 }
 
@@ -200,8 +198,14 @@ TL_INLINE void stall(void)
 #endif
 }
 
-/* Ends what reserve() began at `from` and is written up to `end`. Notes it as late if the ring was lapped meanwhile. */
-TL_INLINE void end_at(struct writer *w, u64 from, u64 end)
+/* What may be written behind a record's end: memory of which less was read than there was room for. */
+#define BEHIND_MAX ((TL_ITEM_MAX > 256 ? TL_ITEM_MAX : 256) + 16)
+
+/*
+ * Ends what reserve() began at `from`: the next record is to begin at `end`. Notes what is `written` up to a position as
+ * late if the ring was lapped meanwhile.
+ */
+TL_INLINE void end_at(struct writer *w, u64 from, u64 end, u64 written)
 {
 	struct ring *ring = w->ring;
 	struct tl_cpu *cpu = w->cpu;
@@ -212,12 +216,18 @@ TL_INLINE void end_at(struct writer *w, u64 from, u64 end)
 		TL_OPAQUE(n);
 		n &= TL_LATE - 1;
 		cpu->late[n].from = from;
-		cpu->late[n].to = end;
+		cpu->late[n].to = written;
 		cpu->late[n].head = head;
 		TL_BARRIER();
 		cpu->late_count++;
 	}
 	TL_PUBLISH(cpu->busy, 0);
+}
+
+/* Leaves out the record of `bytes` bytes that was written at w->pos; what is due before it stays. */
+TL_INLINE void leave_out(struct writer *w, u64 bytes)
+{
+	end_at(w, w->from, w->pos, w->pos + bytes + BEHIND_MAX);
 }
 
 /* Publishes the record of `bytes` bytes. */
@@ -230,7 +240,7 @@ TL_INLINE void publish(struct writer *w, struct tl_header *header, u64 bytes, u3
 	if (type != TL_EXIT && type != TL_SIGNAL_SENT && type != TL_LEFT && type != TL_SENDER && type != TL_OOM &&
 	    type != TL_CAPABILITY)
 		cpu->events++;
-	end_at(w, w->from, w->pos + bytes);
+	end_at(w, w->from, w->pos + bytes, w->pos + bytes + BEHIND_MAX);
 }
 
 TL_INLINE void finish(struct writer *w, struct tl_header *header, u64 bytes, u32 type)
@@ -266,7 +276,7 @@ TL_INLINE void complete(struct writer *w, s64 result, u64 bytes)
 		length += bytes;
 		TL_PUBLISH(header->length_type, LENGTH_TYPE(length, TL_CALL_OUT));
 	}
-	end_at(w, from, from + length);
+	end_at(w, from, from + length, from + length + BEHIND_MAX);
 	TL_PUBLISH(cpu->open, 0);
 }
 

@@ -5,7 +5,8 @@
 
     CliError
     ├── Failed        the daemon refused the request, or nothing matches
-    │   └── NoMatch   there is no such trace
+    │   ├── NoMatch   there is no such trace
+    │   └── Ambiguous there are several
     ├── Unreachable   no daemon answers
     └── Denied        this user may not ask the daemon
 """
@@ -23,6 +24,10 @@ class Failed(CliError):
 
 class NoMatch(Failed):
     """The request names a trace that does not exist."""
+
+
+class Ambiguous(Failed):
+    """The request names several traces."""
 
 
 class Unreachable(CliError):

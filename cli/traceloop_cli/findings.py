@@ -26,7 +26,7 @@ class Finding:
     """A fact, why it matters, and the command or edit that fixes it; `why` and `remedy` may be empty.
 
     area: the subject, such as an engine. is_due: the engine's files were changed after it read them, and the remedy
-    makes it read them again.
+    makes it read them again. is_unsure: whether that is so cannot be found out.
     """
 
     area: str
@@ -35,3 +35,4 @@ class Finding:
     why: str = ""
     remedy: str = ""
     is_due: bool = False
+    is_unsure: bool = False

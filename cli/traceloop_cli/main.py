@@ -37,7 +37,7 @@ class _Verbs(Group):
         at = 0
         while at < len(args) and args[at].startswith(OPTIONS):
             at += 2 if args[at] in OPTIONS else 1
-        verbless = not args[at:] and not ctx.resilient_parsing  # True while a shell completes the verb
+        verbless = at == len(args) and not ctx.resilient_parsing  # True while a shell completes the verb
         if verbless or (args[at:] and args[at].startswith("-") and args[at] not in _OWN_OPTIONS):
             args = [*args[:at], "list", *args[at:]]
         return super().parse_args(ctx, args)
@@ -85,8 +85,7 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # `engine` asks containerd by grpcio, which also writes to stderr
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the reader closes the pipe
-    if sys.stdout is None:  # the parent process closed it
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the process ends
+    _open_standard_streams()
     try:
         status = _status()
         sys.stdout.flush()
@@ -97,6 +96,18 @@ def run() -> int:
         status = next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))
         _discard_output()
     return status
+
+
+def _open_standard_streams() -> None:
+    # Those that the parent process closed are empty, or lead nowhere: Python would print to stdout what is for a stderr
+    # that is None, and the next file that is opened would have their number.
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has the lowest free number: fd
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - until the process ends
 
 
 def _status() -> int:
@@ -112,7 +123,8 @@ def _message(error: Exception) -> str:
     if isinstance(error, click.Abort):
         return "interrupted"
     if isinstance(error, OSError):
-        return f"cannot write the output: {error.strerror}"
+        what = "cannot write the output" if error.filename is None else str(error.filename)
+        return f"{what}: {error.strerror or error}"
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx is not None else _PROGRAM
         what = " ".join(error.format_message().split()).removesuffix(".")

@@ -26,6 +26,7 @@ _LONG: Final = (
     "archive=",
     *(f"{name}=" for name in _KUBECTL),
 )
+_WITH_ARCHIVE: Final = ("--archive", "-A", "--all-namespaces")
 _HELP: Final = """\
 Usage: kubectl traceloop [OPTIONS] COMMAND [ARGS]...
 
@@ -35,9 +36,9 @@ Usage: kubectl traceloop [OPTIONS] COMMAND [ARGS]...
 
 Options:
   --node NAME             Ask this node alone.
-  -n, --namespace NAME    List only traces of this namespace.
-  -A, --all-namespaces    List traces of all namespaces. This is the default.
-  -l, --selector LABELS   List only traces of the pods with these labels.
+  -n, --namespace NAME    Only traces of this namespace.
+  -A, --all-namespaces    Traces of all namespaces. This is the default.
+  -l, --selector LABELS   Only traces of the pods with these labels.
   --agent-namespace NAME  The namespace of the relays.  [default: traceloop]
   --archive REMOTE:PREFIX Read what was shipped to a store, by rclone.
   --context NAME, --kubeconfig FILE, --cluster, --user, --as, --as-group,
@@ -53,7 +54,7 @@ def main() -> None:
     except getopt.GetoptError as error:
         sys.exit(f"kubectl traceloop: {error}. See `kubectl traceloop --help`.")
     if words is None:
-        sys.stdout.write(_HELP)
+        print(_HELP, end="")
         return
     sys.argv[1:] = words
     os.environ.pop("TRACELOOP_ADDRESS", None)
@@ -69,6 +70,8 @@ def translated(words: Sequence[str]) -> list[str] | None:
     if "-h" in values or "--help" in values:
         return None
     if "--archive" in values:
+        if others := [name for name in values if name not in _WITH_ARCHIVE]:
+            raise getopt.GetoptError(f"--archive cannot be combined with {others[0]}")
         return ["--archive", values["--archive"], *rest]
     flags = [f"{name}={value}" for name, value in options if name.removeprefix("--") in _KUBECTL]
     namespace = "" if values.keys() & {"-A", "--all-namespaces"} else values.get("-n", values.get("--namespace", ""))

@@ -9,6 +9,7 @@
     │   ├── AlreadyRecorded
     │   └── NoMemory        memory has no room for a ring
     ├── UntrustedFile       an engine's file is too large, or users other than root may have written it
+    ├── EngineBusy          an engine writes what is to be read
     ├── NriError            an engine does not speak the known NRI; the connection to it is closed
     ├── NoSuchTrace         the trace is unknown or closed
     ├── AmbiguousTrace      a prefix matches several traces
@@ -41,6 +42,10 @@ class NoMemory(RegistrationError):
 
 class UntrustedFile(DaemonError):
     """The file may have been written by users other than root, or is larger than the limit."""
+
+
+class EngineBusy(DaemonError):
+    """The engine writes what is to be read about the container; it can be read in a moment."""
 
 
 class NriError(DaemonError):

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Final
 
 from traceloop_bpf import later_calls
+from traceloop_bpf.errors import LoadError
 from traceloop_bpf.kept_fds import Keeper, NoKeeper
-from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.archive.archiver import Archiver
 from traceloop_daemon.archive.closer import Closer
 from traceloop_daemon.archive.directory import FileArchive
 from traceloop_daemon.archive.explaining import EXPLAIN, Explainer
+from traceloop_daemon.archive.owed import Owed
 from traceloop_daemon.archive.shipped import LEDGER
 from traceloop_daemon.errors import ConfigError
 from traceloop_daemon.nri.plugin import NriPlugin
@@ -42,6 +43,7 @@ from traceloop_daemon.registering.refusal import refuse_hooks
 from traceloop_daemon.registering.registrar import Registrar
 from traceloop_daemon.registering.spare import Spare
 from traceloop_daemon.registering.targets import Targets
+from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.service.access import Access
 from traceloop_daemon.service.grpc_service import Methods, Server
 from traceloop_daemon.service.metrics import metrics_text
@@ -66,6 +68,7 @@ from traceloop_decode.syscalls import Later
 
 _HOOKS_FD: Final = "hook"
 """FileDescriptorName= in traceloopd-hook.socket; a socket that replaces that one is stored under the same name."""
+_FILL_S: Final = 5.0
 _log = logging.getLogger("traceloopd")
 
 
@@ -184,7 +187,7 @@ def _run(
         traces = Traces(config.node_name, live)
         snapshots = Snapshots(redactor, later)
         stack.callback(snapshots.close)
-        explainer = Explainer(runtime_dir / EXPLAIN, archive, traces, feed, tally)
+        explainer = Explainer(runtime_dir / EXPLAIN, archive, traces, feed, tally, owed=Owed(runtime_dir / "owed"))
         stack.callback(explainer.close)
         archiver = Archiver(archive, traces, snapshots, tally=tally, feed=feed, archived=explainer.archived)
         stack.callback(archiver.close)
@@ -202,7 +205,7 @@ def _run(
         archiver.tend()
         explainer.former()
         closer = Closer(archive, traces, recordings)
-        registrar = Registrar(traces, recordings, config, tally, close=closer.close, readers=readers)
+        registrar = Registrar(traces, recordings, config, tally, forget_file=archiver.forget_file, readers=readers)
         spare = Spare(lambda: recordings.tracer.pool, ring.spare, ring.spare_max)
         births = Births(
             loop,
@@ -213,6 +216,7 @@ def _run(
             readers=readers,
             spare=spare,
             tally=tally,
+            untold=Untold(runtime_dir / "births-untold", tally),
         )
         stack.callback(births.close)
         registrar.births = births
@@ -260,6 +264,9 @@ def _run(
         stack.callback(guard.join)
         loop.run()
         manager.stopping()
+        if pins_dir is not None:  # a pod is replaced in seconds, and what starts meanwhile takes rings from the stock
+            recordings.tracer.pool.resize(ring.spare_max)
+            recordings.tracer.pool.fill(_FILL_S)
         if outlived:
             archiver.keep_unfinished(loop.stop)
             loop.run()  # archiving takes seconds on a full node, and hooks do not wait that long

@@ -90,7 +90,7 @@ TABLES = {
     ),
     "fs_xflags": Table("FS_XFLAG_???", "linux/fs.h", match=r"FS_XFLAG_\w+"),
     "fs_magic": Table(
-        "???_MAGIC",
+        "",  # strace adds no comment to an unknown one
         "linux/magic.h",
         "EXT2_SUPER_MAGIC EXT2_OLD_SUPER_MAGIC=0xef51 FUSE_SUPER_MAGIC CIFS_SUPER_MAGIC=0xff534d42 "
         "XFS_SUPER_MAGIC=0x58465342 UBIFS_SUPER_MAGIC=0x24051905 CONFIGFS_MAGIC=0x62656570 JFS_SUPER_MAGIC=0x3153464a "

@@ -245,7 +245,7 @@ TABLES = {
     "futex_wake_op": Table("FUTEX_OP_???", _FUTEX, "FUTEX_OP_SET FUTEX_OP_ADD FUTEX_OP_OR FUTEX_OP_ANDN FUTEX_OP_XOR"),
     "futex_wake_cmp": Table("FUTEX_OP_CMP_???", _FUTEX, match=r"FUTEX_OP_CMP_\w+"),
     "futex_bitset": Table("FUTEX_BITSET_???", _FUTEX, "FUTEX_BITSET_MATCH_ANY=0xffffffff"),
-    "futex2_flags": Table("FUTEX_???", "", "FUTEX_8=0 FUTEX_16=1 FUTEX_32=2 FUTEX_64=3"),
+    "futex2_flags": Table("FUTEX_???", "", "FUTEX2_SIZE_U8=0 FUTEX2_SIZE_U16=1 FUTEX_32=2 FUTEX2_SIZE_U64=3"),
     "futex2_bits": Table("FUTEX_???", _FUTEX, "FUTEX2_NUMA FUTEX2_MPOL FUTEX_PRIVATE_FLAG"),
     "futex_clocks": Table("CLOCK_???", "linux/time.h", "CLOCK_REALTIME CLOCK_MONOTONIC"),
     # the system

@@ -46,6 +46,10 @@ class Item(NamedTuple):
     out: bool
     tail: bytes = b""
 
+    def of_first(self, size: int) -> tuple[bytes, bytes]:
+        """Returns `data` and `tail` as far as they belong to the first `size` bytes: a call may write only those."""
+        return self.data[:size], self.tail[: max(0, size - (self.size - len(self.tail)))]
+
 
 class Arg(NamedTuple):
     """An argument: the kernel's name and C type for it, the register (unsigned, 64 bits), and what it pointed at."""

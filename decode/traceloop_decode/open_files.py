@@ -7,7 +7,9 @@ As a field of the snapshot's JSON::
 
 Names are bytes, written as Latin-1; ``cwd`` and ``root`` may be missing. A descriptor's second value says whether
 execve closes it. ``devices`` of a process has the numbers of devices, as strace prints them: ``{"0": "char 1:3"}``.
-``later`` is a list of such objects, each of a process that came from outside while recording went on.
+``outside`` lists descriptors whose files are, or may be, in no mount of the process's mount namespace.
+``later`` is a list of such objects, each of a process that came from outside while recording went on: read from /proc,
+or told by the kernel side as a program began, then of one moment, without ``cwd`` and ``root``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from typing import Any, Final
 
 from traceloop_decode.model import DecodeError
 
-LATER_MAX: Final = 64
+LATER_MAX: Final = 128
+_LATER_FIRST: Final = 2
 _LATER_FDS_MAX: Final = 1024
 _ENCODING: Final = "latin-1"
 _FD_MAX: Final = 0x7FFFFFFF
@@ -28,15 +31,17 @@ _DEVICE: Final = re.compile(r"(?:char|block) \d{1,10}:\d{1,10}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process. cwd, root: None if unreadable. fds: number -> (result of readlink(2), close-on-exec).
+    """A process. cwd, root: None if unreadable; both: not read. fds: number -> (result of readlink(2), close-on-exec).
 
-    devices: descriptor of a device -> its numbers: ``char 1:3``.
+    devices: descriptor of a device -> its numbers: ``char 1:3``. outside: descriptors of files that are, or may be, in
+    no mount of the process's mount namespace, so that what calls do with a file of the same path does not concern them.
     """
 
     cwd: bytes | None
     root: bytes | None
     fds: Mapping[int, tuple[bytes, bool]]
     devices: Mapping[int, str] = field(default_factory=dict)
+    outside: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,15 @@ class OpenFiles:
     later: tuple[OpenFiles, ...] = ()
 
     def with_later(self, read: OpenFiles) -> OpenFiles:
-        """Returns the files with those of a process that came later; of many such processes, the last."""
-        later, left = [read], _LATER_FDS_MAX - read.count()
-        for earlier in self.later[::-1][: LATER_MAX - 1]:
+        """Returns the files with those of a process that came later; of many, the first (the program) and the last."""
+        first, others = self.later[:_LATER_FIRST], self.later[_LATER_FIRST:]
+        later, left = [read], _LATER_FDS_MAX - read.count() - sum(each.count() for each in first)
+        for earlier in others[::-1][: LATER_MAX - _LATER_FIRST - 1]:
             left -= earlier.count()
             if left < 0:
                 break
             later.append(earlier)
-        return replace(self, later=tuple(later[::-1]))
+        return replace(self, later=(*first, *later[::-1]))
 
     def count(self) -> int:
         """Returns the number of descriptors, without `later`."""
@@ -88,6 +94,8 @@ def _process_fields(process: Process) -> dict[str, Any]:
     }
     if process.devices:
         shown["devices"] = {str(fd): device for fd, device in process.devices.items()}
+    if process.outside:
+        shown["outside"] = sorted(process.outside)
     for key, name in (("cwd", process.cwd), ("root", process.root)):
         if name is not None:
             shown[key] = name.decode(_ENCODING)
@@ -112,4 +120,7 @@ def _of_process(fields: Any) -> Process:
     for device in devices.values():
         if not isinstance(device, str) or not _DEVICE.fullmatch(device):
             raise ValueError(f"device {device!r}")
-    return Process(cwd, root, fds, devices)
+    outside = frozenset(fields.get("outside", []))
+    if not all(type(fd) is int for fd in outside):
+        raise ValueError(f"outside {sorted(outside, key=repr)!r}")
+    return Process(cwd, root, fds, devices, outside)

@@ -29,6 +29,7 @@
 #include <stdnoreturn.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -119,10 +120,16 @@ static noreturn void fail(const char *what, const char *path, const char *why, c
 	_exit(0);
 }
 
-static void on_signal(int number)
+// Says that this process, or another one, was ended by a signal. Async-signal-safe.
+static void say_ended(const char *whom, int number)
 {
 	char digits[] = {(char)('0' + number / 10), (char)('0' + number % 10), 0};
 
+	say(true, whom, "ended by signal ", digits, " while ", doing, where, END);
+}
+
+static void on_signal(int number)
+{
 	if (is_ending) // interrupted while writing the error line
 		_exit(0);
 	is_ending = 1;
@@ -131,7 +138,7 @@ static void on_signal(int number)
 	if (number == SIGALRM)
 		say(true, "gave up after ", deadline, " s while ", doing, where, advice, END);
 	else
-		say(true, "ended by signal ", digits, " while ", doing, where, END);
+		say_ended("", number);
 	_exit(0);
 }
 
@@ -329,6 +336,10 @@ static void leave_runtime(struct timeval alarm)
 	setsid();
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
+	// So does whoever waits for the end of a descriptor that the runtime was given for the container, or unmounts.
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+	if (chdir("/"))
+		say(false, "/: ", strerror(errno), END);
 	arm(alarm); // a child inherits no timer
 }
 
@@ -396,6 +407,7 @@ static void report(const struct options *options)
 static void run_within(char **words)
 {
 	struct timeval alarm;
+	int status = 0;
 
 	if (!words[0] || !words[1] || !read_seconds(words[0], &alarm))
 		fail("wrong arguments; usage: traceloop-hook within SECONDS PROGRAM [WORD...]", "", "", "");
@@ -410,8 +422,11 @@ static void run_within(char **words)
 	}
 	if (helper < 0)
 		fail("cannot run ", words[1], ": ", strerror(errno));
-	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(helper, &status, 0) < 0 && errno == EINTR)
 		;
+	helper = 0;
+	if (WIFSIGNALED(status)) // it could not say so itself
+		say_ended("the helper was ", WTERMSIG(status));
 }
 
 int main(int count, char **words)

@@ -102,6 +102,30 @@ class RunTimesRequest(_message.Message):
     for_ms: int
     def __init__(self, for_ms: _Optional[int] = ...) -> None: ...
 
+class Shipping(_message.Message):
+    __slots__ = ["error", "failed_runs", "failing_since_ns", "last_run_ns", "last_success_ns", "runs", "size_bytes", "traces", "unreadable", "waiting"]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILED_RUNS_FIELD_NUMBER: _ClassVar[int]
+    FAILING_SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_NS_FIELD_NUMBER: _ClassVar[int]
+    LAST_SUCCESS_NS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    UNREADABLE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    error: str
+    failed_runs: int
+    failing_since_ns: int
+    last_run_ns: int
+    last_success_ns: int
+    runs: int
+    size_bytes: int
+    traces: int
+    unreadable: int
+    waiting: int
+    def __init__(self, traces: _Optional[int] = ..., size_bytes: _Optional[int] = ..., runs: _Optional[int] = ..., failed_runs: _Optional[int] = ..., waiting: _Optional[int] = ..., unreadable: _Optional[int] = ..., last_run_ns: _Optional[int] = ..., last_success_ns: _Optional[int] = ..., failing_since_ns: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+
 class SnapshotChunk(_message.Message):
     __slots__ = ["data"]
     DATA_FIELD_NUMBER: _ClassVar[int]
@@ -117,7 +141,7 @@ class StateCount(_message.Message):
     def __init__(self, state: _Optional[_Union[State, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "births_late", "births_untold", "calls", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "errors", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "read_bytes", "reasons_asked", "reasons_failed", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "rings_wanted", "snapshots", "started_at_birth", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread", "written_bytes"]
+    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "births_late", "births_untold", "calls", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "errors", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "read_bytes", "reasons_asked", "reasons_failed", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "rings_wanted", "shipping", "snapshots", "started_at_birth", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread", "written_bytes"]
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TRACES_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +181,7 @@ class StatsReply(_message.Message):
     RING_BYTES_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_IN_STOCK_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    SHIPPING_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_BIRTH_FIELD_NUMBER: _ClassVar[int]
     STARTED_BY_ADD_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +231,7 @@ class StatsReply(_message.Message):
     rings_in_stock: int
     rings_in_use: int
     rings_wanted: int
+    shipping: Shipping
     snapshots: int
     started_at_birth: int
     started_by_add: int
@@ -216,7 +242,7 @@ class StatsReply(_message.Message):
     traces_lost: int
     unread: int
     written_bytes: int
-    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ..., started_at_birth: _Optional[int] = ..., births_late: _Optional[int] = ..., births_untold: _Optional[int] = ..., rings_wanted: _Optional[int] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ..., reasons_asked: _Optional[int] = ..., reasons_failed: _Optional[int] = ...) -> None: ...
+    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ..., started_at_birth: _Optional[int] = ..., births_late: _Optional[int] = ..., births_untold: _Optional[int] = ..., rings_wanted: _Optional[int] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ..., reasons_asked: _Optional[int] = ..., reasons_failed: _Optional[int] = ..., shipping: _Optional[_Union[Shipping, _Mapping]] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
     __slots__ = []

@@ -37,6 +37,7 @@ class Ledger:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             self._path, self._temporary = directory / _NAME, directory / _TEMPORARY
             self._stamps = {stamp[0]: stamp for line in self._lines() if (stamp := _stamp(line))}
+            self._end_last_line()
         except OSError as error:
             raise ShipError(
                 f"cannot keep what was shipped in {directory}: {error.strerror}; give --state-dir"
@@ -52,11 +53,15 @@ class Ledger:
         return self._stamps.get(stamp[0]) == stamp
 
     def add(self, stamp: Stamp) -> None:
-        """Remembers a file. Raises OSError."""
-        with self._path.open("ab") as file:
-            file.write(_line(stamp))
-            file.flush()
-            os.fsync(file.fileno())
+        """Remembers a file. Raises ShipError."""
+        try:
+            with self._path.open("ab") as file:
+                file.write(_line(stamp))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            why = f"{error.strerror}; until it can be written, {stamp[0]} is shipped again"
+            raise ShipError(f"cannot write {self._path}: {why}") from error
         self._stamps[stamp[0]] = stamp
 
     def keep(self, names: Collection[str]) -> None:
@@ -69,6 +74,14 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         self._temporary.replace(self._path)
+
+    def _end_last_line(self) -> None:
+        # A full disk or a crash may have cut it, and it would spoil the next one.
+        with self._path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":
+                    file.write(b"\n")
 
     def _lines(self) -> list[str]:
         try:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from traceloop_ship.shipping import Outcome
 
-_NAME: Final = "state.json"
+_NAME: Final = "state.json"  # the daemon reads it, for its statistics
 _TOTALS: Final = ("runs", "failed_runs", "traces", "bytes")
+_TIMES: Final = ("last_success_s", "failing_since_s")
 _METRICS: Final = (  # key of the state, kind, help
     ("traces", "counter", "Traces that were shipped."),
     ("bytes", "counter", "Bytes that were shipped."),
@@ -27,14 +28,17 @@ _METRICS: Final = (  # key of the state, kind, help
 def report(directory: Path, textfile: str, outcome: Outcome, now_s: float) -> None:
     """Adds a run to the state in a directory, and writes the metrics if `textfile` is not empty. Raises OSError."""
     path = directory / _NAME
-    state: dict[str, Any] = dict.fromkeys((*_TOTALS, "last_success_s"), 0)
+    state: dict[str, Any] = dict.fromkeys((*_TOTALS, *_TIMES), 0)
     with suppress(FileNotFoundError, ValueError):  # the first run, or a damaged file
-        state |= json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        if isinstance(found, dict):
+            state |= {name: found[name] for name in state if isinstance(found.get(name), int | float)}
     state["runs"] += 1
     state["failed_runs"] += bool(outcome.error)
     state["traces"] += outcome.shipped
     state["bytes"] += outcome.shipped_bytes
     state |= {"waiting": outcome.waiting, "unreadable": outcome.unreadable, "error": outcome.error}
+    state["failing_since_s"] = (state["failing_since_s"] or round(now_s, 3)) if outcome.error else 0
     if not outcome.error and not outcome.waiting:
         state["last_success_s"] = round(now_s, 3)
     _replace(path, json.dumps(state, indent=1) + "\n")

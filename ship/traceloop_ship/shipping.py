@@ -2,13 +2,15 @@
 """Ships the archive's files that were not shipped yet, oldest first.
 
 A file's key is `PREFIX/CLUSTER/DATE/NODE/BOOT/FILE`: the day (UTC) on which the container ended, and names from the
-file's head. Several failures in a row end a run; the next run continues.
+file's head. Several failures in a row end a run; the next run continues. The last of these is the newest file's: if the
+store accepts that one, the others' failures are their own, and the run goes on.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,29 +44,36 @@ class Outcome:
 
 
 def ship(settings: Settings, ledger: Ledger, upload: Callable[[Path, str, str], None]) -> Outcome:
-    """Ships what waits. upload: copies a file to REMOTE:KEY at a bandwidth, or raises ShipError. Raises OSError."""
+    """Ships what waits. Raises OSError, ShipError.
+
+    upload: copies a file to REMOTE:KEY at a bandwidth, or raises ShipError, which leaves the file to the next run.
+    """
     archive = Path(settings.archive)
     ledger.keep({name for name, _, _ in _stamps(archive)})
-    shipped = shipped_bytes = unreadable = failures = 0
+    shipped = shipped_bytes = unreadable = 0
+    failures: list[str] = []  # in a row
     error = ""
-    for stamp in _unshipped(archive, ledger):
+    for stamp in _unshipped(archive, ledger, failures):
         path = archive / stamp[0]
         if _stamp(path) != stamp:
             continue  # removed, or replaced, and then found again
         try:
             upload(path, f"{settings.to.rstrip('/')}/{key(settings.cluster, _info(path), stamp)}", settings.bandwidth)
-        except DecodeError as problem:
-            _log.warning("%s is not shipped: %s", path, problem)
-            unreadable += 1
         except FileNotFoundError:
             continue
+        except (DecodeError, OSError, OverflowError, ValueError) as problem:  # the others are shipped
+            _log.warning("%s is not shipped: %s", path, problem)
+            unreadable += 1
         except ShipError as problem:
-            error, failures = f"{path.name}: {problem}", failures + 1
+            if _stamp(path) != stamp:
+                continue  # as above, during the upload
+            error = f"{path.name}: {problem}"
+            failures.append(error)
             _log.error("cannot ship %s", error)
-            if failures == _FAILURES_MAX:
+            if len(failures) == _FAILURES_MAX:
                 break
         else:
-            failures = 0
+            failures.clear()
             if _stamp(path) == stamp:  # otherwise the daemon replaced it meanwhile
                 ledger.add(stamp)
                 shipped, shipped_bytes = shipped + 1, shipped_bytes + stamp[2]
@@ -72,11 +81,12 @@ def ship(settings: Settings, ledger: Ledger, upload: Callable[[Path, str, str], 
     return Outcome(shipped, shipped_bytes, waiting, unreadable, error)
 
 
-def _unshipped(archive: Path, ledger: Ledger) -> Iterator[Stamp]:
+def _unshipped(archive: Path, ledger: Ledger, failures: list[str]) -> Iterator[Stamp]:
     # Each file once. The directory is read again until it has no other, since systemd does not watch it meanwhile.
     seen: set[Stamp] = set()
-    while todo := [stamp for stamp in _stamps(archive) if stamp not in ledger and stamp not in seen]:
-        for stamp in todo:
+    while todo := deque(stamp for stamp in _stamps(archive) if stamp not in ledger and stamp not in seen):
+        while todo:
+            stamp = todo.pop() if len(failures) == _FAILURES_MAX - 1 else todo.popleft()
             seen.add(stamp)
             yield stamp
 
@@ -96,11 +106,10 @@ def _info(path: Path) -> TraceInfo:
 
 def _stamps(archive: Path) -> Iterator[Stamp]:
     with os.scandir(archive) as entries:
-        found = [
-            (entry.name, *_times(entry.stat(follow_symlinks=False)))
-            for entry in entries
-            if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
+        names = [
+            entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
         ]
+    found = [stamp for name in names if (stamp := _stamp(archive / name)) is not None]  # else it was removed meanwhile
     yield from sorted(found, key=lambda stamp: stamp[1])
 
 

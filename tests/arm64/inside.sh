@@ -7,7 +7,7 @@ echo arm64 >/proc/sys/kernel/hostname
 mount -t tmpfs none .venv
 /usr/bin/python3 -m venv --system-site-packages --without-pip --symlinks .venv
 site=$(echo .venv/lib/python3*/site-packages)
-printf "$PWD/%s\n" hook bpf decode proto daemon cli ship >"$site/traceloop.pth"
+printf "$PWD/%s\n" hook bpf decode proto daemon cli ship explain >"$site/traceloop.pth"
 sed -n '/^\[project.scripts\]/,/^$/s/^\([a-z-]*\) = "\(.*\):\(.*\)"/\1 \2 \3/p' pyproject.toml |
 	while read -r name module function; do
 		printf '#!%s\nimport sys\nfrom %s import %s\nsys.exit(%s())\n' "$PWD/.venv/bin/python3" "$module" "$function" \

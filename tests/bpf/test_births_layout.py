@@ -30,7 +30,11 @@ NUMBERS = {
 }
 PLACES = {
     "shape": (births.SHAPE, "text mask kind suffix whose length is_service"),
-    "entry": (births.ENTRY, "at_ns slot cookie process"),
+    "entry": (
+        births.ENTRY,
+        "at_ns slot cookie process"
+        + "".join(f" streams[{fd}].{member}" for fd in range(3) for member in ("magic", "inode")),
+    ),
     "birth": (births.BIRTH, "id at_ns slot cookie maker whose moved words_length path words"),
 }
 

@@ -71,6 +71,22 @@ def test_half_a_dump_does_not_stay(daemon, ctl, tmp_path):
     assert message == f"cannot write {tmp_path}/x/f: No such file or directory; create its directory first"
 
 
+def test_an_overwritten_file_is_its_owners_alone_and_stays_if_the_new_one_cannot_be_written(daemon, ctl, tmp_path):
+    old, link = tmp_path / "f", tmp_path / "link"
+    old.write_text("mine")
+    old.chmod(0o644)
+    link.symlink_to("f")
+    words = ("dump", "node1_default_mypod", "--force", "--file")
+    message = ctl(*words, str(link), status=1, prefix=("prlimit", "--fsize=100"))
+    assert message == f"cannot write {link}: File too large; name another place"
+    assert old.read_text() == "mine"
+    ctl(*words, str(link))
+    assert old.read_bytes() == daemon.file
+    assert old.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
+    assert {one.name for one in tmp_path.iterdir()} == {"f", "link"}
+
+
 @pytest.mark.parametrize("words", [(), ("--force",)])
 def test_a_directory_is_no_place_for_a_dump(daemon, ctl, tmp_path, words):
     message = ctl("dump", "node1_default_mypod", "--file", str(tmp_path), *words, status=1)

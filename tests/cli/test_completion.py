@@ -205,6 +205,17 @@ def test_the_address_that_is_on_the_line_is_asked(daemon, path):  # noqa: F811
     assert completed(elsewhere, "show", "--address", f"unix:{path}") != []
 
 
+def test_another_machine_is_not_asked_and_this_ones_ids_are_not_offered_for_its(daemon, path, tmp_path, monkeypatch):  # noqa: F811
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("TRACELOOP_SSH", str(ssh))
+    assert completed(path, "close") != []
+    for words in (("-H", "far"), ("-Hfar",), ("--hosts", "file"), ("--archive", "a:b"), ("--address", "ssh:far")):
+        assert completed(path, *words, "close") == []
+    assert not (tmp_path / "asked").exists()
+
+
 def test_what_others_chose_cannot_reach_the_line(daemon, path):  # noqa: F811
     daemon.traces = [pb.Trace(id="node1_default_my\x1b[2Jpod\nplain,rm"), KILLED]
     assert completed(path, "show") == [f"plain,{KILLED.id}"]

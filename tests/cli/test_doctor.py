@@ -72,7 +72,9 @@ def test_what_a_kernel_lacks(tmp_path, setting, release, level, what):
 
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
 def test_an_architecture_that_is_recorded(tmp_path, architecture):
-    assert wrong(kernel.findings(machine(system(tmp_path), architecture=architecture))) == []
+    found = list(kernel.findings(machine(system(tmp_path), architecture=architecture)))
+    assert wrong(found) == []
+    assert [one.what for one in found if f"architecture is {architecture}, on which" in one.what]
 
 
 def test_an_architecture_that_is_not_recorded(tmp_path):

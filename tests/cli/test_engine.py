@@ -153,6 +153,16 @@ def test_the_status_of_engines_that_are_not_there(host) -> None:
     assert host("status", "crio", "docker", fails=True) == f"crio and docker are not installed here: {hint}"
 
 
+@pytest.mark.parametrize("output", ["", "x", r"version\377\n", r"version \033[2J\n", r"a\nb version\n"])
+def test_engines_that_say_odd_things_of_their_version(host, output) -> None:
+    for name in ("podman", "crio", "dockerd", "nerdctl", "ctr", "containerd"):
+        host.write(f"usr/bin/{name}", f"#!/bin/sh\nprintf '{output}'\n", 0o755)
+    lines = host("list").splitlines()
+    assert [line.split()[0] for line in lines[1:7]] == ["podman", "crio", "containerd", "docker", "nerdctl", "ctr"]
+    assert "".join(lines).isprintable()
+    assert {one.area for one in host.findings()} >= {"podman", "crio", "docker", "nerdctl", "ctr"}
+
+
 def test_an_engine_that_is_not_there(host) -> None:
     for name in ("podman", "crio", "containerd", "docker", "nerdctl", "ctr"):
         assert f"{name} is not installed here" in host("enable", name, fails=True)

@@ -102,6 +102,16 @@ def test_a_trace_without_counts_makes_no_profile(daemon, ctl, file):
     assert "recorded by a version that did not count" in ctl("export", file, "--format", "seccomp", status=1)
 
 
+def test_what_cannot_be_exported_leaves_no_file_and_spoils_none(daemon, ctl, tmp_path, file):
+    target = tmp_path / "profile"
+    words = ("export", file, "--format", "seccomp", "-f", str(target))
+    assert "recorded by a version that did not count" in ctl(*words, status=1)
+    assert not target.exists()
+    target.write_text("the last good one")
+    assert "recorded by a version that did not count" in ctl(*words, "--force", status=1)
+    assert target.read_text() == "the last good one"
+
+
 def test_binary_is_not_for_a_terminal(path, daemon):
     ours, terminal = os.openpty()
     words = ("export", "node1_default_mypod", "--format", "perfetto")
@@ -219,14 +229,14 @@ def test_how_it_ended(status, ended_ns, verdict):
 def test_a_page_begins_with_sentences_not_with_calls():
     trace = Recorded(INFO, Snapshot.decode(failed_snapshot()))
     page = b"".join(FORMATS["html"].export([trace])).decode()
-    assert re.findall("<li><code>(.*?)</code>", page) == ["server could not open /etc/app.conf: it does not exist."]
+    assert re.findall("<li><p>(.*?) <span", page) == ["server could not open /etc/app.conf: it does not exist."]
     ring = RingWriter(1 << 14, 1 << 12)
     ring.enter(0, 7, 39)
     ring.exit(0, 7, 39, 7)
     ring.signal_sent(0, 7, 9, 0, sender=77, comm="engine")
     ring.task_exit(0, 7, 9)
     killed = Recorded(replace(INFO, status=9), ring.snapshot())
-    lines = re.findall("<li><code>(.*?)</code>", b"".join(FORMATS["html"].export([killed])).decode())
+    lines = re.findall("<li><p>(.*?) <span", b"".join(FORMATS["html"].export([killed])).decode())
     assert any("ended by SIGKILL from engine (pid 77" in line for line in lines), lines
     assert not [line for line in lines if "si_signo" in line], lines
 

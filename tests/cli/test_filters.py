@@ -271,6 +271,7 @@ def test_what_is_wrong_with_an_expression_and_where(text: str, message: str) -> 
         (("--errno", ","), "--errno: empty set ','."),
         (("-p", "sh"), "-p: 'sh' is not the number of a process or thread."),
         (("--tid", "7,"), "--tid: '' is not the number of a process or thread."),
+        (("-p", "9" * 5000), f"-p: '{'9' * 5000}' is not the number of a process or thread."),
         (("--min-duration", "5 parsecs"), "'5 parsecs': parsecs is not a unit of time; write it as 250us, 10ms,"),
         (("--grep", "("), "'(': not a regular expression: missing )"),
         (("--around", "12"), "'12': not a time; write it as "),

@@ -132,6 +132,7 @@ def test_list_as_json(daemon, ctl):
 
 def test_what_others_chose_cannot_reach_the_terminal(daemon, ctl):
     daemon.traces = [pb.Trace(id="a\x1b[2J\x9b\nb", node="n\x7f", image="\x1b]0;x\x07\x7f", started_ns=1)]
+    daemon.traces[0].reason = "\x1b[31m\n\N{RIGHT-TO-LEFT OVERRIDE}"
     daemon.traces[0].labels["a\x1b[2J\n"] = "\x9b\x7f\N{SNOWMAN}"
     for words in (("list",), ("list", "-o", "json"), ("info", "a")):
         output = ctl(*words)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from archives import INFO, failed_snapshot
 from fake_daemon import BUSYBOX, ctl, daemon, path  # noqa: F401 - fixtures
 from test_pager import SHOW, Terminal
 
@@ -14,6 +15,7 @@ from traceloop_cli.display.highlight import highlighted
 from traceloop_cli.display.table import HEADINGS, Table, cells
 from traceloop_cli.display.terminal import folded
 from traceloop_cli.findings import Finding, Level
+from traceloop_decode.archive_file import NONE, pack
 from traceloop_proto import traceloop_pb2 as pb
 
 pytestmark = pytest.mark.installed
@@ -220,3 +222,14 @@ def test_a_terminal_gets_names_that_fit_and_whole_ones_if_it_asks(daemon, path):
         assert ID * 3 in terminal.end()
     with Terminal(path, "list", "--no-trunc", "--no-pager") as terminal:
         assert ID * 3 in terminal.end()
+
+
+def test_why_breaks_its_lines_at_the_terminal_s_width(daemon, path):  # noqa: F811
+    daemon.file = pack(INFO, failed_snapshot(), NONE)
+    long = 'openat(AT_FDCWD, "/etc/app.conf", O_RDONLY) = -1 ENOENT (No such file or directory)'
+    with Terminal(path, "why", BUSYBOX.id, "--no-pager") as terminal:
+        shown = terminal.end()
+        assert max(map(len, shown.splitlines())) <= 80
+        assert long not in shown
+    with Terminal(path, "why", BUSYBOX.id, "--no-pager", COLUMNS="200") as terminal:
+        assert long in terminal.end()

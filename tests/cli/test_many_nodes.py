@@ -31,6 +31,7 @@ SCRIPT = """#!/bin/sh
 for word; do
     case $word in
     */nodes*) exec cat {here}/nodes ;;
+    */pods*metadata.name*) exec cat {here}/pod ;;
     */pods*) exec cat {here}/pods ;;
     relay-{broken}) echo 'error: unable to upgrade connection' >&2; exit 1 ;;
     esac
@@ -73,6 +74,8 @@ def write_cluster(here: Path, socket: Path) -> None:
     ]
     (here / "nodes").write_text(json.dumps({"items": nodes}))
     (here / "pods").write_text(json.dumps({"items": pods}))
+    there = {"metadata": {"name": "mypod", "namespace": "default"}, "spec": {"nodeName": name_of(2)}}
+    (here / "pod").write_text(json.dumps({"items": [there]}))
     (here / "log").touch()
     (here / "kubectl").write_text(SCRIPT.format(here=here, socket=socket, broken="node-???9"))
     (here / "kubectl").chmod(0o755)
@@ -108,3 +111,14 @@ def test_each_node_has_its_rows_in_order_and_few_are_asked_at_once(daemon: FakeD
     assert 1 < max(counts) <= PARALLEL_MAX
     assert counts[-1] == 0
     assert most_kib < MEMORY_MAX_KIB
+
+
+def test_one_node_is_asked_for_a_pod(daemon: FakeDaemon, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        here = Path(directory)
+        write_cluster(here, path)
+        command = [BIN.with_name("kubectl-traceloop"), "show", "default/mypod"]
+        env = {**os.environ, "KUBECTL_PATH": str(here / "kubectl")}
+        ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
+        assert "exited with 1" in ended.stdout
+        assert (here / "log").read_text().count("+") == 2  # where it is, and what it is

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 
 import pytest
 from fake_daemon import FILE, ctl, daemon, path
@@ -22,10 +23,10 @@ NEWEST = r"no ID: node1_web_2, the newest of 3 traces\n"
 
 @pytest.fixture(autouse=True)
 def traces(daemon):
-    daemon.traces = [FIRST, POD, SECOND]
+    daemon.traces = [deepcopy(trace) for trace in (FIRST, POD, SECOND)]
 
 
-@pytest.mark.parametrize(
+WORDS = pytest.mark.parametrize(
     ("words", "trace_id", "told"),
     [
         (["web"], SECOND.id, OLDER),
@@ -36,6 +37,9 @@ def traces(daemon):
         ([], SECOND.id, NEWEST),
     ],
 )
+
+
+@WORDS
 def test_every_verb_means_the_same_trace(daemon, ctl, tmp_path, words, trace_id, told):  # noqa: PLR0917
     assert ctl("info", *words, told=told).splitlines()[0] == f"id: {trace_id}"
     assert "write" in ctl("show", *words, told=told)
@@ -46,6 +50,26 @@ def test_every_verb_means_the_same_trace(daemon, ctl, tmp_path, words, trace_id,
         assert ctl("close", *words, told=told) == "closed\n"
         assert trace_id not in {trace.id for trace in daemon.traces}
         assert len(daemon.traces) == 2
+
+
+@WORDS
+def test_every_view_and_export_means_the_same_trace(daemon, ctl, words, trace_id, told):
+    for verb in (["summary"], ["files", "--no-pager"], ["export", "--format", "jsonl"], ["export", "--format", "html"]):
+        assert ctl(*verb, *words, told=told)
+    assert ctl("why", *words, told=told if words else "")  # without an ID: the newest that failed
+    assert daemon.asked == [trace_id] * 5
+    if words:
+        ctl("diff", *words, *words, told=told * 2)
+        for trace in daemon.traces:
+            trace.ClearField("signal")
+            trace.exit_code = 0
+        assert ctl("wait", *words, told=told) == "0\n"
+
+
+def test_two_words_and_a_line_about_each(daemon, ctl):
+    lines = ctl("summary", "web", "till", told=OLDER)
+    assert SECOND.id in lines
+    assert POD.id in lines
 
 
 def test_close_never_guesses(daemon, ctl):

@@ -55,6 +55,21 @@ def test_a_closed_stdout_is_no_error(daemon, path):
     assert ended.stderr == b""
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stdin_or_stderr_is_no_error_and_no_part_of_the_output(daemon, path, tmp_path, closed):
+    def said(*words, status=0):
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", str(BIN), "--address", f"unix:{path}", *words]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        assert ended.returncode == status, ended
+        assert "Traceback" not in ended.stderr
+        return ended.stdout
+
+    assert said("show", "--file", "-", status=1) == ""
+    assert said("show", "nosuch", status=1) == ""
+    said("dump", "node1_default_mypod", "--file", str(tmp_path / "f"))
+    assert (tmp_path / "f").read_bytes() == daemon.file
+
+
 def test_a_full_disk_is_an_error(daemon, path):
     with Path("/dev/full").open("w") as full, started(path, "list", stdout=full, text=True) as process:
         assert process.stderr.read() == "traceloopctl: cannot write the output: No space left on device\n"

@@ -10,7 +10,7 @@ import pytest
 from archives import INFO
 from chromium import Chromium
 from golden.record import read
-from pages import EVIL, evil_file, large
+from pages import EVIL, evil_file, killed_while_it_read, large
 
 from traceloop_cli.exports.formats import FORMATS
 from traceloop_cli.sources.recorded import Recorded
@@ -191,6 +191,16 @@ def test_a_hundred_thousand_calls_are_drawn_without_stutter(opened):
     print(f"{CALLS} calls, a frame in ms: median {median(times):.1f}, longest {max(times):.1f}")
     assert browser.run("document.getElementById('span').textContent") != begins
     assert median(times) < FRAME_MS
+
+
+def test_closed_lines_of_causes_are_open_in_print(opened):
+    browser = opened(killed_while_it_read("/bin/server"), replace(INFO, status=9))
+    closed = "document.querySelectorAll('details:not([open])').length"
+    assert browser.run(closed) == 1
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.run(closed) == 0
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run(closed) == 1
 
 
 def test_print_is_light_and_in_words(opened, tmp_path):

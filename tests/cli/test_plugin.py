@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import getopt
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +40,13 @@ def test_the_archive_needs_no_cluster():
     assert translated(["--archive", "store:traces", "list"]) == ["--archive", "store:traces", "list"]
 
 
+@pytest.mark.parametrize("words", [("-n", "shop"), ("--selector=a=b",), ("--node", "b"), ("--context", "prod")])
+def test_what_an_archive_cannot_limit_is_not_ignored(words):
+    with pytest.raises(getopt.GetoptError, match=f"--archive cannot be combined with {words[0].partition('=')[0]}"):
+        translated([*words, "--archive", "store:traces", "list"])
+    assert translated(["-A", "--archive", "store:traces"]) == ["--archive", "store:traces"]
+
+
 def test_options_that_it_does_not_know_and_help():
     with pytest.raises(getopt.GetoptError):
         translated(["--nodes=x", "list"])
@@ -66,6 +75,41 @@ def test_a_cluster_that_does_not_answer_is_one_line():
     assert ended.stderr.startswith("traceloopctl: ")
     assert "127.0.0.1:1" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.installed
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("", "null", "[]", "7", '{"items": 7}', '{"items": [7]}', '{"items": [{}]}', '{"items": [{"metadata": []}]}'),
+        '{"items": [{"metadata": {"name": 7}, "spec": {}}]}',
+        '{"items": [{"metadata": {"name": "a"}, "spec": {"nodeName": []}}]}',
+        '{"items": [{"metadata": {"name": "a"}, "spec": {}, "status": {"conditions": [7]}}]}',
+    ],
+)
+def test_an_answer_that_is_none_of_kubernetes_is_one_line(tmp_path, answer):
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    ended = subprocess.run(
+        [BIN / "kubectl-traceloop", "-n", "a/b?c", "-l", "x=y", "list"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env=os.environ | {"KUBECTL_PATH": str(tmp_path / "kubectl")},
+    )
+    assert ended.returncode == 1
+    assert re.fullmatch(r"traceloopctl: kubectl get --raw \S+: the answer is not a list of \w+\n", ended.stderr)
+
+
+@pytest.mark.installed
+def test_a_cluster_without_nodes_is_an_empty_list(tmp_path):
+    (tmp_path / "kubectl").write_text("""#!/bin/sh\necho '{"items": null}'\n""")
+    (tmp_path / "kubectl").chmod(0o755)
+    env = os.environ | {"KUBECTL_PATH": str(tmp_path / "kubectl")}
+    words = [BIN / "kubectl-traceloop", "list", "-o", "json"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=True, env=env)
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")
 
 
 @pytest.mark.installed

@@ -88,6 +88,17 @@ def test_damaged_objects_harm_no_other(store, ctl):
     assert "c.trace: truncated archive: " in ctl("show", "c", status=1)
 
 
+def test_names_that_others_gave_to_objects_harm_no_other(store, ctl):
+    put(store, info("a"))
+    for name in ("x\N{LINE SEPARATOR}y", "x\x85y", "x\ny", "x\33[2Jy", "x\udcffy", "-x", "9\t9"):
+        path = put(store, info("b"))
+        path.rename(path.with_name(f"{name}.trace"))
+    listed = [(one["id"], one["state"]) for one in json.loads(ctl("list", "-o", "json"))]
+    assert sorted(listed) == [("a", "archived"), *[("b", "archived")] * 7]
+    assert ctl("list").isascii()
+    assert '"42\\n"' in ctl("show", "a")
+
+
 def test_ids_that_fit_several_or_none(store, ctl):
     put(store, info("web_1"))
     put(store, info("web_2"))

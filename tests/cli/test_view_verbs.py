@@ -89,7 +89,7 @@ def test_one_trace_that_cannot_be_read_is_told_among_the_others(daemon, ctl):
     assert ctl("stdio", "node1_default_mypod", "gone", status=1) == "the file of gone is gone"
 
 
-@pytest.mark.parametrize("words", [(), ("x", "--all"), ("--all", "--pod", "x"), ("--file", "f", "x")])
+@pytest.mark.parametrize("words", [("x", "--all"), ("--all", "--pod", "x"), ("--file", "f", "x")])
 def test_a_view_has_one_source(ctl, words):
     assert ctl("net", *words, status=2).startswith("Give one of: ID..., --file, --all, --pod")
 

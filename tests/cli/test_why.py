@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def test_the_screen(failed: Any, ctl: Any) -> None:
 
 def test_without_an_id_the_newest_that_failed(failed: Any, ctl: Any) -> None:
     well = pb.Trace(id="well", exit_code=0, started_ns=9, ended_ns=2 * BUSYBOX.ended_ns)
-    failed.traces = [well, BUSYBOX, pb.Trace(id="older", signal=9, ended_ns=7)]
+    stopped = [pb.Trace(id=f"stopped{code}", exit_code=code, ended_ns=3 * BUSYBOX.ended_ns) for code in (130, 143)]
+    stopped.append(pb.Trace(id="terminated", signal=15, ended_ns=3 * BUSYBOX.ended_ns))
+    failed.traces = [well, BUSYBOX, pb.Trace(id="older", signal=9, ended_ns=7), *stopped]
     assert SENTENCE in ctl("why")
     assert failed.asked == [BUSYBOX.id]
-    failed.traces = [well]
+    failed.traces = [well, *stopped]
     message = "no container failed: name a trace's ID, as `traceloopctl list` shows it"
     assert ctl("why", status=1) == message
 
@@ -65,6 +68,15 @@ def test_a_file_needs_no_daemon(ctl: Any, tmp_path: Path) -> None:
     assert ctl("why", "x", "--file", str(file), status=2).startswith("ID and --file are mutually exclusive")
     file.write_bytes(b"no archive")
     assert ctl("why", "--file", str(file), status=1).startswith(f"{file}: ")
+
+
+def test_what_a_files_maker_chose_cannot_reach_the_terminal(ctl: Any, tmp_path: Path) -> None:
+    file = tmp_path / "of a\33[2Jticket"
+    file.write_bytes(pack(replace(INFO, trace_id="a\33]0;x\7\nwhy       b", image="\33[31m"), failed_snapshot(), NONE))
+    screen = ctl("why", "--file", str(file), *NO_DAEMON)
+    assert re.fullmatch(r"[\n -~]+", screen)
+    assert "why       b" not in screen.splitlines()
+    assert f"show --file '{tmp_path}/of a\\33[2Jticket' --around" in screen
 
 
 def test_info_begins_with_the_causes(failed: Any, ctl: Any, tmp_path: Path) -> None:

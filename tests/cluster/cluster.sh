@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A real Kubernetes of two nodes on this machine, each with a traceloopd, from the programs that fetch.sh makes.
+# A real Kubernetes of two nodes on this machine, from the programs that fetch.sh makes.
 #
-#   cluster.sh up | down | kill-node LETTER | ctl WORDS... | plugin WORDS... | on LETTER WORDS...
+#   cluster.sh up [bare] | down | kill-node LETTER | ctl WORDS... | plugin WORDS... | within NAME WORDS...
 #
-# The control plane is a network and a mount namespace; each node has its own of both, a containerd and a kubelet. All
-# files are in build/cluster. KUBECONFIG_OF=NAME makes ctl and plugin run as the user NAME (admin).
+# Each node has a traceloopd, and its containers its hooks; with `bare`, a node has nothing of ours. The control plane is a
+# network and a mount namespace, in which `within plane` runs a command. Each node, `within node-a`, has its own of both and
+# its own processes, a containerd and a kubelet. All files are in build/cluster. KUBECONFIG_OF=NAME makes ctl and plugin run
+# as the user NAME (admin).
 set -uo pipefail
 project=$(cd "$(dirname "$0")/../.." && pwd)
 base=$project/build/cluster
@@ -27,15 +29,15 @@ within() { # NAMESPACE WORDS...
 	local pid
 	pid=$(cat "$pids/$1")
 	shift
-	nsenter -t "$pid" -n -m "$@"
+	nsenter -t "$pid" -n -m -p "$@"
 }
 start() { # NAMESPACE NAME WORDS...: in the background
 	local name=$2 pid
 	pid=$(cat "$pids/$1")
 	shift 2
-	# exec, so that the number is the program's and not a shell's
-	(exec nsenter -t "$pid" -n -m setsid nohup "$@" >"$logs/$name" 2>&1 </dev/null) &
-	echo $! >"$pids/$name"
+	(exec nsenter -t "$pid" -n -m -p setsid nohup "$@" >"$logs/$name" 2>&1 </dev/null) &
+	wait_until 10 "$name's start" pgrep -P $! # nsenter waits for the program, which is its child
+	pgrep -P $! >"$pids/$name"
 }
 stop() { # NAME...
 	local name pid
@@ -65,16 +67,18 @@ ctl() {
 	within plane env KUBECONFIG="$state/${KUBECONFIG_OF:-admin}.kubeconfig" PATH="$bin:$venv:$PATH" kubectl "$@"
 }
 
-namespace() { # NAME SCRIPT: makes the namespaces and runs the script in them, then sleeps; nsenter's words follow
-	local name=$1 script=$2
+namespace() { # NAME SCRIPT: makes the namespaces and runs the script in them, then sleeps; words before that follow
+	local name=$1 script=$2 pid
 	shift 2
-	(exec "$@" setsid unshare -n -m --propagation private bash -euc "$script; touch /run/up; exec sleep infinity" \
-		</dev/null >"$logs/$name" 2>&1) &
-	echo $! >"$pids/$name"
-	wait_until 10 "the namespace $name" within "$name" test -e /run/up
+	("$@" bash -euc "$script; exec sleep infinity" </dev/null >"$logs/$name" 2>&1) &
+	wait_until 10 "the namespace $name" sleeper "$name" $!
+}
+sleeper() { # NAME PID: writes the number of the process that sleeps in the namespaces, which is PID or below it
+	local pid=$2 below
+	while below=$(pgrep -P "$pid"); do pid=$below; done
+	[ "$(cat "/proc/$pid/comm")" = sleep ] && echo "$pid" >"$pids/$1"
 }
 plane() {
-	# kubelet would set these machine-wide; it finds that they are set already.
 	namespace plane "
 		ip link set lo up
 		ip link add br0 type bridge
@@ -83,12 +87,10 @@ plane() {
 		echo 1 >/proc/sys/net/ipv4/ip_forward
 		ip route add default via 10.77.0.254 dev br0
 		mount -t tmpfs none /run
-		mkdir -p /run/lock /run/settings
+		mkdir -p /run/lock
 		mount -t tmpfs none /var/log
-		setting() { echo \$2 >/run/settings/\${1//\\//_}; mount --bind /run/settings/\${1//\\//_} /proc/sys/\$1; }
-		setting vm/overcommit_memory 1; setting vm/panic_on_oom 0; setting kernel/panic 10; setting kernel/panic_on_oops 1
-		setting kernel/keys/root_maxkeys 1000000; setting kernel/keys/root_maxbytes 25000000
-		sed '/^traceloop:/d' /etc/group >/run/group; echo traceloop:x:$group: >>/run/group; mount --bind /run/group /etc/group"
+		sed '/^traceloop:/d' /etc/group >/run/group; echo traceloop:x:$group: >>/run/group; mount --bind /run/group /etc/group" \
+		setsid unshare -n -m --propagation private
 	for user in admin alice controllers scheduler; do config $user; done
 	local etcd=http://127.0.0.1:2379 peer=http://127.0.0.1:2380
 	start plane etcd "$debian/bin/etcd" --data-dir "$state/etcd" --listen-client-urls $etcd --advertise-client-urls $etcd \
@@ -111,16 +113,28 @@ plane() {
 }
 node() { # LETTER NUMBER
 	local n=$1 number=$2 address=10.77.0.1$2
-	mkdir -p "$state/cni-$n" "$state/kubelet-$n" "$state/traceloop-$n" "$state/traceloop-ship-$n"
+	mkdir -p "$state/cni-$n" "$state/kubelet-$n" "$state/traceloop-$n" "$state/traceloop-ship-$n" "$base/compiled-$n"
+	# kubelet would set the settings machine-wide; it finds that they are set already.
 	namespace "node-$n" "
 		mount --make-rprivate /
-		mkdir -p /var/lib/cni
-		mount -t tmpfs none /var/lib/cni
+		mount -t proc proc /proc
+		mount -t bpf bpf /sys/fs/bpf
+		mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
+		mount -t tmpfs none /var/lib
+		mount -t tmpfs none /var/cache
+		mkdir /var/lib/cni /var/lib/traceloop /var/cache/traceloop
+		mount --bind $state/traceloop-$n /var/lib/traceloop
+		mount --bind $base/compiled-$n /var/cache/traceloop
 		mount -t tmpfs none /run
-		mkdir -p /run/lock /run/traceloop
+		mkdir -p /run/lock /run/settings
+		setting() { echo \$2 >/run/settings/\${1//\\//_}; mount --bind /run/settings/\${1//\\//_} /proc/sys/\$1; }
+		setting vm/overcommit_memory 1; setting vm/panic_on_oom 0; setting kernel/panic 10; setting kernel/panic_on_oops 1
+		setting kernel/keys/root_maxkeys 1000000; setting kernel/keys/root_maxbytes 25000000
 		mount -t tmpfs none /var/log
 		mkdir -p /var/log/pods /var/log/containers
-		ip link set lo up" nsenter -t "$(cat "$pids/plane")" -n -m
+		mount --make-rshared / # as systemd does; pods may ask for HostToContainer
+		ip link set lo up" \
+		nsenter -t "$(cat "$pids/plane")" -n -m setsid unshare -n -m -p --fork --propagation private
 	within plane ip link add "to-$n" type veth peer name eth0 netns "$(cat "$pids/node-$n")"
 	within plane ip link set "to-$n" master br0 up
 	within "node-$n" sh -c "ip addr add $address/24 dev eth0; ip link set eth0 up; ip route add default via 10.77.0.1"
@@ -130,14 +144,6 @@ node() { # LETTER NUMBER
 {"cniVersion":"0.4.0","name":"lab$n","plugins":[{"type":"bridge","bridge":"cni0","isGateway":true,
 "ipam":{"type":"host-local","dataDir":"$state/ipam-$n","ranges":[[{"subnet":"10.78.$number.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}
 END
-	printf 'node = "node-%s"\n[record]\nexclude_namespaces = ["traceloop", "traceloop-control"]\n' "$n" >"$state/traceloop-$n.toml"
-	start "node-$n" "traceloopd-$n" "$venv/traceloopd" --config "$state/traceloop-$n.toml" --state-dir "$state/traceloop-$n"
-	wait_until 60 "traceloopd's start on node-$n" grep -q 'traceloopd: ready' "$logs/traceloopd-$n"
-	within "node-$n" "$debian/bin/ctr" oci spec | "$venv/python" -c '
-import json, sys
-spec, hook = json.load(sys.stdin), sys.argv[1]
-spec["hooks"] = {stage: [{"path": hook, "args": ["traceloop-hook", word]}] for stage, word in (("prestart", "start"), ("poststop", "stop"))}
-json.dump(spec, sys.stdout)' "$venv/traceloop-hook" >"$state/spec-$n.json"
 	cat >"$state/containerd-$n.toml" <<END
 version = 2
 root = "$state/containerd-$n"
@@ -153,8 +159,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     conf_dir = "$state/cni-$n"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
-    base_runtime_spec = "$state/spec-$n.json"
 END
+	[ "$mode" = bare ] || packaged "$n"
 	cat >"$state/kubelet-$n.yaml" <<END
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -186,43 +192,36 @@ END
 		--container-runtime-endpoint=unix:///run/containerd/containerd.sock --node-ip="$address" \
 		--hostname-override="node-$n" --root-dir="$state/kubelet-$n" --cert-dir="$state/kubelet-$n/pki"
 }
+packaged() { # LETTER: starts the daemon on the node, and wires its hooks
+	local n=$1
+	printf 'node = "node-%s"\n[record]\nexclude_namespaces = ["traceloop", "traceloop-control"]\n' "$n" >"$state/traceloop-$n.toml"
+	start "node-$n" "traceloopd-$n" "$venv/traceloopd" --config "$state/traceloop-$n.toml" --state-dir "$state/traceloop-$n"
+	wait_until 60 "traceloopd's start on node-$n" grep -q 'traceloopd: ready' "$logs/traceloopd-$n"
+	within "node-$n" "$debian/bin/ctr" oci spec | "$venv/python" -c '
+import json, sys
+spec, hook = json.load(sys.stdin), sys.argv[1]
+spec["hooks"] = {stage: [{"path": hook, "args": ["traceloop-hook", word]}] for stage, word in (("prestart", "start"), ("poststop", "stop"))}
+json.dump(spec, sys.stdout)' "$venv/traceloop-hook" >"$state/spec-$n.json"
+	echo "    base_runtime_spec = \"$state/spec-$n.json\"" >>"$state/containerd-$n.toml"
+}
 containers() { # LETTER WORDS...
 	local n=$1
 	shift
 	within "node-$n" "$debian/bin/ctr" -a /run/containerd/containerd.sock -n k8s.io "$@"
 }
 kill_node() { # LETTER: without a farewell
-	local n=$1 task
+	local n=$1 one process
 	[ -f "$pids/node-$n" ] || return 0
-	stop "kubelet-$n"
-	for task in $(containers "$n" tasks ls -q 2>/dev/null); do
-		containers "$n" tasks kill -s 9 -a "$task" 2>/dev/null
-	done
-	for _ in $(seq 50); do
-		containers "$n" tasks ls 2>/dev/null | grep -q RUNNING || break
-		sleep 0.1
-	done
-	for task in $(containers "$n" tasks ls -q 2>/dev/null); do
-		containers "$n" tasks rm -f "$task" >/dev/null 2>&1
-	done
-	for task in $(containers "$n" containers ls -q 2>/dev/null); do
-		containers "$n" containers rm "$task" >/dev/null 2>&1
-	done
-	stop "traceloopd-$n" "containerd-$n"
-	local mine process
-	mine=$(readlink "/proc/$(cat "$pids/node-$n")/ns/mnt")
-	for process in $(pgrep -f "^$debian/bin/containerd-shim-runc-v2 "); do
-		[ "$(readlink "/proc/$process/ns/mnt")" != "$mine" ] || kill -9 "$process"
-	done
-	# What kubelet mounted for pods
-	within "node-$n" sh -c "grep -o ' $state/kubelet-[^ ]*' /proc/mounts | sort -r | xargs -r umount -l" 2>/dev/null
-	kill -9 "$(cat "$pids/node-$n")"
-	rm -f "$pids/node-$n"
+	process=$(cat "$pids/node-$n")
+	kill -9 "$process" # the kernel kills all processes of its pid namespace, and removes their mounts
+	rm -f "$pids"/*-"$n"
+	wait_until 30 "the end of node-$n's processes" gone "$process"
 	for one in $controllers; do
-		[ ! -d "/sys/fs/cgroup/$one/traceloop-lab-$n" ] || find "/sys/fs/cgroup/$one/traceloop-lab-$n" -depth -type d -exec rmdir {} + 2>/dev/null
+		one=/sys/fs/cgroup/$one/traceloop-lab-$n
+		[ ! -d "$one" ] || find "$one" -depth -type d -exec rmdir {} +
 	done
-	return 0
 }
+gone() { ! kill -0 "$1" 2>/dev/null; }
 up() {
 	[ ! -e "$pids/plane" ] || { echo "cluster.sh: a cluster is up already, or was not ended: run \`$0 down\`" >&2; exit 1; }
 	rm -rf "$state"
@@ -230,10 +229,14 @@ up() {
 	(cd "$pki" && "$project/tests/cluster/pki.sh") || exit 1
 	"$venv/python" "$project/tests/cluster/images.py" "$base/root/bin/busybox" "$state/images.tar" || exit 1
 	plane
-	local number=1 n
+	local number=1 n beginning=
 	for n in $nodes; do
-		node "$n" $number
+		node "$n" $number &
+		beginning="$beginning $!"
 		number=$((number + 1))
+	done
+	for n in $beginning; do
+		wait "$n" || exit 1
 	done
 	for n in $nodes; do
 		wait_until 90 "node-$n's becoming ready" ctl wait --for=condition=Ready "node/node-$n" --timeout=2s
@@ -251,13 +254,13 @@ down() {
 words=$1
 shift
 case $words in
-up | down) "$words" ;;
+up)
+	mode=${1-packaged}
+	up
+	;;
+down) down ;;
 kill-node) kill_node "$1" ;;
 ctl) ctl "$@" ;;
 plugin) ctl traceloop "$@" ;;
-on)
-	n=$1
-	shift
-	within "node-$n" "$@"
-	;;
+within) within "$@" ;;
 esac

@@ -14,6 +14,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+BIN = Path(__file__).parents[2] / ".venv/bin"  # where the project is mounted
 TAGS = ["docker.io/lab/pause:1", "docker.io/library/busybox:latest", "docker.io/library/traceloop:lab"]
 
 
@@ -49,7 +50,7 @@ def main() -> None:
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Env": ["PATH=/bin:/usr/bin"], "Cmd": ["/bin/sleep", "infinity"]},
+            "config": {"Env": [f"PATH={BIN}:/bin:/usr/bin"], "Cmd": ["/bin/sleep", "infinity"]},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }
     ).encode()

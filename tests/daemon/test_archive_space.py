@@ -40,6 +40,19 @@ def test_limits_hold_at_each_write_and_at_start(tmp_path):
         assert [kept.trace_id for kept in archive.scan()] == ["t4"]
 
 
+def test_what_ended_before_the_clock_was_set_is_as_old_as_the_set_clock(tmp_path):
+    """A machine without a battery starts in 1970, and gets the time from the network in a moment."""
+    now_s, day_s = 40, 86400
+    with closing(FileArchive(tmp_path, now_ns=lambda: now_s * NS)) as archive:
+        archive.put(info("boot", 30 * NS), encoded_snapshot())
+        now_s = 1_700_000_000
+        assert archive.put(info("later", now_s * NS), encoded_snapshot()).gone == ()
+        now_s += 14 * day_s
+        assert archive.tend().gone == ()
+        now_s += 1
+        assert archive.tend().gone == (("boot", "max_age, 1209600 s"), ("later", "max_age, 1209600 s"))
+
+
 def test_what_was_shipped_goes_first(tmp_path):
     ledger = tmp_path / "shipped"
     archive_dir = tmp_path / "archive"

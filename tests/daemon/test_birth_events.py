@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,11 +24,13 @@ from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.registering import births as module
 from traceloop_daemon.registering.births import Births
 from traceloop_daemon.registering.spare import Spare
+from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.settings.keys import Config, RecordFrom, RecordSettings
 from traceloop_daemon.system.file_readers import FileReaders
 from traceloop_daemon.system.loop import Loop
 
 TIMEOUT_S = 30
+LATER = 1 << 62  # than this process began
 
 
 class Events:
@@ -71,6 +75,9 @@ class Ring:
     def is_untouched_birth(self) -> bool:
         return self.untouched
 
+    def headers(self) -> SimpleNamespace:
+        return SimpleNamespace(head=1)
+
     def set_born(self, maker: int, _slot: int) -> None:
         self.maker = maker
 
@@ -88,7 +95,7 @@ class Tracer:
 
     def __init__(self) -> None:
         self.births = Events()
-        self.refilled = 0
+        self.number = self.births_untold = self.refilled = 0
         self.pool = SimpleNamespace(refill=self._refill, resize=lambda _size: None)
         self.slots: dict[int, int] = {}  # cgroup id -> slot
         self.untouched = False
@@ -130,10 +137,13 @@ class Node:
     told: list[tuple[str, int]] = field(default_factory=list)  # what became traces: id of the trace, of the cgroup
     discarded: list[int] = field(default_factory=list)
     moved: list[tuple[Any, str]] = field(default_factory=list)
-    entered: list[tuple[Any, int]] = field(default_factory=list)
+    entered: list[tuple[Any, Entry]] = field(default_factory=list)
+    streams: list[tuple[Any, Entry]] = field(default_factory=list)
+    begun: Callable[[], object] = lambda: None
     live: list[Any] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     refuse: str = ""
+    fail: Exception | None = None
     wanted: Callable[[], bool] = lambda: True
 
     def start(self, record: RecordSettings) -> Births:
@@ -142,7 +152,8 @@ class Node:
             mount=self.root / "cgroup",
             discard=lambda recording: self._note(self.discarded, recording.slot.number),
             move=lambda trace, path: self._note(self.moved, (trace, path)),
-            read_entered=lambda trace, pid: self._note(self.entered, (trace, pid)),
+            note_streams=lambda trace, entry: self._note(self.streams, (trace, entry)),
+            read_entered=lambda trace, entry: self._note(self.entered, (trace, entry)),
         )
         recordings.replace_tracer = lambda tracer, _why: setattr(recordings, "tracer", tracer)
         traces = SimpleNamespace(locked=self._locked)
@@ -156,6 +167,7 @@ class Node:
             readers=self.readers,
             spare=spare,
             tally=self.tally,
+            untold=Untold(self.root / "untold", self.tally),
         )
         made._recogniser._root = self.root
         return made
@@ -166,9 +178,12 @@ class Node:
 
     def born(self, told: Registration, recording: Any, cgroup_id: int) -> None:
         assert recording.tracer is not None
+        self.begun()
         self._note(self.told, (told.names.trace_id("n"), cgroup_id))
         if self.refuse:
             raise RegistrationError(self.refuse)
+        if self.fail is not None:
+            raise self.fail
 
     def take_up(self, told: Registration) -> None:
         self._note(self.told, (told.names.trace_id("n"), told.pid))
@@ -296,13 +311,36 @@ def test_an_event_whose_trace_a_former_daemon_saved(node: Node, births: Births) 
 
 
 def test_processes_from_outside(node: Node, births: Births) -> None:
-    """Processes are read for the trace of their ring; those of rings without a trace are left to its beginning."""
+    """Processes are read for the trace of their ring. What the kernel side told of others waits for the trace."""
     trace = SimpleNamespace(recording=node.tracer._recording(1))
     node.live.append(trace)
-    node.tracer.births.entered = [Entry(1, 2, 102, 70), Entry(2, 1, 7, 71), Entry(3, 1, 101, 72)]
-    node.tracer.births.put()
+    stranger, entered = Entry(LATER, 1, 7, 71, {}), Entry(LATER, 1, 101, 72, {1: b"pipe:[5]"})
+    early = Entry(LATER, 2, 102, 70, {0: b"socket:[4]"})
+    old = Entry(1, 1, 101, 73, {2: b"pipe:[6]"})  # from a time without a daemon: its number may be another process's
+    node.tracer.births.entered = [early, stranger, old, entered]
+    node.tracer.births.put(birth(node, 2, an_id("b"), slot=2))
     node.run()
-    assert node.entered == [(trace, 72)]
+    assert (node.entered, node.streams) == ([(trace, entered)], [(trace, old), (trace, entered)])
+
+    later = SimpleNamespace(recording=node.tracer._recording(2))
+    node.begun = lambda: node.live.append(later)
+    node.bundle(an_id("b"), "web")
+    node.run(lambda: len(node.streams) == 3)
+    assert (node.entered, node.streams) == ([(trace, entered)], [(trace, old), (trace, entered), (later, early)])
+
+
+@pytest.mark.parametrize("error", [PermissionError("frozen"), ValueError("a bug")])
+def test_a_trace_that_cannot_begin(node: Node, births: Births, error: Exception) -> None:
+    """The ring is given back, and the next container is recorded."""
+    node.fail = error
+    node.bundle(an_id("a"), "web")
+    node.tracer.births.put(birth(node, 1, an_id("a"), slot=1))
+    node.run(lambda: node.discarded == [1])
+    node.fail = None
+    node.bundle(an_id("b"), "db")
+    node.tracer.births.put(birth(node, 2, an_id("b"), slot=2))
+    node.run(lambda: len(node.told) == 2)
+    assert node.tracer.births.settled == [1, 2]
 
 
 def test_an_event_whose_ring_was_given_back(node: Node, births: Births) -> None:
@@ -344,10 +382,10 @@ def test_a_hook_that_is_faster(node: Node, births: Births) -> None:
 def test_a_fault_costs_one_container(node: Node, births: Births, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = naming.resolve
 
-    def faulty(container_id: str, *more: Any) -> Registration:
+    def faulty(container_id: str, *more: Any, **how: Any) -> Registration:
         if container_id == an_id("a"):
             raise KeyError("a fault of ours")
-        return resolve(container_id, *more)
+        return resolve(container_id, *more, **how)
 
     monkeypatch.setattr(naming, "resolve", faulty)
     for letter in "ab":
@@ -355,6 +393,29 @@ def test_a_fault_costs_one_container(node: Node, births: Births, monkeypatch: py
     node.tracer.births.put(birth(node, 1, an_id("a"), at_ns=0), birth(node, 2, an_id("b")))
     node.run(lambda: len(node.told) == 2)
     assert sorted(node.told) == [(f"n_{'a' * 12}", 1), ("n_b", 2)]
+
+
+def test_files_that_do_not_answer_hold_one_thread(
+    node: Node, births: Births, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The container is named by its id in time, and the other threads read for other containers."""
+    resolve, asked, answer = naming.resolve, [], threading.Event()
+
+    def hanging(container_id: str, *more: Any, **how: Any) -> Registration:
+        if container_id == an_id("a"):
+            asked.append(container_id)
+            answer.wait(TIMEOUT_S)
+        return resolve(container_id, *more, **how)
+
+    monkeypatch.setattr(naming, "resolve", hanging)
+    node.bundle(an_id("a"), "a")
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    node.tracer.births.put(birth(node, 1, an_id("a"), at_ns=now_ns))
+    node.run()
+    answer.set()
+    assert node.told == [("n_aaaaaaaaaaaa", 1)]
+    assert "no bundle of its container is found" in caplog.text
+    assert asked == [an_id("a")]
 
 
 def test_a_recorder_that_is_replaced(node: Node, births: Births, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,6 +449,23 @@ def test_what_runs_already(node: Node, tmp_path: Path) -> None:
     node.bundle(an_id("a"), "web")
     node.start(RecordSettings(running=True))
     node.run()
+    assert node.told == [("n_web", os.getpid())]
+
+
+def test_what_runs_already_below_a_users_cgroup_may_be_called_anything(node: Node, tmp_path: Path) -> None:
+    """A user could have processes recorded under the name of another's container, and use rings up."""
+    if os.geteuid():
+        pytest.skip("needs root, to give a cgroup to a user")
+    for name in (f"user.slice/{an_id('a')}", an_id("b")):
+        node.cgroup(name)
+        (tmp_path / "cgroup" / name / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    os.chown(tmp_path / "cgroup/user.slice", 1000, 1000)
+    node.bundle(an_id("a"), "theirs")
+    node.bundle(an_id("b"), "web")
+    node.start(RecordSettings(running=True))
+    node.wanted = lambda: False
+    node.loop.call_later(0.5, node.loop.stop)
+    node.loop.run()
     assert node.told == [("n_web", os.getpid())]
 
 

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from podman_files import in_sqlite
 
 from traceloop_bpf.births import Birth, Kind
 from traceloop_daemon.naming.births import Recogniser
@@ -138,6 +141,18 @@ def test_a_bundle_that_the_runtime_names(root: Path) -> None:
     assert told.names.container == "web"
 
 
+def test_the_command_line_that_the_kernel_read_counts(root: Path) -> None:
+    """The maker may have ended long ago, and its number may be that of another container's runtime."""
+    process(root, 77, "runc", "create", "--bundle", "/other/bundle", "other", cwd="/srv")
+    its = recogniser(root)
+    birth = born(its, "/default/web", maker=77)
+    words = tuple(b"runc create --bundle /srv/web web".split())
+    assert its.started_by_maker(replace(birth, words=words)) == Started("web", "/srv/web")
+    assert its.started_by_maker(replace(birth, words=(b"runc", b"run", b"web"))) == Started("web", "/srv")
+    assert its.started_by_maker(replace(birth, words=(b"sh",))) is None
+    assert its.started_by_maker(birth) == Started("other", "/other/bundle")  # it was too long to be read
+
+
 def test_a_bundle_that_the_parent_of_the_first_process_names(root: Path) -> None:
     """systemd made the cgroup, so the runtime is the parent of the first process in it."""
     path = f"/machine.slice/libpod-{ID}.scope"
@@ -154,6 +169,61 @@ def test_a_bundle_that_the_parent_of_the_first_process_names(root: Path) -> None
     told = its.find(born(its, path, maker=1))
     assert told is not None
     assert told.names.container == "web"
+
+
+def test_while_podman_writes_a_container_is_not_named_yet(root: Path) -> None:
+    """Among its labels, which only the database has, may be one that excludes it."""
+    at = bundle(root, f"run/containers/storage/overlay-containers/{ID}/userdata")
+    (at.parent.parent / "containers.json").write_text(json.dumps([{"id": ID, "names": ["web"]}]))
+    its = recogniser(root)
+    birth = born(its, f"/machine.slice/libpod-{ID}.scope")
+    just_now = replace(birth, at_ns=1 << 62)
+    with closing(in_sqlite(at.parent.parent.parent)) as data_base:
+        data_base.execute("BEGIN EXCLUSIVE")
+        assert its.find(just_now) is None
+        told = its.find(birth)  # long ago
+        assert told is not None
+        assert (told.names.container, dict(told.names.labels.pairs)) == ("web", {})
+        data_base.execute("ROLLBACK")
+    told = its.find(just_now)
+    assert told is not None
+    assert dict(told.names.labels.pairs) == {"app": "shop"}
+
+
+def test_while_its_bundle_cannot_be_read_a_container_is_not_named_yet(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Among its annotations may be one that excludes it."""
+    at = bundle(root, f"run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}", **{"io.traceloop.record": "false"})
+    its = recogniser(root)
+    birth = born(its, f"/system.slice/docker-{ID}.scope")
+    just_now = replace(birth, at_ns=1 << 62)
+    told = its.find(just_now)
+    assert told is not None
+    assert told.annotations == {"io.traceloop.record": "false"}
+    (at / "config.json").write_text("{")
+    assert its.find(just_now) is None
+    told = its.find(birth)  # long ago
+    assert told is not None
+    assert (told.container_id, told.annotations) == (ID, {})
+    (at / "config.json").unlink()
+    (at / "config.json").symlink_to("config.json")  # which will not be read later either
+    told = its.find(just_now)
+    assert told is not None
+    assert (told.container_id, told.annotations) == (ID, {})
+    assert caplog.text.count("symbolic link") == 1
+
+
+def test_the_link_of_kubelet_names_no_container_whose_bundle_may_be_found(root: Path) -> None:
+    """The bundle may be where no engine has it by default, which the runtime tells once it is there."""
+    (root / "var/log/containers").mkdir(parents=True)
+    (root / f"var/log/containers/web_shop_nginx-{ID}.log").symlink_to("/nowhere")
+    its = recogniser(root)
+    birth = born(its, f"/kubepods.slice/cri-containerd-{ID}.scope")
+    assert its.find(replace(birth, at_ns=1 << 62)) is None
+    told = its.find(birth)  # long ago
+    assert told is not None
+    assert (told.names.pod, told.names.namespace, told.names.container) == ("web", "shop", "nginx")
 
 
 def test_a_container_without_a_bundle(root: Path) -> None:
@@ -212,3 +282,15 @@ def test_the_stock_follows_the_rate_of_starts() -> None:
     now[0] += LATELY_S
     spare.follow()
     assert pool.sizes[-1] == 4
+
+
+def test_what_is_told_late_counts_when_it_began() -> None:
+    """Twenty that began two in a second while no daemon ran are no peak; six that began at once are one."""
+    pool = Pool()
+    spare = Spare(lambda: pool, 4, 8, lambda: 100.0)  # type: ignore[arg-type, return-value]
+    for number in range(20):
+        spare.began(ago_s=60 - number / 2)
+    assert pool.sizes == []
+    for _ in range(6):
+        spare.began(ago_s=10)
+    assert pool.sizes[-1] == 6

@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 from archives import INFO, encoded_snapshot, info
@@ -19,12 +21,14 @@ from archives import INFO, encoded_snapshot, info
 from traceloop_daemon.archive.directory import FileArchive
 from traceloop_daemon.archive.explaining import Explainer
 from traceloop_daemon.archive.kept_files import FileState, Kept
+from traceloop_daemon.archive.owed import Owed
 from traceloop_daemon.archive.trace_info import trace_of
 from traceloop_daemon.recording.feed import Feed, Happened
 from traceloop_daemon.recording.journal import TRACE_EXPLAINED, TRACE_UNEXPLAINED
 from traceloop_daemon.recording.live_traces import LiveTraces
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.recording.traces import Traces
+from traceloop_decode.file_names import file_name
 
 REASON = "cat could not open /etc/x: it does not exist."
 WAIT_S = 30
@@ -53,6 +57,7 @@ class Node:
         self.explainer = Explainer(
             self.path,
             *(self.archive, self.traces, self.feed, self.tally),
+            owed=Owed(directory / "owed"),
             deadline_s=WAIT_S,
             told_after_s=told_after_s,
         )
@@ -321,6 +326,34 @@ def test_a_daemon_that_stops_does_not_wait_and_the_next_one_asks_again(directory
         assert following.reason() == REASON
     # It is no news any more.
     assert not [record for record in log.records if REASON in record.getMessage()]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_a_killed_daemon_did_not_tell_the_next_one_does(directory: Path, log: Told, *, is_known: bool) -> None:
+    if not (child := os.fork()):
+
+        def killed(_: bytes) -> bytes:
+            if is_known:
+                daemon.archive.put_reason(INFO.trace_id, REASON)
+            os.kill(os.getpid(), SIGKILL)
+            return b""
+
+        with node(directory, killed) as daemon:
+            daemon.ended()
+            daemon.archived()
+            signal.pause()
+    assert os.waitpid(child, 0)[1] == SIGKILL
+    (directory / "s").unlink()
+    assert [path.name for path in (directory / "owed").iterdir()] == [file_name(INFO.trace_id)]
+    with node(directory, lambda _: b"=" + REASON.encode()) as following:
+        assert following.reason() == (REASON if is_known else "")
+        following.explainer.former()
+        log.wait(REASON)
+    assert log.errors() == [(TRACE_EXPLAINED, f"{INFO.trace_id} exited with 42: {REASON}")]
+    assert not (directory / "owed").exists()
+    with node(directory, lambda _: b"=" + REASON.encode()) as third:
+        third.explainer.former()
+    assert len(log.errors()) == 1
 
 
 def test_a_trace_that_is_closed_meanwhile_leaves_nothing(directory: Path, log: Told) -> None:

@@ -103,6 +103,18 @@ def test_when_all_are_stuck_no_one_waits_and_when_they_are_not_they_read_again(r
         assert time.monotonic() < end_s, "they are stuck for ever"
 
 
+def test_threads_that_are_stuck_count_though_no_one_wants_the_results(readers):
+    """A hook has named the container meanwhile, say."""
+    told: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for _ in range(THREADS):
+        readers.loop.call_later(0, lambda: readers.readers.ask(readers.block, lambda _result: told.put(None)))
+        told.get(timeout=TIMEOUT_S)
+    readers.ask(lambda: b"here")
+    took_s, read = readers.answer()
+    assert read is None
+    assert took_s < DEADLINE_S
+
+
 def test_what_waits_for_a_thread_is_told_in_time_too_and_is_not_read_later(readers):
     for _ in range(THREADS):
         readers.ask(readers.block)

@@ -4,8 +4,9 @@
 import os
 import socket
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ TIMEOUT_S = 30
 class Door:
     """A Front, and the socket to which it passes clients."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, sweep=lambda: None):
         self.path, self.directory, self.tally = directory / "front", directory, Tally()
         inner = directory / "inner"
         inner.mkdir(mode=0o700)
@@ -29,7 +30,7 @@ class Door:
         self.listener.settimeout(TIMEOUT_S)
         self.listener.bind(str(inner / "s"))
         self.listener.listen()
-        self.front = Front(self.path, inner / "s", self.tally, sweep=lambda: None)
+        self.front = Front(self.path, inner / "s", self.tally, sweep=sweep)
 
     def knock(self, said=b""):
         client = socket.socket(socket.AF_UNIX)
@@ -159,6 +160,53 @@ def test_who_stops_to_read_is_not_waited_for_and_ends(monkeypatch, door):
             except (BrokenPipeError, ConnectionResetError):
                 ended = True
         assert sent < 4 << 20  # the buffers of the sockets and of the front
+
+
+def test_what_no_one_thought_of_ends_nothing(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(fronts, "_SWEEP_S", 0.01)
+    times = iter([ValueError("what no one thought of"), OSError("no memory")])
+    swept = threading.Event()
+
+    def sweep():
+        if (error := next(times, None)) is not None:
+            raise error
+        swept.set()
+
+    with closing(Door(tmp_path, sweep)) as door:
+        assert swept.wait(TIMEOUT_S)
+        for end in door.enter()[:2]:
+            end.close()
+    assert "internal error in traceloopd: please report it" in caplog.text
+    assert "could not be served as it should: no memory" in caplog.text
+
+
+def test_a_descriptor_that_is_used_again_is_not_taken_for_the_one_before(tmp_path, monkeypatch):
+    """Events wait for a connection that ends and for those that get its descriptors, in one batch."""
+    monkeypatch.setattr(fronts, "_SWEEP_S", 0.01)
+    reached, go_on = threading.Event(), threading.Event()
+    held = iter([True])
+
+    def sweep():
+        if ready.is_set() and next(held, False):
+            reached.set()
+            assert go_on.wait(TIMEOUT_S)
+
+    ready = threading.Event()
+    with closing(Door(tmp_path, sweep)) as door:
+        client, inner, _ = door.enter()
+        ready.set()
+        assert reached.wait(TIMEOUT_S)
+        client.close()
+        others = [door.knock(), door.knock()]
+        inner.close()
+        go_on.set()
+        for other in others:
+            other.sendall(PREFACE)
+            end, _ = door.listener.accept()
+            end.settimeout(TIMEOUT_S)
+            assert exactly(end, len(PREFACE)) == PREFACE
+            end.close()
+            other.close()
 
 
 def test_more_than_a_share_are_turned_away_with_a_reason(monkeypatch, caplog):

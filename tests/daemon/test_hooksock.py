@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import queue
@@ -125,6 +126,30 @@ def test_without_descriptors_it_waits_for_some_and_does_not_spin(path, serve, ca
     assert [answer(connection) for connection in waiting] == [b"ok\n"] * 2
     assert turns < 100
     assert len([record for record in caplog.records if "cannot accept hooks" in record.message]) == 1
+
+
+def test_a_socket_that_cannot_be_watched_is_watched_in_a_moment(path, caplog):
+    class Full(Loop):
+        left = 2
+
+        def watch(self, fd: int, events: int, callback: Callable[[], object]) -> None:
+            if callback.__name__ == "<lambda>" and self.left:
+                self.left -= 1
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().watch(fd, events, callback)
+
+    loop = Full()
+    hooks = HookSocket(loop, path, lambda _message: None, Tally())
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    try:
+        assert answer(hook(path, b"x")) == b"ok\n"
+        assert caplog.text.count("cannot accept hooks") == 1
+    finally:
+        loop.stop()
+        thread.join()
+        hooks.close()
+        loop.close()
 
 
 @pytest.mark.parametrize(("fails", "expected"), [(None, b"ok\n"), (RegistrationError("no"), b"error: no\n")])

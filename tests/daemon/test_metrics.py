@@ -34,7 +34,6 @@ def made_up():
         hooks=hooks,
         archive=Usage(7, 1000, 2, 300, 0),
         room=Room(5 << 20, 100 << 20, "the node's memory"),
-        births_untold=2,
     )
 
 

@@ -68,6 +68,13 @@ def test_names_come_from_crio_and_pause_containers_are_known():
     assert resolve("c", CRIO, "") == Names("mypod", "mypod", "default", "u-2", "pause:3", sandbox=True)
 
 
+def test_the_author_of_a_pod_of_crio_cannot_take_the_name_of_another():
+    """CRI-O passes the pod's annotations on, whatever they are called."""
+    forged = dict.fromkeys(CRI, "victim")
+    assert resolve(LONG, CRIO_CONTAINER | forged, "") == resolve(LONG, CRIO_CONTAINER, "")
+    assert resolve("c", CRI | {"io.kubernetes.cri-o.ContainerID": "victim", **CRIO}, "").pod_uid == "u-1"
+
+
 def test_a_sandbox_of_containerd_has_no_container_name():
     annotations = CRI | {"io.kubernetes.cri.container-type": "sandbox"}
     del annotations["io.kubernetes.cri.container-name"]
@@ -147,6 +154,13 @@ def test_docker_is_found_wherever_its_data_are(tmp_path, root):
     write(tmp_path / "bundle/config.json", {"root": {"path": str(tmp_path / "data" / root)}})
     wanted = Names("happy_noyce", image="busybox:1", restart_count=3, labels=Labels((("a", "b"),)))
     assert resolve(LONG, {}, str(tmp_path / "bundle")) == wanted
+
+
+@pytest.mark.parametrize("restarts", [-1, 1 << 31, 1 << 80, True, "3"])
+def test_a_number_of_restarts_that_no_message_can_carry_is_not_known(tmp_path, restarts):
+    write(tmp_path / "containers" / LONG / "config.v2.json", {"Name": "/theirs", "RestartCount": restarts})
+    names = names_of.resolve(LONG, {}, "", tmp_path).names
+    assert (names.container, names.restart_count) == ("theirs", None)
 
 
 def test_labels_of_docker_for_us_count_as_annotations_do(tmp_path):

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from descriptors import no_descriptors
 from nri_runtime import SILENCE_MAX_S, Connection, Runtime
 
 from traceloop_daemon.errors import RegistrationError
@@ -282,3 +283,30 @@ def test_too_many_containers_end_the_connection_not_the_daemon(node, runtime):
     with closing(runtime.accept()) as connection:
         connection.establish(containers=[RUNNING])
         assert node.next() == "c1"
+
+
+def test_without_descriptors_it_tries_again(tmp_path, caplog):
+    loop = Loop()
+    plugin = NriPlugin(loop, tmp_path / "nri.sock", register=lambda _told: None, removed=lambda _id: None)
+    loop.call_later(0, loop.stop)
+    try:
+        with no_descriptors():
+            loop.run()
+        assert "Too many open files" in caplog.text
+        with closing(Runtime(tmp_path / "nri.sock")) as runtime:
+            loop.call_later(1.0, loop.stop)
+            loop.run()
+            with closing(runtime.accept()):
+                pass
+    finally:
+        plugin.close()
+        loop.close()
+
+
+def test_a_fault_of_ours_at_a_removed_container_is_logged(tmp_path, caplog):
+    loop = Loop()
+    plugin = NriPlugin(loop, tmp_path / "nri.sock", register=lambda _told: None, removed=lambda _id: 1 / 0)
+    plugin.event(pb.EVENT_REMOVE_CONTAINER, POD, RUNNING)
+    assert "please report it" in caplog.text
+    plugin.close()
+    loop.close()

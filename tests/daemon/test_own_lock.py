@@ -87,3 +87,25 @@ def test_one_lock_at_a_time(tmp_path):
         own_lock.lock(tmp_path)
     os.close(fd)
     os.close(own_lock.lock(tmp_path))
+
+
+def test_the_file_that_a_daemon_removes_as_it_stops_locks_nothing(tmp_path, monkeypatch):
+    """Another daemon may have opened it before: a third one would make and lock a new file."""
+    first = own_lock.lock(tmp_path)
+    flock, locked = own_lock.fcntl.flock, []
+
+    def stopped_meanwhile(fd, how):
+        if not locked:
+            (tmp_path / own_lock.NAME).unlink()
+            os.close(first)
+        locked.append(fd)
+        flock(fd, how)
+
+    monkeypatch.setattr(own_lock.fcntl, "flock", stopped_meanwhile)
+    second = own_lock.lock(tmp_path)
+    try:
+        assert len(locked) == 2
+        with pytest.raises(BlockingIOError):
+            own_lock.lock(tmp_path)
+    finally:
+        os.close(second)

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -17,7 +20,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from podman_files import CONFIG, ID, POD, TABLES, in_bolt, in_sqlite
 
+from traceloop_daemon.errors import EngineBusy
 from traceloop_daemon.naming import bolt, podman_db
+
+_WRITE = """
+import sqlite3, sys
+try:
+    with sqlite3.connect(sys.argv[1], timeout=0.1) as data_base:
+        data_base.execute("UPDATE ContainerConfig SET JSON = ''")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
@@ -27,6 +40,13 @@ def test_a_container_and_its_pod_are_found_while_podman_has_the_file_open(tmp_pa
         assert podman_db.find(tmp_path, "1" * 64) is None
         other = podman_db.find(tmp_path, f"{7:064x}")
     assert (other.config["name"], other.pod) == ("other-7", {})
+
+
+def test_a_directory_may_have_a_name_of_any_bytes(tmp_path):
+    directory = tmp_path / os.fsdecode(b"caf\xe9 %41?")
+    directory.mkdir()
+    in_sqlite(directory).close()
+    assert podman_db.find(directory, ID) == podman_db.Found(CONFIG, POD)
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
@@ -59,8 +79,43 @@ def test_a_writer_is_not_waited_for(tmp_path):
     with closing(in_sqlite(tmp_path)) as data_base:
         data_base.execute("BEGIN EXCLUSIVE")
         began_s = time.monotonic()
-        assert podman_db.find(tmp_path, ID) is None
+        with pytest.raises(EngineBusy, match="is locked"):
+            podman_db.find(tmp_path, ID)
         assert time.monotonic() - began_s < 10  # podman itself waits for 100 s
+        data_base.execute("ROLLBACK")
+        assert podman_db.find(tmp_path, ID) == podman_db.Found(CONFIG, POD)
+
+
+def test_a_thread_that_looks_a_container_up_leaves_another_its_lock(tmp_path, monkeypatch):
+    """Closing a file ends all of the process's locks on it: podman would write what another thread reads."""
+    in_sqlite(tmp_path).close()
+    is_reading, is_over = threading.Event(), threading.Event()
+
+    def slow(value: object) -> bytes:
+        is_reading.set()
+        is_over.wait(5)
+        return str(value).encode()
+
+    query = podman_db._QUERY.replace("SELECT c.JSON,", "SELECT slow(c.JSON),")
+    connect = sqlite3.connect
+
+    def connected(*how, **more):
+        data_base = connect(*how, **more)
+        data_base.create_function("slow", 1, slow)
+        return data_base
+
+    monkeypatch.setattr(podman_db, "_QUERY", query)
+    monkeypatch.setattr(podman_db.sqlite3, "connect", connected)
+    thread = threading.Thread(target=podman_db.find, args=(tmp_path, ID))
+    thread.start()
+    assert is_reading.wait(5)
+    with suppress(EngineBusy):
+        podman_db.find(tmp_path, "1" * 64)
+    write = [sys.executable, "-c", _WRITE, tmp_path / "db.sql"]
+    child = subprocess.run(write, check=False, capture_output=True, text=True)
+    is_over.set()
+    thread.join()
+    assert child.stdout == "database is locked\n"
 
 
 def test_a_table_that_would_have_to_be_searched_is_not(tmp_path):

@@ -6,6 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +20,15 @@ from hypothesis import strategies as st
 from traceloop_daemon.errors import ConfigError, RegistrationError
 from traceloop_daemon.registering.oci import MESSAGE_MAX_BYTES, Stage, parse
 from traceloop_daemon.system import cgroupfs, procfs
+
+
+def listed(monkeypatch, end, entries):
+    """Lets directories whose path has this end list `entries`, and returns these."""
+    scandir = os.scandir
+    monkeypatch.setattr(
+        procfs.os, "scandir", lambda path: nullcontext(entries) if str(path).endswith(end) else scandir(path)
+    )
+    return entries
 
 
 def message(stage="start", **state):
@@ -173,3 +185,24 @@ def test_no_depth_is_too_deep(tmp_path):
     finally:
         os.close(fds.pop())
         subprocess.run(["rm", "-r", tmp_path / "a"], check=True)  # pytest's own removal recurses
+
+
+def test_a_process_with_very_many_descriptors_takes_no_longer(tmp_path, monkeypatch):
+    """A container may have a million of them, in many processes."""
+    entries = listed(monkeypatch, "/fd", (SimpleNamespace(name=str(fd)) for fd in count()))
+    assert procfs.read_process(os.getpid()).processes[os.getpid()].fds.keys() <= set(range(procfs.FDS_MAX))
+    assert next(entries).name == str(procfs.FDS_MAX)
+
+
+def test_very_many_cgroups_below_a_container_take_no_longer(tmp_path, monkeypatch):
+    """A container that may make cgroups can make them without end, and none of them has a process."""
+    looked_at = []
+
+    def below(_path):
+        for number in count():
+            looked_at.append(number)
+            yield str(tmp_path / str(number))
+
+    monkeypatch.setattr(procfs, "below", below)
+    assert procfs.read_open_files(tmp_path).processes == {}
+    assert len(looked_at) < procfs.CGROUPS_MAX

@@ -2,6 +2,7 @@
 """Targets of `add` in a cgroup tree: units and containers, as systemd and engines name them."""
 
 import json
+import os
 
 import pytest
 
@@ -113,6 +114,18 @@ def test_what_is_no_running_container_gets_a_line(node, cgroups, word, reason):
     with pytest.raises(RegistrationError, match=reason) as error:
         node.targets.container(word, "")
     assert "\n" not in str(error.value)
+
+
+def test_a_user_cannot_make_a_container_of_roots_ambiguous(node):
+    """A user may call cgroups of its own by anybody's id, or by one that begins alike."""
+    if os.geteuid():
+        pytest.skip("needs root, to give a cgroup to a user")
+    node.cgroup(f"docker/{ID}", (70, 1))
+    for pid, name in enumerate((ID, ID[:8] + "0" * 56), 71):
+        node.cgroup(f"user.slice/{name}", (pid, 1))
+    os.chown(node.mount / "user.slice", 1000, 1000)
+    for word in (ID, ID[:8]):
+        assert node.targets.container(word, "").cgroup == f"/docker/{ID}"
 
 
 def test_a_runtimes_own_id_is_found_whole_alone(node):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from traceloop_daemon.archive.trace_info import info_of, trace_of
 from traceloop_daemon.recording.live_traces import LiveTrace, LiveTraces
 from traceloop_daemon.recording.trace import State, TraceView
 from traceloop_daemon.service.messages import trace_message
+from traceloop_daemon.system.host import realtime_ns
 from traceloop_decode.archive_file import TraceInfo, pack
+from traceloop_decode.model import DecodeError
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.totals import Total, Totals
 from traceloop_decode.trace_facts import NAMES, TraceFacts
@@ -108,3 +111,17 @@ def test_a_cgroup_whose_name_is_no_text_is_spelled_out() -> None:
     message = trace_message(TraceView(replace(FACTS, cgroup="/a\udcffb"), State.RECORDING, 0), "n")
     assert message.cgroup == "/a\\xffb"
     assert pb.Trace.FromString(message.SerializeToString()) == message
+
+
+def test_a_clock_that_was_set_back_to_less_than_the_uptime_gives_a_time_that_a_file_can_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file with a time before 1970 is refused when it is read."""
+    snapshot = Snapshot.decode(encoded_snapshot())
+    monkeypatch.setattr(time, "time_ns", lambda: 5 * 10**9)
+    facts = replace(FACTS, started_ns=realtime_ns(3600 * 10**9), ended_ns=realtime_ns(60 * 10**9))
+    info = TraceInfo.decode(info_of(facts, snapshot).encode())
+    assert (info.started_ns, info.ended_ns) == (1, 1)
+    assert realtime_ns(4 * 10**9) == 10**9
+    with pytest.raises(DecodeError):
+        TraceInfo.decode(info_of(replace(facts, started_ns=-1), snapshot).encode())

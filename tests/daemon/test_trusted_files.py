@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from descriptors import no_descriptors
 from podman_files import in_bolt, in_sqlite
 
 from traceloop_daemon.errors import RegistrationError, UntrustedFile
@@ -219,3 +220,15 @@ def test_ids_that_are_too_long_are_refused():
         parse(b"start\n" + json.dumps(state).encode())
     with pytest.raises(RegistrationError, match="NRI reported it with an invalid id"):
         of_container(pb.PodSandbox(), pb.Container(id="x" * (ID_MAX + 1), pid=1))
+
+
+def test_why_a_file_that_is_there_is_not_read_is_told(tmp_path: Path) -> None:
+    """A file that is not there, or not whole, is another program's business."""
+    told: list[str] = []
+    (tmp_path / "config.json").write_text("{")
+    assert trusted_files.read_json(tmp_path / "none.json", told.append) is None
+    assert trusted_files.read_json(tmp_path / "config.json", told.append) is None
+    assert told == []
+    with no_descriptors():
+        assert trusted_files.read_json(tmp_path / "config.json", told.append) is None
+    assert told == [f"{tmp_path}/config.json is not read: Too many open files"]

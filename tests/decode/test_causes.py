@@ -12,6 +12,7 @@ from madeevents import EXECVE, OPEN, STARTED_NS, args, call, item, siginfo, stri
 from traceloop_decode.causes.children import background, ended_children
 from traceloop_decode.causes.deciding import deciding, first_process
 from traceloop_decode.causes.endings import ended_by_signal
+from traceloop_decode.causes.hangs import hung
 from traceloop_decode.causes.meanings import meaning
 from traceloop_decode.causes.noise import is_probe
 from traceloop_decode.causes.processes import Process
@@ -19,7 +20,8 @@ from traceloop_decode.causes.ranking import ranked
 from traceloop_decode.causes.report import Finding, Sure
 from traceloop_decode.causes.rules.table import RULES, rule_of
 from traceloop_decode.causes.story import Story
-from traceloop_decode.causes.waits import hung
+from traceloop_decode.descriptors.names import Known
+from traceloop_decode.descriptors.streams import STDERR, STDOUT, Streams
 from traceloop_decode.model import (
     Asked,
     Call,
@@ -44,9 +46,9 @@ def opened(path: bytes, result: int, *, tid: int = 10, at_ns: int = 0, name: str
     return call(name, args(OPEN, (1, string(path)), 0, 0), result, tid=tid, at_ns=at_ns)
 
 
-def wrote(text: bytes, *, tid: int = 10, at_ns: int = 0) -> Call:
+def wrote(text: bytes, *, tid: int = 10, at_ns: int = 0, fd: int = 2) -> Call:
     params = (("fd", "unsigned int"), ("buf", "const char *"), ("count", "size_t"))
-    return call("write", args(params, 2, (1, string(text)), len(text)), len(text), tid=tid, at_ns=at_ns)
+    return call("write", args(params, fd, (1, string(text)), len(text)), len(text), tid=tid, at_ns=at_ns)
 
 
 def ended(code: int, *, pid: int = 10, at_ns: int = SECOND) -> TaskExit:
@@ -101,6 +103,24 @@ def test_the_kernel_s_word_decides_which_capability_was_missing(missed: tuple[in
 def test_early_failures_that_nothing_names_are_not_named() -> None:
     first = call("getpid", (), 1)
     assert named(first, opened(b"/etc/optional.conf", ENOENT, at_ns=SECOND // 10), ended(1 << 8)) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "stream"),
+    [
+        ({1: "<pipe:[8]>"}, STDERR),
+        ({1: "<pipe:[7]>"}, STDOUT),
+        ({1: "</tmp/log>"}, None),
+        ({1: ""}, None),
+        ({}, STDOUT),
+    ],
+)
+def test_words_are_what_went_to_a_stream(files: dict[int, str], stream: int | None) -> None:
+    then = Files({fd: Known(text) for fd, text in files.items()}, None, None)
+    story = Story(Streams({"<pipe:[7]>": {STDOUT}, "<pipe:[8]>": {STDERR}}))
+    story.watch([wrote(b"oops\n", at_ns=9, fd=1)._replace(files=then)])
+    said = story.words.last()
+    assert [words.stream for words in said] == ([] if stream is None else [stream])
 
 
 def test_the_words_decide_between_two_failures() -> None:
@@ -453,17 +473,26 @@ def test_a_connection_that_fails_later() -> None:
 def mount(place: bytes, kind: bytes, options: bytes, flags: int = 0) -> Call:
     params = (*(("a", "char *"),) * 3, ("flags", "unsigned long"), ("data", "void *"))
     given = (1, string(b"x")), (2, string(place)), (3, string(kind)), flags, (5, string(options))
-    return call("mount", args(params, *given), 0)
+    return call("mount", args(params, *given), 0, comm="runc:[2:INIT]")
 
 
-def test_the_file_system_that_is_full_is_named_if_its_mount_was_recorded() -> None:
+def pivoted(root: str) -> Call:
+    params = (("new_root", "const char *"), ("put_old", "const char *"))
+    made = call("pivot_root", args(params, (1, string(b".")), (1, string(b"."))), 0, comm="runc:[2:INIT]")
+    return made._replace(files=Files({}, Known(f"<{root}>"), None))
+
+
+@pytest.mark.parametrize("told_root", [mount(b"/var/lib/c1/root/proc", b"proc", b""), pivoted("/var/lib/c1/root")])
+def test_the_file_system_that_is_full_is_named_if_its_mount_was_recorded(told_root: Call) -> None:
     params = (("fd", "unsigned int"), ("buf", "const char *"), ("count", "size_t"))
     full = call("fallocate", args(params, 3, 0, 0), -28, at_ns=8)
     missing = opened(b"/data/db/orders", -28, at_ns=8)
     story = Story()
     story.watch_before(
         [
+            told_root,
             mount(b"/var/lib/c1/root/data", b"tmpfs", b"size=64k"),
+            mount(b"/var/lib/c1/root/srv/data", b"tmpfs", b"size=1m"),
             mount(b"/var/lib/c1/root/data", b"", b"", flags=0x20),
             mount(b"/var/lib/c1/root/other", b"ext4", b""),
         ]
@@ -497,3 +526,8 @@ def test_words_name_a_path_by_its_end(path: bytes, words: bytes, *, fits: bool) 
         for each in (story, told(opened(path, ENOENT), wrote(b"-" * len(words), at_ns=5), ended(1 << 8)))
     )
     assert (score >= other + 30 or (other == 0 and score > 0)) is fits
+
+
+def test_a_program_that_has_no_path_is_called_a_file() -> None:
+    (found,) = named(call("execveat", (), -9, at_ns=99), ended(1 << 8, at_ns=100))
+    assert found.sentence == "a file (execveat) could not be executed: bad file descriptor."

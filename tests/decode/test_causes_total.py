@@ -74,6 +74,7 @@ def test_any_ring() -> None:
         report = explain(replace(snapshot, data=bytes(damaged)), facts)
         assert report_object(report, clock)["schema"] == 1
         assert all(line.isascii() and line.isprintable() for line in lines(report, facts, clock, "n_x"))
+        assert len([*lines(report, facts, clock, "n_x", width=80)]) <= 40
 
 
 def test_the_ends_of_a_ring_are_read() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -23,7 +24,9 @@ def test_the_index_is_that_of_the_modules() -> None:
 def test_a_family_is_loaded_when_a_word_of_it_is_looked_up() -> None:
     def loaded(word: str) -> set[str]:
         command = [sys.executable, "-c", PRINTS, word]
-        return {*subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()}
+        environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+        ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return {*ended.stdout.split()}
 
     assert "ioctl" in loaded("ioctl_command")
     assert not {"ioctl", "network", "ptrace", "quotas"} & loaded("fd")

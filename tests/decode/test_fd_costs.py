@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from costs import GROWTH_MAX, exhaust, growth, peak_bytes
-from fdtrace import AT_FDCWD, CLONE_FILES, CLONE_FS, NUMBERS, O_CLOEXEC, Trace
+from fdtrace import AT_FDCWD, CLONE_FILES, CLONE_FS, CLONE_THREAD, NUMBERS, O_CLOEXEC, Trace
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
@@ -98,6 +98,16 @@ def children_that_share(program: Program, count: int) -> None:
         program.end("clone", 0, FIRST + n)
 
 
+def threads_of_many_makers(program: Program, count: int) -> None:
+    for n in range(count):
+        program.ring.name(FIRST + n, MAIN, "a")
+        program.call("unshare", CLONE_FS | CLONE_FILES, tid=FIRST + n)
+        program.begin("clone", CLONE_THREAD | CLONE_FILES | CLONE_FS, tid=FIRST + n)
+    for n in range(count):
+        program.ring.name(2 * FIRST + n, MAIN, "a")
+        program.end("clone", 0, 2 * FIRST + n)
+
+
 def children_execute(program: Program, count: int) -> None:
     program.open(count, O_CLOEXEC)
     for n in range(count):
@@ -159,6 +169,7 @@ def directories_without_end(program: Program, count: int) -> None:
 TRACES = [
     *(open_files, read_each_open_file, threads_blocked_after_each_open, forks_without_children),
     *(children_of_many_forks, children_that_share, children_execute, children_close_all, children_of_vforks_that_wait),
+    threads_of_many_makers,
     *(names_removed, names_removed_of_all, mounts_of_many_processes, sockets_bound, processes_execute),
     directories_without_end,
 ]

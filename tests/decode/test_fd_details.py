@@ -10,7 +10,7 @@ import pytest
 from fdtrace import AT_FDCWD, O_CLOEXEC, Trace
 
 from traceloop_decode import layout
-from traceloop_decode.model import Item
+from traceloop_decode.model import DecodeError, Item, Lost
 from traceloop_decode.open_files import OpenFiles, Process
 
 CHARACTER, BLOCK, SOCKET, FIFO, FILE, LINK = 0o020666, 0o060660, 0o140777, 0o010600, 0o100644, 0o120777
@@ -19,15 +19,29 @@ AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR = 0x1000, 0x100, 0x200
 START_NS = 10
 
 
-def stat(mode: int, inode: int = 5, device: int = 0) -> bytes:
+def stat(mode: int, inode: int = 5, device: int = 0, names: int = 1) -> bytes:
     """struct stat of x86-64."""
-    return pack("<QQQIIIIQ", 1, inode, 1, mode, 0, 0, 0, device).ljust(144, b"\0")
+    return pack("<QQQIIIIQ", 1, inode, names, mode, 0, 0, 0, device).ljust(144, b"\0")
 
 
-def statx(mode: int, inode: int = 5, device: int = 0) -> bytes:
+def statx(mode: int, inode: int = 5, device: int = 0, names: int = 1) -> bytes:
     times = bytes(64)
     return pack(
-        "<IIQIIIHxxQQQQ64sII", 0x7FF, 4096, 0, 1, 0, 0, mode, inode, 0, 0, 0, times, os.major(device), os.minor(device)
+        "<IIQIIIHxxQQQQ64sII",
+        0x7FF,
+        4096,
+        0,
+        names,
+        0,
+        0,
+        mode,
+        inode,
+        0,
+        0,
+        0,
+        times,
+        os.major(device),
+        os.minor(device),
     ).ljust(256, b"\0")
 
 
@@ -171,6 +185,153 @@ def test_a_file_follows_its_name() -> None:
     assert trace.fd(3) == "</c>"
     trace.call("renameat2", AT_FDCWD, b"/c", AT_FDCWD, b"/d", 2)  # RENAME_EXCHANGE
     assert trace.fd(3) == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ("link", b"/a", b"/b"),
+        ("linkat", AT_FDCWD, b"a", AT_FDCWD, b"b", 0),
+        ("stat", b"/a", stat(FILE, names=2)),
+        ("newfstatat", AT_FDCWD, b"/a", stat(FILE, names=2), 0),
+        ("statx", AT_FDCWD, b"/a", 0, 0xFFF, statx(FILE, names=2)),
+        ("fstat", 3, stat(FILE, names=2)),
+    ],
+)
+def test_of_two_names_of_a_file_neither_is_taken_by_rename(told: tuple[object, ...]) -> None:
+    """rename(2) does nothing then, and succeeds. Which name the file has is not known where it may have several."""
+    trace = Trace()
+    trace.open(b"/a", 3, O_CREAT | O_EXCL)
+    trace.call(*told)
+    if told[0] not in ("link", "linkat"):
+        trace.call("newfstatat", AT_FDCWD, b"/b", stat(FILE, names=2), 0)
+    trace.call("rename", b"/a", b"/b")
+    assert trace.fd(3) == ""
+
+
+def test_a_file_of_several_names_is_moved_to_another() -> None:
+    trace = Trace()
+    trace.open(b"/a", 3, O_CREAT | O_EXCL)
+    trace.call("link", b"/a", b"/b")
+    trace.call("rename", b"/a", b"/c")
+    assert trace.fd(3) == "</c>"
+
+
+@pytest.mark.parametrize("told", [("fstat", 3, stat(FILE, names=2)), ("fsync", 3)])
+def test_a_file_that_may_have_the_other_name_already_is_not_moved(told: tuple[object, ...]) -> None:
+    """/b, of which nothing was told, may be another name of the file: then rename(2) did nothing."""
+    trace = Trace()
+    trace.open(b"/a", 3, O_NOFOLLOW)
+    trace.open(b"/b", 4, O_NOFOLLOW)
+    trace.call(*told)
+    trace.call("rename", b"/a", b"/b")
+    assert (trace.fd(3), trace.fd(4)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ("fstat", 3, stat(FILE)),
+        ("lstat", b"/a", stat(FILE)),
+        ("newfstatat", AT_FDCWD, b"/b", stat(FILE), AT_SYMLINK_NOFOLLOW),
+        ("lstat", b"/a", stat(0o040755, names=9)),
+    ],
+)
+def test_a_file_with_one_name_is_moved(told: tuple[object, ...]) -> None:
+    trace = Trace()
+    trace.open(b"/a", 3, O_NOFOLLOW)
+    trace.open(b"/b", 4, O_NOFOLLOW)
+    trace.call(*told)
+    trace.call("rename", b"/a", b"/b")
+    assert (trace.fd(3), trace.fd(4)) == ("</b>", "</b>(deleted)")
+
+
+def test_where_no_file_had_the_new_name_it_is_moved() -> None:
+    trace = Trace()
+    trace.open(b"/a", 3, O_NOFOLLOW)
+    trace.call("renameat2", AT_FDCWD, b"/a", AT_FDCWD, b"/b", 1)  # RENAME_NOREPLACE
+    assert trace.fd(3) == "</b>"
+
+
+def test_two_directories_may_be_one() -> None:
+    """/l may be a link to /d: then /l/x and /d/x are one file, which is not deleted."""
+    trace = Trace()
+    trace.open(b"/l/x", 3, O_CREAT | O_EXCL)
+    trace.open(b"/d/x", 4, O_NOFOLLOW)
+    trace.call("rename", b"/l/x", b"/d/x")
+    assert (trace.fd(3), trace.fd(4)) == ("", "")
+
+
+def test_a_link_that_was_moved_is_still_one_of_its_file() -> None:
+    trace = Trace()
+    trace.open(b"/a", 3, O_CREAT | O_EXCL)
+    trace.call("link", b"/a", b"/b")
+    trace.call("rename", b"/b", b"/c")
+    trace.call("rename", b"/a", b"/c")
+    assert trace.fd(3) == ""
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        ("linkat", 3, b"", AT_FDCWD, b"/b", AT_EMPTY_PATH),
+        ("linkat", AT_FDCWD, b"/proc/self/fd/3", AT_FDCWD, b"/b", 0x400),  # AT_SYMLINK_FOLLOW
+        ("linkat", AT_FDCWD, 0x1000, AT_FDCWD, b"/b", 0),
+        ("link", b"/a", 0x1000),
+    ],
+)
+def test_a_link_of_an_unknown_name(link: tuple[object, ...]) -> None:
+    trace = Trace()
+    trace.open(b"/a", 3, O_CREAT | O_EXCL)
+    trace.call(*link)
+    trace.call("rename", b"/a", b"/b")
+    assert trace.fd(3) == ""
+
+
+def test_a_path_is_unproven_after_a_loss() -> None:
+    trace = Trace()
+    trace.call("mkdir", b"/d", 0)
+    trace.table.observe(Lost(trace.now_ns, 0, 1, 1, "overwritten"))
+    trace.open(b"/d", 3)  # a link by now, perhaps
+    trace.call("rename", b"/d", b"/e")
+    assert trace.fd(3) == ""
+
+
+def test_a_file_from_proc_may_have_the_other_name_already() -> None:
+    trace = Trace(OpenFiles(1, START_NS, {7: Process(b"/", b"/", {3: (b"/a", False)})}))
+    trace.call("rename", b"/a", b"/b")
+    assert trace.fd(3) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("unlink", b"/log/x"), ("rename", b"/log", b"/old"), ("rename", b"/y", b"/log/x"), ("pivot_root", b".", b".")],
+)
+def test_a_file_of_another_mount_namespace_keeps_its_name(change: tuple[object, ...]) -> None:
+    """Calls change the names in their own mount namespace alone."""
+    fds = {3: (b"/log/x", False), 4: (b"/log/x", False), 5: (b"/log", False)}
+    start = OpenFiles(1, START_NS, {7: Process(b"/", b"/", fds, {}, frozenset((3, 5)))})
+    assert OpenFiles.of_fields(start.fields()) == start
+    trace = Trace(start)
+    assert trace.call("openat", 5, b"x", 0o400000, 0, result=6).endswith("= 6</log/x>")
+    trace.call(*change)
+    assert [trace.fd(fd) for fd in (3, 5, 6)] == ["</log/x>", "</log>", "</log/x>"]
+    assert trace.fd(4) != "</log/x>"
+
+
+def test_a_file_of_another_mount_namespace_is_unlinked_by_its_directory() -> None:
+    fds = {3: (b"/log/x", False), 4: (b"/log/x", False), 5: (b"/log", False)}
+    trace = Trace(OpenFiles(1, START_NS, {7: Process(b"/", b"/", fds, {}, frozenset((3, 5)))}))
+    trace.call("unlinkat", 5, b"x", 0)
+    assert [trace.fd(fd) for fd in (3, 4)] == ["</log/x>(deleted)", "</log/x>"]
+
+
+@pytest.mark.parametrize("outside", [["3"], [True], 3, {"a": 1}])
+def test_damaged_descriptors_outside(outside: object) -> None:
+    fields = OpenFiles(1, START_NS, {7: Process(b"/", b"/", {3: (b"/x", False)})}).fields()
+    fields["processes"]["7"]["outside"] = outside
+    with pytest.raises(DecodeError, match="damaged snapshot: open_files"):
+        OpenFiles.of_fields(fields)
 
 
 def test_a_directory_from_proc_is_moved_with_what_is_in_it() -> None:

@@ -72,6 +72,12 @@ def test_a_file_from_its_opening_to_its_end() -> None:
         (ROOT, b"/dev/fd/3", None),
         (ROOT, b"/proc/7/task/7/fd/3", None),
         (ROOT, b"/proc/stat", b"/proc/stat"),
+        (ROOT, b"/proc/7/fd\n", b"/proc/7/fd\n"),
+        (ROOT, b"/proc/a\n/fd/3", None),
+        (ROOT, b"/tmp/../proc/self/exe", None),
+        (ROOT, b"/tmp/x/../../proc/7/./cwd/../f", None),
+        (ROOT, b"/tmp/../dev/null", b"/tmp/../dev/null"),
+        (Place.of(b"/tmp/.."), b"dev/stdin", None),
     ],
 )
 def test_paths(cwd: Place | None, path: bytes, expected: bytes | None) -> None:
@@ -100,6 +106,32 @@ def test_directories() -> None:
     assert trace.open(b"f", 11).startswith('7 openat(AT_FDCWD, "f"')
     trace.call("openat2", 5, b"/f", pack("<QQQ", 0, 0, 0x10), 24, result=12)
     assert trace.fd(12) == ""  # RESOLVE_IN_ROOT
+
+
+@pytest.mark.parametrize(
+    ("cwd", "path", "expected"),
+    [
+        (None, b"/proc/self/fd/3", None),
+        (None, b"/dev/stdin", None),
+        (None, b"/a/../proc/7/exe", None),
+        (Place.of(b"/jail/proc"), b"self/maps", None),
+        (Place.of(b"/proc"), b"self/maps", None),  # not below the root
+        (None, b"/f", b"/jail/f"),
+        (Place.of(b"/jail/a"), b"proc/self", b"/jail/a/proc/self"),
+    ],
+)
+def test_paths_of_a_process_with_another_root(cwd: Place | None, path: bytes, expected: bytes | None) -> None:
+    found = join(cwd, Place.of(b"/jail"), path)
+    assert (found.path if found is not None else None) == expected
+
+
+@pytest.mark.parametrize("flags", [0, 0x20000, 0x4020000])  # any; CLONE_NEWNS, also with CLONE_NEWUTS
+def test_directories_of_another_mount_namespace_are_not_known(flags: int) -> None:
+    trace = Trace()
+    trace.call("chdir", b"/old")
+    trace.call("setns", 5, flags)
+    trace.open(b"rel", 3)
+    assert trace.fd(3) == ""
 
 
 def test_a_path_of_which_not_all_is_known() -> None:
@@ -195,6 +227,65 @@ def test_threads_share_and_unshare() -> None:
     trace.call("unshare", CLONE_FILES, tid=8)
     trace.call("close", 4, tid=8)
     assert (trace.fd(4), trace.fd(4, tid=8)) == ("</g>", "")
+
+
+THREAD = CLONE_VM | CLONE_THREAD | CLONE_FILES | CLONE_FS
+
+
+def split() -> Trace:
+    """Two threads, 7 in /two and 8 in /one, which have descriptors in common."""
+    trace = Trace()
+    trace.call("clone", THREAD, result=8)
+    trace.child(8, name="clone", pid=7)
+    trace.call("chdir", b"/one")
+    trace.call("unshare", CLONE_FS)
+    trace.call("chdir", b"/two")
+    trace.call("clone", THREAD, result=-11)
+    return trace
+
+
+@pytest.mark.parametrize(("maker", "expected"), [(7, "</two/rel>"), (8, "</one/rel>")])
+def test_a_thread_shares_what_its_maker_has(maker: int, expected: str) -> None:
+    trace = split()
+    trace.call("clone", THREAD, result=9, tid=maker)
+    trace.child(9, name="clone", pid=7)
+    trace.open(b"rel", 3, tid=9)
+    assert trace.fd(3, tid=9) == expected
+    trace.call("chdir", b"/three", tid=9)
+    trace.open(b"rel", 4, tid=maker)
+    assert trace.fd(4) == "</three/rel>"
+
+
+def test_a_thread_older_than_the_trace_did_not_unshare() -> None:
+    trace = split()
+    trace.open(b"rel", 3, tid=9)
+    assert trace.fd(3) == "</one/rel>"
+
+
+def test_of_a_thread_that_may_be_of_two_makers_only_what_both_have_is_known() -> None:
+    trace = split()
+    for maker in (7, 8):
+        trace.call("clone", THREAD, result=2, tid=maker)
+    for thread in (9, 10):
+        trace.child(thread, name="clone", pid=7)
+        for path in (b"rel", b"/f"):
+            trace.open(path, 3, tid=thread)
+            assert trace.fd(3) == ""  # the other may have changed its root
+    trace.call("chdir", b"/three", tid=9)
+    trace.open(b"rel", 4, tid=8)
+    assert trace.fd(4) == ""
+    trace.call("memfd_create", b"a", 0, result=5, tid=10)
+    assert trace.fd(5) == r"</memfd:a>(deleted)"
+    trace.call("unshare", CLONE_FILES, tid=8)
+    for maker in (7, 8):
+        trace.call("clone", THREAD, result=2, tid=maker)
+    trace.child(11, name="clone", pid=7)
+    trace.call("memfd_create", b"a", 0, result=6, tid=11)
+    assert [trace.fd(fd, tid) for fd in (5, 6) for tid in (7, 8, 11)] == [""] * 6
+    trace.call("execve", b"/x")
+    trace.call("memfd_create", b"a", 0, result=6)
+    trace.child(12, name="clone", pid=7)
+    assert trace.call("close", 6, tid=12).startswith("12 close(6</memfd:a>(deleted))")
 
 
 @pytest.mark.parametrize("name", ["fork", "vfork", "clone", "clone3"])

@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+pytest.importorskip("hypothesis", minversion="6.100")
+
 from areawriter import AreaWriter
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from traceloop_decode.descriptors.follow import known
 from traceloop_decode.events import RING, events
 from traceloop_decode.forgotten import CALLS, FIRSTS, FIRSTS_DROPPED
 from traceloop_decode.life import life
-from traceloop_decode.model import Call, Event, Lost, Returned, TaskExit, event_source
+from traceloop_decode.model import Call, Event, Lost, Request, Returned, TaskExit, event_source
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import jsonl, short, strace, summary
 from traceloop_decode.text.notes import lost_note
@@ -226,6 +229,18 @@ def test_the_table_counts_the_whole_life_and_times_what_the_ring_holds() -> None
     assert rows[0].split()[1:] == [f"{held / 1e6:.6f}", "1", str(MADE), "getppid"]
     assert rows[2].split() == ["0.00", "0.000000", "0", "2", "1", "open"]
     assert rows[-1].split()[-3:] == [str(MADE + 3), "1", "total"]
+
+
+def test_the_table_says_that_requests_of_io_uring_are_the_rings_alone() -> None:
+    snapshot = firsts().beside(wrapped().snapshot(), {OPEN: (2, 1), GETPPID: (MADE, 0), READ: (1, 0)})
+    found = list(events(snapshot))
+    last = next(event for event in reversed(found) if isinstance(event, Call))
+    asked = last._replace(name="openat", result=-2, request=Request(1, 0))
+    note, *_, total = table(snapshot, [*found, asked])
+    held = names(found).count("getppid") + 2
+    said = "of the whole life; times, and requests of io_uring: of the"
+    assert note == f"--- calls and errors: {said} {held} calls that the ring holds ---"
+    assert total.split()[-3:] == [str(MADE + 4), "2", "total"]
 
 
 def test_the_table_of_a_ring_that_holds_all_is_as_it_was() -> None:

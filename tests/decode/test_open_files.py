@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringwriter import RingWriter
 
+from traceloop_decode.descriptors.streams import Streams
 from traceloop_decode.model import DecodeError, Entered, Lost, Returned
 from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.snapshot import Snapshot
@@ -80,13 +81,66 @@ def test_what_a_runtime_had_open_is_not_its_programs() -> None:
     assert trace.fd(1) == ""
 
 
+def test_what_the_kernel_side_tells_of_a_program_counts_at_once() -> None:
+    """Whenever it arrives: before /proc was read when the trace began, or after. It says nothing of directories."""
+    told = OpenFiles(1900, 1900, {7: Process(None, None, {1: (b"pipe:[5]", False)})})
+    for read, cwd in ((one(7, b"/a", 3000), "/home"), (one(7, b"/a", 1000), "/")):
+        trace = Trace(OpenFiles.of_fields(read.with_later(told).fields()))
+        trace.now_ns = 1800
+        trace.call("execve", b"/bin/sh", 0, 0, comm="runc:[2:INIT]")
+        trace.call("chdir", b"/")
+        trace.now_ns = 1910
+        assert trace.call("fsync", 1) == "7 fsync(1<pipe:[5]>) = 0"
+        trace.now_ns = 4000
+        assert trace.call("fsync", 1) == "7 fsync(1<pipe:[5]>) = 0"
+        assert trace.open(b"f", 3).startswith(f"7 openat(AT_FDCWD<{cwd}>")
+
+
+@pytest.mark.parametrize(("name", "argument"), [("close", 1), ("execve", b"/bin/sh")])
+def test_a_reading_within_another_hides_nothing_from_it(name: str, argument: int | bytes) -> None:
+    told = OpenFiles(1050, 1050, {7: Process(None, None, {0: (b"pipe:[5]", False)})})
+    trace = Trace(one(7, b"/a", 1000).with_later(told))
+    trace.now_ns = 1020
+    trace.call(name, argument, *((0, 0) if name == "execve" else ()))
+    trace.now_ns = 2000
+    assert trace.call("fsync", 1) == "7 fsync(1) = 0"
+    assert trace.call("fsync", 0) == "7 fsync(0<pipe:[5]>) = 0"
+
+
+@pytest.mark.parametrize(
+    ("since_ns", "pid", "names"),
+    [
+        (1500, 7, {"</dev/pts/0>": {1}, "<pipe:[5]>": {2}, "<pipe:[6]>": {1, 2}}),
+        (1500, 9, {"</dev/pts/0>": {1}, "<pipe:[5]>": {2}, "<pipe:[6]>": {1, 2}}),
+        (0, 9, {"<pipe:[9]>": {1, 2}, "</dev/pts/0>": {1}, "<pipe:[5]>": {2}, "<pipe:[6]>": {1, 2}}),
+    ],
+)
+def test_the_streams_of_the_program_are_not_those_of_its_runtime(
+    since_ns: int, pid: int, names: dict[str, set[int]]
+) -> None:
+    """A runtime begins with /dev/null where the program gets a terminal. What comes from outside has its own."""
+
+    def read(**fds: bytes) -> Process:
+        return Process(b"/", b"/", {int(fd[1:]): (name, False) for fd, name in fds.items()})
+
+    runtimes, others = read(_1=b"/dev/null", _2=b"/dev/null"), read(_1=b"pipe:[9]", _2=b"pipe:[9]")
+    start = OpenFiles(1000, 1100, {7: runtimes, 9: others})
+    for later in (
+        OpenFiles(1600, 1600, {7: read(_2=b"pipe:[5]")}),
+        OpenFiles(1700, 1800, {7: read(_1=b"/dev/pts/0", _2=b"/dev/pts/0")}),
+        OpenFiles(1900, 1950, {12: read(_1=b"pipe:[6]", _2=b"pipe:[6]")}),
+    ):
+        start = start.with_later(later)
+    assert Streams.at_start(start, pid, since_ns)._names == names
+
+
 def test_of_many_that_came_later_the_last_are_kept() -> None:
     start = OpenFiles(1, 2, {})
-    for n in range(100):
+    for n in range(200):
         start = start.with_later(one(n, b"/x", 10 + n))
-    assert [next(iter(read.processes)) for read in start.later] == list(range(36, 100))
+    assert [next(iter(read.processes)) for read in start.later] == [0, 1, *range(74, 200)]
     many = OpenFiles(500, 501, {500: Process(None, None, dict.fromkeys(range(1000), (b"/x", False)))})
-    assert len(start.with_later(many).later) == 1 + 12
+    assert len(start.with_later(many).later) == 2 + 1 + 10
     assert OpenFiles.of_fields(start.fields()) == start
 
 

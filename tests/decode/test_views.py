@@ -33,6 +33,7 @@ from traceloop_decode.views.table import Losses, Table, limited
 NR = {call.name: number for number, call in table(compat=False).items()}
 AT_FDCWD = (1 << 64) - 100
 ENOENT, EACCES, EINTR, ECONNREFUSED, EINPROGRESS, EADDRINUSE = 2, 13, 4, 111, 115, 98
+ECONNRESET = 104
 SIGTERM, SIGKILL = 15, 9
 O_CREAT = 0o100
 View = Callable[[Iterable[Event], Snapshot], Table]
@@ -95,8 +96,7 @@ def test_files_in_the_order_of_their_first_use() -> None:
     ring.open(7, b"hosts", 5, dirfd=4)
     ring.call(7, "stat", 16, 16, items=item(0, layout.KIND_STRING, b"/looked/at"))
     ring.call(7, "stat", 16, 16, result=-ENOENT, items=item(0, layout.KIND_STRING, b"/not/there"))
-    two = item(0, layout.KIND_STRING, b"log") + item(1, layout.KIND_STRING, b"/var/old.log")
-    ring.call(7, "rename", 16, 16, items=two)
+    ring.call(7, "rename", 16, 16, items=two(b"log", b"/var/old.log"))
     ring.call(7, "unlink", 16, items=item(0, layout.KIND_STRING, b"/var/old.log"))
     # opened, created, removed, missing, errors, read, written
     assert rows(files, ring) == [
@@ -114,6 +114,30 @@ def test_a_path_whose_beginning_is_not_known_stays_relative() -> None:
     ring = Ring()
     ring.open(7, b"app.conf", -ENOENT)
     assert rows(files, ring, "path") == [("app.conf",)]
+
+
+def two(first: bytes, second: bytes, at: tuple[int, int] = (0, 1)) -> bytes:
+    return item(at[0], layout.KIND_STRING, first) + item(at[1], layout.KIND_STRING, second)
+
+
+def test_an_error_counts_for_one_of_two_names_and_for_no_target() -> None:
+    ring = Ring()
+    ring.call(7, "rename", 16, 16, result=-ENOENT, items=two(b"/missing", b"/there"))
+    ring.call(7, "linkat", AT_FDCWD, 16, AT_FDCWD, 16, 0, result=-EACCES, items=two(b"/f", b"/there", (1, 3)))
+    ring.call(7, "symlink", 16, 16, result=-ENOENT, items=two(b"../lib/x", b"/nodir/l"))
+    ring.call(7, "symlink", 16, 16, items=two(b"/lib/x", b"/l"))
+    assert rows(files, ring, "created", "missing", "errors", "path") == [
+        (0, 1, "", "/missing"),
+        (0, 0, "EACCES", "/f"),
+        (0, 1, "", "/nodir/l"),
+        (1, 0, "", "/l"),
+    ]
+
+
+def test_two_files_that_exchange_their_names_are_not_removed() -> None:
+    ring = Ring()
+    ring.call(7, "renameat2", AT_FDCWD, 16, AT_FDCWD, 16, 2, items=two(b"/a", b"/b", (1, 3)))
+    assert rows(files, ring) == []
 
 
 # --- summary --------------------------------------------------------------------------------------------------------
@@ -172,6 +196,15 @@ def test_bytes_that_a_call_moved() -> None:
     assert [moved(call) for call in found] == [(), ((3, 9, 0), (4, 0, 9)), ()]
 
 
+def test_bytes_that_stay_in_a_socket_are_not_counted() -> None:
+    ring = Ring()
+    for flags in (2, 0x2000, 0):  # MSG_PEEK, MSG_ERRQUEUE
+        ring.call(7, "recvfrom", 3, 16, 100, flags, 0, 0, result=100)
+        ring.call(7, "recvmsg", 4, 16, flags, result=10)
+    found = [event for event in events(ring.snapshot()) if isinstance(event, Call)]
+    assert [moved(call) for call in found] == [*[()] * 4, ((3, 100, 0),), ((4, 10, 0),)]
+
+
 # --- net ------------------------------------------------------------------------------------------------------------
 
 
@@ -206,10 +239,53 @@ def test_a_connect_that_fails_later() -> None:
     peer = item(1, layout.KIND_BUFFER, inet(b"\x0a\0\0\7", 80))
     ring.call(7, "connect", 3, 16, 16, result=-EINPROGRESS, items=peer)
     for error in (0, ECONNREFUSED):
-        out = item(3, layout.KIND_BUFFER, pack("<i", error), flags=layout.ITEM_OUT)
-        ring.call(7, "getsockopt", 3, 1, 4, 16, 16, out=out)
+        so_error(ring, 3, error)
     ring.write(7, 3, b"sent")
     assert rows(net, ring, "peer", "count", "errors", "sent_bytes") == [("10.0.0.7:80", 1, "ECONNREFUSED", 4)]
+
+
+def so_error(ring: Ring, fd: int, error: int) -> None:
+    out = item(3, layout.KIND_BUFFER, pack("<i", error), flags=layout.ITEM_OUT)
+    ring.call(7, "getsockopt", fd, 1, 4, 16, 16, out=out)
+
+
+def test_an_accepted_connection_that_fails_was_not_connected_to() -> None:
+    ring = Ring()
+    ring.call(7, "socket", 2, 1, 0, result=3)
+    client = item(1, layout.KIND_BUFFER, inet(b"\x0a\0\0\x09", 51234), flags=layout.ITEM_OUT)
+    ring.call(7, "accept4", 3, 16, 16, 0, result=4, out=client)
+    so_error(ring, 4, ECONNRESET)
+    assert rows(net, ring, "role", "peer", "count", "errors") == [("accept", "10.0.0.9", 1, "ECONNRESET")]
+
+
+@pytest.mark.parametrize(
+    ("call", "registers", "result"),
+    [("close_range", (5, 9, 0), 0), ("dup2", (3, 5), 5), ("execve", (16, 16, 0), 0), ("close", (5,), 0)],
+)
+def test_another_socket_of_the_same_number_is_not_that_of_the_connect(
+    call: str, registers: tuple[int, ...], result: int
+) -> None:
+    ring = Ring()
+    ring.call(7, "socket", 2, 0o2000001, 0, result=5)
+    peer = item(1, layout.KIND_BUFFER, inet(b"\x0a\0\0\5", 5432))
+    ring.call(7, "connect", 5, 16, 16, result=-EINPROGRESS, items=peer)
+    ring.call(7, "dup", 5, result=6)
+    ring.write(7, 6, b"sent")
+    ring.call(7, call, *registers, result=result)
+    ring.call(7, "socket", 2, 1, 0, result=5)
+    ring.write(7, 5, b"10 bytes..")
+    so_error(ring, 5, ECONNRESET)
+    assert rows(net, ring, "peer", "errors", "sent_bytes") == [("10.0.0.5:5432", "", 4)]
+
+
+def test_a_socket_that_was_disconnected_has_no_peer() -> None:
+    ring = Ring()
+    ring.call(7, "socket", 2, 1, 0, result=5)
+    peer = item(1, layout.KIND_BUFFER, inet(b"\x0a\0\0\5", 5432))
+    ring.call(7, "connect", 5, 16, 16, result=-EINPROGRESS, items=peer)
+    ring.call(7, "connect", 5, 16, 16, items=item(1, layout.KIND_BUFFER, bytes(16)))  # AF_UNSPEC
+    so_error(ring, 5, ECONNRESET)
+    assert rows(net, ring, "peer", "errors") == [("10.0.0.5:5432", "")]
 
 
 def test_names_that_were_resolved() -> None:
@@ -273,6 +349,41 @@ def test_a_redirected_descriptor_prints_nowhere_and_a_duplicate_does() -> None:
     at_first = OpenFiles(1, 2, {7: Process(b"/", b"/", {1: (b"pipe:[77]", False)})})
     found = rows(stdio, ring, "stream", "text", at_first=at_first)
     assert found == [("out", "printed"), ("out", "by another number"), ("out", "back")]
+
+
+def test_what_one_process_hands_to_another_is_not_printed() -> None:
+    ring = Ring()
+    ring.call(7, "pipe2", 16, 0, out=item(0, layout.KIND_BUFFER, pack("<2I", 3, 4), flags=layout.ITEM_OUT))
+    ring.call(7, "dup2", 4, 1, result=1)
+    ring.write(7, 1, b"3*7*2\n")
+    ring.write(7, 2, b"printed\n")
+    assert rows(stdio, ring, "stream", "text") == [("err", "printed")]
+
+
+def test_a_write_that_took_only_the_beginning() -> None:
+    ring = Ring()
+    whole = item(1, layout.KIND_BUFFER, b"abc", size=9, flags=layout.ITEM_MORE)
+    end = item(1, layout.KIND_BUFFER, b"xyz", size=9, flags=layout.ITEM_TAIL)
+    for result in (5, 8, 9):
+        ring.call(7, "write", 2, 16, 9, result=result, items=whole + end)
+    (text,) = rows(stdio, ring, "text")[-1]
+    assert text == ("abc[2 bytes were not recorded]abc[3 bytes were not recorded]xyabc[3 bytes were not recorded]xyz")
+
+
+def test_streams_that_are_known_a_little_later() -> None:
+    """Streams count from when they are known; not what the program had put in their place before."""
+    ring = Ring()
+    ring.call(7, "getpid", result=7)
+    ring.open(7, b"/tmp/err", 2, O_CREAT)
+    ring.now_ns = 5_000_000
+    ring.write(7, 1, b"printed\n")
+    ring.call(7, "dup", 1, result=6)
+    ring.write(7, 6, b"by another number\n")
+    ring.write(7, 2, b"into the file\n")
+    pipes = {1: (b"pipe:[77]", False), 2: (b"pipe:[78]", False)}
+    at_first = OpenFiles(4_000_000, 4_000_000, {7: Process(b"/", b"/", pipes)})
+    found = rows(stdio, ring, "stream", "text", at_first=at_first)
+    assert found == [("out", "printed"), ("out", "by another number")]
 
 
 def test_bytes_that_are_no_text_are_escaped() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import _json
 import json
 
 import pytest
@@ -111,12 +112,43 @@ def test_a_configuration_gets_our_hooks_and_keeps_the_rest(config, indent, ascii
 @example('{"hooks":')
 @example('{"a":1,')
 @example("{")
+@example('{"a":1,}')
+@example('{"hooks":{"prestart":[],}}')
 def test_any_text_gets_hooks_or_is_refused(text) -> None:
     try:
         result = adder.with_hooks(text, ENTRIES)
     except adder.Unrecorded:
         return
     assert "traceloop-hook" in result
+    # Some parsers let a comma follow the last member, but not two.
+    assert isinstance(json.loads(text, strict=False), dict)
+
+
+@pytest.mark.parametrize("name", ["Hooks", "hook\u017f", "hoo\u212as"])
+def test_names_that_go_takes_for_others_are_refused(name) -> None:
+    """Go's encoding/json folds case, also that of the long s and of the Kelvin sign."""
+    with pytest.raises(adder.Unrecorded):
+        adder.with_hooks(json.dumps({name: {}}), ENTRIES)
+
+
+def test_a_scanner_that_knows_further_hooks(monkeypatch) -> None:
+    """Python 3.15 asks for `array_hook`, and whatever comes after it may ask for others."""
+    make_scanner = _json.make_scanner
+
+    def newer(context):
+        assert context.array_hook is None
+        return make_scanner(context)
+
+    monkeypatch.setattr(_json, "make_scanner", newer)
+    assert "traceloop-hook" in adder.with_hooks('{"a": [1]}', ENTRIES)
+
+
+@pytest.mark.parametrize("kind", ["", "file:", "syslog:", "journald:"])
+def test_the_log_is_what_crun_takes_it_for(tmp_path, monkeypatch, kind) -> None:
+    """crun(1), --log: a path, or one of these before a path or an identifier."""
+    monkeypatch.chdir(tmp_path)
+    adder.say("x", f"{kind}log", "json")
+    assert [path.name for path in tmp_path.iterdir()] == (["log"] if kind in ("", "file:") else [])
 
 
 def test_all_that_has_the_hook_run_has_it_run_in_one_way() -> None:

@@ -198,6 +198,28 @@ def test_where_births_are_recorded_the_runtime_does_not_wait(serve, tmp_path: Pa
     assert daemon.seen == [stage.encode() + b"\n" + STATE]
 
 
+def test_where_births_are_recorded_the_child_holds_nothing_of_the_runtime_s(serve, tmp_path: Path) -> None:
+    """Descriptors that the runtime was given for the container (podman --preserve-fds) end when all others close them."""
+    has_ended = threading.Event()
+
+    def slow(connection: socket.socket) -> None:
+        assert has_ended.wait(timeout=30)
+        Listening()(connection)
+
+    (tmp_path / "births").touch()
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [HOOK, "start", "--socket", serve(slow)], stdin=subprocess.PIPE, pass_fds=[writer], cwd=tmp_path
+    ) as hook:
+        os.close(writer)
+        hook.communicate(STATE)
+    begin_s = time.monotonic()
+    assert os.read(reader, 1) == b""
+    assert time.monotonic() - begin_s < DEADLINE_S / 2  # while the child lives, not when it has given up
+    has_ended.set()
+    os.close(reader)
+
+
 def test_where_births_are_recorded_the_hook_waits_if_it_is_told_to(serve, tmp_path: Path) -> None:
     (tmp_path / "births").touch()
     outcome = run_hook("start", "--socket", serve(Listening(b"error: no\n")), "--wait")
@@ -470,6 +492,12 @@ def test_a_helper_is_run_within_its_time(tmp_path: Path) -> None:
     outcome = run_hook("within", "0.5", "/bin/cat", str(fifo))
     assert (outcome.status, outcome.stderr) == (0, "traceloop-hook: gave up after 0.5 s while running /bin/cat\n")
     assert DEADLINE_S <= time.monotonic() - begin_s < DEADLINE_S + START_UP_S
+
+
+def test_a_helper_that_is_killed_is_not_forgotten() -> None:
+    outcome = run_hook("within", "5", "/bin/sh", "-c", "kill -9 $$")
+    assert outcome.stderr == "traceloop-hook: the helper was ended by signal 09 while running /bin/sh\n"
+    assert outcome.status == 0
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF\2\1\1", b"echo run by a shell >&2\n"], ids=repr)

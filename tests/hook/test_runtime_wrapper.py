@@ -173,6 +173,18 @@ def test_its_name_says_which_runtime(tmp_path, runtime, bundle) -> None:
     assert hooks_of(bundle) == our_hooks()  # found beside the link's target
 
 
+def test_its_name_says_so_also_without_a_directory(tmp_path, runtime) -> None:
+    """An empty member of PATH is the current directory, and a program of it may be executed by its name alone."""
+    crun = runtime.rename(runtime.with_name("crun"))
+    (tmp_path / "traceloop-crun").symlink_to(SOURCE)
+    env = {"PATH": f":{crun.parent}:/usr/bin:/bin", "STATUS": "0"}
+    ended = subprocess.run(
+        ["traceloop-crun", "state", "c1"],
+        cwd=tmp_path, env=env, capture_output=True, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout[-9:]) == (0, b"state\0c1\0")
+
+
 def test_an_environment_that_python_would_not_pass_on(runtime) -> None:
     command = [
         "sh",

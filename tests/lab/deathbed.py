@@ -33,8 +33,10 @@ _HANGS_MAX_S = 120
 class Deathbed:
     """A daemon, runc, and a root file system with this machine's /usr, read-only. The daemon's node is named `n`."""
 
-    def __init__(self, directory: Path, daemon: Daemon, runc: Runc) -> None:
+    def __init__(self, directory: Path, daemon: Daemon, runc: Runc, *, hooked: bool = False) -> None:
+        """hooked: containers have the hook; else the daemon records them from their births."""
         self.directory, self.daemon, self.runc = directory, daemon, runc
+        self._hooks = hooks(daemon.hook_socket) if hooked else None
         self.root = directory / "root"
         for name in DIRECTORIES:
             (self.root / name).mkdir(parents=True)
@@ -47,7 +49,7 @@ class Deathbed:
         self, name: str, args: Sequence[str], *, binds: Mapping[Path, str] | None = None, change: Change | None = None
     ) -> Path:
         """Makes the bundle of a container in this machine's network. change: what to change in its configuration."""
-        bundle = make_bundle(self.directory / name, self.root, args, hooks=hooks(self.daemon.hook_socket), binds=binds)
+        bundle = make_bundle(self.directory / name, self.root, args, hooks=self._hooks, binds=binds)
         path = bundle / "config.json"
         config = json.loads(path.read_text())
         config["mounts"].append({"destination": "/usr", "type": "bind", "source": "/usr", "options": ["bind", "ro"]})

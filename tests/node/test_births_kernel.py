@@ -74,7 +74,7 @@ def test_what_is_taken(newborn: Callable[..., Newborn], births: Births, name: st
     (birth,) = wait_for(births, 1)
     assert (birth.whose, birth.path, birth.maker, birth.moved) == (whose, f"/{name}", os.getpid(), False)
     command_line = Path("/proc/self/cmdline").read_bytes()
-    assert birth.words == tuple(command_line[: WORDS_MAX - 1].split(b"\0")[:-1])
+    assert birth.words == (tuple(command_line.split(b"\0")[:-1]) if len(command_line) < WORDS_MAX - 1 else ())
     one.claim(birth)
     one.run("cat", "/no/own", status=1)
     assert b"/no/own" in [text(call, 1) for call in one.calls("openat")]
@@ -239,6 +239,19 @@ def test_a_services_first_process(
         one.run("sh", "-c", f"exit {number}", status=number)
     headers = one.recording.ring.headers()
     assert (headers.exited, headers.exit_code) == (1, status << 8)
+
+
+def test_a_service_has_one_first_process_at_a_time(
+    tracer: Tracer, newborn: Callable[..., Newborn], births: Births
+) -> None:
+    """A service with commands without end takes one place of a table that all containers share, not one each."""
+    one = newborn("tl-unit.service")
+    (birth,) = wait_for(births, 1)
+    one.claim(birth)
+    for _ in range(3):
+        one.run("true")
+        firsts = [key for key, slot in tracer._cgroups._all() if slot == birth.slot and key >= layout.FIRST_PROCESS]
+        assert firsts == [layout.FIRST_PROCESS | one.recording.ring.headers().init_pid]
 
 
 def test_users_make_no_births(newborn: Callable[..., Newborn], births: Births) -> None:

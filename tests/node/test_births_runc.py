@@ -55,6 +55,19 @@ def test_runc(node: Node) -> None:
     assert any("/no/such" in str(call) for call in calls)
 
 
+def test_the_streams_of_a_program_that_ends_at_once(node: Node) -> None:
+    """The streams are known, although it has ended before anyone can read /proc."""
+    bundle = node.bundle("brief", "/bin/sh", "-c", "echo gone >&2; exit 4", annotations=pod_annotations("briefpod"))
+    for _ in range(3):  # as a race that is lost only now and then is to be seen
+        assert node.runc.run(bundle, "brief").returncode == 4
+    traces = [one for one in json.loads(node.daemon.ctl("list", "-o", "json").stdout) if one["container_id"] == "brief"]
+    assert len(traces) == 3
+    for trace in traces:
+        node.frozen(trace["id"])
+        (shown,) = json.loads(node.daemon.ctl("stdio", trace["id"], "-o", "json").stdout)
+        assert [(row["stream"], row["text"]) for row in shown["rows"]] == [("err", "gone")]
+
+
 def test_the_hook_names_the_same_trace(node: Node) -> None:
     """A wired container is recorded once, from its birth, and ends in one trace."""
     bundle = node.bundle("birth2", "/bin/sh", "-c", "cat /no/wired", hooks=hooks(node.daemon.hook_socket))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_bpf import bpfcalls, btf, capabilities, io_uring, loader
+from traceloop_bpf import bpfcalls, btf, capabilities, compiler, io_uring, loader
+from traceloop_bpf.errors import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 
@@ -30,7 +31,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": PATH, "BCC_KERNEL_SOURCE": str(ROOT / 
 def programs_here() -> tuple[str, ...]:
     """Returns the functions that have a tracepoint on this kernel."""
     with btf.opened() as types:
-        return tuple(loader.programs_of(io_uring.find(types), btf.read(types) | capabilities.find(types)))
+        return tuple(compiler.programs_of(io_uring.find(types), btf.read(types) | capabilities.find(types)))
 
 
 def run(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -71,10 +72,11 @@ def logged(*argv: str) -> tuple[dict[str, Said], str, str]:
 
 
 def test_the_verifier_s_whole_log_comes_before_the_result() -> None:
-    found, result, errors = logged("traceloop_bpf.check", "-v")
+    wanted = ("on_process_fork", "on_signal_deliver")
+    found, result, errors = logged("traceloop_bpf.check", "-v", *wanted)
     assert errors == ""
     assert json.loads(result).keys() == {"bcc", "took_s", "io_uring", "capabilities"}
-    assert {name: said.answer for name, said in found.items()} == dict.fromkeys(programs_here(), "accepted")
+    assert {name: said.answer for name, said in found.items()} == dict.fromkeys(wanted, "accepted")
     tracer = Tracer.load(Plan(pool_size=1))
     try:
         with tracer._programs.held() as programs:
@@ -89,8 +91,8 @@ def test_the_verifier_s_whole_log_comes_before_the_result() -> None:
 
 def test_a_program_that_is_refused_says_why() -> None:
     # With -3 as the maximum, no length exceeds it, so none is limited.
-    values = loader._values(Plan(pool_size=1).about().geometry, 1, {"TL_ITEM_MAX": -3})
-    found, _, errors = logged("traceloop_bpf.loader", "log", json.dumps([values, {}]))
+    values = loader.values_of(Plan(pool_size=1).about().geometry, {"TL_ITEM_MAX": -3})
+    found, _, errors = logged("traceloop_bpf.compiler", json.dumps(values), "log")
     answers = {name: said.answer for name, said in found.items()}
     capturing = ("on_sys_enter", "on_sys_exit", "on_seccomp_end", *io_uring.TRACEPOINTS)
     refused = dict.fromkeys((name for name in capturing if name in answers), "Permission denied")
@@ -102,19 +104,22 @@ def test_a_program_that_is_refused_says_why() -> None:
 
 def test_a_recorder_that_is_refused_is_one_line_and_its_log_apart() -> None:
     """The verifier's log is longer than a pipe holds, and its end is kept."""
-    with pytest.raises(loader.LoadError) as refusal:
-        loader.load(Plan(pool_size=1).about().geometry, 1, {"TL_ITEM_MAX": -3})
+    with pytest.raises(LoadError) as refusal:
+        loader.load(Plan(pool_size=1).about(), 1, {"TL_ITEM_MAX": -3})
     name, why = "(on_io_uring_submit|on_sys_enter|on_seccomp_end|on_sys_exit)", "Permission denied: please report it"
     assert re.fullmatch(rf"the kernel refuses the program {name}: {why}[ -~]*", str(refusal.value))
     assert any("R2 unbounded memory access" in line for line in refusal.value.log)
 
 
 def test_a_recorder_that_does_not_compile_is_one_line_too() -> None:
-    with pytest.raises(
-        loader.LoadError, match=r"\Atracer\.bpf\.c does not compile: please report it[ -~]*\Z"
-    ) as refusal:
-        loader.load(Plan(pool_size=1).about().geometry, 1, {"TL_SLACK": 8})
+    with pytest.raises(LoadError, match=r"\Atracer\.bpf\.c does not compile: please report it[ -~]*\Z") as refusal:
+        loader.load(Plan(pool_size=1).about(), 1, {"TL_SLACK": 8})
     assert any("TL_DATA_OFFSET" in line for line in refusal.value.log)
+
+
+def test_a_program_that_there_is_not() -> None:
+    said = json.loads(run("traceloop_bpf.check", "-v", "on_nothing").stdout)["error"]
+    assert said == f"there is no program on_nothing on this kernel: there are {', '.join(programs_here())}"
 
 
 def test_an_option_that_there_is_not() -> None:

@@ -55,6 +55,10 @@ def written(directory: Path, state: Path) -> Path:
     config["process"] |= {
         "args": [str(BIN / its["command"][0]), *words],
         "terminal": False,
+        "env": [
+            *config["process"]["env"],
+            *(f"{each['name']}={each['value']}" for each in its["env"] if "value" in each),
+        ],
         "user": {"uid": pod["securityContext"]["runAsUser"], "gid": pod["securityContext"]["runAsGroup"]},
         "capabilities": dict.fromkeys(kinds, allowed),
         "noNewPrivileges": not its["securityContext"]["allowPrivilegeEscalation"],
@@ -70,12 +74,15 @@ def written(directory: Path, state: Path) -> Path:
     (directory / "etc/traceloop.toml").write_text(SETTINGS)
     (directory / "group").write_text(f"root:x:0:\ntraceloop:x:{pod['securityContext']['runAsGroup']}:\n")
     (directory / "bundles").mkdir()
+    (directory / "logs").mkdir()
     own = {
         "/etc/traceloop": directory / "etc",
         "/etc/group": directory / "group",
         "/run/traceloop": state / "run",
         "/var/lib/traceloop": state / "lib",
+        "/var/cache/traceloop": state / "cache",
         "/run/containerd/io.containerd.runtime.v2.task": directory / "bundles",
+        "/var/log/containers": directory / "logs",
     }
     mounts = [mount for mount in config["mounts"] if mount["type"] != "cgroup"]
     mounts.append(bound("/usr", "/usr"))
@@ -129,7 +136,7 @@ def test_it_records_a_container_from_its_birth() -> None:
     assert mount is not None
     with tempfile.TemporaryDirectory(prefix="traceloop-") as text:
         directory = Path(text)
-        for name in ("run", "lib"):
+        for name in ("run", "lib", "cache"):
             (directory / "node" / name).mkdir(parents=True)
         bundle = written(directory, directory / "node")
         with running(directory, bundle) as process:
@@ -148,3 +155,4 @@ def test_it_records_a_container_from_its_birth() -> None:
             shown = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
             assert '"/proc/inside"' in shown
         assert any((directory / "node/lib").iterdir())
+        assert any((directory / "node/cache").iterdir())

@@ -22,6 +22,7 @@ from strace.programs import Program
 
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
+from traceloop_daemon.system import procfs
 from traceloop_daemon.system.procfs import read_open_files
 
 BRACKETS = re.compile(r"(?<=[0-9D])<([^>]*)>(?:\\(deleted\\))?")
@@ -93,6 +94,15 @@ def test_the_daemon_reads_what_lies_deeper_than_proc_tells(tmp_path: Path) -> No
     assert process.fds[0][0].startswith(b"pipe:[")
 
 
+def wait_until_it_echoes(program: subprocess.Popen[bytes]) -> None:
+    """Waits until `cat` runs, which the program executes last."""
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(b"x")
+    program.stdin.flush()
+    assert program.stdout.read(1) == b"x"
+
+
 @pytest.mark.kernel
 def test_what_the_daemon_reads(tmp_path: Path) -> None:
     before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -100,11 +110,7 @@ def test_what_the_daemon_reads(tmp_path: Path) -> None:
     with Cgroup() as cgroup, log.open("w") as kept:
         script = "exec cat 4</dev/zero 5</proc/self/stat"
         program = cgroup.start("sh", "-c", script, cwd=tmp_path, stderr=kept, stdin=subprocess.PIPE)
-        assert program.stdin is not None
-        assert program.stdout is not None
-        program.stdin.write(b"x")
-        program.stdin.flush()
-        assert program.stdout.read(1) == b"x"  # it runs
+        wait_until_it_echoes(program)
         read = read_open_files(cgroup.path)
         program.stdin.close()
         program.stdout.close()
@@ -117,6 +123,38 @@ def test_what_the_daemon_reads(tmp_path: Path) -> None:
     assert process.fds[4] == (b"/dev/zero", False)
     assert process.devices == {4: "char 1:5"}
     assert before_ns < read.from_ns <= read.until_ns
+
+
+_INSIDE = 'mount -t tmpfs none "$0"; echo new >"$0/log"; exec 4<"$0/log"; exec cat'
+
+
+@pytest.mark.kernel
+def test_what_is_open_from_another_mount_namespace(tmp_path: Path) -> None:
+    """The same path, of a file on the machine and of one in a mount of the process's own."""
+    log = tmp_path / "log"
+    with Cgroup() as cgroup, log.open("w") as kept:
+        command = ("unshare", "--mount", "--propagation=private", "sh", "-euc", _INSIDE, tmp_path)
+        program = cgroup.start(*command, stdin=subprocess.PIPE, stderr=kept)
+        wait_until_it_echoes(program)
+        process = read_open_files(cgroup.path).processes[program.pid]
+        program.stdin.close()
+        program.stdout.close()
+        program.wait()
+    assert process.fds[2][0] == process.fds[4][0] == os.fsencode(log)
+    assert process.outside == {2}
+
+
+@pytest.mark.kernel
+def test_with_too_many_mounts_nothing_is_certain_of_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Cgroup() as cgroup, log.open("w") as kept, cgroup.start("cat", stdin=subprocess.PIPE, stderr=kept) as program:
+        wait_until_it_echoes(program)
+        few = read_open_files(cgroup.path).processes[program.pid]
+        monkeypatch.setattr(procfs, "_MOUNTINFO_MAX", 64)
+        many = read_open_files(cgroup.path).processes[program.pid]
+        program.communicate()
+    assert few.fds == many.fds
+    assert (few.outside, many.outside) == (frozenset(), {2})
 
 
 @pytest.mark.kernel

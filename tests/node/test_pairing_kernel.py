@@ -23,7 +23,9 @@ from traceloop_decode.model import Call, Entered, Event, Sender, Signal, TaskExi
 
 pytestmark = pytest.mark.kernel
 
+FUTEX = 202
 FUTEX_WAIT_PRIVATE = 128
+INIT_PID_NS = 0xEFFFFFFC  # include/linux/proc_ns.h: PROC_PID_INIT_INO
 ERESTARTSYS = 512  # include/linux/errno.h: never seen by programs
 
 
@@ -47,6 +49,32 @@ def test_3000_threads_blocked_at_once(large: Container, workload: Workloads) -> 
     assert len({call.tid for call in waits.values()}) == threads
     # Blocked at once: the last thread went to sleep before the first call returned.
     assert max(call.ts_ns for call in waits.values()) < min(call.end_ns or 0 for call in waits.values())
+
+
+@pytest.fixture
+def pid_max() -> Iterator[int]:
+    """Lets the kernel give numbers above 65,535, as it does on nodes with many CPUs."""
+    setting, wanted = Path("/proc/sys/kernel/pid_max"), 0x14000
+    before = int(setting.read_text())
+    if Path("/proc/self/ns/pid").stat().st_ino != INIT_PID_NS:
+        pytest.skip("the kernel's own numbers of processes cannot be chosen in a pid namespace")
+    setting.write_text(str(max(before, wanted)))
+    yield wanted
+    setting.write_text(str(before))
+
+
+@pytest.mark.usefixtures("pid_max")
+def test_numbers_that_have_one_place_among_the_entered(container: Container, workload: Workloads) -> None:
+    """Processes that find their places taken are blocked at once: each call is recorded and counted once."""
+    *tids, calls = map(int, container.run(workload("colliding_tids")))
+    assert len(tids) == 4
+    waits = [call for call in container.calls("futex") if call.tid in tids]
+    assert sorted((call.tid, call.result, call.entry_lost, call.by_seccomp) for call in waits) == [
+        (tid, 0, False, False) for tid in sorted(tids)
+    ]
+    totals = container.recording.ring.totals()
+    assert totals is not None
+    assert totals.native[FUTEX].calls == calls + len(tids)
 
 
 def test_execve_of_another_thread_than_the_leader(container: Container, workload: Workloads) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from born_cgroups import new_id
 from lab import Daemon
 from lab.daemon import BIN
 from lab.kernel_objects import held_by, wait_until_gone
-from recorded_cgroups import TIMEOUT_S, Cgroup, Workloads
+from recorded_cgroups import TIMEOUT_S, Cgroup, Workloads, cgroup2_mount
+from test_births_hooks import brief
 
 from traceloop_bpf import bpfcalls
 
@@ -33,6 +35,7 @@ def bpffs() -> Iterator[Path]:
         holder.communicate(timeout=TIMEOUT_S)
 
 
+MORE_THAN_ARE_TOLD = 600
 UNPIN = Path(__file__).parents[2] / "packaging/kubernetes/daemon/unpin.yaml"
 CAPABILITIES = "-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search"
 
@@ -43,7 +46,7 @@ class Node:
     def __init__(self, directory: Path, pins: Path) -> None:
         self._directory, self.pins = directory, pins
 
-    def daemon(self, config: str = "") -> Daemon:
+    def daemon(self, config: str = "", *, births: bool = False) -> Daemon:
         run, state = self._directory / "run", self._directory / "state"
         config = f'node = "n"\n{config}'
         return Daemon(
@@ -52,6 +55,7 @@ class Node:
             state_dir=state,
             options=["--pins", str(self.pins)],
             wrapper=["setpriv", "--bounding-set", CAPABILITIES],
+            births=births,
         )
 
     def unpin(self) -> subprocess.Popen[str]:
@@ -78,6 +82,13 @@ def state_of(daemon: Daemon, trace_id: str) -> str:
     return next(
         str(one["state"]) for one in json.loads(daemon.ctl("list", "-o", "json").stdout) if one["id"] == trace_id
     )
+
+
+def brief_cgroup() -> None:
+    mount = cgroup2_mount()
+    assert mount is not None
+    (mount / (name := new_id())).mkdir()
+    (mount / name).rmdir()
 
 
 def lseeks(daemon: Daemon, trace_id: str) -> list[int]:
@@ -113,6 +124,22 @@ def test_nothing_is_lost_over_kills_and_restarts(node: Node, workload: Workloads
                 sleeper.wait()
                 daemon.wait_for_log(lambda line: "frozen n_mine" in line)
                 assert lseeks(daemon, "n_mine") == expected
+
+
+def test_births_that_no_daemon_reads_are_told_by_the_next_one(node: Node) -> None:
+    with node.daemon(births=True) as daemon:
+        daemon.kill()
+    for _ in range(MORE_THAN_ARE_TOLD):
+        brief_cgroup()
+    said = "containers are not recorded: they started while no daemon read the kernel's events"
+    with node.daemon(births=True) as daemon:
+        told = daemon.wait_for_log(lambda line: said in line)
+        count = int(told.split(said)[0].split()[-1])
+        assert 0 < count < MORE_THAN_ARE_TOLD
+        assert json.loads(daemon.ctl("stats", "-o", "json").stdout)["births_untold"] == count
+    with node.daemon(births=True) as daemon:
+        assert json.loads(daemon.ctl("stats", "-o", "json").stdout)["births_untold"] == 0
+        assert said not in daemon.log
 
 
 def test_unpin_waits_for_the_daemon_and_leaves_nothing(node: Node) -> None:
@@ -206,3 +233,16 @@ def test_unpin_needs_a_directory() -> None:
     )
     assert ended.returncode == 2
     assert "--unpin needs --pins" in ended.stderr
+
+
+def test_what_starts_and_ends_while_a_pod_is_replaced(node: Node) -> None:
+    """More containers than rings are in stock while a daemon runs."""
+    few = "[ring]\nspare = 2\nspare_max = 24\n"
+    with node.daemon(few, births=True) as daemon:
+        assert json.loads(daemon.ctl("stats", "-o", "json").stdout)["rings_in_stock"] == 2
+    born = [brief() for _ in range(20)]
+    with node.daemon(few, births=True) as daemon:
+        for container_id, _ in born:
+            daemon.wait_for_log(lambda line, its=container_id: f"frozen n_{its[:12]} " in line)
+            assert '"/no/brief"' in daemon.ctl("show", f"n_{container_id[:12]}").stdout
+        assert "in stock" not in daemon.log

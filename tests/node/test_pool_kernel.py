@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import errno
+import resource
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from recorded_cgroups import TIMEOUT_S, Cgroup, Container
 
 from traceloop_bpf import pool
+from traceloop_bpf.programs import Plan
+from traceloop_bpf.ring import Ring
 from traceloop_bpf.tracer import Tracer
+from traceloop_decode import layout
 from traceloop_decode.ring_reader import Count
 
 pytestmark = pytest.mark.kernel
@@ -78,6 +82,41 @@ def test_a_ring_that_cannot_be_taken_out_costs_no_other(
     tracer.pool._used.append(left)  # the tracer closes it
     with Container(tracer) as again:
         again.run("true")
+
+
+def test_a_ring_that_cannot_be_told_its_policy_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    withheld = layout.CLASS_PAYLOAD
+    with closing(Tracer.load(Plan(pool_size=1, withheld_at_birth=withheld))) as tracer:
+        tracer.pool.wait_idle()
+
+        def faulty(ring: Ring, classes: int) -> None:
+            raise OSError(errno.ENOMEM, "as mmap may say")
+
+        monkeypatch.setattr(Ring, "set_withheld", faulty)
+        slots = [tracer.pool.take(TIMEOUT_S)]
+        with pytest.raises(pool.PoolError, match="as mmap may say"):
+            tracer.pool.take(TIMEOUT_S)
+        monkeypatch.undo()
+        slots += [tracer.pool.take(TIMEOUT_S) for _ in range(2)]
+        assert [slot.ring.is_unused(withheld) for slot in slots] == [True] * 3
+        for slot in slots:
+            tracer.pool.give_back(slot)
+
+
+def test_a_ring_that_cannot_be_marked_is_given_back(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Tracer.load(Plan(pool_size=1))) as tracer:
+        tracer.pool.wait_idle()
+        before, limits = tracer.pool.usage(), resource.getrlimit(resource.RLIMIT_AS)
+        slot = tracer.pool.take(TIMEOUT_S)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 20, limits[1]))
+        try:
+            tracer.pool.give_back(slot)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+        assert f"the container of slot {slot.number} twice" in caplog.text
+        tracer.pool.give_back(tracer.pool.take(TIMEOUT_S))  # a stock that could not be filled is filled now
+        tracer.pool.wait_idle()
+        assert tracer.pool.usage() == before
 
 
 def test_nothing_grows(tracer: Tracer) -> None:

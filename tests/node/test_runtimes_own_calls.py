@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from lab import Daemon, Runc, hooks, make_bundle, make_root
 from recorded_cgroups import Container, Workloads, entered
 
+from traceloop_bpf import bpfcalls
 from traceloop_decode.archive_file import unpack
 from traceloop_decode.areas import RUNTIME
 from traceloop_decode.events import RING, events
@@ -115,3 +117,38 @@ def test_who_moves_itself_is_no_runtime(container: Container, workload: Workload
     container.run("cat", "/no/such", status=1)
     assert any(call.name == "openat" and call.result == -2 for call in calls(container.events()))
     assert calls(list(events(container.snapshot(), [RUNTIME]))) == []
+
+
+def test_who_is_brought_in_during_its_execve_is_not_the_program(container: Container, workload: Workloads) -> None:
+    """runc's parent may move its next stage before the execve that begins it has returned."""
+    container.recording.ring.set_apart(0)
+    procs = container.path / "cgroup.procs"
+    subprocess.run([workload("moved_in_execve"), procs, "/bin/cat", "/no/such"], check=False, stderr=subprocess.DEVNULL)
+    own, runtimes = (calls(list(events(container.snapshot(), [source]))) for source in (RING, RUNTIME))
+    assert not [call for call in own if call.name == "chdir"]
+    assert len([call for call in runtimes if call.name == "chdir"]) == 2
+    assert any((call.name, call.result) == ("openat", -2) for call in own)
+
+
+@pytest.mark.parametrize(("way", "source"), [((), RUNTIME), (("pids",), RING), (("mounts",), RING)])
+def test_a_file_in_memory_is_the_runtime_s_until_it_is_in_the_container(
+    way: tuple[str, ...], source: str, container: Container, workload: Workloads
+) -> None:
+    """An image can name its runtime's copy, as /proc/self/exe, and hand it libraries of its own."""
+    container.recording.ring.set_apart(0)
+    procs = container.path / "cgroup.procs"
+    subprocess.run([workload("file_in_memory"), procs, *way], check=True)
+    found = calls(list(events(container.snapshot(), [RING, RUNTIME])))
+    assert [call.source for call in found if call.name == "chdir"] == [source] * 2
+
+
+def test_the_end_of_a_runtime_s_process_that_is_not_recorded_any_more(container: Container) -> None:
+    """Such as that of a pod's sandbox, whose ring is given back while its runtime sets it up."""
+    container.recording.ring.set_apart(0)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        (container.path / "cgroup.procs").write_text(str(process.pid))
+        runtimes, key = container.recording.tracer._programs.maps["runtimes"], process.pid.to_bytes(4, "little")
+        assert bpfcalls.lookup(runtimes, key, 4) is not None
+        container.give_back()
+        process.kill()
+    assert bpfcalls.lookup(runtimes, key, 4) is None

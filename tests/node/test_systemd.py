@@ -12,7 +12,8 @@ from lab.service import RECORDING_STARTED, SERVICE, SOCKET, TRACE_FROZEN, Servic
 from lab.systemd import Systemd
 
 from traceloop_bpf import btf, capabilities, io_uring
-from traceloop_bpf.loader import SHARED, programs_of
+from traceloop_bpf.compiler import programs_of
+from traceloop_bpf.loader import SHARED
 from traceloop_bpf.programs import Plan
 
 pytestmark = [pytest.mark.kernel, pytest.mark.systemd]
@@ -24,7 +25,7 @@ HOOK_REFUSED, CANNOT_START = "7e59dbea684e46149d324ade05abf368", "0e2b5ff7a57746
 @pytest.fixture(scope="module")
 def lab():
     with Systemd() as lab:
-        install(lab)
+        install(lab, compiled=False)
         add_users(lab)
         lab.run("systemctl", "enable", "--now", "--quiet", SERVICE)
         yield lab
@@ -65,6 +66,22 @@ def test_the_sandbox_lets_everything_work(service):
         pass
     service.lab.wait_for_journal("CONTAINER_ID=first", f"MESSAGE_ID={TRACE_FROZEN}")
     assert service.lab.journal("SYSLOG_IDENTIFIER=traceloopd", "--priority=warning") == []
+
+
+def test_a_later_start_does_not_compile(service):
+    """The unit's second start takes the programs from its cache directory, which its first start has filled."""
+    lab = service.lab
+    show = ("stat", "--format=%a %U %F", "/var/cache/traceloop")
+    assert lab.run(*show).stdout == "700 traceloop directory\n"
+    (before,) = lab.run("sh", "-c", "stat --format='%i %n' /var/cache/traceloop/*").stdout.splitlines()
+    with service.drop_in("[Service]\nInaccessiblePaths=/usr/lib/python3/dist-packages/bcc\n"):
+        lab.run("systemctl", "stop", SERVICE)  # which empties the descriptor store
+        lab.run("systemctl", "start", SERVICE)
+        with service.container("cached"):
+            pass
+        lab.wait_for_journal("CONTAINER_ID=cached", f"MESSAGE_ID={TRACE_FROZEN}")
+    lab.run("systemctl", "restart", SERVICE)
+    assert lab.run("sh", "-c", "stat --format='%i %n' /var/cache/traceloop/*").stdout.splitlines() == [before]
 
 
 def test_users_and_modes(service):

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from traceloop_bpf.loader import BELOW
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon.archive.archiver import Archiver
-from traceloop_daemon.archive.closer import Closer
 from traceloop_daemon.archive.directory import Changes, FileArchive
 from traceloop_daemon.archive.retention import Limits
 from traceloop_daemon.naming.labels import Labels
@@ -33,6 +32,7 @@ from traceloop_daemon.recording.snapshots import Snapshots
 from traceloop_daemon.recording.tally import Tally
 from traceloop_daemon.recording.trace import State, TraceView, names_of
 from traceloop_daemon.recording.traces import Traces
+from traceloop_daemon.registering.policy import RECORD
 from traceloop_daemon.registering.registrar import Registrar
 from traceloop_daemon.registering.targets import Targets
 from traceloop_daemon.service.queries import Queries
@@ -108,8 +108,7 @@ class Node:
             left = [(trace, self._recordings.get(trace.slot)) for trace in live.read()]
             take_over(left, archive, traces, recordings, tally)
             archiver.tend()
-            close = Closer(archive, traces, recordings).close
-            registrar = Registrar(traces, recordings, config, tally, close=close, readers=readers)
+            registrar = Registrar(traces, recordings, config, tally, forget_file=archiver.forget_file, readers=readers)
             yield Daemon(archive, traces, archiver, recordings, registrar, Queries(archive, traces, snapshots))
             with traces.locked() as registry:
                 recordings_left = [trace.recording for trace in registry if trace.recording is not None]
@@ -246,6 +245,44 @@ def test_a_fault_of_the_archivers_costs_no_other_trace(node, caplog, monkeypatch
     with one.daemon() as daemon:
         kept(daemon)
         assert states(daemon) == {met: State.ARCHIVED, other: State.ARCHIVED}
+
+
+def test_who_is_excluded_later_waits_for_no_disk(node) -> None:
+    """A registration that excludes a container which is being recorded ends that at once; its file goes when it can."""
+    one = node()
+    with Cgroup() as cgroup:
+        with one.daemon() as daemon:
+            told = Registration(Names("web"), container_id="c" * 64, cgroup=f"/{cgroup.path.name}")
+            daemon.registrar.add(told)
+        with one.daemon() as daemon:
+            kept(daemon)
+            assert [*daemon.archive.directory.glob("*.trace")] != []  # of when the first daemon stopped
+            hangs, done = threading.Event(), threading.Event()
+
+            def write_for_long() -> None:
+                with daemon.archive._writing:
+                    hangs.set()
+                    assert done.wait(TIMEOUT_S)
+
+            disk = threading.Thread(target=write_for_long)
+            disk.start()
+            assert hangs.wait(TIMEOUT_S)
+            daemon.registrar.register(replace(told, annotations={RECORD: "false"}))
+            assert not one.tracer.is_recorded(cgroup.path.stat().st_ino)
+            assert disk.is_alive()
+            done.set()
+            disk.join()
+            kept(daemon)
+            assert [*daemon.archive.directory.glob("*.trace")] == []
+            assert states(daemon) == {}
+
+
+def test_a_lost_file_of_a_trace_that_is_recorded_again_is_no_loss(node) -> None:
+    one = node()
+    with Cgroup() as cgroup, one.daemon() as daemon:
+        trace_id = one.add(daemon, cgroup.path).id
+        daemon.archiver._settle(Changes(written=(), gone=(), lost=(trace_id,)))
+        assert states(daemon) == {trace_id: State.RECORDING}
 
 
 def test_secrets_in_labels_are_blotted_out_wherever_they_go(node, tmp_path) -> None:

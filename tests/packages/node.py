@@ -101,7 +101,9 @@ class Node:
                 found[name] = f"-> {path.readlink()}"
             elif path.is_file() and not name.startswith(("/etc/.pwd.lock", *(f"{one}-" for one in ACCOUNTS))):
                 lines = path.read_bytes().splitlines(keepends=True)
-                kept = [line for line in lines if not (name in ACCOUNTS and line.startswith(b"traceloop:"))]
+                kept = [
+                    line for line in lines if not (name in ACCOUNTS and line.startswith((b"traceloop:", b"traceloop-")))
+                ]
                 found[name] = f"{path.stat().st_mode:o} {hashlib.sha256(b''.join(kept)).hexdigest()}"
         return found
 

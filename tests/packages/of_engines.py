@@ -129,6 +129,8 @@ def test_docker_by_default_and_podman_masked():
     with Node() as node:
         settings, there, held = node.settings(), kept_files(node), held_by(node.lab.pid)
         install(node, DEB)
+        by_hooks = "printf '[record]\\nfrom = \"hook\"\\n' >/etc/traceloop/traceloop.toml.d/hooks.toml"
+        node.run("sh", "-c", f"mkdir -p /etc/traceloop/traceloop.toml.d; {by_hooks}; systemctl restart {SERVICE}")
         node.ctl("engine", "enable", "docker", "--default")
         node.run("systemctl", "reload", "docker")
         node.ctl("engine", "disable", "podman")

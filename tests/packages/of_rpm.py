@@ -85,6 +85,21 @@ def test_installed_upgraded_and_erased():
         assert left == {"/etc/traceloop", "/etc/traceloop/traceloop.toml.rpmsave", "/var/lib/traceloop"}
 
 
+def test_it_stays_while_an_engine_names_its_runtime():
+    with Root() as root:
+        rpm(root, "--initdb")
+        rpm(root, "--install", "--nodeps", RPM)
+        runtime = HOOK.rpartition("/")[0] + "/traceloop-runtime"
+        root.run("mkdir", "-p", "/etc/docker")
+        root.run("tee", "/etc/docker/daemon.json", input=f'{{"runtimes": {{"x": {{"path": "{runtime}"}}}}}}')
+        refused = root.run(check=False, outside=("rpm", "--root", root.path, "--erase", "traceloop"))
+        assert refused.returncode != 0
+        assert "/etc/docker/daemon.json names traceloop-runtime" in refused.stdout + refused.stderr
+        assert root.run("head", "-c", "4", HOOK).stdout == "\x7fELF"
+        root.run("rm", "/etc/docker/daemon.json")
+        rpm(root, "--erase", "traceloop")
+
+
 @pytest.mark.skipif(not any((PROJECT / "packaging/hooks.d").glob("*.json")), reason="needs packaging/hooks.d")
 def test_no_hooks_d_file_is_there_without_the_hook():
     def names(*words):

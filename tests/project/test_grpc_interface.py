@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -58,7 +59,14 @@ def test_the_page_names_every_method():
 def test_clients_of_the_page_work(daemon, path, number, shown):
     text = CLIENTS[number].replace("/run/traceloop/traceloop.sock", str(path))
     assert len(text.splitlines()) <= 12
-    ended = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert shown in ended.stdout
 

@@ -108,6 +108,43 @@ def test_an_edited_configuration_is_kept_and_all_else_goes(prefix):
     assert [path for path in prefix.rglob("*") if not path.is_dir()] == []
 
 
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """The files that root installs with a narrow umask, for another interpreter."""
+    path = tmp_path_factory.mktemp("narrow")
+    make(path, "hook")
+    stub = tmp_path_factory.mktemp("stub") / "sync"
+    stub.write_text(f'#!/bin/sh\ntest -s "$1" && echo "$1" >>{path}/synced\n')
+    stub.chmod(0o755)
+    elsewhere = {"SYSCONFDIR": path / "etc", "HOOKSDIR": path / "hooks.d", "PYTHON": "/opt/bin/python3.11"}
+    search = f"{stub.parent}:{os.environ['PATH']}"
+    environment = {"PATH": search, "PREFIX": path / "usr", "COMPILE": "no", **elsewhere}
+    subprocess.run(["packaging/install.sh", "install"], cwd=ROOT, check=True, env=environment, umask=0o077)
+    return path
+
+
+def test_a_narrow_umask_hides_nothing_from_other_users(narrow):
+    """podman fails the containers of users who may not read a directory of hooks."""
+    for path in narrow.rglob("*"):
+        assert path.stat().st_mode & 0o055 == (0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044), path
+
+
+def test_units_may_execute_the_interpreter_that_programs_name(narrow):
+    for name in ("traceloopd", "traceloop-explain"):
+        unit = (narrow / f"usr/lib/systemd/system/{name}.service").read_text()
+        assert "/opt/bin/python3.11" in re.search(r"^ExecPaths=(.*)", unit, re.MULTILINE)[1].split()
+
+
+def test_what_engines_run_is_on_disk_before_it_has_its_name(narrow):
+    """A crash would leave an empty file of that name else: an engine fails containers whose runtime is empty.
+
+    It starts none at all while a file of hooks.d is.
+    """
+    names = [Path(line).name for line in (narrow / "synced").read_text().splitlines()]
+    assert names[:3] == ["traceloop-add-hooks.part", "traceloop-runtime.part", "traceloop-hook.part"]
+    assert names[3:] == ["traceloop-poststop.json.part", "traceloop-prestart.json.part"]
+
+
 def test_versions_agree():
     versions = {
         re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1],

@@ -155,7 +155,7 @@ def test_the_pods_have_the_rights_of_the_unit_and_no_more() -> None:
         assert set(rights["capabilities"].get("add", [])) == (set(allowed) if name == "traceloop-daemon" else set())
         assert "privileged" not in rights
         writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-        own = {"/run/traceloop", "/pins", "/var/lib/traceloop", "/tmp"}
+        own = {"/run/traceloop", "/pins", "/var/lib/traceloop", "/var/cache/traceloop", "/tmp"}
         assert writable <= own
 
 

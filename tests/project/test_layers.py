@@ -233,4 +233,4 @@ def test_hook_stands_alone(path: Path) -> None:
 
 def test_bcc_has_one_door() -> None:
     importers = [path for folder in FOLDERS for path in _files(folder) if "bcc" in map(_top, _imports(path))]
-    assert importers == [ROOT / "bpf/traceloop_bpf/loader.py"]
+    assert importers == [ROOT / "bpf/traceloop_bpf/compiler.py"]

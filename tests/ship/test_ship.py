@@ -39,9 +39,9 @@ class Node:
         values = {"to": f":local:{self.store}", "cluster": "prod", "archive": str(self.archive)} | values
         self.config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
 
-    def keep(self, trace_id, calls=20):
+    def keep(self, trace_id, calls=20, **facts):
         file = self.archive / file_name(trace_id)
-        file.write_bytes(pack(info(trace_id), encoded_snapshot(calls)))
+        file.write_bytes(pack(info(trace_id, **facts), encoded_snapshot(calls)))
         return file
 
     def ship(self, status=0, **settings):
@@ -88,6 +88,14 @@ def test_a_trace_that_the_daemon_replaced_is_shipped_again(node):
     longer = node.keep("a", calls=40)
     node.ship()
     assert (node.store / PLACE / "a.trace").read_bytes() == longer.read_bytes()
+
+
+def test_one_whose_time_is_absurd_keeps_no_other_back(node):
+    node.keep("a", ended_ns=1 << 70)
+    node.keep("b")
+    assert "a.trace is not shipped: " in node.ship()
+    assert node.shipped() == [f"{PLACE}/b.trace"]
+    assert node.report()["unreadable"] == 1
 
 
 def test_what_fails_waits_for_the_next_run(node):

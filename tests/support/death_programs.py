@@ -48,6 +48,11 @@ client = socket.create_connection(server.getsockname())
 print("ready", flush=True)
 client.recv(100)
 """
+HANDLES = f"""
+import signal
+signal.signal(signal.SIGTERM, lambda *_: None)
+{HANG}
+"""
 POOL = """
 import queue, socket, threading
 server = socket.create_server(("127.0.0.1", 0))

@@ -19,6 +19,7 @@ from death_programs import (
     DISK,
     FORKS,
     GRACEFUL,
+    HANDLES,
     HANG,
     HEALTHY,
     IGNORES,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 PYTHON = "/usr/bin/python3"
 _GRACE_S: Final = 0.3
 _HANGS_S: Final = 1.2
+_COMPUTES_S: Final = 11
+_KILLED: Final = r"^\S+ was ended by SIGKILL from runc"
 Config = dict[str, Any]
 
 
@@ -49,6 +52,7 @@ Config = dict[str, Any]
 class Death:
     """A container's program, and what `why` must say of it. says: a regular expression; "" if nothing failed.
 
+    then: what the sentences after it say, if their order matters; `says` is then the first one.
     change: of the container's configuration. during: what happens while it runs, and ends it. files: path, content and
     mode of files below /tmp; a path that ends in a slash is a directory. program: a workload, mounted at /tmp/NAME.
     """
@@ -59,6 +63,7 @@ class Death:
     during: Callable[[Deathbed, str, Popen[str]], None] | None = None
     files: tuple[tuple[str, bytes, int], ...] = ()
     program: str = ""
+    then: tuple[str, ...] = ()
 
 
 def python(says: str, code: str, **more: Any) -> Death:
@@ -131,6 +136,23 @@ def _stopped_then_killed(bed: Deathbed, name: str, process: Popen[str]) -> None:
 def _killed(bed: Deathbed, name: str, process: Popen[str]) -> None:
     said(process, "ready")
     bed.hangs(name, process, _HANGS_S)
+    bed.runc("kill", name, "KILL")
+
+
+def _stopped_in_a_hang(bed: Deathbed, name: str, process: Popen[str]) -> None:
+    # As kubelet does when a probe fails: SIGTERM, and SIGKILL after the grace period.
+    said(process, "ready")
+    bed.hangs(name, process, _HANGS_S)
+    bed.runc("kill", name, "TERM")
+    with suppress(TimeoutExpired):  # it hangs on
+        process.wait(_GRACE_S)
+    bed.runc("kill", name, "KILL")
+
+
+def _killed_while_computing(bed: Deathbed, name: str, process: Popen[str]) -> None:
+    said(process, "ready")
+    with suppress(TimeoutExpired):  # it computes on; `why` names what lasts ten seconds
+        process.wait(_COMPUTES_S)
     bed.runc("kill", name, "KILL")
 
 
@@ -234,7 +256,33 @@ DEATHS: Final[dict[str, Death]] = {
         GRACEFUL,
         during=_terminated,
     ),
-    "hang": script(r"waiting for \d\.\d s in recvfrom on 127\.0\.0\.1:\d+", "hang.py", HANG, during=_killed),
+    "hang": script(
+        r"^python3 was waiting for \d\.\d s in recvfrom on 127\.0\.0\.1:\d+ when SIGKILL from runc ended it\.$",
+        "hang.py",
+        HANG,
+        during=_killed,
+        then=(_KILLED,),
+    ),
+    "hang-of-a-probed-pod": script(
+        r"^python3 was waiting for \d\.\d s in recvfrom on 127\.0\.0\.1:\d+ when SIGTERM from runc asked it to stop\.$",
+        "hang.py",
+        HANG,
+        during=_stopped_in_a_hang,
+        then=(r"^SIGTERM from runc \(pid \d+\) was ignored by process 1, python3: it has no handler", _KILLED),
+    ),
+    "hang-that-handles-sigterm": script(
+        r"^python3 was waiting for \d\.\d s in recvfrom on 127\.0\.0\.1:\d+ when SIGTERM from runc asked it to stop\.$",
+        "hang.py",
+        HANDLES,
+        during=_stopped_in_a_hang,
+        then=(r"^python3 was asked to stop by SIGTERM from runc \(pid \d+\), but still ran \d\.\d s later", _KILLED),
+    ),
+    "endless-loop": python(
+        r"^python3 had made no system call for 1\d\.\d s when SIGKILL from runc ended it: it was computing",
+        "print('ready', flush=True)\nwhile True: pass",
+        during=_killed_while_computing,
+        then=(_KILLED,),
+    ),
     "leaked-connection": script(
         r"python3 was waiting for \d\.\d s in recvfrom on 127\.0\.0\.1:\d+", "pool.py", POOL, during=_killed
     ),
@@ -272,10 +320,16 @@ DEATHS: Final[dict[str, Death]] = {
         r"may not call chown on /tmp/data: that needs the capability CAP_CHOWN", "init.py", CHOWN
     ),
     "deadlock": script(
-        r"All 3 threads of python3 waited for each other .*: a deadlock", "locks.py", THREADS, during=_killed
+        r"^All 3 threads of python3 waited for each other .*: a deadlock",
+        "locks.py",
+        THREADS,
+        during=_killed,
+        then=(_KILLED,),
     ),
     "too-many-files": script(
-        r"may not open more files or sockets: it has 1,02\d open, 1,0\d\d times /etc/hosts", "leak.py", LEAK
+        r"may not open more files or sockets: its limit is reached \(at least 1,0\d\d are open; of those known, it has open 1,0\d\d times /etc/hosts",
+        "leak.py",
+        LEAK,
     ),
     "ports-used-up": script(r"could not connect to 127\.0\.0\.1:\d+: no local port is left", "cache.py", PORTS),
     "out-of-pids": script(

@@ -186,7 +186,8 @@ def survives(directory: Path, log: Log) -> None:
         ("t0.trace", "t2.trace"), 0o600
     )
     (waiting_dir / ".new").write_text("half")
-    (waiting_dir / "t9.trace").write_text("nothing that was written here")
+    newers = waiting_dir / "t9.trace"  # nothing that this version can read
+    newers.write_text("another version's")
     archive = FileArchive(state_dir, LIMITS, now_ns=lambda: INFO.ended_ns, waiting_dir=waiting_dir)
     found = archive.scan()
     assert [(kept.trace_id, kept.state, kept.info and kept.info.node) for kept in found] == [
@@ -205,7 +206,9 @@ def survives(directory: Path, log: Log) -> None:
     assert archive.tend().written == ("t0", "t2", "t3")
     assert states(archive) == ["whole"] * 3
     assert unpack((state_dir / "t2.trace").read_bytes())[1] == b"later"
-    assert list(waiting_dir.iterdir()) == []
+    assert newers.read_text() == "another version's"
+    assert list(waiting_dir.iterdir()) == [newers]
+    newers.unlink()
     archive.close()
     assert not waiting_dir.exists()
 

@@ -18,7 +18,7 @@ from traceloop_decode.snapshot import Snapshot
 
 EVIL = "</script><script>window.evil=1</script><img src=x onerror=window.evil=1><!--&lt;'`${7*7}"
 _WHATS = ("files", "network", "process", "memory", "waiting", "other", "signal", "exit", "lost")
-_OPENAT, _GETPID, _EXIT_GROUP = 257, 39, 231
+_READ, _GETPID, _EXECVE, _EXIT_GROUP, _OPENAT = 0, 39, 59, 231, 257
 
 
 def page_data(page: str) -> Any:
@@ -68,4 +68,25 @@ def large(calls: int, threads: int = 16) -> Snapshot:
         ring.exit(n % 2, tid, number, -2 if n % 11 == 0 else 3)
     ring.enter(0, 100, _EXIT_GROUP, 1)
     ring.task_exit(0, 100, 1 << 8)
+    return ring.snapshot()
+
+
+def _started(ring: RingWriter, *argv: str) -> None:
+    # What a runtime does to start a program as process 7.
+    ring.name(7, 7, "runc:[2:INIT]")
+    words = item(0, layout.KIND_STRING, argv[0].encode())
+    words += b"".join(item(1, layout.KIND_STRING, word.encode()) for word in argv)
+    ring.enter(0, 7, _EXECVE, 4096, 8192, 0, items=words)
+    ring.name(7, 7, argv[0].rpartition("/")[2])
+    ring.exit(0, 7, _EXECVE, 0)
+
+
+def killed_while_it_read(*argv: str) -> Snapshot:
+    """Returns a snapshot of a program that waited for its standard input for 30 s, and was then killed from outside."""
+    ring = RingWriter(1 << 20, 1 << 14)
+    _started(ring, *argv)
+    ring.enter(0, 7, _READ, 0, 4096, 1)
+    ring.now_ns += 30 * 10**9
+    ring.signal_sent(0, 7, 9, 0, sender=77, comm="engine")
+    ring.task_exit(0, 7, 9)
     return ring.snapshot()

@@ -18,6 +18,7 @@ from traceloop_cli.checks import (
     recorder,
     selftest,
     service,
+    shipping,
     storage,
 )
 from traceloop_cli.checks.model import Machine
@@ -37,6 +38,7 @@ def findings(machine: Machine, *, self_test: bool) -> Iterator[Finding]:
     if answers:
         yield from losses.findings(machine)
         yield from reasons.findings(machine)
+        yield from shipping.findings(machine)
     if self_test and answers:
         yield from selftest.findings(machine)
     elif self_test:  # the hook's message would start a daemon that someone stopped

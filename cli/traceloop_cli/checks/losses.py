@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Losses that the daemon has counted since it started, other than what rings overwrote."""
+"""Losses that the daemon has counted since it started, other than those that each trace shows of itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traceloop_cli.checks.model import Machine
 from traceloop_cli.errors import CliError
 from traceloop_cli.findings import Finding, Level
 from traceloop_cli.sources.client import connected
-from traceloop_proto.traceloop_pb2 import StatsRequest
+from traceloop_proto.traceloop_pb2 import StatsReply, StatsRequest
 
 _AREA: Final = "losses"
 _DEADLINE_S: Final = 10
@@ -27,16 +27,34 @@ class _Loss(NamedTuple):
 
 _LOSSES: Final = (
     _Loss(
+        "births_untold",
+        "containers are not recorded, as their starts were not told",
+        "they started while no daemon read the kernel's events, more than these hold",
+        "`traceloopctl add` records those that still run; journalctl -u traceloopd says why no daemon ran",
+    ),
+    _Loss(
+        "births_late",
+        "containers started while no ring was ready",
+        "more of them started at once than rings were in stock: their first calls are missing, of some all",
+        "raise ring.spare and ring.spare_max in traceloop.toml; journalctl -u traceloopd names the containers",
+    ),
+    _Loss(
+        "traces_lost",
+        "traces are lost",
+        "they could not be archived, or their rings did not outlive the daemon",
+        "journalctl -u traceloopd names each and says why",
+    ),
+    _Loss(
         "cgroups_left_out",
         "cgroups below containers' own are not recorded",
         "a container has more than 2,048 of them, or all containers together too many: calls made there are missing",
-        "journalctl -u traceloopd names the container; a writable /sys/fs/cgroup lets it create them",
+        "journalctl -u traceloopd names the container once it has ended; a writable /sys/fs/cgroup lets it create them",
     ),
     _Loss(
         "forgotten",
         "calls were not read again at their exit",
         "a container had more than 200 calls in flight whose memory could not be read: their strings are missing",
-        "journalctl -u traceloopd names the container",
+        "journalctl -u traceloopd names the container once it has ended",
     ),
     _Loss(
         "recorders_replaced",
@@ -48,16 +66,21 @@ _LOSSES: Final = (
 
 
 def findings(machine: Machine) -> Iterator[Finding]:
-    """Yields findings about the daemon's counters. Overwritten events are no finding: each trace shows its own."""
+    """Yields findings about the daemon's counters. What each trace shows of itself, such as overwriting, is none."""
     try:
         with connected(machine.address) as daemon:
             stats = daemon.Stats(StatsRequest(), timeout=_DEADLINE_S)
     except CliError as error:
         yield Finding(_AREA, Level.UNKNOWN, str(error))
         return
+    yield from counted(stats)
+
+
+def counted(stats: StatsReply) -> Iterator[Finding]:
+    """Yields findings about these counters."""
     found = [loss for loss in _LOSSES if getattr(stats, loss.field)]
     for loss in found:
         count = getattr(stats, loss.field)
         yield Finding(_AREA, Level.WARNING, f"{count:,} {loss.what}", loss.why, loss.remedy)
     if not found:
-        yield Finding(_AREA, Level.OK, "nothing is missing except events that rings overwrote")
+        yield Finding(_AREA, Level.OK, "nothing is missing except what each trace says of itself")

@@ -145,6 +145,8 @@ def status(*, engines: tuple[str, ...], restarts: bool, host: Host, color: bool)
     if restarts:
         for remedy in dict.fromkeys(finding.remedy for finding in found if finding.is_due):
             print(remedy)
+        if unsure := [finding.what for finding in found if finding.is_unsure]:
+            raise Failed(f"it is not known whether a restart is due: {'; '.join(unsure)}")
         return
     for finding in found:
         for line in finding_lines(finding, color=color):

@@ -15,7 +15,7 @@ from traceloop_cli.sources.recorded import recorded
 
 
 @click.command("export")
-@click.argument("traces", metavar="ID...", type=TRACE_ID, nargs=-1, required=True)
+@click.argument("traces", metavar="[ID]...", type=TRACE_ID, nargs=-1)
 @click.option("--format", "name", type=click.Choice(tuple(FORMATS)), required=True, help="The format of the file.")
 @click.option(
     "-f", "--file", "path", metavar="FILE", type=TEXT, default=STANDARD, help="The file to write; -: standard output."
@@ -26,7 +26,7 @@ from traceloop_cli.sources.recorded import recorded
 def command(address: str, *, traces: tuple[str, ...], name: str, path: str, force: bool) -> None:
     """Write a trace in the format of another program.
 
-    An ID may be file:PATH, an archive file written by `dump`.
+    Without an ID: the newest trace. An ID may be file:PATH, an archive file written by `dump`.
 
     Formats: html: one page with a picture of the trace, for a ticket; needs no network. perfetto: for ui.perfetto.dev.
     strace: the output of strace -f -ttt -T -yy. jsonl: one JSON object an event, as show -o jsonl -yy. seccomp: a
@@ -43,4 +43,4 @@ def command(address: str, *, traces: tuple[str, ...], name: str, path: str, forc
             f"--format {name} is binary and not for a terminal: redirect the output, or name a file with -f."
         )
     check_target(path, force=force)
-    write(path, chosen.export([recorded(address, trace) for trace in traces]), force=force)
+    write(path, chosen.export([recorded(address, trace) for trace in traces or (None,)]), force=force)

@@ -13,7 +13,6 @@ from traceloop_cli.display.traces import trace_object
 from traceloop_cli.errors import Failed
 from traceloop_cli.options.common import address_option, check_source, trace_or_file
 from traceloop_cli.sources.client import connected
-from traceloop_cli.sources.failures import has_failed
 from traceloop_cli.sources.named import named
 from traceloop_decode.json_text import dumps
 from traceloop_decode.safe_text import printable
@@ -44,19 +43,24 @@ def command(address: str, trace: str | None, path: str | None) -> None:
         file = read(path)
         info, message = described(file, path)
         shown = trace_object(message) | {key: getattr(info, key) for key in _OF_FILES}
-        if has_failed(message) and message.state == pb.STATE_ARCHIVED:
+        if _is_to_explain(message) and message.state == pb.STATE_ARCHIVED:
             why = _causes(lambda explained: explained.of_archive(file, path))
     else:
         with connected(address) as daemon:
             message = named(daemon, trace)
         shown = trace_object(message)
-        if has_failed(message) and message.state in _READABLE:
+        if _is_to_explain(message) and message.state in _READABLE:
             why = _causes(lambda explained: explained.of_trace(address, message.id))
     for sentence in why:
         print(f"why: {sentence}")
     for key, value in shown.items():
         text = dumps(value) if isinstance(value, dict) else ",".join(value) if isinstance(value, list) else str(value)
         print(f"{key}: {'-' if value in (None, '', {}, []) else printable(text)}")
+
+
+def _is_to_explain(trace: pb.Trace) -> bool:
+    # Also a container that was asked to end, and did: who asked it, and why then, may be the question.
+    return bool(trace.exit_code) or trace.HasField("signal")
 
 
 def _causes(explain: Callable[[ModuleType], Explained]) -> list[str]:

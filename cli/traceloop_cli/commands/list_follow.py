@@ -11,6 +11,7 @@ from traceloop_cli.display.table import STATE, Table, cells
 from traceloop_cli.display.traces import trace_object
 from traceloop_cli.errors import Unreachable
 from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_cli.sources.watching import begun
 from traceloop_decode.json_text import dumps
 from traceloop_proto import traceloop_pb2 as pb
 
@@ -36,8 +37,7 @@ def follow(
     legend: the rows above them. quiet: does not report missed changes.
     """
     with connected(address) as daemon:
-        changes = iter(daemon.Watch(pb.WatchRequest()))
-        next(changes, None)  # watching has begun, so no change between the list and the rest is missed
+        changes = begun(daemon)  # so no change between the list and the rest is missed
         listed = picked(daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces)
         first = [*legend, *(cells(trace, time.time_ns()) for trace in listed)]
         printed = _rows(table, first, changes, takes, quiet=quiet) if table else _objects(listed, changes, takes)

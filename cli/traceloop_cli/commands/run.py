@@ -17,12 +17,13 @@ import click
 
 from traceloop_cli.errors import Denied, Failed
 from traceloop_cli.options.common import TEXT, address_option
+from traceloop_cli.options.hosts import only_here
 from traceloop_cli.options.rendering import Rendering
 from traceloop_cli.sources.addresses import control_address
 from traceloop_cli.sources.archive_files import snapshot
 from traceloop_cli.sources.client import DEADLINE_S, connected
 from traceloop_decode.mountinfo import mounts
-from traceloop_decode.safe_text import printable
+from traceloop_decode.safe_text import encodable, printable
 from traceloop_proto.traceloop_pb2 import AddRequest, TraceRequest
 
 _PREFIX: Final = "traceloop-run-"
@@ -49,6 +50,7 @@ def command(address: str, *, name: str | None, show: bool, expressions: tuple[st
     killed it. The trace remains; its id is printed to stderr. Processes that outlive the command are recorded until
     they end.
     """
+    only_here("run", address)  # it may be the verb's own --address
     rendering = Rendering.only("strace", expressions)
     rendering.check()
     if expressions and not show:
@@ -62,8 +64,7 @@ def command(address: str, *, name: str | None, show: bool, expressions: tuple[st
         _waiting(program, words, cgroup) as child,  # before gRPC has threads, which a fork would bring into the trace
         connected(control_address(address)) as daemon,
     ):
-        request = AddRequest(cgroup=str(cgroup), name=name or Path(words[0]).name)
-        trace_id = daemon.Add(request, timeout=DEADLINE_S).id
+        trace_id = daemon.Add(request(cgroup, name, words[0]), timeout=DEADLINE_S).id
         status = child.run()
         print(f"traceloopctl: recorded as {printable(trace_id)}", file=sys.stderr)
         if show:
@@ -72,6 +73,11 @@ def command(address: str, *, name: str | None, show: bool, expressions: tuple[st
             for line in lines:
                 print(line, file=sys.stderr)
     return status
+
+
+def request(cgroup: Path, name: str | None, program: str) -> AddRequest:
+    """Returns the request to record a cgroup, under a name or else the program's, which need not be UTF-8."""
+    return AddRequest(cgroup=str(cgroup), name=name or encodable(Path(program).name))
 
 
 @contextmanager

@@ -46,9 +46,10 @@ def command(address: str, *, trace: str | None, path: str | None, color: bool, n
     event, syscall, pid, tid, comm, cpu, ret, errno, failed, returned, seccomp, duration, since_start, path, fd,
     fd_path, data, signal, exit_code; traceloopctl(1) describes them.
 
-    The other options work as in strace. A SET is [!]WORD[,WORD...]. The words of trace are a call's name, /REGEX, or a
-    class such as %file, %network, %process, %desc, %memory, %signal, %ipc, %creds, %stat, %clock; the words of status
-    are successful, failed, unfinished (not returned), detached (not returned, and still running).
+    The other options work as in strace; its -r and -n are --relative-timestamps and --syscall-number here. A SET is
+    [!]WORD[,WORD...]. The words of trace are a call's name, /REGEX, or a class such as %file, %network, %process,
+    %desc, %memory, %signal, %ipc, %creds, %stat, %clock; the words of status are successful, failed, unfinished (not
+    returned), detached (not returned, and still running).
     """
     rendering = Rendering(**options)
     rendering.check()
@@ -56,7 +57,7 @@ def command(address: str, *, trace: str | None, path: str | None, color: bool, n
     if rendering.following_on:
         if path is not None:
             raise click.UsageError("--follow follows a live trace of the daemon's, not a file.")
-        follow(address, trace or "", rendering, color=color)
+        follow(address, trace, rendering, color=color)
         return
     found = snapshot(opened(read(path), path)[1], path) if path is not None else snapshot(*_fetched(address, trace))
     lines = rendering.lines(found)

@@ -15,6 +15,7 @@ from traceloop_cli.display.highlight import highlighted
 from traceloop_cli.sources.archive_files import snapshot
 from traceloop_cli.sources.client import DEADLINE_S, connected
 from traceloop_cli.sources.ending import Ending
+from traceloop_cli.sources.named import named
 from traceloop_decode.following import HOLD_NS
 from traceloop_decode.ring_reader import Headers
 from traceloop_proto.traceloop_pb2 import TraceRequest
@@ -30,12 +31,12 @@ _FILLED: Final = 0.25  # share of the ring that may be written between two snaps
 _SILENT_S: Final = 5.0  # a snapshot at least so often, because returns alone do not count as events
 
 
-def follow(address: str, trace: str, rendering: Rendering, *, color: bool) -> None:
-    """Prints a trace's lines until its recording ends. Raises CliError."""
+def follow(address: str, trace: str | None, rendering: Rendering, *, color: bool) -> None:
+    """Prints a trace's lines until its recording ends; None: of the newest. Raises CliError."""
     with connected(address) as daemon:
         first = _First(rendering.newest if isinstance(rendering.newest, int) else None)
         # A word may mean another trace later: the next container of the name.
-        trace_id = daemon.Get(TraceRequest(id=trace), timeout=DEADLINE_S).id
+        trace_id = named(daemon, trace).id
         lines = rendering.following(_snapshots(daemon, Ending(address, trace_id), trace_id, first.over))
         for line in highlighted(lines) if color and rendering.is_for_people else lines:
             first.print(line)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -34,14 +35,24 @@ _NUMBERS: Final = (  # fields of StatsReply that JSON shows unchanged
     *("connections_refused", "calls_refused", "calls_ended"),
     *("started_at_birth", "births_late", "births_untold", "rings_wanted"),
 )
+_SHIPPED: Final = ("traces", "size_bytes", "runs", "failed_runs", "waiting", "unreadable")  # likewise, of Shipping
+
+
+class _Seconds(click.FloatRange):
+    """A time within limits; click's own takes nan for one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Returns the seconds that `value` means; a usage error if it means none."""
+        seconds = float(super().convert(value, param, ctx))
+        if isnan(seconds):
+            self.fail(f"{value} is not in the range {self.min}<=x<={self.max}.", param, ctx)
+        return seconds
 
 
 @click.command("stats")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("--programs", is_flag=True, help="Measure how long the BPF programs run, instead. Needs root.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Duration of the measurement."
-)
+@click.option("--seconds", type=_Seconds(0.1, 60), default=1.0, show_default=True, help="Duration of the measurement.")
 @address_option()
 @click.pass_obj
 def command(address: str, output: str, programs: bool, seconds: float) -> None:  # noqa: FBT001 - click calls it by keyword
@@ -72,19 +83,35 @@ def _object(stats: pb.StatsReply) -> dict[str, Any]:
         "traces": {state_name(one.state): one.count for one in stats.traces},
         **{name: getattr(stats, name) for name in _NUMBERS},
         "hook_durations": {
-            "bounds_s": list(durations.bounds_s),
+            "bounds_s": list(map(_finite, durations.bounds_s)),
             "counts": list(durations.counts),
-            "sum_s": durations.sum_s,
-            "longest_s": durations.longest_s,
+            "sum_s": _finite(durations.sum_s),
+            "longest_s": _finite(durations.longest_s),
         },
+        "shipping": _shipping_object(stats.shipping) if stats.HasField("shipping") else None,
     }
+
+
+def _shipping_object(shipping: pb.Shipping) -> dict[str, Any]:
+    return {
+        **{name: getattr(shipping, name) for name in _SHIPPED},
+        "last_run": rfc3339(shipping.last_run_ns),
+        "last_success": rfc3339(shipping.last_success_ns),
+        "failing_since": rfc3339(shipping.failing_since_ns),
+        "error": shipping.error or None,
+    }
+
+
+def _finite(number: float) -> float | None:
+    # Of a node whose daemon is not ours: JSON has no word for the others.
+    return number if isfinite(number) else None
 
 
 def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     traces = ", ".join(f"{state_name(one.state)} {one.count}" for one in stats.traces if one.count)
     hooks = stats.hook_durations
     yield "node", printable(stats.node)
-    yield "daemon started", f"{rfc3339(stats.started_ns)}, {age(now_ns - stats.started_ns)} ago"
+    yield "daemon started", _when(stats.started_ns, now_ns, never="-")
     yield "traces", traces or "none"
     yield "rings in use", f"{stats.rings_in_use}, {size(stats.ring_bytes_in_use)}"
     stock = f"{stats.rings_in_stock} of {stats.rings_wanted}" if stats.rings_wanted else f"{stats.rings_in_stock}"
@@ -129,6 +156,23 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  ended unread", str(stats.calls_ended)
     yield "program exchanges", str(stats.exchanges)
     yield "recorders replaced", str(stats.recorders_replaced)
+    if stats.HasField("shipping"):
+        yield from _shipping_rows(stats.shipping, now_ns)
+
+
+def _shipping_rows(shipping: pb.Shipping, now_ns: int) -> Iterator[tuple[str, str]]:
+    yield "traces shipped", f"{shipping.traces}, {size(shipping.size_bytes)}"
+    yield "  waiting", str(shipping.waiting)
+    if shipping.unreadable:
+        yield "  unreadable", str(shipping.unreadable)
+    yield "  last complete run", _when(shipping.last_success_ns, now_ns)
+    if shipping.error:
+        yield "  fails since", _when(shipping.failing_since_ns, now_ns, never="its first run")
+        yield "  last error", printable(shipping.error)
+
+
+def _when(time_ns: int, now_ns: int, never: str = "never") -> str:
+    return f"{rfc3339(time_ns)}, {age(now_ns - time_ns)} ago" if time_ns else never
 
 
 def _quantile(durations: pb.Durations, share: float) -> str:
@@ -138,6 +182,8 @@ def _quantile(durations: pb.Durations, share: float) -> str:
         seen += count
         if seen >= share * total:
             return f"at most {bound_s * _MS:g} ms"
+    if not durations.bounds_s:
+        return "not known"
     return f"more than {durations.bounds_s[-1] * _MS:g} ms"
 
 

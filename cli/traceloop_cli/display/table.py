@@ -42,7 +42,7 @@ def cells(trace: pb.Trace, now_ns: int) -> tuple[str, ...]:
         str(trace.lost),
         size(trace.size_bytes),
         age(now_ns - trace.ended_ns) if trace.ended_ns else NONE,
-        reason(trace) or NONE,
+        printable(reason(trace)) or NONE,
     )
 
 

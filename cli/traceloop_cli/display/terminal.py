@@ -18,8 +18,11 @@ def columns() -> int | None:
     return shutil.get_terminal_size((0, 0)).columns or None
 
 
-def folded(text: str, width: int | None, first: str, rest: str) -> list[str]:
-    """Wraps text at this width (None: never) between words; `first` indents the first line, `rest` the others."""
+def folded(text: str, width: int | None, first: str, rest: str, *, anywhere: bool = False) -> list[str]:
+    """Wraps text at this width (None: never) between words; `first` indents the first line, `rest` the others.
+
+    anywhere: a word that is longer than a line is broken.
+    """
     if width is None:
         return [f"{first}{text}"]
     import textwrap  # noqa: PLC0415
@@ -29,6 +32,6 @@ def folded(text: str, width: int | None, first: str, rest: str) -> list[str]:
         max(width, _LEAST),
         initial_indent=first,
         subsequent_indent=rest,
-        break_long_words=False,
+        break_long_words=anywhere,
         break_on_hyphens=False,
     )

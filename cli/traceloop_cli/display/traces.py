@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from traceloop_decode.ending import EndKind, MemoryEnd, end_kind, how_ended
+from traceloop_decode.ending import MemoryEnd, how_ended
 from traceloop_decode.signals import SIGNAL
 from traceloop_proto import traceloop_pb2 as pb
 
@@ -89,11 +89,6 @@ def ending(trace: pb.Trace) -> str:
     if trace.HasField("signal"):
         return SIGNAL.get(trace.signal, str(trace.signal))
     return str(trace.exit_code) if trace.HasField("exit_code") else ""
-
-
-def failed(trace: pb.Trace) -> bool:
-    """Returns whether the container failed: neither still runs, nor exited with 0, nor was asked to end by a signal."""
-    return end_kind(*_end(trace)) is EndKind.FAILED
 
 
 def reason(trace: pb.Trace) -> str:

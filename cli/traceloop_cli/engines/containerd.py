@@ -48,9 +48,9 @@ class Containerd:
 
     def version(self, host: Host) -> str | None:
         """Returns the version that containerd reports, None if it is not installed."""
-        program = host.program(self.name)
         # "containerd NAME VERSION REVISION"; VERSION and REVISION may each be missing
-        return host.run(program, "--version").split()[2].partition("~")[0] if program else None
+        word = host.version(self.name, 2)
+        return word.partition("~")[0] if word else None
 
     def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002 - all containers in any case
         """Plans a specification for each runtime, and the configuration that names it."""
@@ -118,7 +118,7 @@ class Containerd:
             running = base_runtime_specs(host.path((config.get("grpc") or {}).get("address") or _SOCKET))
         except PermissionError:
             what, why = "only root may ask containerd what it loaded", "it may not have read its configuration yet"
-            yield Finding(self.name, Level.UNKNOWN, what, why, "run this as root")
+            yield Finding(self.name, Level.UNKNOWN, what, why, "run this as root", is_unsure=True)
             return
         if running is None:
             files = [*self._files(host), *map(Path, filter(None, wanted.values()))]
@@ -200,7 +200,10 @@ class Containerd:
         assert program is not None
         there = host.read(_CONFIG) is not None
         words = ["--config", host.path(_CONFIG), "config", "dump"] if there else ["config", "default"]
-        value = tomllib.loads(host.run(program, *words))
+        try:
+            value = tomllib.loads(host.run(program, *words))
+        except tomllib.TOMLDecodeError as error:
+            raise Failed(f"{program} {' '.join(map(str, words))} does not print TOML: {error}") from error
         _version(value)  # raises Failed if it is not supported
         disabled = value.get("disabled_plugins") or []
         if {"cri", *_PLUGINS.values()} & set(disabled):

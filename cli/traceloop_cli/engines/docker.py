@@ -16,7 +16,7 @@ from traceloop_cli.engines import dockerd
 from traceloop_cli.engines.host import Host
 from traceloop_cli.engines.jsontext import remove_member, set_member
 from traceloop_cli.engines.model import Change, Plan
-from traceloop_cli.engines.running import runs
+from traceloop_cli.engines.running import runs, started_before
 from traceloop_cli.errors import Failed
 from traceloop_cli.findings import Finding, Level
 
@@ -24,6 +24,7 @@ RUNTIME: Final = "traceloop"
 _CONFIG: Final = Path("/etc/docker/daemon.json")
 _DEFAULT: Final = "default-runtime"
 _NO_RELOAD: Final = "no reload: dockerd may crash when its default runtime is removed"
+_MAY_BE_OLD: Final = f"it may not have read {_CONFIG} yet"
 _FLAGS: Final = ("--default-runtime", "--add-runtime")
 _FLAG_FILES: Final = (
     "/etc/default/docker",
@@ -118,12 +119,17 @@ class Docker:
             running = dockerd.ask(host, config.get("hosts"))
         except PermissionError:
             what = "only root may ask dockerd which runtimes it has"
-            yield Finding(self.name, Level.UNKNOWN, what, f"it may not have read {_CONFIG} yet", "run this as root")
+            yield Finding(self.name, Level.UNKNOWN, what, _MAY_BE_OLD, "run this as root", is_unsure=True)
+            return
+        except Failed as error:
+            yield Finding(
+                self.name, Level.WARNING, str(error), _MAY_BE_OLD, self.hard_restart, is_unsure=_is_older(host)
+            )
             return
         if running is None:
             if runs("dockerd"):
-                what, why = "dockerd runs, but does not answer", f"it may not have read {_CONFIG} yet"
-                yield Finding(self.name, Level.UNKNOWN, what, why, f"docker info, then {self.restart} if necessary")
+                what, remedy = "dockerd runs, but does not answer", f"docker info, then {self.restart} if necessary"
+                yield Finding(self.name, Level.UNKNOWN, what, _MAY_BE_OLD, remedy, is_unsure=_is_older(host))
             return
         has, wanted = running.runtimes.get(RUNTIME), (config.get("runtimes") or {}).get(RUNTIME)
         is_default, to_be_default = running.default == RUNTIME, config.get(_DEFAULT) == RUNTIME
@@ -160,6 +166,11 @@ class Docker:
                             f"{path} has {flag}: dockerd accepts runtimes from flags or from {_CONFIG}, not from both: "
                             f"move them into {_CONFIG}"
                         )
+
+
+def _is_older(host: Host) -> bool:
+    # Returns whether a dockerd runs that began before its file was changed, or removed, which changes the directory.
+    return started_before("dockerd", (host.path(_CONFIG), host.path(_CONFIG.parent)))
 
 
 def _real(config: dict[str, Any]) -> str | None:

@@ -22,8 +22,7 @@ class Flagged:
 
     def version(self, host: Host) -> str | None:
         """Returns the version that the engine reports, None if it is not installed."""
-        program = host.program(self.name)
-        return host.run(program, "--version").split()[-1] if program else None
+        return host.version(self.name, -1)
 
     def enable(self, host: Host, *, default: bool) -> Plan:  # noqa: ARG002
         """Raises Failed, since there is nothing to change."""

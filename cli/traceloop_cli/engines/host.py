@@ -91,7 +91,13 @@ class Host:
         command = [self.path(program), *words]
         try:
             ended = subprocess.run(
-                command, capture_output=True, text=True, timeout=_PROGRAM_S, check=False, stdin=subprocess.DEVNULL
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_PROGRAM_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(f"cannot run {program}: {error}") from error
@@ -99,6 +105,14 @@ class Host:
             complaint = " ".join(ended.stderr.split()) or f"exit status {ended.returncode}"
             raise Failed(f"{program.name} {' '.join(map(str, words))}: {complaint}")
         return ended.stdout
+
+    def version(self, name: str, at: int) -> str | None:
+        """Returns the word of ``NAME --version`` at an index; None if there is no such program. Raises Failed."""
+        program = self.program(name)
+        if program is None:
+            return None
+        words = self.run(program, "--version").split()
+        return words[at] if -len(words) <= at < len(words) else "unknown"
 
     @property
     def runtime_wrapper(self) -> Path:

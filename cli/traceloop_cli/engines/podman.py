@@ -23,8 +23,7 @@ class Podman(HooksDirEngine):
 
     def version(self, host: Host) -> str | None:
         """Returns the version that podman reports, None if it is not installed."""
-        program = host.program(self.name)
-        return host.run(program, "--version").split()[-1] if program else None
+        return host.version(self.name, -1)
 
     def settings(self, host: Host) -> Iterator[Any]:
         """Yields the values of `hooks_dir` in podman's files, in the order in which it reads them."""

@@ -1,40 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States how a container ended, and why, for the top of a picture."""
+"""States how a container ended, for the top of a picture."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from traceloop_cli.sources.recorded import Recorded
-from traceloop_decode.causes.explain import explain
-from traceloop_decode.causes.verdict import sentences
-from traceloop_decode.timeline.timeline import SIGNAL, Timeline
+from traceloop_decode.causes.report import Report
+from traceloop_decode.trace_facts import TraceFacts
 from traceloop_decode.values.siginfo import signal_name
 from traceloop_decode.wait_status import wait_status
 
-_SENT: Final = "sent by pid"
 
+class Verdict(NamedTuple):
+    """The end of a container in a few words; what its exit code means by convention; and whether that is a failure."""
 
-class Cause(NamedTuple):
-    """The end of a container in a few words; whether that is a failure; and lines of evidence."""
-
-    verdict: str
+    words: str
+    meaning: str
     failed: bool
-    lines: tuple[str, ...]
 
 
-def cause(trace: Recorded, drawn: Timeline) -> Cause:
-    """Returns how the container ended, and what `why` says of that, or else the line of the signal that killed it."""
-    info = trace.info
-    why = tuple(sentences(explain(trace.snapshot, info))) if info.status is not None else ()
+def verdict(info: TraceFacts, report: Report) -> Verdict:
+    """Returns how the container ended."""
     code, signal, core = wait_status(info.status)
     if signal is not None:
-        name = signal_name(signal)
-        sent = [item.text for item in drawn.items if item.what == SIGNAL and item.name == name and _SENT in item.text]
-        verdict = f"Killed by {name}{' (core dumped)' if core else ''}"
-        return Cause(verdict, failed=True, lines=why or tuple(line.strip("- ") for line in sent[-1:]))
+        return Verdict(f"Killed by {signal_name(signal)}{' (core dumped)' if core else ''}", "", failed=True)
     if code is not None:
-        return Cause(f"Exited with {code}", failed=code != 0, lines=why)
-    return Cause(
-        "Ended; how is not known" if info.ended_ns else "Running when this was written", failed=False, lines=()
-    )
+        return Verdict(f"Exited with {code}", report.ended.meaning, failed=code != 0)
+    return Verdict("Ended; how is not known" if info.ended_ns else "Running when this was written", "", failed=False)

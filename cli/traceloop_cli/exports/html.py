@@ -15,17 +15,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from traceloop_cli.exports.cause import cause
+from traceloop_cli.exports.cause import verdict
 from traceloop_cli.exports.events import drawn
+from traceloop_cli.exports.explanation import explanation
+from traceloop_cli.exports.markup import element, rows, text
 from traceloop_cli.sources.recorded import Recorded
 from traceloop_cli.version import VERSION
-from traceloop_decode.archive_file import TraceInfo
+from traceloop_decode.causes.explain import explain
+from traceloop_decode.causes.objects import Clock
+from traceloop_decode.causes.report import Report
+from traceloop_decode.causes.wording import first_times, part, program
 from traceloop_decode.ring_reader import unrecorded
-from traceloop_decode.safe_text import printable
 from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.timeline.kinds import KINDS
 from traceloop_decode.timeline.timeline import EXIT, LOST, SIGNAL, Item, Timeline
@@ -34,65 +37,61 @@ _SCRIPTS: Final = ("trace", "picture", "view", "lines", "main")
 _WHATS: Final = {what: number for number, what in enumerate((*KINDS, SIGNAL, EXIT, LOST))}
 _FIELD: Final = re.compile(r"@([A-Z_]+)@")
 _NS: Final = 1_000_000_000
+_RAN: Final = "Ran"
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 
 
 def export(traces: Sequence[Recorded]) -> Iterator[bytes]:
     """Yields the page of one trace."""
     (trace,) = traces
-    timeline = drawn(trace.snapshot)
-    ended = cause(trace, timeline)
+    info, snapshot = trace.info, trace.snapshot
+    timeline, report = drawn(snapshot), explain(snapshot, info)
+    ended = verdict(info, report)
     style, script = _part("style.css"), _script()
     values = {
-        "TITLE": _text(trace.info.trace_id),
+        "TITLE": text(info.trace_id),
         "LEVEL": "bad" if ended.failed else "good",
-        "VERDICT": _text(ended.verdict),
-        "FACTS": "".join(
-            f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in _facts(trace, timeline) if value
-        ),
-        "WHY": _list(ended.lines),
-        "NOTES": "".join(f"<p>{_text(note)}</p>" for note in _notes(trace)),
+        "VERDICT": text(ended.words) + (f" {element('small', f'({text(ended.meaning)})')}" if ended.meaning else ""),
+        "FACTS": "".join(_fact(name, value) for name, value in _facts(trace, timeline, report) if value),
+        "WHY": explanation(report, Clock(snapshot.started_ns, snapshot.boot_offset_ns)),
+        "NOTES": "".join(element("p", text(note)) for note in _notes(trace)),
         "VERSION": VERSION,
         "STYLE": style,
         "STYLE_HASH": _hash(style),
         "SCRIPT": script,
         "SCRIPT_HASH": _hash(script),
-        "DATA": _data(timeline, trace.snapshot.started_ns),
+        "DATA": _data(timeline, snapshot.started_ns),
     }
     yield _FIELD.sub(lambda field: values[field[1]], _part("page.html")).encode()
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
+def _fact(name: str, value: str) -> str:
+    shown = element("code", text(value)) if name == _RAN else text(value)
+    return element("div", rows([(name, shown)]))
 
 
-def _list(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li><code>{_text(line)}</code></li>' for line in lines)}</ul>" if lines else ""
-
-
-def _facts(trace: Recorded, timeline: Timeline) -> Iterator[tuple[str, str]]:
+def _facts(trace: Recorded, timeline: Timeline, report: Report) -> Iterator[tuple[str, str]]:
     info = trace.info
+    yield _RAN, program(report.ran)
     yield "Image", info.image
     yield "Pod", f"{info.namespace}/{info.pod}" if info.pod else ""
     yield "Container", " ".join(dict.fromkeys(filter(None, (info.container, info.container_id[:12]))))
     yield "Node", info.node
     yield "Started", _moment(info.started_ns)
     yield "Ran for", _seconds(info.ended_ns - info.started_ns) if info.ended_ns and info.started_ns else ""
-    yield "Shown", _coverage(info, timeline)
+    yield "Shown", _coverage(trace, timeline, report)
 
 
 def _notes(trace: Recorded) -> Iterator[str]:
     return (note.strip("- ") for note in unrecorded_notes(unrecorded(trace.snapshot)))
 
 
-def _coverage(info: TraceInfo, timeline: Timeline) -> str:
-    lost = sum(1 for item in timeline.items if item.what == LOST)
-    if not lost and not info.lost:
-        return f"all of it, {len(timeline.items):,} lines"
-    kept_ns = timeline.end_ns - min(
-        (item.at_ns for item in timeline.items if item.what != LOST), default=timeline.end_ns
-    )
-    return f"the last {_seconds(kept_ns)}, {len(timeline.items) - lost:,} lines; {info.lost:,} events lost"
+def _coverage(trace: Recorded, timeline: Timeline, report: Report) -> str:
+    covered, lost = report.covered, sum(1 for item in timeline.items if item.what == LOST)
+    lines = f"{len(timeline.items) - lost:,} lines"
+    if not covered.lost:
+        return f"all of it{' but what is hatched' if lost else ''}, {lines}"
+    return f"{part(covered, trace.info)}{first_times(covered)}: {lines}; {covered.lost:,} events lost"
 
 
 def _moment(time_ns: int) -> str:

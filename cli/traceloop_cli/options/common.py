@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 DEFAULT_ADDRESS: Final = "unix:/run/traceloop/traceloop.sock"
+_ELSEWHERE: Final = ("hosts", "hosts_file", "archive")
+"""The values of the options in `hosts`, which name other machines."""
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
@@ -37,7 +39,9 @@ class TraceId(Text):
     name = "id"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Returns the present traces' ids and names, except those already on the command line."""
+        """Returns the present traces' ids and names on this machine, except those already on the command line."""
+        if any(ctx.find_root().params.get(option) for option in _ELSEWHERE):
+            return []
         from traceloop_cli.options.completion import trace_words  # noqa: PLC0415 - needs the daemon's messages
 
         given = ctx.params.get(param.name or "") or ()

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from traceloop_cli.display.traces import age, state
 from traceloop_cli.errors import CliError
+from traceloop_cli.sources.addresses import Local, parsed
 from traceloop_cli.sources.client import connected
 from traceloop_decode.names import names
 from traceloop_proto import traceloop_pb2 as pb
@@ -22,9 +23,12 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9][\w.:@+/-]*", re.ASCII)  # others chose 
 def trace_words(address: str, beginning: str) -> list[CompletionItem]:
     """Returns the ids and names with this beginning, newest first, with states as help.
 
-    Returns ids alone for an empty beginning, because each trace has one; nothing if the daemon does not answer.
+    Returns ids alone for an empty beginning, because each trace has one; nothing if the daemon does not answer, or is
+    on another machine.
     """
     try:
+        if not isinstance(parsed(address), Local):  # ssh could ask for a password, or wait for minutes
+            return []
         with connected(address) as daemon:
             traces = daemon.List(pb.ListRequest(), timeout=_DEADLINE_S).traces
     except (CliError, ValueError):

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator
+from typing import Final
 
 import click
 
 from traceloop_cli.options.expressions import ExpressionError, parsed
 from traceloop_decode.selection.conditions import Comparison, Condition, Every, Literal, Opposite, comparison
 from traceloop_decode.selection.select import read_set
+
+_DIGITS_MAX: Final = 18  # the kernel's numbers have at most 10, and int() refuses thousands
 
 
 def condition_of(
@@ -61,6 +64,6 @@ def _error_word(word: str) -> Literal:
 
 def _numbers(option: str, words: tuple[str, ...]) -> Iterator[int]:
     for word in ",".join(words).split(","):
-        if not (word.isascii() and word.isdecimal()):
+        if not (word.isascii() and word.isdecimal() and len(word) <= _DIGITS_MAX):
             raise click.UsageError(f"{option}: {word!r} is not the number of a process or thread.")
         yield int(word)

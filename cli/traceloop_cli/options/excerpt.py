@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Line = TypeVar("_Line")
+_DIGITS_MAX: Final = 18  # of what is surely below sys.maxsize, which stands for all greater numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Lines(click.ParamType):
         text = str(value)
         if not (text.isascii() and text.removeprefix("+").isdecimal()):
             self.fail(f"{text!r} is not a number of lines: write 5 for the last, +5 for the first.", param, ctx)
-        return First(int(text)) if text.startswith("+") else int(text)
+        digits = text.removeprefix("+").lstrip("0")
+        count = int(digits or 0) if len(digits) <= _DIGITS_MAX else sys.maxsize
+        return First(count) if text.startswith("+") else count
 
 
 class Moment(click.ParamType):

@@ -12,7 +12,7 @@ from traceloop_cli.options.common import TEXT
 
 OPTIONS: Final = ("--address", "--host", "-H", "--hosts", "--archive")
 """The group's options that take a value."""
-_HERE: Final = ("bridge", "doctor", "engine")
+_HERE: Final = ("bridge", "doctor", "engine", "run")
 _COMMENT: Final = "#"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ def hosts_options(command: _Command) -> _Command:
 
 def remember(ctx: click.Context, hosts: Sequence[str], hosts_file: str | None, archive: str | None) -> None:
     """Makes the options the verb's address. Raises click.UsageError, Failed."""
-    from traceloop_cli.sources.addresses import Local, of_hosts, of_store, parsed  # noqa: PLC0415 - not for --help
+    from traceloop_cli.sources.addresses import of_hosts, of_store  # noqa: PLC0415 - not for --help
 
     named = [*hosts, *(_listed(hosts_file) if hosts_file is not None else ())]
     if hosts_file is not None and not named:
@@ -54,7 +54,15 @@ def remember(ctx: click.Context, hosts: Sequence[str], hosts_file: str | None, a
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
     verb = ctx.invoked_subcommand
-    if verb in _HERE and not isinstance(parsed(ctx.obj), Local):
+    if verb in _HERE:
+        only_here(verb, ctx.obj)
+
+
+def only_here(verb: str, address: str) -> None:
+    """Refuses an address on another machine for a verb that concerns this one. Raises click.UsageError."""
+    from traceloop_cli.sources.addresses import Local, parsed  # noqa: PLC0415 - not for --help
+
+    if not isinstance(parsed(address), Local):
         raise click.UsageError(
             f"{verb} concerns the machine that it runs on: run it there, `ssh HOST traceloopctl {verb}`."
         )

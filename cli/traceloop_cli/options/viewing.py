@@ -14,7 +14,7 @@ from traceloop_cli.display.pager import pager_option, print_lines
 from traceloop_cli.options.common import TEXT, TRACE_ID
 from traceloop_cli.options.filters import Filters, filter_options
 from traceloop_cli.options.picking import Picking
-from traceloop_cli.sources.several import Source, listed, of_ids, one_of_file, readable
+from traceloop_cli.sources.several import Source, listed, of_words, one_of_file, readable
 from traceloop_decode.events import events
 from traceloop_decode.json_text import dumps
 from traceloop_decode.model import Event
@@ -53,13 +53,13 @@ class Viewing:
     def _sources(self, address: str) -> tuple[Iterator[Source], bool]:
         # The traces, and whether rows are to name theirs.
         ways = (bool(self.ids), self.path is not None, self.everything, self.pod is not None)
-        if sum(ways) != 1:
+        if sum(ways) > 1:
             raise click.UsageError("Give one of: ID..., --file, --all, --pod.")
         if self.path is not None:
             return iter([one_of_file(self.path)]), False
-        if self.ids:
-            return of_ids(address, self.ids), len(self.ids) > 1
-        return readable(address, listed(address, self.pod)), True
+        if self.everything or self.pod is not None:
+            return readable(address, listed(address, self.pod)), True
+        return of_words(address, self.ids or (None,)), len(self.ids) > 1
 
     def _viewed(self, source: Source, view: View) -> views.Shown:
         snapshot = source.snapshot

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from traceloop_cli.display.traces import failed
 from traceloop_cli.options.common import TEXT
+from traceloop_cli.sources.failures import has_failed
 
 if TYPE_CHECKING:
     from traceloop_proto import traceloop_pb2 as pb
@@ -37,7 +37,7 @@ class Which(NamedTuple):
     def takes(self, trace: pb.Trace) -> bool:
         """Returns whether a trace is chosen."""
         return (
-            (not self.failed or failed(trace))
+            (not self.failed or has_failed(trace))
             and _fits(self.pod, (trace.pod,))
             and _fits(self.namespace, (trace.namespace,))
             and _fits(self.image, _forms(trace.image))

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from traceloop_cli.errors import CliError, Denied, Failed, Unreachable
 from traceloop_cli.remote.way import way
@@ -22,6 +22,7 @@ _OWN: Final[dict[int, type[CliError]]] = {3: Unreachable, 4: Denied}
 _PREFIX: Final = "traceloopctl: "
 _FORBIDDEN: Final = "(Forbidden)"
 _PROLOGUES: Final = ("error: ", "Error from server ")
+_Item = TypeVar("_Item")
 
 
 class Place(Protocol):
@@ -42,8 +43,23 @@ def program() -> str:
     return os.environ.get("KUBECTL_PATH") or "kubectl"
 
 
-def read(flags: Sequence[str], path: str) -> list[dict[str, Any]]:
-    """Returns the items of a list at the API server, from its cache. flags: of kubectl. Raises CliError."""
+class Thing(NamedTuple):
+    """A pod or node. node: the pod's; empty if it has none yet. is_ending: it is being deleted."""
+
+    namespace: str
+    name: str
+    node: str
+    is_ready: bool
+    is_ending: bool
+
+
+def read(flags: Sequence[str], path: str) -> list[Thing]:
+    """Returns the pods or nodes of a list at the API server, from its cache. flags: of kubectl. Raises CliError."""
+    return items(flags, path, _thing)
+
+
+def items(flags: Sequence[str], path: str, made: Callable[[Any], _Item]) -> list[_Item]:
+    """Returns what is made of each item of a list, as `read` does. made: raises TypeError for what is no such item."""
     words = [program(), *flags, "get", "--raw", f"{path}{'&' if '?' in path else '?'}resourceVersion=0"]
     try:
         ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -53,10 +69,20 @@ def read(flags: Sequence[str], path: str) -> list[dict[str, Any]]:
         lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         raise _refused(lines[-1] if lines else f"kubectl ended with status {ended.returncode}")
     try:
-        items: list[dict[str, Any]] = json.loads(ended.stdout)["items"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Failed(f"kubectl get --raw {path}: the answer is not a list") from error
-    return items
+        return [made(item) for item in json.loads(ended.stdout)["items"] or ()]  # null: Go's empty list
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        kind = path.partition("?")[0].rpartition("/")[2]
+        raise Failed(f"kubectl get --raw {path}: the answer is not a list of {kind}") from error
+
+
+def _thing(item: Any) -> Thing:
+    about = item["metadata"]
+    namespace, name, node = about.get("namespace", ""), about["name"], item.get("spec", {}).get("nodeName", "")
+    if not all(isinstance(one, str) for one in (namespace, name, node)):
+        raise TypeError
+    conditions = item.get("status", {}).get("conditions") or ()
+    is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return Thing(namespace, name, node, is_ready, "deletionTimestamp" in about)
 
 
 @contextmanager

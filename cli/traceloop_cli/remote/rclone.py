@@ -23,7 +23,7 @@ def output(*words: str, stdin: Sequence[str] = ()) -> bytes:
     try:
         ended = subprocess.run(
             ["rclone", *words],
-            input="".join(f"{line}\n" for line in stdin).encode(),
+            input="".join(f"{line}\n" for line in stdin).encode("utf-8", "surrogateescape"),
             capture_output=True,
             env=env,
             check=False,

@@ -12,6 +12,7 @@ Nothing here has a time limit of its own except the wait for the greeting: a per
 
 from __future__ import annotations
 
+import os
 import select
 import shutil
 import socket
@@ -20,15 +21,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
 from traceloop_cli.bridge import GREETING
-from traceloop_cli.errors import CliError
+from traceloop_cli.errors import CliError, Failed
 
 _PIECE_BYTES: Final = 1 << 16
 _SKIPPED_MAX_BYTES: Final = 1 << 20
+_COMPLAINT_MAX_BYTES: Final = 4096
 _ENDING_S: Final = 2.0
 _NOT_STARTED: Final = 127
 Explain = Callable[[int | None, str], CliError]
@@ -41,8 +43,10 @@ def way(command: Sequence[str], explain: Explain, wait_s: float | None) -> Itera
 
     wait_s: the maximum wait for the far end; None: as long as the command runs. Raises what `explain` returns.
     """
-    near, far = socket.socketpair()
-    with near, tempfile.TemporaryFile() as stderr:
+    with ExitStack() as opened:
+        with _prepared():
+            near, far = map(opened.enter_context, socket.socketpair())
+            stderr = opened.enter_context(tempfile.TemporaryFile())
         try:
             with far:
                 process = subprocess.Popen(command, stdin=far.fileno(), stdout=far.fileno(), stderr=stderr)
@@ -76,7 +80,7 @@ def _greeted(near: socket.socket, wait_s: float | None) -> bytes | None:
 
 
 def _last_line(stderr: IO[bytes]) -> str:
-    stderr.seek(0)
+    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _COMPLAINT_MAX_BYTES))
     lines = stderr.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
@@ -100,13 +104,14 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def _listening(near: socket.socket, early: bytes) -> Iterator[str]:
-    with (
-        tempfile.TemporaryDirectory(prefix="traceloop-", ignore_cleanup_errors=True) as directory,
-        socket.socket(socket.AF_UNIX) as listener,
-    ):
-        path = str(Path(directory, "s"))
-        listener.bind(path)
-        listener.listen(1)
+    with ExitStack() as opened:
+        with _prepared():
+            made = tempfile.TemporaryDirectory(prefix="traceloop-", ignore_cleanup_errors=True)
+            directory = opened.enter_context(made)
+            listener = opened.enter_context(socket.socket(socket.AF_UNIX))
+            path = str(Path(directory, "s"))
+            listener.bind(path)
+            listener.listen(1)
         passing = threading.Thread(target=_pass_connection, args=(listener, near, early, directory), daemon=True)
         passing.start()
         try:
@@ -117,6 +122,16 @@ def _listening(near: socket.socket, early: bytes) -> Iterator[str]:
             with suppress(OSError):
                 near.shutdown(socket.SHUT_WR)
             passing.join(_ENDING_S)
+
+
+@contextmanager
+def _prepared() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = tempfile.tempdir or "a temporary directory"
+        why = error.strerror or str(error)
+        raise Failed(f"cannot make a socket in {where}: {why}; set TMPDIR to another directory") from error
 
 
 def _pass_connection(listener: socket.socket, near: socket.socket, early: bytes, directory: str) -> None:

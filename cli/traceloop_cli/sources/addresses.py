@@ -62,8 +62,8 @@ class Store:
 class Cluster:
     """The nodes of a cluster. namespace: of their relays. node: the only one to ask; empty: all. flags: of kubectl.
 
-    path: the daemon's socket. pods_in, pods_with: list only traces of a namespace, and of pods with these labels; all
-    if empty.
+    path: the daemon's socket. pods_in, pods_with: only traces of a namespace, and of pods with these labels; all if
+    empty.
     """
 
     namespace: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from traceloop_cli.errors import CliError, Denied, Failed, NoMatch, Unreachable
+from traceloop_cli.errors import Ambiguous, CliError, Denied, Failed, NoMatch, Unreachable
 from traceloop_cli.sources.addresses import Local, Remote
 from traceloop_cli.sources.grpc_import import grpc
 from traceloop_cli.sources.unavailable import cut_off, unavailable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEADLINE_S: Final = 30
 _SCHEME: Final = "unix:"
+_PATH_MAX_BYTES: Final = 107  # unix(7)
+_KINDS: Final = {grpc.StatusCode.NOT_FOUND: NoMatch, grpc.StatusCode.FAILED_PRECONDITION: Ambiguous}
+_ESCAPES: Final = {ord(char): f"%{ord(char):02X}" for char in "%?#"}
 _CHANNEL_OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", -1),  # a List of very many traces
@@ -29,12 +32,23 @@ def channel(path: str, where: Local | Remote) -> Iterator[RecorderStub]:
 
     where: the daemon's place, for messages.
     """
-    with grpc.insecure_channel(_SCHEME + path, options=_CHANNEL_OPTIONS) as opened:
+    with grpc.insecure_channel(_target(path), options=_CHANNEL_OPTIONS) as opened:
         try:
             yield RecorderStub(opened)  # type: ignore[no-untyped-call]
         except grpc.RpcError as error:
             host = where.host if isinstance(where, Remote) else None
             raise _translated(error.code(), error.details() or "", where.path, host) from error
+
+
+def _target(path: str) -> str:
+    # gRPC takes it for a URI, and for several paths if it has commas, even escaped ones.
+    length = len(path.encode())
+    if length > _PATH_MAX_BYTES or "," in path:
+        why = "gRPC takes a comma for the end of a path"
+        if length > _PATH_MAX_BYTES:
+            why = f"its path is longer than the {_PATH_MAX_BYTES} bytes of a socket's"
+        raise Unreachable(f"no daemon at {path}: {why}; name its socket with --address unix:PATH")
+    return _SCHEME + path.translate(_ESCAPES)
 
 
 def _translated(code: grpc.StatusCode, details: str, path: str, host: str | None) -> CliError:
@@ -50,5 +64,5 @@ def _translated(code: grpc.StatusCode, details: str, path: str, host: str | None
         return Denied(details)
     if code == grpc.StatusCode.UNIMPLEMENTED:
         return Failed(f"the daemon at {path} does not know this request: use the traceloopctl of the same version")
-    kind = NoMatch if code == grpc.StatusCode.NOT_FOUND else Failed
+    kind = _KINDS.get(code, Failed)
     return kind(details or f"the daemon at {path} failed ({code.name}): see `journalctl -u traceloopd`")

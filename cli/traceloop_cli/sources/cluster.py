@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from traceloop_cli.errors import Failed
-from traceloop_cli.remote.kubectl import read
+from traceloop_cli.remote.kubectl import Thing, read
 from traceloop_cli.sources.addresses import Cluster
 from traceloop_proto import traceloop_pb2 as pb
 
@@ -32,10 +32,12 @@ class Node:
 def nodes(where: Cluster) -> list[Node]:
     """Returns the nodes in the order of their names. Raises CliError."""
     selector = f"labelSelector={quote(RELAYS, safe='')}"
-    relays: dict[str, list[dict[str, Any]]] = {}
-    for pod in read(where.flags, f"/api/v1/namespaces/{where.namespace}/pods?{selector}"):
-        relays.setdefault(pod["spec"].get("nodeName", ""), []).append(pod)
-    found = [_node(one, relays) for one in read(where.flags, "/api/v1/nodes") if where.holds(one["metadata"]["name"])]
+    relays: dict[str, list[Thing]] = {}
+    for pod in read(where.flags, f"/api/v1{_namespace(where.namespace)}/pods?{selector}"):
+        relays.setdefault(pod.node, []).append(pod)
+    found = [
+        _node(one, relays.get(one.name, [])) for one in read(where.flags, "/api/v1/nodes") if where.holds(one.name)
+    ]
     if where.node and not found:
         raise Failed(f"no node {where.node}: `kubectl get nodes` lists them")
     return sorted(found, key=lambda one: one.name)
@@ -45,23 +47,20 @@ def limit(where: Cluster) -> Callable[[pb.Trace], bool]:
     """Returns which traces are to be listed. Asks for the pods with certain labels. Raises CliError."""
     if not where.pods_with:
         return lambda trace: where.pods_in in ("", trace.namespace)
-    place = f"/namespaces/{where.pods_in}" if where.pods_in else ""
+    place = _namespace(where.pods_in) if where.pods_in else ""
     pods = read(where.flags, f"/api/v1{place}/pods?labelSelector={quote(where.pods_with, safe='')}")
-    names = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods}
+    names = {(pod.namespace, pod.name) for pod in pods}
     return lambda trace: (trace.namespace, trace.pod) in names
 
 
-def _node(node: dict[str, Any], relays: dict[str, list[dict[str, Any]]]) -> Node:
-    name = node["metadata"]["name"]
-    if not _ready(node):
-        return Node(name, "", "the node is not ready")
-    there = relays.get(name, [])
-    ready = [pod for pod in there if _ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+def _namespace(name: str) -> str:
+    return f"/namespaces/{quote(name, safe='')}"
+
+
+def _node(node: Thing, relays: list[Thing]) -> Node:
+    if not node.is_ready:
+        return Node(node.name, "", "the node is not ready")
+    ready = [pod for pod in relays if pod.is_ready and not pod.is_ending]
     if ready:
-        return Node(name, ready[0]["metadata"]["name"], "")
-    return Node(name, "", "its relay is not ready" if there else "it has no relay")
-
-
-def _ready(thing: dict[str, Any]) -> bool:
-    conditions = thing.get("status", {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        return Node(node.name, ready[0].name, "")
+    return Node(node.name, "", "its relay is not ready" if relays else "it has no relay")

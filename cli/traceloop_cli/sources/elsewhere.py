@@ -11,11 +11,13 @@ from traceloop_cli.errors import Unreachable
 from traceloop_cli.remote.kubectl import pod_way
 from traceloop_cli.remote.ssh import ssh_way
 from traceloop_cli.sources.addresses import Cluster, Remote, Store
+from traceloop_cli.sources.again import AgainStub
 from traceloop_cli.sources.channel import DEADLINE_S, channel
 from traceloop_cli.sources.cluster import Node, limit, nodes
 from traceloop_cli.sources.fleet import ANSWER_S, FleetStub
 from traceloop_cli.sources.listing import Listing
 from traceloop_cli.sources.store import StoreStub
+from traceloop_cli.sources.whereabouts import nodes_of
 from traceloop_proto import traceloop_pb2 as pb
 
 if TYPE_CHECKING:
@@ -30,10 +32,11 @@ def connected_elsewhere(where: Store | Cluster | Sequence[Remote]) -> Iterator[R
     if isinstance(where, Store):
         yield StoreStub(where.place)
     elif isinstance(where, Cluster):
-        yield FleetStub([(one.name, partial(_over_kubectl, where, one)) for one in nodes(where)], limit(where))
+        hosts = [(one.name, partial(_over_kubectl, where, one)) for one in nodes(where)]
+        yield FleetStub(hosts, limit(where), partial(nodes_of, where))
     elif len(where) == 1:
         with _over_ssh(where[0], None) as stub:
-            yield stub
+            yield AgainStub(stub, partial(_over_ssh, where[0], None))
     else:
         yield FleetStub([(one.host, partial(_over_ssh, one, ANSWER_S)) for one in where])
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from traceloop_cli.errors import CliError, Failed, Unreachable
 from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_cli.sources.named import named
+from traceloop_cli.sources.watching import begun
 from traceloop_proto import traceloop_pb2 as pb
 
 if TYPE_CHECKING:
@@ -25,9 +27,8 @@ def ended(daemon: RecorderStub, trace: str) -> pb.Trace:
     trace: an id or a prefix of one. Raises Failed if the trace is removed before, Unreachable if the daemon stops; and
     what `connected` translates.
     """
-    changes = iter(daemon.Watch(pb.WatchRequest()))
-    next(changes, None)  # watching has begun, so no change after the next answer is missed
-    found: pb.Trace = daemon.Get(pb.TraceRequest(id=trace), timeout=DEADLINE_S)
+    changes = begun(daemon)  # so no change after the next answer is missed
+    found = named(daemon, trace)
     if found.state != pb.STATE_RECORDING:
         return found
     for change in changes:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from traceloop_cli.errors import Failed
 from traceloop_cli.sources.archive_files import opened, read, snapshot
 from traceloop_cli.sources.client import DEADLINE_S, connected
 from traceloop_cli.sources.failures import has_failed
+from traceloop_cli.sources.named import named
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.causes.explain import explain
 from traceloop_decode.causes.objects import Clock
@@ -18,7 +20,7 @@ from traceloop_proto import traceloop_pb2 as pb
 
 
 class Explained(NamedTuple):
-    """A trace's facts and its explanation. place: what follows `traceloopctl show` for this trace."""
+    """A trace's facts and its explanation. place: what a shell takes after `traceloopctl show` for it."""
 
     facts: TraceInfo
     report: Report
@@ -28,15 +30,18 @@ class Explained(NamedTuple):
 
 def of_file(path: str) -> Explained:
     """Explains an archive file, or standard input. Raises Failed."""
-    return of_archive(read(path), path, f"--file {path}")
+    return of_archive(read(path), path, f"--file {shlex.quote(path)}")
 
 
 def of_trace(address: str, trace: str | None) -> Explained:
     """Explains a trace of the daemon; None: the newest one that failed. Raises a CliError."""
     with connected(address) as daemon:
-        trace = trace if trace is not None else _newest_failed(daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces)
-        file = b"".join(chunk.data for chunk in daemon.Dump(pb.TraceRequest(id=trace), timeout=DEADLINE_S))
-    return of_archive(file, f"trace {trace}")
+        if trace is None:
+            trace_id = _newest_failed(daemon.List(pb.ListRequest(), timeout=DEADLINE_S).traces)
+        else:
+            trace_id = named(daemon, trace).id
+        file = b"".join(chunk.data for chunk in daemon.Dump(pb.TraceRequest(id=trace_id), timeout=DEADLINE_S))
+    return of_archive(file, f"trace {trace_id}")
 
 
 def of_archive(file: bytes, name: str, place: str = "") -> Explained:
@@ -49,7 +54,7 @@ def of_archive(file: bytes, name: str, place: str = "") -> Explained:
 
 
 def _newest_failed(traces: Iterable[pb.Trace]) -> str:
-    failed = [trace for trace in traces if has_failed(trace)]
-    if not failed:
+    found = [trace for trace in traces if has_failed(trace)]
+    if not found:
         raise Failed("no container failed: name a trace's ID, as `traceloopctl list` shows it")
-    return str(max(failed, key=lambda trace: trace.ended_ns or trace.started_ns).id)
+    return str(max(found, key=lambda trace: trace.ended_ns or trace.started_ns).id)

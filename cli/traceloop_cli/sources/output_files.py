@@ -26,23 +26,42 @@ def check_target(path: str, *, force: bool) -> None:
 
 
 def write(path: str, pieces: Iterable[bytes], *, force: bool) -> None:
-    """Writes the pieces to a file, mode 0600, or to standard output. Raises Failed; no incomplete new file is left."""
+    """Writes the pieces to a file, mode 0600, or to standard output. Raises Failed, and whatever `pieces` raises.
+
+    A file that is not written whole is removed; one that it was to replace stays as it is.
+    """
     if path == STANDARD:
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
         return
-    flag = os.O_TRUNC if force else os.O_EXCL
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, _MODE)
+        if not force:
+            _write_new(path, path, pieces)
+        elif os.path.lexists(path) and not os.path.isfile(path):  # noqa: PTH113 - as it is given
+            with open(path, "wb", opener=_opened) as out:
+                out.writelines(pieces)
+        else:
+            target = os.path.realpath(path)  # a link stays one
+            _write_new(f"{os.path.dirname(target)}/.traceloop-{os.getpid()}", target, pieces)  # noqa: PTH120
     except FileExistsError as error:
         raise Failed(f"{path} already exists: give --force to overwrite it") from error
     except OSError as error:
         raise cannot_write(path, error) from error
-    try:
-        with os.fdopen(fd, "wb") as out:
+
+
+def _write_new(path: str, target: str, pieces: Iterable[bytes]) -> None:
+    # Writes a file that does not exist, and then gives it the name `target`.
+    with open(path, "xb", opener=_opened) as out:
+        try:
             out.writelines(pieces)
-    except OSError as error:
-        if not force:  # this call created the file, and it is incomplete
+            out.close()  # writes the rest
+            if target != path:
+                os.replace(path, target)  # noqa: PTH105
+        except BaseException:  # also ^C
             with suppress(OSError):
                 os.unlink(path)  # noqa: PTH108
-        raise cannot_write(path, error) from error
+            raise
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags, _MODE)

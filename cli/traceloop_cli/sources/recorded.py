@@ -8,6 +8,7 @@ from typing import Final
 
 from traceloop_cli.sources.archive_files import opened, read, snapshot
 from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_cli.sources.named import named
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.snapshot import Snapshot
 from traceloop_proto.traceloop_pb2 import TraceRequest
@@ -24,14 +25,15 @@ class Recorded:
     snapshot: Snapshot
 
 
-def recorded(address: str, word: str) -> Recorded:
-    """Returns the trace of an ID, or of ``file:PATH``. Raises CliError."""
-    path = word.removeprefix(FILE)
-    if path != word:
-        file, name = read(path), path
+def recorded(address: str, word: str | None) -> Recorded:
+    """Returns the trace of an ID, or of ``file:PATH``; None: the newest. Raises CliError."""
+    if word is not None and word.startswith(FILE):
+        name = word.removeprefix(FILE)
+        file = read(name)
     else:
-        name = f"trace {word}"
         with connected(address) as daemon:
-            file = b"".join(chunk.data for chunk in daemon.Dump(TraceRequest(id=word), timeout=DEADLINE_S))
+            trace_id = named(daemon, word).id
+            file = b"".join(chunk.data for chunk in daemon.Dump(TraceRequest(id=trace_id), timeout=DEADLINE_S))
+        name = f"trace {trace_id}"
     info, encoded = opened(file, name)
     return Recorded(info, snapshot(encoded, name))

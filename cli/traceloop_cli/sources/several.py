@@ -9,6 +9,7 @@ from typing import NamedTuple
 from traceloop_cli.errors import Failed
 from traceloop_cli.sources.archive_files import opened, read, snapshot
 from traceloop_cli.sources.client import DEADLINE_S, connected
+from traceloop_cli.sources.named import named
 from traceloop_decode.snapshot import Snapshot
 from traceloop_proto.traceloop_pb2 import ListRequest, TraceRequest
 
@@ -27,10 +28,15 @@ def one_of_file(path: str) -> Source:
     return Source(info.trace_id, snapshot(encoded, path))
 
 
-def of_ids(address: str, ids: Sequence[str]) -> Iterator[Source]:
-    """Yields a snapshot per id, as the daemon makes or reads it. Raises CliError for the first that it cannot."""
-    for trace in ids:
-        yield Source(trace, _fetched(address, trace))
+def of_words(address: str, words: Sequence[str | None]) -> Iterator[Source]:
+    """Yields a snapshot per ID, as the daemon makes or reads it; None: of the newest trace.
+
+    Raises CliError for the first that it cannot.
+    """
+    for word in words:
+        with connected(address) as daemon:
+            trace_id = named(daemon, word).id
+        yield Source(trace_id, _fetched(address, trace_id))
 
 
 def listed(address: str, pod: str | None) -> list[str]:

@@ -30,6 +30,7 @@ from traceloop_decode.archive_file import (
 )
 from traceloop_decode.file_names import SUFFIX, object_tail, trace_id_of
 from traceloop_decode.model import DecodeError
+from traceloop_decode.safe_text import encodable
 from traceloop_proto import traceloop_pb2 as pb
 from traceloop_proto.trace_message import trace_message
 from traceloop_proto.traceloop_pb2_grpc import RecorderStub
@@ -90,9 +91,10 @@ class StoreStub(RecorderStub):
 
     def _objects(self) -> list[_Object]:
         words = ("lsf", "-R", "--files-only", "--fast-list", "--format=sp", "--separator=\t", f"--include={_ALL}")
-        lines = rclone.output(*words, self.place).decode("utf-8", "surrogateescape").splitlines()
+        lines = rclone.output(*words, self.place).decode("utf-8", "surrogateescape").split("\n")
         found = (line.partition("\t") for line in lines)
-        return sorted((_Object(path, int(size)) for size, _, path in found), key=lambda one: one.path)
+        objects = (_Object(path, int(size)) for size, _, path in found if size.isdecimal() and path.endswith(SUFFIX))
+        return sorted(objects, key=lambda one: one.path)  # without names with a line break, which rclone may not escape
 
     def _newest(self) -> tuple[_Object, Head | None]:
         heads = self._heads(self._objects())
@@ -180,7 +182,7 @@ def _tail(info: TraceInfo) -> str:
 
 def _message(one: _Object, head: Head | None) -> pb.Trace:
     if head is None:
-        return pb.Trace(id=one.trace_id, state=pb.STATE_ERROR, size_bytes=one.size_bytes)
+        return pb.Trace(id=encodable(one.trace_id), state=pb.STATE_ERROR, size_bytes=one.size_bytes)
     state = pb.STATE_ARCHIVED
     try:
         head.check_size(one.size_bytes)

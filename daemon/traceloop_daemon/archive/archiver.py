@@ -71,25 +71,30 @@ class Archiver:
         self._work.put(then)
 
     def tend(self) -> None:
-        """Writes waiting traces, and removes traces to make room, in the calling thread."""
-        self._settle(self._archive.tend(self._traces.unsettled()))
+        """Queues that waiting traces are written, and traces are removed to make room."""
+        self._work.put(self._tend)
 
-    # -- in the thread, except for `_settle`, which `tend` calls too
+    def forget_file(self, trace: Trace) -> None:
+        """Queues that the file of a trace that is closed is removed, if a daemon that stopped has written one."""
+        self._work.put(partial(self._delete_closed, trace))
+
+    # -- in the thread
+
+    def _tend(self) -> None:
+        self._settle(self._archive.tend(self._traces.unsettled()))
 
     def _run(self) -> None:
         while True:
             try:
                 work = self._work.get(timeout=self._archive.tend_after_s)
             except queue.Empty:
-                self.tend()
-                continue
-            if work is None:
-                self.tend()
-                return
+                work = self._tend
             try:
-                work()
+                (work or self._tend)()
             except Exception:  # noqa: BLE001 - the next traces must be archived; this one stays in its ring
                 _log.exception("a trace could not be archived: internal error in traceloopd: please report it")
+            if work is None:
+                return
 
     def _keep(self, trace: Trace) -> None:
         # Without the lock: a frozen trace's ring changes no more, and this thread alone gives it back.
@@ -153,7 +158,7 @@ class Archiver:
                     self._archived(trace.id)
             for trace_id in changes.lost:
                 trace = registry.get(trace_id)
-                if trace is not None:
+                if trace is not None and trace.state is not State.RECORDING:  # otherwise the file was of earlier
                     self._lose(trace)
             for trace_id, reason in changes.gone:
                 trace = registry.get(trace_id)

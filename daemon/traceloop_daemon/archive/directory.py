@@ -19,13 +19,14 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from traceloop_daemon.archive.closed_ids import ClosedIds
 from traceloop_daemon.archive.kept_files import FileState, Kept, look_into, state_now
 from traceloop_daemon.archive.reasons import Reasons
-from traceloop_daemon.archive.retention import Limits, Space, expired
+from traceloop_daemon.archive.retention import CLOCK_SET_NS, Limits, Space, expired
 from traceloop_daemon.archive.shipped import shipped_ids
 from traceloop_daemon.archive.waiting import Waiter, Waiting
 from traceloop_daemon.errors import ConfigError, TraceDamaged, TraceGone
@@ -105,7 +106,7 @@ class FileArchive:
         self._temporary = directory / f"{_TEMPORARY}{os.getpid()}"
         self._reasons = Reasons(directory, self._temporary)
         self._failed = False
-        self._late = self._dropped = self._dropped_before = 0
+        self._late = self._dropped = self._dropped_before = self._set_ns = 0
 
     def close(self) -> None:
         """Unlocks the directory. Traces that still wait in this process's memory are lost, and logged."""
@@ -296,10 +297,12 @@ class FileArchive:
         space = Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize - to_come)
         used_bytes = sum(one.size_bytes for one in kept)
         _log.debug("%d traces of %d bytes are kept, %d bytes are free", len(kept), used_bytes, space.free_bytes)
-        room = (kept, self._limits, space, self._now_ns(), live)
-        gone_ids = list(expired(*room))
+        now_ns = self._now_ns()
+        self._set_ns = self._set_ns or (now_ns if now_ns >= CLOCK_SET_NS else 0)
+        fit = partial(expired, kept, self._limits, space, now_ns, live, set_ns=self._set_ns)
+        gone_ids = list(fit())
         if gone_ids and self._ledger is not None:  # it is read only if something must go
-            gone_ids = list(expired(*room, shipped=shipped_ids(self._ledger)))
+            gone_ids = list(fit(shipped=shipped_ids(self._ledger)))
         for trace_id, reason in gone_ids:
             try:
                 self.delete(trace_id)

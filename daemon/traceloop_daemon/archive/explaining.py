@@ -23,6 +23,7 @@ from time import monotonic
 from typing import Final
 
 from traceloop_daemon.archive.directory import FileArchive
+from traceloop_daemon.archive.owed import Owed
 from traceloop_daemon.errors import TraceGone
 from traceloop_daemon.recording.feed import Feed, Happened
 from traceloop_daemon.recording.journal import TRACE_EXPLAINED, TRACE_UNEXPLAINED, fields, level_of_end
@@ -30,6 +31,7 @@ from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.recording.trace import State, TraceView
 from traceloop_daemon.recording.traces import Traces
 from traceloop_decode.ending import EndKind, end_kind, how_ended
+from traceloop_decode.file_names import file_name
 from traceloop_decode.model import DecodeError
 from traceloop_decode.reason import ANSWER_MAX, REQUEST, NotExplained, answered
 
@@ -55,12 +57,17 @@ class Explainer:
         feed: Feed,
         tally: Tally,
         *,
+        owed: Owed,
         deadline_s: float = DEADLINE_S,
         told_after_s: float = TOLD_AFTER_S,
     ) -> None:
-        """path: the socket. deadline_s: the time for one answer. told_after_s: as TOLD_AFTER_S."""
+        """path: the socket. owed: remembers failures that are not told yet, also of former daemons.
+
+        deadline_s: the time for one answer. told_after_s: as TOLD_AFTER_S.
+        """
         self._path, self._deadline_s, self._told_after_s = path, deadline_s, told_after_s
         self._archive, self._traces, self._feed, self._tally = archive, traces, feed, tally
+        self._remembered = owed
         self._changed = threading.Condition()
         self._waiting: deque[tuple[str, bool]] = deque(maxlen=_WAITING_MAX)  # each with whether the journal is told
         self._owed: dict[str, tuple[TraceView, float]] = {}  # failures that the journal is told of by this time
@@ -78,6 +85,7 @@ class Explainer:
                 with suppress(OSError):  # it is not connected any more
                     self._asked.shutdown(socket.SHUT_RDWR)
         self._thread.join()
+        self._remembered.close()
 
     def follows(self, ended: TraceView) -> bool:
         """Returns whether an entry follows that says of a container that it failed, as an error, and why."""
@@ -86,20 +94,30 @@ class Explainer:
         with self._changed:
             if self._closed or len(self._owed) >= _WAITING_MAX or not self._path.is_socket():
                 return False
-            self._owed[ended.id] = ended, monotonic() + self._told_after_s
-            self._changed.notify()
+            self._remembered.add(ended.id)
+            self._owe(ended)
             return True
+
+    def _owe(self, view: TraceView) -> None:
+        self._owed[view.id] = view, monotonic() + self._told_after_s
+        self._changed.notify()
 
     def archived(self, trace_id: str) -> None:
         """Queues a trace that was just archived. If too many wait, the first ones get no reason."""
         self._put(trace_id, is_new=True)
 
     def former(self) -> None:
-        """Queues former daemons' traces that failed and have no reason; of many, the newest."""
+        """Queues former daemons' traces that failed and have no reason, or were not told; of many, the newest."""
+        names = self._remembered.find()
         with self._traces.locked() as registry:
-            views = [trace.view() for trace in registry if trace.state is State.ARCHIVED and not trace.reason]
+            views = [trace.view() for trace in registry if trace.state is not State.RECORDING]
         failed = [one for one in views if end_kind(one.facts.exit_code, one.facts.signal) is EndKind.FAILED]
-        for view in sorted(failed, key=lambda one: -one.facts.ended_ns)[:_FORMER_MAX]:
+        untold = [one for one in failed if file_name(one.id) in names]
+        with self._changed:
+            for view in untold:
+                self._owe(view)
+        asked = [one for one in failed if one.state is State.ARCHIVED and (not one.reason or one in untold)]
+        for view in sorted(asked, key=lambda one: -one.facts.ended_ns)[:_FORMER_MAX]:
             self._put(view.id, is_new=False)
 
     def _put(self, trace_id: str, *, is_new: bool) -> None:
@@ -199,6 +217,7 @@ class Explainer:
                 self._feed.tell(Happened.EXPLAINED, view)
         if view is not None and (owed is not None or is_new):
             _tell(view, told=owed is None)
+            self._remembered.remove(trace_id)
 
     def _take_owed(self, trace_id: str) -> TraceView | None:
         with self._changed:
@@ -214,6 +233,7 @@ class Explainer:
         how, explained = how_ended(facts.exit_code, facts.signal, facts.memory_end), fields(TRACE_UNEXPLAINED, view)
         text = "%s %s; its reason was not found: %s"
         _log.log(level_of_end(facts), text, view.id, how, why, extra=explained)
+        self._remembered.remove(trace_id)
         return True
 
 

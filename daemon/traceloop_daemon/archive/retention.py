@@ -16,6 +16,8 @@ _DEFAULT_MAX_BYTES: Final = 4 << 30
 _MAX_USE: Final = Share(10)
 _KEEP_FREE: Final = Share(15)
 _NS: Final = 1_000_000_000
+CLOCK_SET_NS: Final = 1_577_836_800 * _NS
+"""2020: what ended before it was recorded by a machine whose clock was not set yet, as one without a battery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,15 @@ def expired(
     live: Collection[str] = (),
     *,
     shipped: Collection[str] = (),
+    set_ns: int = 0,
 ) -> Iterator[tuple[str, str]]:
     """Yields the ids of the traces to remove, in order, each with the limit that requires it.
 
     kept: oldest first. Traces in `live` stay; those in `shipped`, of which a store has a copy, go before the others.
     The newest trace is removed only for its age, as users will ask for it first. If keep_free cannot be reached by
     removing traces, because other files fill the file system, no trace is removed for it.
+
+    set_ns: when the clock was first known to be set, from which the age of what ended before CLOCK_SET_NS counts.
     """
     count, use_bytes, free_bytes = len(kept), sum(one.size_bytes for one in kept), space.free_bytes
     max_use_bytes = _bytes_of(limits.max_use_bytes, space, _MAX_USE)
@@ -82,7 +87,8 @@ def expired(
         if one.trace_id in live:
             continue
         newest = place == len(kept) - 1
-        if now_ns - one.ended_ns > limits.max_age_s * _NS:
+        ended_ns = one.ended_ns if one.ended_ns >= CLOCK_SET_NS else max(one.ended_ns, set_ns)
+        if now_ns - ended_ns > limits.max_age_s * _NS:
             reason = f"max_age, {limits.max_age_s} s"
         elif count > limits.max_traces and not newest:
             reason = f"max_traces, {limits.max_traces}"

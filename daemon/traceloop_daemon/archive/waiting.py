@@ -77,17 +77,21 @@ class Waiting:
         return sum(waiter.size_bytes for waiter in self._waiters.values())
 
     def find(self) -> list[Kept]:
-        """Adds the files that former daemons left, and returns them, oldest first. Removes all other files."""
+        """Adds the files that former daemons left, and returns them, oldest first.
+
+        One that cannot be read stays: another version's, or any if no descriptor is free. Removes all other files.
+        """
         found: list[Kept] = []
         if self._directory is None:
             return found
         with suppress(FileNotFoundError):
             for entry in os.scandir(self._directory):
-                kept = look_into(entry) if entry.name.endswith(SUFFIX) else None
+                if not entry.name.endswith(SUFFIX):
+                    Path(entry.path).unlink(missing_ok=True)
+                    continue
+                kept = look_into(entry)
                 if kept is not None and kept.state is FileState.WHOLE:
                     found.append(replace(kept, state=FileState.WAITING))
-                else:
-                    Path(entry.path).unlink(missing_ok=True)
         found.sort(key=lambda kept: (kept.ended_ns, kept.trace_id))
         for kept in found:
             path = self._directory / file_name(kept.trace_id)

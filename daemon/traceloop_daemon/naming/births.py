@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from traceloop_bpf.births import Birth, Kind, Shape, Suffix
+from traceloop_daemon.errors import EngineBusy
 from traceloop_daemon.naming.bundles import Bundle, bundle_at, bundle_of
 from traceloop_daemon.naming.engines import runtimes
 from traceloop_daemon.naming.engines.containerd import CONTAINERD
@@ -25,6 +26,7 @@ from traceloop_daemon.naming.engines.docker import DOCKER
 from traceloop_daemon.naming.engines.model import ID, Engine, Form
 from traceloop_daemon.naming.engines.podman import PODMAN
 from traceloop_daemon.naming.engines.runtimes import RUNTIMES
+from traceloop_daemon.naming.kubelet_logs import names_of
 from traceloop_daemon.naming.names import Names, Registration, resolve, short_id
 from traceloop_daemon.system.cgroupfs import anywhere, directory, processes
 
@@ -32,6 +34,8 @@ OF_BUNDLE: Final = Engine("container", forms=(Form(Kind.ID, ""),))
 """Containers whose cgroups have an id alone for a name: the bundle tells the engine."""
 OWN: Final = "prefix"
 UNIT: Final = "unit"
+BUSY_MAX_S: Final = 0.75
+"""Time since a birth after which the container is named without what cannot be read of its engine."""
 _POD: Final = re.compile(r"pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?:\.slice)?")
 _WILD: Final = "*?["
 
@@ -84,14 +88,17 @@ class Recogniser:
     def started_by_maker(self, birth: Birth) -> runtimes.Started | None:
         """Returns what the process that made the cgroup starts, which may end soon; None: it is no runtime's.
 
-        Only the process itself tells its working directory; its command line is in the birth.
+        Only the process itself tells its working directory; its command line is in the birth, unless that is very long.
         """
         if birth.maker <= 1:
             return None
-        return runtimes.started_by(birth.maker, self._root / "proc") or runtimes.of_words(birth.words, None)
+        proc = self._root / "proc"
+        if birth.words:  # by now its number may be another process's, or its memory may keep a reader waiting
+            return runtimes.of_words(birth.words, runtimes.directory_of(birth.maker, proc))
+        return runtimes.started_by(birth.maker, proc)
 
     def find(self, birth: Birth, started: runtimes.Started | None = None) -> Registration | None:
-        """Names a container by its bundle; returns None if that is not found. Reads files of engines.
+        """Names a container by its bundle, or by kubelet's link to its log; returns None if neither is found.
 
         started: what its maker's command line says.
         """
@@ -105,10 +112,16 @@ class Recogniser:
             bundle = bundle_at(Path(started.bundle)) if started.bundle else bundle
         if not bundle.path:
             bundle = bundle_of(container_id, self._root)
-        if not bundle.path:
+        wait, docker = birth.ago_s < BUSY_MAX_S, self._root / "var/lib/docker"
+        if wait and not (bundle.path and bundle.is_read):  # among the annotations may be one that excludes it
             return None
-        told = resolve(container_id, bundle.annotations, bundle.path, self._root / "var/lib/docker")
-        return self._placed(told, birth)
+        if not bundle.path:
+            names = names_of(container_id, self._root) if ID.fullmatch(container_id) else None
+            return self._placed(Registration(names, container_id=container_id), birth) if names is not None else None
+        try:
+            return self._placed(resolve(container_id, bundle.annotations, bundle.path, docker, wait=wait), birth)
+        except EngineBusy:  # as above, among the labels
+            return None
 
     def without_bundle(self, birth: Birth) -> Registration:
         """Names a container by its engine and its id, as nothing else is known."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import glob
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A container's OCI bundle. path: empty if none was found."""
+    """A container's OCI bundle. path: empty if none was found. is_read: no more can be known of it in a moment."""
 
     path: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
+    is_read: bool = True
 
 
 def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
@@ -37,11 +40,12 @@ def bundle_of(container_id: str, root: Path = Path("/")) -> Bundle:
         return Bundle()
     name = glob.escape(container_id)
     found = [path for pattern in _BUNDLES for path in sorted(root.glob(pattern.format(id=name)))]
+    again: list[Path] = []
     for path in found:
-        annotations = _annotations(path / "config.json")
+        annotations = _annotations(path / "config.json", partial(again.append, path))
         if annotations is not None:
             return Bundle(str(path), annotations)
-    return Bundle(str(found[0])) if found else Bundle()
+    return Bundle(str(found[0]), is_read=not again) if found else Bundle()
 
 
 def bundle_at(path: Path) -> Bundle:
@@ -50,8 +54,8 @@ def bundle_at(path: Path) -> Bundle:
     return Bundle() if annotations is None else Bundle(str(path), annotations)
 
 
-def _annotations(path: Path) -> dict[str, str] | None:
-    config = read_json(path, _log.warning)
+def _annotations(path: Path, again: Callable[[], object] = lambda: None) -> dict[str, str] | None:
+    config = read_json(path, _log.warning, again)
     if not isinstance(config, dict):
         return None
     annotations = config.get("annotations") or {}

@@ -27,8 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from traceloop_daemon.errors import EngineBusy
 from traceloop_daemon.naming import podman_db
 from traceloop_daemon.system.trusted_files import read_json
+from traceloop_decode.trace_facts import COUNT_MAX
 
 _SANDBOX_ID: Final = "io.kubernetes.cri-o.SandboxID"  # podman: the pod's infra container
 _INFRA: Final = re.compile(r"([0-9a-f]{12})-infra")
@@ -53,13 +55,22 @@ class Entry:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def podman(container_id: str, annotations: Mapping[str, str], bundle: str) -> Entry | None:
-    """Returns a podman container's entry, or None if the container is not podman's or not listed."""
+def podman(container_id: str, annotations: Mapping[str, str], bundle: str, *, wait: bool = False) -> Entry | None:
+    """Returns a podman container's entry, or None if the container is not podman's or not listed.
+
+    wait: raise EngineBusy while podman writes, instead of leaving out what only its database has.
+    """
     path = Path(bundle)
     if path.name != "userdata" or path.parent.name != container_id:
         return None
     storage = path.parent.parent
-    found = podman_db.find(storage.parent, container_id)
+    try:
+        found = podman_db.find(storage.parent, container_id)
+    except EngineBusy as error:
+        if wait:
+            raise
+        found = None
+        _log.warning("container %s: its labels and its pod's name are not known: %s", container_id, error)
     if found is not None:
         return _of_podman(found)
     listed = {entry["id"]: entry for entry in _listed(storage, path, container_id)}
@@ -137,7 +148,7 @@ def _of_docker(config: Mapping[str, Any]) -> Entry:
     return Entry(
         name=str(config.get("Name") or "").lstrip("/"),
         image=str(inner.get("Image") or ""),
-        restart_count=restarts if type(restarts) is int else None,
+        restart_count=restarts if type(restarts) is int and 0 <= restarts <= COUNT_MAX else None,
         labels=_labels(inner.get("Labels")),
     )
 

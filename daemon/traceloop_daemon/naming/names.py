@@ -58,6 +58,7 @@ _KUBERNETES: Final = (
 _SANDBOX_TYPES: Final = ("sandbox", "podsandbox")  # the latter under docker
 _DOCKERSHIM_TYPE: Final = "io.kubernetes.docker.type"  # under kubelet, docker has the names in labels
 _RESTARTS: Final = ("io.kubernetes.container.restartCount", "annotation.io.kubernetes.container.restartCount")
+_CRIO_ID: Final = "io.kubernetes.cri-o.ContainerID"
 _CRIO_METADATA: Final = "io.kubernetes.cri-o.Metadata"  # {"name": …, "attempt": restarts; absent for 0}
 _NERDCTL_NAME: Final = "nerdctl/name"
 
@@ -131,9 +132,16 @@ class Registration:
 
 
 def resolve(
-    container_id: str, annotations: Mapping[str, str], bundle: str, docker_root: Path = Path("/var/lib/docker")
+    container_id: str,
+    annotations: Mapping[str, str],
+    bundle: str,
+    docker_root: Path = Path("/var/lib/docker"),
+    *,
+    wait: bool = False,
 ) -> Registration:
     """Finds a container's names. bundle: the path of its OCI bundle, from which podman's and docker's files are found.
+
+    wait: raise EngineBusy while its engine writes them, instead of leaving out what cannot be read.
 
     Users of docker and podman set labels where others set annotations, so labels that begin with OURS count as
     annotations. If both are set the annotation counts, because a label may come from the image.
@@ -142,7 +150,7 @@ def resolve(
     if told is not None:
         _log.debug("container %s: its annotations name it", container_id)
         return told
-    source, entry = "podman's files name it", engine_files.podman(container_id, annotations, bundle)
+    source, entry = "podman's files name it", engine_files.podman(container_id, annotations, bundle, wait=wait)
     if entry is None:
         source, entry = "docker's files name it", engine_files.docker(container_id, bundle, docker_root)
     _log.debug("container %s: %s", container_id, source if entry else "no engine's file names it")
@@ -151,7 +159,7 @@ def resolve(
 
 def by_annotations(container_id: str, annotations: Mapping[str, str]) -> Registration | None:
     """Returns the names in Kubernetes' annotations, or None if there are none. No file has more names than these."""
-    names = of_kubernetes(annotations)
+    names = of_kubernetes(annotations, container_id)
     return None if names is None else Registration(names, annotations, container_id=container_id)
 
 
@@ -185,9 +193,12 @@ def _told(container_id: str, annotations: Mapping[str, str], entry: engine_files
     return Registration(names, annotations, by_label, container_id)
 
 
-def of_kubernetes(labels: Mapping[str, str]) -> Names | None:
+def of_kubernetes(labels: Mapping[str, str], container_id: str = "") -> Names | None:
     """Returns the names from annotations, or from docker's labels under kubelet; None if they name no pod."""
-    for pod, namespace, uid, container, kind, image in _KUBERNETES:
+    # CRI-O passes all of a pod's annotations to the runtime, so the pod's author may have written containerd's among
+    # them. Nobody knows the id before CRI-O makes it up.
+    by_crio = bool(container_id) and labels.get(_CRIO_ID) == container_id
+    for pod, namespace, uid, container, kind, image in _KUBERNETES[1:] if by_crio else _KUBERNETES:
         if labels.get(pod):
             type_ = labels.get(kind) or labels.get(_DOCKERSHIM_TYPE)
             return Names(

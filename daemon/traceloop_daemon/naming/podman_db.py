@@ -3,9 +3,9 @@
 
 podman stores JSON of each container and each pod (libpod: container_config.go, pod.go) below the storage's root. Since
 4.5 the database is SQLite, ``db.sql`` (sqlite_state_internal.go); older versions, and newer ones that found such a
-database, use bbolt, ``libpod/bolt_state.db`` (boltdb_state_internal.go). This module writes nothing and does not wait
-for podman: an entry that cannot be read at once is unknown. A file that users other than root may have written is not
-read (`trusted_files`).
+database, use bbolt, ``libpod/bolt_state.db`` (boltdb_state_internal.go). This module writes nothing and hardly waits
+for podman: while podman writes, the caller is told so. A file that users other than root may have written is not read
+(`trusted_files`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from traceloop_daemon.errors import UntrustedFile
+from traceloop_daemon.errors import EngineBusy, UntrustedFile
 from traceloop_daemon.naming import bolt
 from traceloop_daemon.system.trusted_files import opened
 
@@ -38,6 +39,11 @@ _LOGGED: Final = b"\2"
 _JSON_MAX_BYTES: Final = 4 << 20
 _BUSY_S: Final = 0.05
 _STEPS_MAX: Final = 10_000  # instructions of SQLite's virtual machine; this query takes less than a hundred
+_PRIMARY: Final = 0xFF  # of SQLite's error codes; the rest says more of the same error
+_LOCKED: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_turn: Final = threading.Lock()
+"""Held by the thread that has the database open: closing any descriptor of a file ends all locks that this process has
+on it (fcntl_locking(2)), also those by which SQLite keeps podman from writing while another thread reads."""
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +56,10 @@ class Found:
 
 
 def find(root: Path, container_id: str) -> Found | None:
-    """Finds a container of the storage at `root`; returns None if it is not there or cannot be read."""
+    """Finds a container of the storage at `root`; returns None if it is not there or cannot be read.
+
+    Raises EngineBusy.
+    """
     try:
         texts = _in_sqlite(root / _SQLITE, container_id) or _in_bolt(root / _BOLT, container_id)
     except UntrustedFile as error:
@@ -63,14 +72,22 @@ def find(root: Path, container_id: str) -> Found | None:
 
 
 def _in_sqlite(path: Path, container_id: str) -> tuple[bytes, bytes] | None:
+    if not _turn.acquire(timeout=_BUSY_S):
+        raise EngineBusy(f"{path} is being read for another container")
     try:
-        uri = f"file:{quote(str(path))}?{_how_to_open(path)}"
+        uri = f"file:{quote(os.fsencode(path))}?{_how_to_open(path)}"
         with closing(sqlite3.connect(uri, timeout=_BUSY_S, uri=True)) as data_base:
             data_base.set_progress_handler(lambda: 1, _STEPS_MAX)
             row = data_base.execute(_QUERY, (container_id, _JSON_MAX_BYTES)).fetchone()
             return (_bytes(row[0]), _bytes(row[1])) if row else None
-    except (OSError, sqlite3.Error):
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _LOCKED:
+            raise EngineBusy(f"{path} is being written: {error}") from error
         return None
+    except OSError:
+        return None
+    finally:
+        _turn.release()
 
 
 def _how_to_open(path: Path) -> str:

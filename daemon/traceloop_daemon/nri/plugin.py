@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ _READ_BYTES: Final = 1 << 18
 _RUNNING: Final = (pb.CONTAINER_RUNNING, pb.CONTAINER_PAUSED)
 _KINDS: Final = (PermissionError, OSError, NriError)  # kinds of failures; the first that matches counts
 _ACCESS: Final = "the daemon's user may not use it: /usr/share/doc/traceloop/nri.md says how to give it access"
+_INTERNAL: Final = "internal error in traceloopd at a container that NRI reported: please report it"
 _log = logging.getLogger(__name__)
 
 
@@ -66,17 +68,19 @@ class NriPlugin:
     def _connect(self) -> None:
         if self._closed:
             return
-        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            peer.connect(str(self._path))
-            self._session = Session(self)
-            peer.sendall(self._session.begin())
-        except OSError as error:
-            peer.close()
-            self._lost(error)
-            return
+        with ExitStack() as stack:
+            try:
+                peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                stack.callback(peer.close)
+                peer.connect(str(self._path))
+                self._session = Session(self)
+                peer.sendall(self._session.begin())
+                self._loop.watch(peer.fileno(), READABLE, self._read)
+            except OSError as error:
+                self._lost(error)
+                return
+            stack.pop_all()
         self._socket = peer
-        self._loop.watch(peer.fileno(), READABLE, self._read)
 
     def _read(self) -> None:
         if self._socket is None:
@@ -137,7 +141,10 @@ class NriPlugin:
         else:
             gone = pod.id if event == pb.EVENT_REMOVE_POD_SANDBOX else container.id
             self._known.discard(gone)
-            self._removed(gone)
+            try:
+                self._removed(gone)
+            except Exception:  # noqa: BLE001 - as at a container that starts
+                _log.exception(_INTERNAL)
 
     def _sandbox(self, pod: pb.PodSandbox) -> None:
         self._once(pod.id, lambda: of_sandbox(pod))
@@ -154,6 +161,6 @@ class NriPlugin:
         except RegistrationError as error:
             _log.warning("%s", error, extra={"MESSAGE_ID": HOOK_REFUSED})
         except Exception:  # noqa: BLE001 - one container's data must not end the recording of all others
-            _log.exception("internal error in traceloopd at a container that NRI reported: please report it")
+            _log.exception(_INTERNAL)
         else:
             self._known.add(container_id)

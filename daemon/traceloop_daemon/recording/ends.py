@@ -16,6 +16,7 @@ A service that is recorded from its cgroup's birth ends when systemd removes the
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -53,6 +54,8 @@ class Watch:
         except OSError as error:
             if events_fd >= 0:
                 os.close(events_fd)
+            if error.errno != errno.ESRCH:
+                raise RegistrationError(f"process {pid} cannot be watched: {error.strerror}") from error
             raise RegistrationError(f"process {pid} is gone: it ended before it was registered") from error
         return cls(events_fd, pidfd)
 
@@ -94,14 +97,17 @@ class Ends:
         self._watches: dict[str, _Watched] = {}
 
     def begin(self, trace: Trace, watch: Watch, ended: Callable[[Trace], None], left: Left) -> None:
-        """Watches for a trace's end, and closes the watch then. ended: called once, at the end; must call `end`."""
+        """Watches for a trace's end, and closes the watch then.
+
+        ended: called once, at the end, in the loop's thread; must call `end`.
+        """
         watched = self._watches[trace.id] = _Watched(trace, watch, ended, left)
         if watch.events_fd >= 0:
             self._watch_events(watched)
         if watch.pidfd >= 0:
             self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(watched))
         else:
-            self._look_later(watched, "looked again", _LOOK_AGAIN_MAX_S)
+            self._loop.call_later(0, lambda: self._look_later(watched, "looked again", _LOOK_AGAIN_MAX_S))
 
     def end(self, trace: Trace) -> None:
         """Stops watching a trace, if it was watched."""
@@ -148,12 +154,22 @@ class Ends:
                 watch.pidfd = os.pidfd_open(pid)
             except ProcessLookupError:
                 return False
+            except OSError as error:  # no descriptor or no memory is free: it is looked at again
+                _log.warning("process %d cannot be watched: %s", pid, error)
+                return True
             self._loop.watch(watch.pidfd, READABLE, lambda: self._init_ended(watched))
         return watch.process_lives()
 
     def _follow(self, watched: _Watched, pid: int, *, removed: bool) -> None:
         trace, watch = watched.trace, watched.watch
-        cgroup, path = watched.left(trace, pid)
+        try:
+            cgroup, path = watched.left(trace, pid)
+        except OSError as error:  # no descriptor or no memory is free: it is looked at again
+            _log.warning("%s: where its first process, %d, is now is not known: %s", trace.id, pid, error)
+            if removed:  # the descriptor reports that without end
+                self._forget_events(watch)
+            self._loop.call_later(_LOOK_AGAIN_MAX_S, lambda: self._look(watched, "looked again"))
+            return
         if cgroup != watch.cgroup:
             watch.cgroup = cgroup
             how = "it is recorded there" if path else "others are there, so what it does there is not recorded"

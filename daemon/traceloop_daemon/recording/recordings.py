@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from traceloop_bpf.births import Entry
 from traceloop_bpf.pool import MemoryShort, PoolError
 from traceloop_bpf.tracer import Recording, Tracer
 from traceloop_daemon.errors import AlreadyRecorded, NoMemory, RegistrationError
@@ -28,11 +29,12 @@ from traceloop_daemon.recording.tally import Recorded, Volume
 from traceloop_daemon.recording.trace import State, Trace, TraceEvent, TraceView, capture_word, name_facts, names_of
 from traceloop_daemon.recording.traces import Traces
 from traceloop_daemon.system import cgroupfs
+from traceloop_daemon.system.host import realtime_ns
 from traceloop_daemon.system.loop import Loop
 from traceloop_daemon.system.memory_cgroups import MemoryCgroups
 from traceloop_daemon.system.procfs import is_runtimes, read_open_files, read_process
 from traceloop_decode.ending import how_ended
-from traceloop_decode.open_files import OpenFiles
+from traceloop_decode.open_files import OpenFiles, Process
 from traceloop_decode.selection import skipped
 from traceloop_decode.trace_facts import TraceFacts
 
@@ -61,7 +63,11 @@ class Recordings:
 
         frozen: called with each trace whose recording has ended; must ensure that the trace is released.
         reason_follows: called with it before that; returns whether another entry tells that its container failed.
+
+        `before_end` is called, in the loop's thread, when a trace is about to end by itself: what the kernel side has
+        told is read then, and counts.
         """
+        self.before_end: Callable[[], None] = lambda: None
         self.tracer, self.mount = tracer, mount
         self._traces, self._redactor, self._feed, self._frozen = traces, redactor, feed, frozen
         self._volume, self._memory = Volume(), MemoryCgroups(mount)
@@ -119,16 +125,39 @@ class Recordings:
                 watch = Watch(-1, -1)
             self._ends.begin(trace, watch, self._ended, self._left)
 
-    def read_entered(self, trace: Trace, pid: int) -> None:
+    def note_streams(self, trace: Trace, entry: Entry) -> None:
+        """Notes what a program has as standard input, output and error when it begins, as the kernel side tells."""
+        if entry.streams:
+            fds = {fd: (name, False) for fd, name in entry.streams.items()}
+            self._add_files(trace, OpenFiles(entry.at_ns, entry.at_ns, {entry.process: Process(None, None, fds)}))
+
+    def read_entered(self, trace: Trace, entry: Entry) -> None:
         """Reads what a process has open that came into a recorded cgroup from outside."""
+        pid = entry.process
+        read = _read(lambda: read_process(pid), f"process {pid} has")
+        if read is not None and read.processes and self._is_in(trace, pid):
+            self._add_files(trace, read)
+            _log.debug("%s: came from outside, process %d", trace.id, pid)
+
+    def _is_in(self, trace: Trace, pid: int) -> bool:
+        # Else it has ended, or left, and its number may be another process's.
         with self._traces.locked():
-            if trace.state is not State.RECORDING:
-                return
-            read = _read(lambda: read_process(pid), f"process {pid} has")
-            if read is not None and read.processes:
+            if trace.recording is None:
+                return False
+            try:
+                path = cgroupfs.directory(self.mount, cgroupfs.anywhere(pid))
+                return trace.recording.tracer.records(trace.recording, cgroupfs.cgroup_id(path))
+            except RegistrationError:
+                return False
+            except OSError as error:  # no descriptor or no memory is free
+                _log.warning("the files of process %d are not known: %s", pid, error.strerror)
+                return False
+
+    def _add_files(self, trace: Trace, read: OpenFiles) -> None:
+        with self._traces.locked():
+            if trace.recording is not None:
                 trace.open_files = read if trace.open_files is None else trace.open_files.with_later(read)
                 self._traces.save_live(trace)
-                _log.debug("%s: came from outside, process %d", trace.id, pid)
 
     def _begin(self, told: Registration, recording: Recording, watch: Watch, extent: Extent) -> TraceView:
         with self._traces.locked() as registry:
@@ -140,7 +169,7 @@ class Recordings:
                 **name_facts(self._shown(told.names)),
                 container_id=told.container_id,
                 cgroup=told.cgroup,
-                started_ns=time.time_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - recording.started_ns),
+                started_ns=realtime_ns(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - recording.started_ns),
                 capture=capture_word(extent.withheld),
                 ring_size_bytes=recording.ring.data_size,
                 skipped=skipped.text(extent.skip),
@@ -161,7 +190,7 @@ class Recordings:
             started = fields(RECORDING_STARTED, view)
             container_id = told.container_id or "-"
             _log.info("recording %s: container %s, cgroup %s", trace.id, container_id, told.cgroup, extra=started)
-            self._ends.begin(trace, watch, self._ended, self._left)  # last, as it may end the trace
+            self._ends.begin(trace, watch, self._ended, self._left)
             return view
 
     def adopt(self, trace: Trace) -> None:
@@ -204,7 +233,7 @@ class Recordings:
             assert trace.recording is not None
             self._ends.end(trace)
             self._end_recording(trace, trace.recording)
-            trace.learn(ended_ns=time.time_ns() - ago_ns, **self._memory.at_end(trace.facts.cgroup))
+            trace.learn(ended_ns=realtime_ns(ago_ns), **self._memory.at_end(trace.facts.cgroup))
             trace.refresh()
             trace.advance(TraceEvent.END)
             view = trace.view()
@@ -298,6 +327,10 @@ class Recordings:
         return watch, recording
 
     def _ended(self, trace: Trace) -> None:
+        try:
+            self.before_end()
+        except Exception:  # noqa: BLE001 - it is about all containers, and this one is to end
+            _log.exception("internal error in traceloopd: please report it")
         assert trace.recording is not None
         if trace.recording.ring.is_untouched_birth():
             _log.info("forgotten %s: its cgroup was removed before a process was in it", trace.id)

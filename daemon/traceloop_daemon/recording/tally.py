@@ -118,7 +118,8 @@ class Counted(enum.Enum):
     STARTED_BY_HOOK = "recordings begun by a hook or NRI"
     STARTED_AT_BIRTH = "recordings begun when a container's cgroup was made"
     STARTED_RUNNING = "recordings begun of containers that ran when the daemon started"
-    BIRTHS_LATE = "containers for whose birth no ring was in stock, and that are recorded from a little later"
+    BIRTHS_LATE = "containers for whose birth no ring was in stock: recorded from a little later, or not at all"
+    BIRTHS_UNTOLD = "containers of whose births no daemon was told, as nobody read the kernel's events: not recorded"
     STARTED_BY_ADD = "recordings begun by a user"
     ADOPTED = "recordings begun by a former daemon, and resumed"
     EXCLUDED = "containers excluded by settings or annotations"
@@ -153,10 +154,10 @@ class Tally:
         self._counts = [0] * (len(BOUNDS_S) + 1)
         self._sum_s = self._longest_s = 0.0
 
-    def add(self, what: Counted) -> None:
-        """Increments a counter."""
+    def add(self, what: Counted, times: int = 1) -> None:
+        """Increases a counter."""
         with self._lock:
-            self._counters[what] += 1
+            self._counters[what] += times
 
     def hook_answered(self, took_s: float, *, refused: bool) -> None:
         """Counts a hook that was answered. took_s: the time since its connection was accepted."""

@@ -109,8 +109,9 @@ class Traces:
     def release(self, trace: Trace) -> None:
         """Releases the ring of a trace whose recording has ended."""
         if trace.recording is not None:
-            self.forget_live(trace.recording.tracer.number, trace.recording.slot.number)
-            trace.recording.tracer.give_back(trace.recording)
+            number, slot = trace.recording.tracer.number, trace.recording.slot.number
+            trace.recording.tracer.give_back(trace.recording)  # first, as the next daemon would find it to be born
+            self.forget_live(number, slot)
             trace.recording = trace.open_files = None
 
 

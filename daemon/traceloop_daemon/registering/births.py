@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import logging
 import select
+import time
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -36,8 +38,9 @@ from traceloop_daemon.recording.recordings import Recordings
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.recording.trace import Trace
 from traceloop_daemon.recording.traces import Traces
-from traceloop_daemon.registering.running import take_up
+from traceloop_daemon.registering.running import Running
 from traceloop_daemon.registering.spare import Spare
+from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.settings.keys import Config, RecordFrom
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.file_readers import FileReaders, Result
@@ -49,6 +52,9 @@ _NO_EVENT: Final = -1
 _TEND_S: Final = 60.0
 _AGAIN_S: Final = 0.01
 _AGAIN_MAX_S: Final = 0.5
+_EARLY_MAX: Final = 256
+_READ_AT_ONCE: Final = 64
+_INTERNAL: Final = "cgroup %s is not recorded: internal error in traceloopd: please report it"
 _LARGER: Final = ": consider a larger ring.spare"
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ class _Newborn:
     container_id: str
     started: Started | None
     again_s: float = _AGAIN_S
+    is_read: bool = False  # in another thread
 
 
 class Births:
@@ -86,8 +93,10 @@ class Births:
         readers: FileReaders,
         spare: Spare,
         tally: Tally,
+        untold: Untold,
     ) -> None:
         """Begins with the events that a former daemon did not settle."""
+        self._untold = untold
         self._loop, self._traces, self._recordings = loop, traces, recordings
         self._registrar, self._readers, self._spare, self._tally = registrar, readers, spare, tally
         record, self._withheld = config.record, config.capture.policy.withheld
@@ -97,11 +106,15 @@ class Births:
         self._new: list[_Newborn] = []  # whose names are to be looked for
         self._is_reading = False
         self._events: Events | None = None
+        self._early: deque[Entry] = deque(maxlen=_EARLY_MAX)  # whose traces have not begun yet
+        self._since_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        recordings.before_end = self._read
         self._above: str | None = None  # what is above the top of this process's cgroup namespace; None: not known yet
         self._follow(recordings.tracer)
         self._tend()
         if record.running:
-            loop.call_later(0, self._take_up)
+            running = Running(loop, recordings.mount, self._recogniser, readers, registrar.take_up)
+            loop.call_later(0, running.take_up)
 
     @property
     def tracer(self) -> Tracer:
@@ -136,6 +149,15 @@ class Births:
         self._end_wait(newborn, replace(told, cgroup=newborn.birth.path))
         return True
 
+    def complete_ended(self, told: Registration) -> bool:
+        """Completes a container as `complete` does, by its id: its processes have ended."""
+        self._read()
+        newborn = next((one for one in self._waiting.values() if one.container_id == told.container_id), None)
+        if newborn is None:
+            return False
+        self._end_wait(newborn, replace(told, cgroup=newborn.birth.path))
+        return True
+
     def knows(self, container_id: str) -> bool:
         """Returns whether a container was born and waits for its names."""
         self._read()
@@ -144,9 +166,6 @@ class Births:
     def _tend(self) -> None:
         self._spare.follow()
         self._loop.call_later(_TEND_S, self._tend)
-
-    def _take_up(self) -> None:
-        take_up(self._recordings.mount, self._recogniser, self._readers, self._registrar.take_up)
 
     def _follow(self, tracer: Tracer) -> None:
         # The former tracer is abandoned. The new one records containers that wait for their names, as it does traces.
@@ -170,29 +189,44 @@ class Births:
             return
         self._is_reading = True
         try:
-            births = self._events.read()
-            for entry in self._events.entries():
-                self._enter(entry)
-            self._take_all(births)
+            self._take_all(self._events.read())
+            self._enter_all(self._events.entries())
+            self._untold.look(self.tracer)
         finally:
             self._is_reading = False
 
     def _take_all(self, births: list[Birth]) -> None:
-        for _ in births:  # all first: if the stock is short, it grows to what is needed at once
-            self._spare.began()
+        for birth in births:  # all first: if the stock is short, it grows to what is needed at once
+            self._spare.began(birth.ago_s)
         # The makers' command lines before they end; then those that are recorded already, so that the stock is refilled
         # while the others wait for a ring.
-        told = [(birth, self._recogniser.started_by_maker(birth)) for birth in births]
+        told = [(birth, self._started(birth)) for birth in births]
         for birth, started in sorted(told, key=lambda one: not one[0].slot):
             self._begin(birth, started)
         new, self._new = self._new, []
         for newborn in new:
             self._look(newborn)
 
-    def _enter(self, entry: Entry) -> None:
-        # If the trace has not begun yet, its beginning reads the process.
-        if (trace := self._trace_in(entry)) is not None:
-            self._recordings.read_entered(trace, entry.process)
+    def _started(self, birth: Birth) -> Started | None:
+        try:
+            return self._recogniser.started_by_maker(birth)
+        except Exception:  # noqa: BLE001 - as below
+            _log.exception("cgroup %s: internal error in traceloopd: please report it", birth.path)
+            return None
+
+    def _enter_all(self, entries: list[Entry]) -> None:
+        early = [*self._early]
+        self._early.clear()
+        # Of a flood the last are read, as each takes a millisecond, in which births wait. The beginning of a trace has
+        # read those that came before it. What happened while no daemon ran is long ago: the number may be another's.
+        left = len(early) + len(entries) - _READ_AT_ONCE
+        for n, entry in enumerate((*early, *entries)):
+            if (trace := self._trace_in(entry)) is not None:
+                self._recordings.note_streams(trace, entry)
+                if n >= max(left, len(early)) and entry.at_ns >= self._since_ns:
+                    self._recordings.read_entered(trace, entry)
+            elif (entry.slot, entry.cookie) in self._waiting:
+                self._early.append(entry)
 
     def _begin(self, birth: Birth, started: Started | None) -> None:
         _log.debug("born: cgroup %s, slot %d, made by process %d", birth.path, birth.slot, birth.maker)
@@ -202,7 +236,7 @@ class Births:
             _log.warning("the container in cgroup %s is not recorded: %s", birth.path, error)
             self._settle(birth)
         except Exception:  # noqa: BLE001 - one container must not end the recording of all others
-            _log.exception("cgroup %s is not recorded: internal error in traceloopd: please report it", birth.path)
+            _log.exception(_INTERNAL, birth.path)
             self._settle(birth)
 
     def _with_path(self, birth: Birth) -> Birth:
@@ -263,6 +297,10 @@ class Births:
         except MemoryShort:
             self._tally.add(Counted.NO_MEMORY)
             raise
+        if not recording.ring.headers().head and cgroupfs.has_ended(path):
+            self._recordings.discard(recording)
+            _log.warning("cgroup %s was not recorded: %s, and its processes have ended", birth.path, why)
+            return None
         recording.ring.set_born(birth.maker or 1, recording.slot.number)
         _log.warning(
             "cgroup %s is recorded %.0f ms after it was made, as %s%s",
@@ -282,11 +320,22 @@ class Births:
         return None
 
     def _look(self, newborn: _Newborn) -> None:
-        if newborn in self._waiting.values():
-            birth = newborn.birth
-            find = partial(self._recogniser.find, birth, newborn.started)
-            # Without waiting: other containers may be born meanwhile, and find no ring in stock.
-            self._readers.ask(find, partial(self._found, newborn, birth), moment_s=0)
+        if newborn not in self._waiting.values():
+            return
+        birth = newborn.birth
+        if newborn.is_read:  # by a thread that is stuck: the others are for other containers
+            self._found(newborn, birth, lambda: None)
+            return
+
+        def find() -> Registration | None:
+            newborn.is_read = True
+            try:
+                return self._recogniser.find(birth, newborn.started)
+            finally:
+                newborn.is_read = False
+
+        # Without waiting: other containers may be born meanwhile, and find no ring in stock.
+        self._readers.ask(find, partial(self._found, newborn, birth), moment_s=0)
 
     def _found(self, newborn: _Newborn, birth: Birth, result: Result[Registration | None]) -> None:
         self._read()  # a trace takes milliseconds to begin, in which the stock may run out
@@ -319,9 +368,22 @@ class Births:
         self._forget(newborn)
         try:
             self._registrar.born(told, newborn.recording, newborn.birth.id)
+            self._enter_all([])
         except RegistrationError as error:
             _log.warning("%s", error)
+        except (PoolError, OSError) as error:
+            _log.warning("the container in cgroup %s is not recorded: %s", newborn.birth.path, error)
+            self._give_up(newborn)
+        except Exception:  # noqa: BLE001 - one container must not end the recording of all others
+            _log.exception(_INTERNAL, newborn.birth.path)
+            self._give_up(newborn)
         self._settle(newborn.birth)
+
+    def _give_up(self, newborn: _Newborn) -> None:
+        # Nobody else gives its ring back, unless the trace has it, or it was exchanged.
+        recording = newborn.recording
+        if self._trace_in(newborn.birth) is None and self.tracer.slot_of(newborn.birth.id) == recording.slot.number:
+            self._recordings.discard(recording)
 
     def _discard(self, newborn: _Newborn, why: str) -> None:
         self._forget(newborn)

@@ -104,8 +104,12 @@ class HookSocket:
 
     def _resume(self, listener: socket.socket) -> None:
         self._paused.discard(listener)
-        if listener in self._listeners:
+        if listener not in self._listeners:
+            return
+        try:
             self._loop.watch(listener.fileno(), READABLE, lambda: self._accept(listener))
+        except OSError as error:  # the kernel has no memory, or allows no more watches
+            self._resume_later(listener, error)
 
     def _unwatch(self, listener: socket.socket) -> None:
         if listener in self._paused:
@@ -116,6 +120,9 @@ class HookSocket:
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         # Out of descriptors. The listener stays readable: without a pause the loop would spin.
         self._loop.unwatch(listener.fileno())
+        self._resume_later(listener, error)
+
+    def _resume_later(self, listener: socket.socket, error: OSError) -> None:
         self._paused.add(listener)
         self._loop.call_later(_PAUSE_S, lambda: self._resume(listener))
         if not self._complained:  # once, until a hook is accepted again
@@ -136,8 +143,13 @@ class HookSocket:
         peer.setblocking(False)  # noqa: FBT003
         _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         connection = _Connection(peer)
+        try:
+            self._loop.watch(peer.fileno(), READABLE, lambda: self._read(connection))
+        except OSError as error:  # the kernel has no memory, or allows no more watches
+            _log.warning("a hook cannot be heard: %s", error)
+            peer.close()
+            return False
         self._connections.add(connection)
-        self._loop.watch(peer.fileno(), READABLE, lambda: self._read(connection))
         if uid != 0:
             self._answer(connection, f"uid {uid} may not register containers, only root may")
         else:

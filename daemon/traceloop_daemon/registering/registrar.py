@@ -23,7 +23,7 @@ from traceloop_daemon.recording.traces import Traces
 from traceloop_daemon.registering.hook_socket import Deferred, Rest
 from traceloop_daemon.registering.oci import HookMessage, Stage, parse
 from traceloop_daemon.registering.policy import Choice, choose
-from traceloop_daemon.settings.keys import Config, RecordSettings
+from traceloop_daemon.settings.keys import Config, RecordFrom, RecordSettings
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.file_readers import DEADLINE_S, FileReaders, Result
 from traceloop_daemon.system.procfs import outsider
@@ -39,6 +39,9 @@ class Waiting(Protocol):
     def complete(self, told: Registration) -> bool:
         """Completes the container that is registered; returns False if there is none. Raises RegistrationError."""
 
+    def complete_ended(self, told: Registration) -> bool:
+        """The same of a container whose processes have ended, by its id."""
+
     def knows(self, container_id: str) -> bool:
         """Returns whether a container waits for its names."""
 
@@ -53,12 +56,15 @@ class Registrar:
         config: Config,
         tally: Tally,
         *,
-        close: Callable[[str], object],
+        forget_file: Callable[[Trace], None],
         readers: FileReaders,
     ) -> None:
-        """close: closes the trace with an id; raises OSError. readers: read engines' files about containers."""
+        """forget_file: removes the file of a trace that is closed, without waiting for the disk.
+
+        readers: read engines' files about containers.
+        """
         self._traces, self._recordings, self._config, self._tally = traces, recordings, config, tally
-        self._close, self._readers = close, readers
+        self._forget_file, self._readers = forget_file, readers
         self.births: Waiting | None = None
         self._unrecorded: OrderedDict[str, None] = OrderedDict()  # containers that the settings exclude
 
@@ -105,25 +111,45 @@ class Registrar:
             choice = self._choose(self._config.record, told)
             known = registry.recording_of(told.container_id)
             if choice.refused:
-                self._refuse(told, choice.refused, known.id if known is not None else None)
+                self._refuse(told, choice.refused, known)
                 return
             for note in choice.notes:
                 _log.warning("container %s: %s", told.container_id, note)
-            cgroup = cgroupfs.cgroup_of(told.pid)
-            known = known or self._recorded_in(registry, told, cgroup)
-            if known is None and self.births is not None and self.births.complete(replace(told, cgroup=cgroup)):
-                return
-            if known is None:
-                self._check_own(told, cgroup)
-                self._begin(replace(told, cgroup=cgroup), choice)
-                self._tally.add(Counted.STARTED_BY_HOOK)
-            elif (known.init_pid, known.facts.cgroup) == (told.pid, cgroup) or self._is_born(known, cgroup):
-                # Hook and NRI both registered it, it is recorded since its cgroup was made, or the hook asks again
-                # because a daemon died before its answer.
-                _log.info("recording %s: it was registered again", known.id)
-                self._recordings.amend(known, told.names, choice.capture.withheld, choice.skip, told.pid)
-            else:
-                raise AlreadyRecorded(f"container {told.container_id} is being recorded as {known.id}: started twice")
+            try:
+                self._register(registry, told, choice, known)
+            except RegistrationError:
+                if not (cgroupfs.is_gone(told.pid) and self._was_born(registry, told, choice, known)):
+                    raise
+
+    def _register(self, registry: Registry, told: Registration, choice: Choice, known: Trace | None) -> None:
+        cgroup = cgroupfs.cgroup_of(told.pid)
+        known = known or self._recorded_in(registry, told, cgroup)
+        if known is None and self.births is not None and self.births.complete(replace(told, cgroup=cgroup)):
+            return
+        if known is None:
+            self._check_own(told, cgroup)
+            self._begin(replace(told, cgroup=cgroup), choice)
+            self._tally.add(Counted.STARTED_BY_HOOK)
+        elif (known.init_pid, known.facts.cgroup) == (told.pid, cgroup) or self._is_born(known, cgroup):
+            # Hook and NRI both registered it, it is recorded since its cgroup was made, or the hook asks again
+            # because a daemon died before its answer.
+            self._amend(known, told, choice)
+        else:
+            raise AlreadyRecorded(f"container {told.container_id} is being recorded as {known.id}: started twice")
+
+    def _was_born(self, registry: Registry, told: Registration, choice: Choice, known: Trace | None) -> bool:
+        # A container may live shorter than its hook's message takes. Then what it was born with has the same id.
+        if self.births is None or self._config.record.from_ is not RecordFrom.BIRTH:
+            return False
+        if known is not None:
+            self._amend(known, told, choice)
+            return True
+        return self.births.complete_ended(told) or registry.knows(told.container_id)
+
+    def _amend(self, known: Trace, told: Registration, choice: Choice) -> None:
+        _log.info("recording %s: it was registered again", known.id)
+        pid = 0 if cgroupfs.is_gone(told.pid) else told.pid
+        self._recordings.amend(known, told.names, choice.capture.withheld, choice.skip, pid)
 
     def born(self, told: Registration, recording: Recording, cgroup_id: int) -> None:
         """Makes the trace of a container that is recorded since its cgroup was made, unless the settings exclude it.
@@ -248,18 +274,17 @@ class Registrar:
         capture, ring = self._config.capture, self._config.ring
         return choose(record, capture, ring, told.names, told.annotations, by_label=told.by_label)
 
-    def _refuse(self, told: Registration, refused: str, known_id: str | None) -> None:
-        if known_id is None and told.container_id in self._unrecorded:
+    def _refuse(self, told: Registration, refused: str, known: Trace | None) -> None:
+        if known is None and told.container_id in self._unrecorded:
             return
         self._tally.add(Counted.EXCLUDED)
         self._remember_unrecorded(told.container_id)
         named = told.names.trace_id(self._traces.node)
         _log.info("container %s (%s) is not recorded: %s", told.container_id, named, refused)
-        if known_id is not None:  # an earlier registration did not show the annotation that excludes it
-            try:
-                self._close(known_id)
-            except OSError as error:
-                raise RegistrationError(f"{known_id} is still recorded, as it cannot be closed: {error}") from error
+        if known is not None:  # an earlier registration did not show the annotation that excludes it
+            self._recordings.close(known)
+            self._forget_file(known)
+            _log.info("closed %s", known.id)
 
     def _remember_unrecorded(self, container_id: str) -> None:
         self._unrecorded[container_id] = None

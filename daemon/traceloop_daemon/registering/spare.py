@@ -26,15 +26,18 @@ class Spare:
         self._peaks: deque[tuple[float, int]] = deque()  # when, how many within a second; falling numbers
         self.size = least
 
-    def began(self) -> None:
-        """Counts a container that begins."""
-        now_s = self._now()
-        self._last.append(now_s)
-        while self._last[0] <= now_s - _SECOND_S:
+    def began(self, ago_s: float = 0.0) -> None:
+        """Counts a container. ago_s: how long ago it began, in the order in which they began.
+
+        Several that began while no daemon ran are told at once.
+        """
+        at_s = max(self._now() - max(0.0, ago_s), self._last[-1] if self._last else 0.0)
+        self._last.append(at_s)
+        while self._last[0] <= at_s - _SECOND_S:
             self._last.popleft()
         while self._peaks and self._peaks[-1][1] <= len(self._last):
             self._peaks.pop()
-        self._peaks.append((now_s, len(self._last)))
+        self._peaks.append((at_s, len(self._last)))
         self.follow()
 
     def follow(self) -> None:

@@ -26,7 +26,7 @@ from typing import ClassVar, Final
 from traceloop_daemon.errors import RegistrationError
 from traceloop_daemon.naming.bundles import bundle_of
 from traceloop_daemon.naming.names import Names, Registration, resolve, without_files
-from traceloop_daemon.system.cgroupfs import below, cgroup_text
+from traceloop_daemon.system.cgroupfs import below, cgroup_text, is_made_by_root
 from traceloop_daemon.system.procfs import first_process
 
 _CONTAINER: Final = re.compile(
@@ -88,10 +88,13 @@ class Targets:
     def container(self, word: str, name: str) -> Registration:
         """Finds a running container by its id, or a prefix of an id that an engine made. Raises RegistrationError."""
         by_id: dict[str, list[Path]] = {}
+        roots: dict[str, list[Path]] = {}  # users may call cgroups of theirs by anybody's id
         for path in map(Path, below(self._mount)):
             match = _CONTAINER.fullmatch(path.name)
             if match and _names(word, match["id"]):
-                by_id.setdefault(match["id"], []).append(path)
+                for those in (by_id, roots) if is_made_by_root(path) else (by_id,):
+                    those.setdefault(match["id"], []).append(path)
+        by_id = roots or by_id
         if word in by_id:
             by_id = {word: by_id[word]}
         if len(by_id) > 1:

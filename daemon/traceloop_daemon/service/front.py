@@ -111,18 +111,28 @@ class Front:
             if self._until_s < math.inf and not any(one.inner for one in self._by_fd.values()):
                 return
             hurried = self._silenced or not self._accepting or self._until_s < math.inf
-            for fd, events in self._epoll.poll(_TICK_S if hurried else _SWEEP_S):
+            found = self._epoll.poll(_TICK_S if hurried else _SWEEP_S)
+            for fd, events, connection in [(fd, events, self._by_fd.get(fd)) for fd, events in found]:
                 if fd == self._wake_fd:
-                    self._woken()
+                    self._surely(self._woken)
                 elif fd == self._listener.fileno():
-                    self._accept_all()
-                elif (connection := self._by_fd.get(fd)) is not None:
+                    self._surely(self._accept_all)
+                elif connection is not None and self._by_fd.get(fd) is connection:  # else another's has this number now
                     self._turn(connection, hung_up=events & _HUP and fd)
-            self._hear_again()
+            self._surely(self._hear_again)
             if time.monotonic() >= sweep_s:
                 sweep_s = time.monotonic() + _SWEEP_S
-                self._end_overdue()
-                self._sweep()
+                self._surely(self._end_overdue)
+                self._surely(self._sweep)
+
+    def _surely(self, step: Callable[[], None]) -> None:
+        # The thread serves everyone, so it goes on whatever happens.
+        try:
+            step()
+        except OSError as error:
+            self._complaints.add(os.getuid(), "traceloop.sock could not be served as it should", str(error))
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("internal error in traceloopd: please report it")
 
     def _woken(self) -> None:
         os.eventfd_read(self._wake_fd)
@@ -131,8 +141,7 @@ class Front:
                 self._epoll.unregister(self._listener)
             self._listener.close()
             self._listener, self._next = self._next, None
-            self._epoll.register(self._listener, _IN)
-            self._accepting = True
+            self._accepting = False
 
     def _accept_all(self) -> None:
         refused = 0
@@ -161,9 +170,15 @@ class Front:
                 peer.send(f"{why} connections already: end some, then try again\n".encode())
             peer.close()
             return False
+        try:
+            self._epoll.register(peer, 0)
+        except OSError as error:  # the kernel has no memory, or allows no more watches
+            self._complaints.add(uid, "a connection to traceloop.sock could not be accepted", str(error))
+            self._taken.give_back(uid)
+            peer.close()
+            return False
         connection = _Connection(peer, uid)
         self._by_fd[peer.fileno()] = connection
-        self._epoll.register(peer, 0)
         self._watch(connection)
         return True
 

@@ -20,6 +20,7 @@ import grpc
 
 from traceloop_bpf.run_times import NotTimed
 from traceloop_daemon.archive.closer import Closer
+from traceloop_daemon.archive.shipping import STATE, shipping
 from traceloop_daemon.errors import (
     AlreadyRecorded,
     AmbiguousTrace,
@@ -156,7 +157,7 @@ class Methods(pb_grpc.RecorderServicer):
             text = "the daemon's numbers are those of all namespaces: this user may read some namespaces' traces only"
             context.abort(grpc.StatusCode.PERMISSION_DENIED, text)
         with _statuses(context):
-            return stats_reply(self._gatherer())
+            return stats_reply(self._gatherer(), shipping(STATE))
 
     def RunTimes(self, request: pb.RunTimesRequest, context: grpc.ServicerContext) -> pb.RunTimesReply:  # noqa: N802
         if not 0 < request.for_ms <= _RUN_TIMES_MAX_MS:

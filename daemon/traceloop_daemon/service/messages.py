@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from traceloop_bpf.run_times import RunTime
+from traceloop_daemon.archive.shipping import Shipping
 from traceloop_daemon.recording.feed import Change, Happened
 from traceloop_daemon.recording.tally import BOUNDS_S, Counted
 from traceloop_daemon.recording.trace import State, TraceView
@@ -55,7 +56,12 @@ def change_message(change: Change, node: str) -> pb.Change:
     return pb.Change(kind=kind, trace=trace_message(change.trace, node), missed=change.missed)
 
 
-def stats_reply(stats: Stats) -> pb.StatsReply:
+def shipping_message(shipping: Shipping | None) -> pb.Shipping | None:
+    """Makes the message of the state of traceloop-ship; None of none."""
+    return pb.Shipping(**asdict(shipping)) if shipping is not None else None
+
+
+def stats_reply(stats: Stats, shipping: Shipping | None) -> pb.StatsReply:
     """Makes the message of the daemon's statistics."""
     recorded, counted, archive = stats.recorded, stats.counted, stats.archive
     return pb.StatsReply(
@@ -82,7 +88,7 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         started_by_add=counted[Counted.STARTED_BY_ADD],
         started_at_birth=counted[Counted.STARTED_AT_BIRTH],
         births_late=counted[Counted.BIRTHS_LATE],
-        births_untold=stats.births_untold,
+        births_untold=counted[Counted.BIRTHS_UNTOLD],
         rings_wanted=stats.rings[0].wanted,
         adopted=counted[Counted.ADOPTED],
         excluded=counted[Counted.EXCLUDED],
@@ -110,6 +116,7 @@ def stats_reply(stats: Stats) -> pb.StatsReply:
         memory_limit_bytes=stats.room.limit_bytes,
         memory_limit=cgroup_text(stats.room.where),
         ring_bytes=stats.rings[0].ring_bytes,
+        shipping=shipping_message(shipping),
     )
 
 

@@ -132,10 +132,10 @@ def _reasons(counted: Mapping[Counted, int]) -> Iterator[Metric]:
 
 
 def _births(stats: Stats) -> Iterator[Metric]:
-    text = "Containers for whose birth no ring was in stock, and that are recorded from a little later."
+    text = "Containers for whose birth no ring was in stock: recorded from a little later, or not at all."
     yield _counter("births_late_total", text, stats.counted[Counted.BIRTHS_LATE])
     text = "Containers of whose births the daemon could not be told, and that are not recorded."
-    yield _counter("births_untold_total", text, stats.births_untold)
+    yield _counter("births_untold_total", text, stats.counted[Counted.BIRTHS_UNTOLD])
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -24,7 +24,6 @@ class Stats:
 
     `counted`, `recorded` and `hooks` count since then. rings: of each recorder in the kernel. hooks: durations from
     accepting a hook's connection to its answer. room: memory for more rings.
-    births_untold: containers of whose births the kernel side could not tell.
     """
 
     node: str
@@ -36,7 +35,6 @@ class Stats:
     hooks: Durations
     archive: Usage
     room: Room
-    births_untold: int
 
     @property
     def ring_bytes_in_use(self) -> int:
@@ -77,5 +75,4 @@ class Gatherer:
             hooks=hooks,
             archive=self._archive.usage(),
             room=self._recordings.tracer.pool.room(),
-            births_untold=self._recordings.tracer.births_untold,
         )

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from traceloop_bpf.errors import LoadError
 from traceloop_bpf.kept_fds import Keeper, sort
-from traceloop_bpf.loader import LoadError
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer
 from traceloop_daemon.recording.live_traces import LiveTrace
@@ -91,5 +91,10 @@ class Succession:
                 _log.info("exchanged the recorder's programs for this version's, without a gap in the recordings")
             except (LoadError, OSError) as error:
                 _log.error("the former daemon's programs stay in use, as they cannot be exchanged: %s", error)
+            except Exception:  # noqa: BLE001 - the former programs go on
+                _log.exception("programs are not exchanged: internal error in traceloopd: please report it")
         for old in self._found.old:
-            old.remove()
+            try:
+                old.remove()
+            except Exception:  # noqa: BLE001 - the others are removed
+                _log.exception("a former recorder is not removed: internal error in traceloopd: please report it")

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from traceloop_bpf.loader import LoadError
+from traceloop_bpf.errors import LoadError
 from traceloop_bpf.tracer import Tracer
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.succession.adoption import Succession
@@ -56,14 +56,24 @@ class Guard:
             self._thread.join()
 
     def _look(self) -> None:
-        # A succession replaces the descriptors that are checked.
-        if self._succession.is_over and (trouble := self._recorder.tracer.trouble()):
-            _log.error("the recorder is broken: %s; it is being replaced", trouble)
-            self._thread = threading.Thread(target=self._replace, args=(trouble,), name="guard")
-            self._thread.start()
-        else:
-            self._recorder.tracer.tidy()
+        try:
+            is_replaced = self._check()
+        except Exception:  # noqa: BLE001 - it is looked at again
+            is_replaced = False
+            _log.exception("the recorder is not checked: internal error in traceloopd: please report it")
+        if not is_replaced:  # else the thread goes on
             self._loop.call_later(_LOOK_S, self._look)
+
+    def _check(self) -> bool:
+        # Returns whether the recorder is broken, and being replaced. A succession replaces the descriptors checked.
+        if not self._succession.is_over or not (trouble := self._recorder.tracer.trouble()):
+            self._recorder.tracer.tidy()
+            return False
+        _log.error("the recorder is broken: %s; it is being replaced", trouble)
+        thread = threading.Thread(target=self._replace, args=(trouble,), name="guard")
+        thread.start()
+        self._thread = thread
+        return True
 
     def _replace(self, trouble: str) -> None:
         delay_s = _LOOK_S
@@ -74,4 +84,7 @@ class Guard:
         except (LoadError, OSError) as error:
             delay_s = _AGAIN_S
             _log.error("the recorder cannot be replaced: %s; next try in %g s", error, delay_s)
+        except Exception:  # noqa: BLE001 - it is to be tried again
+            delay_s = _AGAIN_S
+            _log.exception("the recorder cannot be replaced: internal error in traceloopd: please report it")
         self._loop.call_later(delay_s, self._look)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,11 @@ def cgroup_of(pid: int, proc: Path = Path("/proc")) -> str:
     return path
 
 
+def is_gone(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Tells whether there is no such process any more; one that has ended and was not waited for is there."""
+    return not (proc / str(pid)).exists()
+
+
 def anywhere(pid: int, proc: Path = Path("/proc")) -> str:
     """The same of a process wherever it is, in the root cgroup too; of one that is gone, ""."""
     try:
@@ -112,6 +118,15 @@ def cgroup_id(path: Path) -> int:
         raise RegistrationError(f"no cgroup {path}: {error.strerror}") from error
 
 
+def is_made_by_root(path: Path) -> bool:
+    """Returns whether root alone can have made a cgroup. Users may give any name to those below their own."""
+    try:
+        above = path.parent.stat()
+    except FileNotFoundError:
+        return False
+    return above.st_uid in (0, os.geteuid()) and not above.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def below(path: Path) -> Iterator[str]:
     """Yields the directories below one, parents before children. Directories removed in the meantime are left out.
 
@@ -146,6 +161,15 @@ def processes(path: Path) -> list[int]:
         return [int(line) for line in (path / "cgroup.procs").read_bytes().split()]
     except OSError:  # removed, or threaded (EOPNOTSUPP)
         return []
+
+
+def has_ended(path: Path) -> bool:
+    """Returns whether processes ran in a cgroup (by cpu.stat), and none is in it or below it now."""
+    try:
+        events, used = (path / "cgroup.events").read_bytes(), (path / "cpu.stat").read_bytes()
+    except OSError:  # removed
+        return True
+    return b"populated 0" in events and not used.startswith(b"usage_usec 0\n")
 
 
 def path_of(mount: Path, cgroup_id: int) -> str:

@@ -58,6 +58,7 @@ class FileReaders:
         def tell() -> None:
             if not reading.is_told:
                 reading.is_told = True
+                self._give_up(reading)
                 then(lambda: self._result(reading))
 
         if not reading.ended.acquire(timeout=moment_s):
@@ -72,6 +73,7 @@ class FileReaders:
         """Calls `read` in another thread and returns or raises as `Result` does."""
         reading = self._begin(read)
         reading.ended.acquire(timeout=self._deadline_s)
+        self._give_up(reading)
         return self._result(reading)
 
     def _begin(self, read: Callable[[], _T]) -> _Reading[_T]:
@@ -84,12 +86,17 @@ class FileReaders:
         self._asked.put(reading)
         return reading
 
-    def _result(self, reading: _Reading[_T]) -> _T | None:
+    def _give_up(self, reading: _Reading[_T]) -> None:
+        # Unless it is done. Whoever asked may not want the result any more.
         with self._lock:
             if not reading.is_done:
                 reading.is_given_up = True
                 self._stuck += reading.is_begun
-                return None
+
+    @staticmethod
+    def _result(reading: _Reading[_T]) -> _T | None:
+        if reading.is_given_up:
+            return None
         if reading.error is not None:
             raise reading.error
         return reading.result

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts that are the same for every trace of one daemon: the kernel, the boot, the version of traceloop."""
+"""Facts about the node that no trace changes: the kernel, the boot, the version of traceloop, the time."""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,3 +31,12 @@ def host() -> Host:
     except PackageNotFoundError:  # run from a source tree
         own = ""
     return Host(os.uname().release, Path("/proc/sys/kernel/random/boot_id").read_text().strip(), own)
+
+
+def realtime_ns(ago_ns: int = 0) -> int:
+    """Returns a moment of the past by CLOCK_REALTIME.
+
+    The clock may have been set back to less than the node has been up; a file can tell no time before 1970, and 0 is no
+    time at all.
+    """
+    return max(1, time.time_ns() - ago_ns)

@@ -41,9 +41,9 @@ class Loop:
         os.eventfd_read(self._wake_fd)
 
     def watch(self, fd: int, events: int, callback: Callable[[], object]) -> None:
-        """Calls `callback` whenever one of `events` holds for `fd`, until `unwatch`."""
-        self._callbacks[fd] = callback
+        """Calls `callback` whenever one of `events` holds for `fd`, until `unwatch`. Raises OSError."""
         self._epoll.register(fd, events)
+        self._callbacks[fd] = callback
 
     def unwatch(self, fd: int) -> None:
         """Stops calls for `fd`. Must be called before `fd` is closed."""

@@ -39,4 +39,8 @@ class Mender:
             if not self._complained:
                 self._complained = True
                 _log.error("a socket was removed and cannot be recreated: %s; restart traceloopd", error)
+        except Exception:  # noqa: BLE001 - it is looked at again
+            if not self._complained:
+                self._complained = True
+                _log.exception("sockets are not looked at: internal error in traceloopd: please report it")
         self._loop.call_later(_LOOK_S, self._look)

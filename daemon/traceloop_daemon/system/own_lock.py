@@ -25,6 +25,14 @@ def lock(directory: Path) -> int | None:
     Returns None if the lock's file is missing and cannot be created: the disk is read-only or full.
     Raises BlockingIOError if another process holds the lock; OSError.
     """
+    while True:
+        fd = _locked(directory)
+        if fd is None or _is_in(directory, fd):
+            return fd
+        os.close(fd)  # the former daemon removed it when it stopped, after it was opened here
+
+
+def _locked(directory: Path) -> int | None:
     flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         fd = os.open(directory / NAME, os.O_RDONLY | flags, 0o600)
@@ -41,3 +49,12 @@ def lock(directory: Path) -> int | None:
         os.close(fd)
         raise
     return fd
+
+
+def _is_in(directory: Path, fd: int) -> bool:
+    # Whether this file is the one that others would lock.
+    try:
+        found = os.stat(directory / NAME, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(fd))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads from /proc about a cgroup's processes: the files that they have open, the first one, one of another container.
 
-The number of processes and descriptors is limited, as hooks wait for this. Entries that cannot be read are left out:
-the process is gone, has closed the file in the meantime, or the path is longer than /proc can report.
+The number of cgroups, processes and descriptors is limited, as hooks wait for this. Entries that cannot be read are
+left out: the process is gone, has closed the file in the meantime, or the path is longer than /proc can report.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from traceloop_daemon.system.cgroupfs import below
 from traceloop_daemon.system.devices import device
@@ -24,8 +24,12 @@ from traceloop_decode.open_files import OpenFiles, Process
 
 PROCESSES_MAX: Final = 64
 FDS_MAX: Final = 1024
+CGROUPS_MAX: Final = 4096
 _DEV: Final = b"/dev/"
-_FDINFO_MAX: Final = 256  # bytes: `flags` is in the second line (fs/proc/fd.c, seq_show)
+_FDINFO_MAX: Final = 256  # bytes: pos, flags, mnt_id and ino are the first lines (fs/proc/fd.c, seq_show)
+_MOUNTINFO_MAX: Final = 1 << 18  # bytes: some 2,000 mounts, which the kernel takes a millisecond to print
+_FDINFO: Final = re.compile(rb"^flags:\t([0-7]+)\nmnt_id:\t(\d+)$", re.MULTILINE)
+_MOUNT: Final = re.compile(rb"^\d+", re.MULTILINE)
 _NS_GET_PARENT: Final = 0xB702  # linux/nsfs.h
 _RUNTIMES: Final = re.compile(r"crun|(?:runc|youki):\[2:INIT\]")
 _GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
@@ -49,7 +53,9 @@ def _read(pids: Iterable[int], proc: Path) -> OpenFiles:
         at = f"{proc}/{pid}"
         fds = _fds(at, left)
         if fds is not None:
-            processes[pid] = Process(_link(f"{at}/cwd"), _link(f"{at}/root"), fds, _devices(at, fds))
+            named = {fd: (each.name, each.closed_by_exec) for fd, each in fds.items()}
+            directories = _link(f"{at}/cwd"), _link(f"{at}/root")
+            processes[pid] = Process(*directories, named, _devices(at, named), _outside(at, fds))
             left -= len(fds)
     return OpenFiles(from_ns, time.clock_gettime_ns(time.CLOCK_BOOTTIME), processes)
 
@@ -142,7 +148,7 @@ def _stat_field(stat: Path, number: int) -> int | None:
 
 
 def _pids(cgroup: Path) -> Iterator[int]:
-    for directory in (str(cgroup), *below(cgroup)):
+    for directory in islice(chain((str(cgroup),), below(cgroup)), CGROUPS_MAX):
         try:
             with open(f"{directory}/cgroup.procs", "rb", buffering=0) as procs:  # noqa: PTH123 - a hook waits
                 yield from [int(line) for line in procs.read().split()]
@@ -150,19 +156,36 @@ def _pids(cgroup: Path) -> Iterator[int]:
             continue
 
 
-def _fds(at: str, count_max: int) -> dict[int, tuple[bytes, bool]] | None:
+class _Fd(NamedTuple):
+    name: bytes
+    closed_by_exec: bool
+    mount: int
+
+
+def _fds(at: str, count_max: int) -> dict[int, _Fd] | None:
     try:
+        # The kernel lists them in order. A process may have a million, which take a second, while other hooks wait.
         with os.scandir(f"{at}/fd") as entries:
-            numbers = sorted(int(entry.name) for entry in entries)
+            numbers = sorted(int(entry.name) for entry in islice(entries, count_max))
     except _GONE:
         return None
     found = {}
-    for fd in numbers[:count_max]:
+    for fd in numbers:
         name = _link(f"{at}/fd/{fd}")
-        closed_by_exec = _closed_by_exec(f"{at}/fdinfo/{fd}")
-        if name is not None and closed_by_exec is not None:
-            found[fd] = name, closed_by_exec
+        info = _FDINFO.search(_begin(f"{at}/fdinfo/{fd}", _FDINFO_MAX) or b"")
+        if name is not None and info is not None:
+            found[fd] = _Fd(name, bool(int(info[1], 8) & os.O_CLOEXEC), int(info[2]))
     return found
+
+
+def _outside(at: str, fds: Mapping[int, _Fd]) -> frozenset[int]:
+    # The files whose mount is not in the process's mount namespace, or may not be: paths are of another one.
+    named = frozenset(fd for fd, each in fds.items() if each.name.startswith(b"/"))
+    text = _begin(f"{at}/mountinfo", _MOUNTINFO_MAX) if named else b""
+    if text is None or len(text) == _MOUNTINFO_MAX:
+        return named
+    mounts = {int(number) for number in _MOUNT.findall(text)}
+    return frozenset(fd for fd in named if fds[fd].mount not in mounts)
 
 
 def _devices(at: str, fds: Mapping[int, tuple[bytes, bool]]) -> dict[int, str]:
@@ -170,17 +193,21 @@ def _devices(at: str, fds: Mapping[int, tuple[bytes, bool]]) -> dict[int, str]:
     return {fd: found for fd in named if (found := device(f"{at}/fd/{fd}"))}
 
 
-def _closed_by_exec(path: str) -> bool | None:
+def _begin(path: str, size: int) -> bytes | None:
+    # Returns a file's first bytes, up to `size`; None if it cannot be read. A read(2) of /proc may return few of them.
+    text = b""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            text = os.read(fd, _FDINFO_MAX)
+            while len(text) < size and (more := os.read(fd, size - len(text))):
+                text += more
         finally:
             os.close(fd)
-    except _GONE:
+    except OSError as error:
+        if not isinstance(error, _GONE) and error.errno != errno.EINVAL:  # mountinfo of a process that is ending
+            raise
         return None
-    flags = text.partition(b"\nflags:\t")[2].split(b"\n", 1)[0]
-    return bool(int(flags, 8) & os.O_CLOEXEC) if flags else None
+    return text
 
 
 def _link(path: str) -> bytes | None:

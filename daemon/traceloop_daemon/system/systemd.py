@@ -6,12 +6,15 @@ Only this module imports ``systemd.daemon``. Sources: sd_notify(3), sd_listen_fd
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from traceloop_daemon.system.loop import Loop
+
+_log = logging.getLogger(__name__)
 
 _STATUS_S: Final = 1.0
 
@@ -80,20 +83,27 @@ class ServiceManager:
 
     def stopping(self) -> None:
         """Reports that requests are no longer served."""
-        self.notify("STOPPING=1", "STATUS=stopping")
+        try:
+            self.notify("STOPPING=1", "STATUS=stopping")
+        except OSError as error:  # it sees the end of this process; what is to be archived matters more
+            _log.warning("systemd cannot be told that traceloopd stops: %s", error)
 
     def _tell(self, loop: Loop, status: Callable[[], str]) -> None:
-        states, period_s = [], _STATUS_S
+        states, period_s, now_s, pinged_s = [], _STATUS_S, time.monotonic(), self._pinged_s
         if (text := status()) != self._status:
-            self._status = text
             states.append(f"STATUS={text}")
         if self.watchdog_s is not None:
             period_s = min(_STATUS_S, self.watchdog_s / 4)
-            if time.monotonic() + period_s > self._pinged_s + self.watchdog_s / 2:
-                self._pinged_s = time.monotonic()
+            if now_s + period_s > self._pinged_s + self.watchdog_s / 2:
+                pinged_s = now_s
                 states.append("WATCHDOG=1")
         if states:
-            self.notify(*states)
+            try:
+                self.notify(*states)
+            except OSError as error:  # no descriptor or no memory is free for the moment: it is told with the next look
+                _log.warning("systemd cannot be told %s: %s", states[-1], error)
+            else:
+                self._status, self._pinged_s = text, pinged_s
         loop.call_later(period_s, lambda: self._tell(loop, status))
 
 

@@ -19,6 +19,7 @@ from traceloop_daemon.system.whole_file import write_whole
 
 SUFFIX: Final = ".prom"
 _MODE: Final = 0o644
+_END_S: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -27,16 +28,19 @@ class Textfile:
 
     def __init__(self, path: Path, interval_s: float, text: Callable[[], str]) -> None:
         """Starts the thread. text: makes the file's contents, in that thread."""
-        self._path, self._interval_s, self._text = path, interval_s, text
+        self._path, self._interval_s, self._text = path, min(interval_s, threading.TIMEOUT_MAX), text
         self._closing = threading.Event()
         self._failed = False
         self._thread = threading.Thread(target=self._run, name="textfile", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread, and removes the file."""
+        """Ends the thread, and removes the file; leaves both to the process's end where the disk does not answer."""
         self._closing.set()
-        self._thread.join()
+        self._thread.join(_END_S)
+        if self._thread.is_alive():
+            _log.warning("%s is not removed: it is being written for more than %g s", self._path, _END_S)
+            return
         with suppress(OSError):  # the file is missing, or may not be removed
             self._path.unlink()
 
@@ -52,6 +56,8 @@ class Textfile:
                         "unit's sandbox (ReadWritePaths=); see docs/metrics.md",
                         *(self._path, error.strerror),
                     )
+            except Exception:  # noqa: BLE001 - the next text may be written
+                _log.exception("metrics are not written: internal error in traceloopd: please report it")
             else:
                 if self._failed:
                     self._failed = False

@@ -31,6 +31,7 @@ _LOOK: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _PATH_MAX: Final = 4096  # limits.h
 _LINKS_MAX: Final = 40  # path_resolution(7)
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -64,14 +65,21 @@ def read(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def read_json(path: Path, tell: Callable[[str], object]) -> object:
-    """Parses a trusted JSON file; returns None if there is no valid one. tell: called with why a file is not read."""
+def read_json(path: Path, tell: Callable[[str], object], again: Callable[[], object] = lambda: None) -> object:
+    """Parses a trusted JSON file; returns None if there is no valid one. tell: called with why a file is not read.
+
+    again: called if there may be a valid one in a moment.
+    """
     try:
         return json.loads(read(path, JSON_MAX_BYTES))
     except UntrustedFile as error:
         tell(str(error))
-    except (OSError, ValueError, RecursionError):  # another program may change or remove the file at any time
-        pass
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            tell(f"{path} is not read: {error.strerror}")
+        again()
+    except (ValueError, RecursionError):  # another program may write the file at any time
+        again()
     return None
 
 

@@ -33,6 +33,13 @@ readahead           fd split_number split_rest size
 fadvise64           fd split_number split_rest size one_fadvise
 fadvise64_64        fd split_number split_rest split_number split_rest one_fadvise
 sync_file_range     fd split_number split_rest split_number split_rest sync_range_flags
+preadv              fd end:iovec[vlen] ulong split_number split_rest
+pwritev             fd in:iovec[vlen] ulong split_number split_rest
+preadv2             fd end:iovec[vlen] ulong split_number split_rest rwf_flags
+pwritev2            fd in:iovec[vlen] ulong split_number split_rest rwf_flags
+setsockopt:SO_ATTACH_FILTER fd one_socket_levels option_name in:option_given[optlen]>in:filter_step@4/4[u16@0]
+setsockopt:SO_ATTACH_REUSEPORT_CBPF fd one_socket_levels option_name in:option_given[optlen]>in:filter_step@4/4[u16@0]
+fanotify_mark       fd fanotify_mark_flags split_events split_rest fanotify_dirfd in:path
 
 # 16-bit numbers
 getgroups           int addr
@@ -105,7 +112,9 @@ WIDE: dict[str, str] = {
     "clock_gettime64": "clock_gettime",
     "clock_nanosleep_time64": "clock_nanosleep",
     "clock_settime64": "clock_settime",
+    "epoll_pwait2": "epoll_pwait2",
     "futex_time64": "futex",
+    "futex_waitv": "futex_waitv",
     "mq_timedreceive_time64": "mq_timedreceive",
     "mq_timedsend_time64": "mq_timedsend",
     "ppoll_time64": "ppoll",
@@ -235,6 +244,8 @@ SIZES: dict[str, int] = {
     "file_timeval": 8,
     "flock": 16,
     "flock_found": 16,
+    "flock_64": 24,
+    "flock_64_found": 24,
     "itimerspec": 16,
     "itimerval": 16,
     "late_timespec": 8,

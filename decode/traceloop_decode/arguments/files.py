@@ -149,8 +149,10 @@ fcntl:F_DUPFD,F_DUPFD_CLOEXEC,F_SETPIPE_SZ       fd one_fcntl_cmd long
 fcntl:F_GETFD,F_GETFL                            fd one_fcntl_cmd left_out = hex
 fcntl:F_SETFD                                    fd one_fcntl_cmd fd_flags
 fcntl:F_SETFL                                    fd one_fcntl_cmd open_flags
-fcntl:F_SETLK,F_SETLKW,F_OFD_SETLK,F_OFD_SETLKW  fd one_fcntl_cmd in:flock
-fcntl:F_GETLK,F_OFD_GETLK                        fd one_fcntl_cmd out:flock_found
+fcntl:F_SETLK,F_SETLKW                           fd one_fcntl_cmd in:flock
+fcntl:F_GETLK                                    fd one_fcntl_cmd out:flock_found
+fcntl:F_OFD_SETLK,F_OFD_SETLKW,F_SETLK64,F_SETLKW64 fd one_fcntl_cmd in:flock_64
+fcntl:F_OFD_GETLK,F_GETLK64                      fd one_fcntl_cmd out:flock_64_found
 fcntl:F_SETOWN                                   fd one_fcntl_cmd int
 fcntl:F_SETOWN_EX                                fd one_fcntl_cmd in:f_owner_ex
 fcntl:F_GETOWN_EX                                fd one_fcntl_cmd out:f_owner_ex
@@ -183,6 +185,8 @@ SIZES: dict[str, int] = {
     "file_timeval": 16,
     "flock": 32,
     "flock_found": 32,
+    "flock_64": 32,
+    "flock_64_found": 32,
     "hex_bytes": 1,
     "mount_attr": 1,
     "mount_id": 4,

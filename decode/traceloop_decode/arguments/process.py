@@ -221,7 +221,7 @@ kexec_file_load     fd fd ulong in:bytes[cmdline_len] kexec_file_flags
 iopl                int
 ioperm              hex hex int
 modify_ldt          int in:user_desc ulong
-set_thread_area     in:user_desc
+set_thread_area     inout:user_desc
 get_thread_area     inout:user_desc
 _sysctl             in:sysctl_args
 lookup_dcookie      ulong addr ulong
@@ -306,11 +306,11 @@ io_uring_register:IORING_REGISTER_BUFFERS_UPDATE fd one_uring_register in:change
 io_uring_register:IORING_REGISTER_IOWQ_AFF fd one_uring_register in:cpu_set[nr_args] uint
 io_uring_register:IORING_REGISTER_IOWQ_MAX_WORKERS fd one_uring_register inout:max_workers uint
 io_setup            uint out:boxed_addr
-io_destroy          rseq_at
-io_submit           rseq_at long in:control_blocks[nr]
-io_cancel           rseq_at in:iocb out:io_event
-io_getevents        rseq_at long long out:io_event[result] in:timespec
-io_pgetevents       rseq_at long long out:io_event[result] in:timespec in:mask_and_size[1]
+io_destroy          addr
+io_submit           addr long in:control_blocks[nr]
+io_cancel           addr in:iocb out:io_event
+io_getevents        addr long long out:io_event[result] in:timespec
+io_pgetevents       addr long long out:io_event[result] in:timespec in:mask_and_size[1]
 """
 
 SIZES: dict[str, int] = {

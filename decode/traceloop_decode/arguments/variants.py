@@ -13,7 +13,8 @@ from traceloop_decode.model import Call
 from traceloop_decode.syscalls import X86_64, Abi
 from traceloop_decode.tables.selected import OWN_SELECTED, SELECTED
 
-_MASK = 0xFFFFFFFF  # selecting arguments are ints
+_MASK = 0xFFFFFFFF  # selecting arguments are ints, except ptrace's
+_LONG = frozenset(("ptrace",))
 
 
 @cache
@@ -33,5 +34,6 @@ def selector_of(call: Call) -> str:
     if name in SELECTORS:
         index, _ = SELECTORS[name]
         if index < len(call.registers):
-            return selectors(name, call.abi).get(call.registers[index] & _MASK, "")
+            mask = _MASK if name not in _LONG else -1  # of a 32-bit program the upper half is 0
+            return selectors(name, call.abi).get(call.registers[index] & mask, "")
     return ""

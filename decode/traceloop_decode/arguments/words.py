@@ -71,6 +71,10 @@ class Line:
 
 
 _WIDE: Final = "wide_"
+_ADDRESS: Final = Word("addr")
+_HALVED: Final = frozenset(("preadv", "preadv2", "pwritev", "pwritev2"))
+_HALVES: Final = {"loff": "split_number", "left_out": "split_rest"}
+"""The offset of a 32-bit program is in two registers; of a 64-bit one in the first."""
 _PORTABLE: Final = frozenset(("path", "string", "bytes", "int", "sockaddr", "pollfd"))
 
 
@@ -86,7 +90,7 @@ def _narrow(word: Word, *, wide: bool) -> Word:
     what = word.what.removeprefix(_WIDE)
     if not word.direction or what in compat_calls.SAME or what != word.what:
         return replace(word, what=what)
-    return replace(word, narrow=not wide) if what in compat_calls.SIZES else Word(UNKNOWN)
+    return replace(word, narrow=not wide) if what in compat_calls.SIZES else _ADDRESS
 
 
 @cache
@@ -194,7 +198,9 @@ def _portable_line(call: Syscall, selector: str) -> Line | None:
     names = [param.name for param in call.params]
     if line is None or same is None or [param.name for param in same.params] != names:
         return None
-    words = (word if not word.direction or word.what in _PORTABLE else Word(UNKNOWN) for word in line.words)
+    words = [word if not word.direction or word.what in _PORTABLE else _ADDRESS for word in line.words]
+    if line.name in _HALVED:
+        words = [Word(_HALVES.get(word.what, word.what)) for word in words]
     return replace(line, words=tuple(words))
 
 

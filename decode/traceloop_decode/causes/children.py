@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from traceloop_decode.causes.endings import OWN_FAULTS, ended_by_signal
+from traceloop_decode.causes.endings import ended_by_signal
+from traceloop_decode.causes.faults import OWN_FAULTS
 from traceloop_decode.causes.processes import Process
 from traceloop_decode.causes.ranking import ranked
 from traceloop_decode.causes.report import Evidence, Finding, Sure

@@ -10,7 +10,7 @@ from typing import Final
 from traceloop_decode.causes.processes import Process
 from traceloop_decode.causes.report import Finding, Sure, Words
 from traceloop_decode.causes.story import Story
-from traceloop_decode.causes.words import STDERR
+from traceloop_decode.descriptors.streams import STDERR
 from traceloop_decode.safe_text import printable
 
 _COMPLAINS: Final = re.compile(

@@ -17,6 +17,7 @@ from traceloop_decode.values.siginfo import fields, signal_name
 
 SCORE: Final = 130
 SI_KERNEL: Final = 0x80
+_SI_TIMER: Final = -2
 _CODE: Final = "si_code"
 
 
@@ -47,6 +48,11 @@ class Death:
         return self.siginfo.get(_CODE) == SI_KERNEL
 
     @property
+    def by_timer(self) -> bool:
+        """True if a timer of timer_create(2) sent it."""
+        return self.siginfo.get(_CODE) == _SI_TIMER
+
+    @property
     def by_process(self) -> bool:
         """True if a process sent it."""
         return self.siginfo.get(_CODE, 1) <= 0
@@ -61,6 +67,15 @@ class Death:
     def finding(self, kind: str, sentence: str, sure: Sure, *before: Evidence, more: int = 0) -> Finding:
         """Returns a finding that rests on the signal, and on other lines before it. more: added to the score."""
         return Finding(kind, printable(sentence), sure, SCORE + more, (*before, self.seen))
+
+
+def death_of(process: Process, story: Story, arch: str) -> Death | None:
+    """Returns the death of a process by a signal; None if none ended it."""
+    number, end = process.status.signal, process.end
+    if number is None or end is None:
+        return None
+    event = process.killed if process.killed is not None and process.killed.number == number else None
+    return Death(process, end, number, event, story, arch)
 
 
 def noted(signal: Signal, arch: str) -> Evidence:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from traceloop_decode.causes import subject
-from traceloop_decode.causes.death import Death
+from traceloop_decode.causes.death import Death, death_of
 from traceloop_decode.causes.faults import FAULTS, SIGABRT, SIGSYS, aborted, faulted, forbidden
 from traceloop_decode.causes.killed import SIGKILL, killed, sent
 from traceloop_decode.causes.processes import Process, argv
@@ -19,8 +19,6 @@ from traceloop_decode.values.siginfo import signal_name
 
 _PASSED_ON: Final = 92
 _COMMAND_MAX: Final = 80
-OWN_FAULTS: Final = frozenset((*FAULTS, SIGABRT, SIGSYS))
-"""Signals by which a process ends because of what it did itself."""
 _HOW: Final[dict[int, Callable[[Death], Iterator[Finding]]]] = {
     **dict.fromkeys(FAULTS, faulted),
     SIGKILL: killed,
@@ -31,10 +29,9 @@ _HOW: Final[dict[int, Callable[[Death], Iterator[Finding]]]] = {
 
 def ended_by_signal(process: Process, story: Story, arch: str) -> Iterator[Finding]:
     """Yields why a signal ended a process; nothing if none did."""
-    number, end = process.status.signal, process.end
-    if number is not None and end is not None:
-        event = process.killed if process.killed is not None and process.killed.number == number else None
-        yield from _HOW.get(number, sent)(Death(process, end, number, event, story, arch))
+    death = death_of(process, story, arch)
+    if death is not None:
+        yield from _HOW.get(death.number, sent)(death)
 
 
 def passed_on(process: Process, parent: Process) -> Finding:

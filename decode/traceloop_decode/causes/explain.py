@@ -16,6 +16,7 @@ from traceloop_decode.causes.complaints import not_started, read_before
 from traceloop_decode.causes.deciding import deciding, first_process
 from traceloop_decode.causes.endings import ended_by_signal, passed_on
 from traceloop_decode.causes.excerpt import ends
+from traceloop_decode.causes.hangs import hung
 from traceloop_decode.causes.killed import stopped
 from traceloop_decode.causes.lookups import unresolved
 from traceloop_decode.causes.meanings import meaning
@@ -23,8 +24,9 @@ from traceloop_decode.causes.processes import Process, argv
 from traceloop_decode.causes.ranking import ranked
 from traceloop_decode.causes.report import Covered, Ended, Finding, Ran, Report, Sure
 from traceloop_decode.causes.story import Story
-from traceloop_decode.causes.waits import hung, waits
+from traceloop_decode.causes.waits import waits
 from traceloop_decode.descriptors.follow import known
+from traceloop_decode.descriptors.streams import Streams
 from traceloop_decode.events import events
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import Begins, ProgramStart, program_start
@@ -32,6 +34,7 @@ from traceloop_decode.ring_reader import Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.trace_facts import TraceFacts
 from traceloop_decode.wait_status import wait_status
+from traceloop_decode.whole_since import whole_since_ns
 
 FINDINGS_MAX: Final = 4
 _MIB: Final = 1 << 20
@@ -46,16 +49,18 @@ _BEHIND_CERTAIN: Final = 42
 def explain(snapshot: Snapshot, facts: TraceFacts) -> Report:
     """Returns the report."""
     length = snapshot.ring_length
+    since_ns = whole_since_ns(snapshot)
     unread = length - _OLDEST_BYTES - _NEWEST_BYTES if length > _WHOLE_MAX_BYTES else 0
     if unread:
         snapshot = ends(snapshot, _OLDEST_BYTES, _NEWEST_BYTES)
     start = program_start(events(snapshot))
-    story = Story()
+    headers = Headers.parse(snapshot.headers[-1], snapshot.cpus)
+    pid, begun_ns = (start.call.pid, start.call.end_ns or 0) if start.call is not None else (headers.init_pid, 0)
+    story = Story(Streams.at_start(snapshot.open_files, pid, begun_ns))
+    story.skips = bool(facts.skipped)
     followed = _followed(snapshot)
     story.watch_before(islice(followed, start.before))
     story.watch(followed, runtime=start.begins is Begins.NEVER)
-    headers = Headers.parse(snapshot.headers[-1], snapshot.cpus)
-    pid = start.call.pid if start.call is not None else headers.init_pid
     main = first_process(story, pid, facts.status)
     status = _status(facts, main)
     how = wait_status(status)
@@ -63,9 +68,10 @@ def explain(snapshot: Snapshot, facts: TraceFacts) -> Report:
     return Report(
         ran=_ran(start, main),
         covered=Covered(
-            from_ns=start.first_ns or story.begun_ns,
+            from_ns=min(since_ns, story.ended_ns) or story.begun_ns,
             until_ns=story.ended_ns,
             events=story.events,
+            firsts=story.firsts,
             lost=facts.lost,
             unread_bytes=unread,
         ),
@@ -105,7 +111,7 @@ def _findings(story: Story, main: Process | None, status: int | None, arch: str)
     for process in decided:
         found += ended_by_signal(process, story, arch)
         if process.status.signal is not None:
-            found += hung(story, process)
+            found += (one for one in hung(story, process) if one.evidence not in {other.evidence for other in found})
     if main is not None:
         found += stopped(main, arch)
     if decided:

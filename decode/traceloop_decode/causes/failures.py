@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from traceloop_decode.causes import noise, subject
+from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.tables import open_file
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call
 from traceloop_decode.syscalls import FORKS
@@ -15,14 +17,38 @@ from traceloop_decode.syscalls import FORKS
 _FAILURES_MAX: Final = 4096  # of different kinds; the oldest of those that happened once go first
 _THERE_MAX: Final = 1 << 16
 _OPEN_FILES_MAX: Final = 1 << 16
+_INT: Final = 0xFFFFFFFF
+# Those of connect(2) that may pass by themselves
+_CONNECT_ERRORS: Final = (
+    *("ECONNREFUSED", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ECONNRESET", "ECONNABORTED", "EADDRNOTAVAIL"),
+    *("ENOENT", "EACCES"),
+)
 _SO_ERROR: Final = (1, 4)  # SOL_SOCKET, SO_ERROR
+# Calls that take the lowest free number (alloc_fd() of fs/file.c), and fail with EMFILE if none below the limit is free
+_TAKES_LOWEST: Final = frozenset(
+    (
+        *("open", "openat", "openat2", "creat", "socket", "accept", "accept4", "dup", "memfd_create", "pidfd_open"),
+        *("epoll_create", "epoll_create1", "eventfd", "eventfd2", "signalfd", "signalfd4", "timerfd_create"),
+    )
+)
+
+
+class Held(NamedTuple):
+    """The descriptors of a process, as far as they are known. files: how often each file is open, most frequent first.
+
+    numbers: how many are known. below: all numbers below this one are in use, unless the limit was lower; 0: not known.
+    """
+
+    files: tuple[tuple[str, int], ...]
+    numbers: int
+    below: int
 
 
 @dataclass(slots=True)
 class Failure:
     """Failed calls of one process that are alike. error: ``ENOENT``. path, peer: "" where a call has none.
 
-    first, last: the calls. held: of a process that may open no more files, how often it had each one open.
+    first, last: the calls. held: of a process that may open no more files, what it had open when it failed first.
     """
 
     pid: int
@@ -33,7 +59,7 @@ class Failure:
     first: Call
     last: Call
     count: int = 1
-    held: tuple[tuple[str, int], ...] = ()
+    held: Held | None = None
 
     @property
     def base(self) -> str:
@@ -54,7 +80,7 @@ class Failures:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, str, str, str, str], Failure] = {}
-        self._connecting: dict[tuple[int, int], Call] = {}
+        self._connecting: dict[Opened | tuple[int, int], Call] = {}
         self._not_searched: set[str] = set()
         self._there: dict[str, None] = {}  # paths that were found, and their last names
 
@@ -68,8 +94,12 @@ class Failures:
         """Observes a call that returned an error, or that seccomp refused."""
         number = -call.result if call.result is not None else 0
         error = ERRNO[number][0] if number in ERRNO else ""
+        if error == "EISCONN" and call.name == "connect":
+            self.connected(call)
         if error == "EINPROGRESS" and call.registers:
-            self._connecting[call.pid, call.registers[0]] = call
+            self._connecting[_socket(call)] = call
+            if len(self._connecting) > _OPEN_FILES_MAX:
+                del self._connecting[next(iter(self._connecting))]
         if error in noise.QUIET and not (call.by_seccomp or (error == "EAGAIN" and call.name in FORKS)):
             return
         path = subject.path(call)
@@ -95,14 +125,24 @@ class Failures:
         """Tells whether a call that only asks about a path was refused: so a directory on the way to it is."""
         return path in self._not_searched
 
+    def connected(self, call: Call) -> None:
+        """Observes a connect that succeeded: the process reached the peer after all."""
+        if noise.sends_nothing(call):
+            return
+        peer = subject.peer(call)
+        for error in _CONNECT_ERRORS if peer else ():
+            self._found.pop((call.pid, "connect", error, "", peer), None)
+
     def option(self, call: Call) -> None:
         """Observes getsockopt: it tells how a connection that was begun ended."""
         if len(call.registers) < 4 or call.registers[1:3] != _SO_ERROR:
             return
         data = next((item.data for item in call.items.get(3, ()) if item.out), b"")
         number = int.from_bytes(data[:4], "little")
-        begun = self._connecting.pop((call.pid, call.registers[0]), None)
-        if begun is not None and number in ERRNO:
+        begun = self._connecting.pop(_socket(call), None)
+        if begun is not None and not number:
+            self.connected(begun)
+        elif begun is not None and number in ERRNO and not _is_connected(call):
             whole = begun._replace(result=-number, end_ns=call.ts_ns)
             self._note(whole, ERRNO[number][0], "", subject.peer(begun))
 
@@ -123,13 +163,26 @@ class Failures:
         self._found[key] = failure
 
 
-def _held(call: Call) -> tuple[tuple[str, int], ...]:
-    # What the process had open, most frequent first.
+def _socket(call: Call) -> Opened | tuple[int, int]:
+    # The open file, as another may get its number; the number only where the file is not known.
+    return open_file(call, call.registers[0] & _INT) or (call.pid, call.registers[0])
+
+
+def _is_connected(call: Call) -> bool:
+    known = call.files.before.get(call.registers[0] & _INT) if call.files is not None else None
+    return known is not None and known.socket is not None and known.socket.remote != ""
+
+
+def _held(call: Call) -> Held:
     counts: dict[str, int] = {}
-    if call.files is not None:
-        for fd in range(_OPEN_FILES_MAX):
-            known = call.files.before.get(fd)
-            if known is not None and known.text:
-                name = subject.bare(known.text)
-                counts[name] = counts.get(name, 0) + 1
-    return tuple(sorted(counts.items(), key=lambda one: -one[1]))
+    count = highest = 0
+    for fd in range(_OPEN_FILES_MAX if call.files is not None else 0):
+        known = call.files.before.get(fd) if call.files is not None else None
+        if known is None:
+            continue
+        count, highest = count + 1, fd
+        if known.text:
+            name = subject.bare(known.text)
+            counts[name] = counts.get(name, 0) + 1
+    below = highest + 1 if count and call.name in _TAKES_LOWEST and call.request is None else 0
+    return Held(tuple(sorted(counts.items(), key=lambda one: -one[1])), count, below)

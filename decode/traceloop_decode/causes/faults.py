@@ -24,6 +24,8 @@ FAULTS: Final = {
     8: "it made an arithmetic error, such as a division by zero",
     11: "it used memory that it does not have, or may not use so",
 }
+OWN_FAULTS: Final = frozenset((*FAULTS, SIGABRT, SIGSYS))
+"""Signals by which a process ends because of what it did itself."""
 _PAGE_FAULT: Final = 14
 _OF_WRITE, _OF_INSTRUCTION = 2, 16
 _EXECUTING: Final = "executing "
@@ -94,8 +96,25 @@ def aborted(death: Death) -> Iterator[Finding]:
 
 
 def _abort_of(death: Death) -> Call | None:
-    pid = death.process.pid
-    return next((one for one in reversed(death.story.sent) if one.pid == pid and SIGABRT in one.registers[1:3]), None)
+    # The call by which the process sent SIGABRT to itself, and died. The target is a number of the PID namespace; where
+    # that is not the one in the trace, or SIGABRT did not end it, it is the last that the thread did.
+    story, pid = death.story, death.process.pid
+    raised = story.raised.get(pid)
+    if raised is not None and _signal_of(raised) == SIGABRT:
+        return raised
+    sender = death.event.sender if death.event is not None else None
+    if death.number != SIGABRT or (sender is not None and sender.pid != pid):
+        return None
+    return next((one for one in reversed(story.sent) if _signal_of(one) == SIGABRT and _to_itself(one, pid)), None)
+
+
+def _signal_of(call: Call) -> int:
+    index = 2 if call.name == "tgkill" else 1
+    return call.registers[index] if len(call.registers) > index else 0
+
+
+def _to_itself(call: Call, pid: int) -> bool:
+    return call.pid == pid and call.registers[0] == (call.tid if call.name == "tkill" else pid)
 
 
 def _aborted(death: Death, more: str) -> str:

@@ -10,6 +10,7 @@ from traceloop_decode.causes import subject
 from traceloop_decode.causes.death import SCORE, Death, noted
 from traceloop_decode.causes.processes import Process
 from traceloop_decode.causes.report import Evidence, Finding, Sure
+from traceloop_decode.causes.story import Story
 from traceloop_decode.model import Ignored, Level, Signal
 from traceloop_decode.out_of_memory import short_level
 from traceloop_decode.safe_text import printable
@@ -63,6 +64,10 @@ def _in_mib(level: Level) -> tuple[str, str]:
 def sent(death: Death) -> Iterator[Finding]:
     """Yields which process sent the signal."""
     process, sender = death.process, death.event.sender if death.event is not None else None
+    if death.by_kernel or death.by_timer:
+        said = f"{process.name} was ended by {death.name} from the kernel (a timer, a terminal or a limit)."
+        yield death.finding("killed", said, Sure.CERTAIN)
+        return
     if sender is None:
         said = f"{process.name} was ended by {death.name} from a process that is not known."
         yield death.finding("killed", said, Sure.LIKELY)
@@ -78,24 +83,26 @@ def sent(death: Death) -> Iterator[Finding]:
 def _not_stopped(death: Death, sender: str) -> Iterator[Finding]:
     # An engine sends SIGTERM first, which the kernel does not deliver to process 1 unless it has a handler.
     process, story, ended_ns = death.process, death.story, death.end.ts_ns
-    ignored = _ignored(death)
+    ignored = last_ignored(process, story)
     if ignored is not None:
         after = (ended_ns - ignored.ts_ns) / SECOND_NS
         name, by = signal_name(ignored.number), f"{ignored.sender.comm} (pid {ignored.sender.pid})"
-        itself = (process.pid, ignored.number) in story.refused
-        who = (
-            f"{process.name}, which set it to be ignored" if itself else f"process 1, {process.name}: it has no handler"
-        )
+        who = _who_ignored(death, ignored.number)
         said = f"{name} from {by} was ignored by {who}; killed {after:.1f} s later by SIGKILL."
         line = Evidence(ignored.ts_ns, ignored.tid, ignored_note(ignored, arch=death.arch))
         yield Finding("stop-ignored", printable(said), Sure.CERTAIN, SCORE + _MORE, (line,))
-    elif process.asked is not None:
+    elif process.asked is not None and asks_to_stop(process.asked, death):
         after = (ended_ns - process.asked.ts_ns) / SECOND_NS
         name = _named(process.asked)
         said = f"{process.name} was asked to stop by {name}, but still ran {after:.1f} s later, when it was killed."
         line = noted(process.asked, death.arch)
         yield Finding("stop-slow", printable(said), Sure.CERTAIN, SCORE + _MORE, (line,))
-    elif sender.startswith(_ENGINES) and (process.pid, SIGTERM) not in story.handled and process.execve is not None:
+    elif (
+        sender.startswith(_ENGINES)
+        and (process.pid, SIGTERM) not in story.handled
+        and process.execve is not None
+        and _is_first(death)
+    ):
         said = (
             f"{process.name} has no handler for SIGTERM; as process 1 it ignores it, so if {sender} first asked it to "
             "stop, it could not."
@@ -104,17 +111,35 @@ def _not_stopped(death: Death, sender: str) -> Iterator[Finding]:
         yield Finding("stop-ignored", printable(said), Sure.POSSIBLE, SCORE + _MAYBE, (line,))
 
 
+def _who_ignored(death: Death, number: int) -> str:
+    # Without a handler only the init of a PID namespace ignores it.
+    process = death.process
+    if (process.pid, number) in death.story.refused:
+        return f"{process.name}, which set it to be ignored"
+    return f"process 1, {process.name}: it has no handler" if _is_first(death) else f"{process.name}, which ignores it"
+
+
+def _is_first(death: Death) -> bool:
+    return death.process is next(iter(death.story.processes.by_pid.values()))
+
+
+def asks_to_stop(asked: Signal, death: Death) -> bool:
+    """Tells whether a signal asked a process to stop: it came from outside, and not long before it was killed."""
+    outside = asked.sender is not None and asked.sender.pid not in death.story.processes.by_pid
+    return outside and death.end.ts_ns - asked.ts_ns <= _STOPPING_NS
+
+
 def _named(signal: Signal) -> str:
     # ``SIGTERM from runc (pid 814)``
     name, sender = signal_name(signal.number), signal.sender
     return f"{name} from {sender.comm} (pid {sender.pid})" if sender is not None else name
 
 
-def _ignored(death: Death) -> Ignored | None:
-    # The last signal from outside that the process ignored. An engine sends one to stop it (STOPSIGNAL), then SIGKILL.
-    inside = death.story.processes.by_pid
-    for one in reversed(death.story.ignored):
-        if one.pid == death.process.pid and one.sender.pid not in inside:
+def last_ignored(process: Process, story: Story) -> Ignored | None:
+    """Returns the last signal from outside that a process ignored: an engine sends one to stop it, then SIGKILL."""
+    inside = story.processes.by_pid
+    for one in reversed(story.ignored):
+        if one.pid == process.pid and one.sender.pid not in inside:
             return one
     return None
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from traceloop_decode.causes.names import Lookup
@@ -28,10 +28,14 @@ def unresolved(story: Story) -> Iterator[Finding]:
     """Yields a finding for each name that was never resolved; search domains that were tried for it are left out."""
     said = story.words.said()
     lookups = story.names.lookups
+    found_ns = _found_ns(lookups.values())
     for lookup in lookups.values():
         if lookup.found or any(other != lookup.name and _is_search(lookup.name, other) for other in lookups):
             continue
         named = said.has(lookup.name)
+        unknown = lookup.cut and lookup.code in ("", "NOERROR")
+        if unknown or (not named and found_ns.get(_host(lookup), 0) > lookup.first.ts_ns):
+            continue
         score = _WEIGHT + _NAMED * named
         yield Finding(
             "name-unresolved",
@@ -40,6 +44,16 @@ def unresolved(story: Story) -> Iterator[Finding]:
             score,
             (lookup.first,),
         )
+
+
+def _found_ns(lookups: Iterable[Lookup]) -> dict[str, int]:
+    # First label -> when the last name was asked for that begins with it and was found. Search domains are tried one
+    # after another: db.prod.default.svc.cluster.local, then db.prod.svc.cluster.local.
+    return {_host(lookup): lookup.first.ts_ns for lookup in lookups if lookup.found}
+
+
+def _host(lookup: Lookup) -> str:
+    return lookup.name.partition(".")[0]
 
 
 def _is_search(name: str, other: str) -> bool:

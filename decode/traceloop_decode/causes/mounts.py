@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounts that were recorded: which file system a path is on.
 
-Runtimes mount on a descriptor's name (``/proc/self/fd/7``), below the container's root on the machine. So a mount is
-known by the end of its place: ``/var/lib/c1/root/data`` holds ``/data/orders.db``.
+Runtimes mount on a descriptor's name (``/proc/self/fd/7``), below the container's root on the machine. That is where
+they mount ``/proc`` first, and what they pass to pivot_root: so ``/var/lib/c1/root/data`` holds ``/data/orders.db``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from typing import Final, NamedTuple
 from traceloop_decode import layout
 from traceloop_decode.causes import subject
 from traceloop_decode.model import Call
+from traceloop_decode.program_start import is_runtimes
 
+PIVOT: Final = "pivot_root"
 _MOUNTS_MAX: Final = 1024
 _DESCRIPTOR: Final = re.compile(r"/proc/(?:self|thread-self|\d+)/fd/(\d{1,9})")
+_PROC: Final = "/proc"
 _KIND, _FLAGS, _DATA = 2, 3, 4  # arguments
 _CHANGES: Final = 0x20 | 0x40000 | 0x80000 | 0x100000  # MS_REMOUNT, MS_PRIVATE, MS_SLAVE, MS_SHARED: no new mount
 
@@ -33,9 +36,13 @@ class Mounts:
 
     def __init__(self) -> None:
         self._found: list[Mount] = []
+        self._root: str | None = None  # the container's, on the machine
 
     def observe(self, call: Call) -> None:
         """Observes a call."""
+        if call.name == PIVOT and call.result == 0 and is_runtimes(call.comm):
+            root = subject.path(call).removesuffix("/.")
+            self._root = root if root.startswith("/") else self._root
         if call.name != "mount" or call.result != 0 or len(call.registers) <= _FLAGS or len(self._found) >= _MOUNTS_MAX:
             return
         if call.registers[_FLAGS] & _CHANGES:
@@ -45,6 +52,8 @@ class Mounts:
         if found and call.files is not None:
             known = call.files.before.get(int(found[1]))
             place = subject.bare(known.text) if known is not None else ""
+        if self._root is None and place.endswith(_PROC) and is_runtimes(call.comm):
+            self._root = place.removesuffix(_PROC)
         if place.startswith("/"):
             self._found.append(Mount(place.rstrip("/"), _text(call, _KIND), _text(call, _DATA)))
 
@@ -53,7 +62,7 @@ class Mounts:
         above = path.rpartition("/")[0]
         while above:
             for mount in reversed(self._found):
-                if mount.place.endswith(above):
+                if mount.place == above or (self._root is not None and mount.place == self._root + above):
                     options = f", {mount.options}" if mount.options else ""
                     return f"{mount.kind or 'a volume'} on {above}{options}"
             above = above.rpartition("/")[0]

@@ -23,13 +23,14 @@ _PORT: Final = re.compile(r"\[?(.*?)\]?:(\d+)")
 _POLLED: Final = Struct("<iHH")  # struct pollfd of poll(2)
 _POLLERR: Final = 8
 _ADDRESSES: Final = ("A", "AAAA")
+_FOUND: Final = "NOERROR"
 
 
 @dataclass(slots=True)
 class Lookup:
     """A question to a name server. asked: how often. code: of the last answer that found nothing, "" if there was none.
 
-    refused: the socket to the server reported an error.
+    refused: the socket to the server reported an error. cut: an answer that was not read as a whole.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Lookup:
     answered: bool = False
     found: bool = False
     refused: bool = False
+    cut: bool = False
 
 
 class Names:
@@ -54,6 +56,8 @@ class Names:
         view = View(call, _OPTIONS)
         for message in network_dns.messages(view):
             name = message.question.name
+            if message.question.kind not in _ADDRESSES:
+                continue
             if not message.code:
                 self._asked(name, call)
                 continue
@@ -64,7 +68,9 @@ class Names:
             if lookup is not None:
                 lookup.answered = True
                 lookup.found = lookup.found or bool(addresses)
-                if not addresses:
+                if message.cut and message.code == _FOUND:
+                    lookup.cut = True  # what it found is not known
+                elif not addresses:
                     lookup.code = message.code
 
     def polled(self, call: Call) -> None:
@@ -75,6 +81,8 @@ class Names:
         for fd, _, happened in _POLLED.iter_unpack(data[: len(data) // _POLLED.size * _POLLED.size]):
             known = call.files.before.get(fd) if happened & _POLLERR else None
             server = known.socket.remote if known is not None and known.socket is not None else ""
+            if not server:
+                continue
             for lookup in self.lookups.values():
                 lookup.refused = lookup.refused or (lookup.server == server and not lookup.answered)
 

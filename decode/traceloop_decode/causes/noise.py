@@ -95,16 +95,24 @@ _CONTAINS: Final = (
     *("/.git/", "/node_modules/", "/terminfo/", "/__init__.", ".cpython-", ".abi3.so"),
 )
 _PATTERNS: Final = re.compile(r"(?:/usr)?/lib/python[\d.]+\.zip|/etc/ssl/certs/[0-9a-f]{8}\.\d+")
+_NO_ROUTE: Final = frozenset(("ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL"))
+_INT: Final = 0xFFFFFFFF
 _LIBRARY: Final = re.compile(r"lib[^/]{1,128}\.so(?:\.\d{1,9}){0,4}")
 
 
 def is_probe(call: Call, error: str, path: str) -> bool:
     """Tells whether an error is one that means nothing by itself. path: the call's, or that of its socket."""
-    if error in QUIET or error in _ASKING.get(call.name, ()):
+    if error in QUIET or error in _ASKING.get(call.name, ()) or (error in _NO_ROUTE and sends_nothing(call)):
         return True
     if error not in ("ENOENT", "ENOTDIR", "EACCES", "EINVAL", "ECONNREFUSED"):
         return False
     return bool(path) and (is_tried(path) or (error == "ENOTDIR" and call.name in STATS))
+
+
+def sends_nothing(call: Call) -> bool:
+    """Tells whether a call connects a datagram socket: getaddrinfo(3) sorts addresses by whether that succeeds."""
+    known = call.files.before.get(call.registers[0] & _INT) if call.files is not None and call.registers else None
+    return call.name == "connect" and known is not None and known.socket is not None and known.socket.kind[:3] == "UDP"
 
 
 def is_tried(path: str) -> bool:

@@ -13,7 +13,8 @@ from traceloop_decode.text.times import clock as elapsed
 from traceloop_decode.values.siginfo import signal_name
 
 SCHEMA: Final = 1
-_STREAMS: Final = {1: "stdout", 2: "stderr"}
+STREAMS: Final = {1: "stdout", 2: "stderr"}
+"""The names of the streams that last words went to."""
 
 
 class Clock:
@@ -47,6 +48,7 @@ def report_object(report: Report, clock: Clock) -> dict[str, Any]:
             "from_ns": clock.wall_ns(report.covered.from_ns),
             "until_ns": clock.wall_ns(report.covered.until_ns),
             "events": report.covered.events,
+            "firsts": report.covered.firsts,
             "lost": report.covered.lost,
             "unread_bytes": report.covered.unread_bytes,
         },
@@ -87,7 +89,7 @@ def _evidence(evidence: Evidence, clock: Clock) -> dict[str, Any]:
 
 def _words(words: Words, clock: Clock) -> dict[str, Any]:
     return {
-        "stream": _STREAMS[words.stream],
+        "stream": STREAMS[words.stream],
         "lines": list(words.lines),
         "cut": words.cut,
         "evidence": _evidence(words.evidence, clock),

@@ -13,6 +13,7 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.causes.subject import text
+from traceloop_decode.forking import makes_thread
 from traceloop_decode.model import Call, Signal, TaskExit
 from traceloop_decode.program_start import is_runtimes
 from traceloop_decode.syscalls import EXECS
@@ -21,15 +22,14 @@ from traceloop_decode.wait_status import WaitStatus, wait_status
 _FORKS_MAX: Final = 256
 _PROCESSES_MAX: Final = 4096
 _WORDS_MAX: Final = 64
-_STOPS: Final = (1, 2, 3, 15)  # SIGHUP, SIGINT, SIGQUIT, SIGTERM
-_CLONE_THREAD: Final = 0x10000
+STOPS: Final = (2, 3, 15)  # SIGINT, SIGQUIT, SIGTERM; SIGHUP is most daemons' signal to read their configuration
 
 
 @dataclass(slots=True)
 class Process:
     """A process. execve: the last one that succeeded. end: of its last thread. exits: its exit_group, if recorded.
 
-    killed: the last unhandled signal. asked: the last signal to stop that it handled. forks: how often it forked.
+    killed: the last unhandled signal. asked: the last signal to stop that it handled.
     killed_threads: how many of its threads a signal ended.
     """
 
@@ -42,7 +42,6 @@ class Process:
     killed: Signal | None = None
     asked: Signal | None = None
     exits: Call | None = None
-    forks: int = 0
     killed_threads: int = 0
 
     @property
@@ -78,7 +77,7 @@ class Processes:
         """Returns the process of an event, a new one if it was not seen before."""
         process = self.by_pid.get(pid)
         if process is None or (process.end is not None and ts_ns > process.end.ts_ns):
-            process = Process(pid, self._parent(comm), comm, ts_ns)
+            process = Process(pid, self._take(comm), comm, ts_ns)
             if len(self.by_pid) >= _PROCESSES_MAX:
                 del self.by_pid[next(iter(self.by_pid))]
             self.by_pid[pid] = process
@@ -86,11 +85,14 @@ class Processes:
 
     def fork(self, call: Call) -> None:
         """Observes a clone or fork that begins, or that has returned unless its entry was observed."""
-        if call.name == "clone" and call.registers and call.registers[0] & _CLONE_THREAD:
+        if makes_thread(call) or (call.result is not None and call.result <= 0):  # 0: it is the child that returns
             return
         self._forking.append((call.comm, call.pid))
-        if (process := self.by_pid.get(call.pid)) is not None:
-            process.forks += 1
+
+    def not_forked(self, call: Call) -> None:
+        """Observes that a clone or fork failed whose beginning was observed."""
+        if not makes_thread(call):
+            self._take(call.comm, call.pid)
 
     def executed(self, call: Call) -> None:
         """Observes an execve that succeeded."""
@@ -106,7 +108,7 @@ class Processes:
         process = self.by_pid.get(signal.pid)
         if process is not None and not signal.handler:
             process.killed = signal
-        elif process is not None and signal.number in _STOPS:
+        elif process is not None and signal.number in STOPS:
             process.asked = signal
 
     def end(self, end: TaskExit) -> None:
@@ -120,12 +122,13 @@ class Processes:
         """Returns the processes that a process made, in the order in which they began."""
         return [process for process in self.by_pid.values() if process.parent == pid]
 
-    def _parent(self, comm: str) -> int:
+    def _take(self, comm: str, pid: int | None = None) -> int:
+        # Forgets the last fork of a thread of this name, or of this process, and returns whose it was.
         for n in range(len(self._forking) - 1, -1, -1):
-            if self._forking[n][0] == comm:
-                pid = self._forking[n][1]
+            name, parent = self._forking[n]
+            if name == comm and pid in (None, parent):
                 del self._forking[n]
-                return pid
+                return parent
         return 0
 
 

@@ -11,10 +11,11 @@ The score of a failure is the weight of its rule (0 to 100), changed by these::
     up to +25  near the end of its process: the square of the share of its life that had passed
     +15   its process complained right after it: wrote to descriptor 2 before anything else failed
      +6   it was tried at least three times
+     -4   another thread ended its process, and did not wait for the one that failed: not for a lock, nor for its end
 
 A failure below `NAMED_MIN` is not named. It is CERTAIN if its process decided the end and the last words name it, or if
-the rule weighs so much that no program survives it; LIKELY if the words name its error, or it was near the end; else
-POSSIBLE.
+the rule weighs so much that no program survives it; LIKELY if the words name its error, or only a number that is its
+port, or it was near the end; else POSSIBLE.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ LIVED_ON: Final = -30
 NEAR_MOST: Final = 25
 COMPLAINED: Final = 15
 RETRIED: Final = 6
+OTHER_THREAD: Final = -4
 RETRIES: Final = 3
 NAMED_MIN: Final = 65
 FATAL: Final = 85
@@ -112,13 +114,20 @@ def _judged(failure: Failure, rule: Rule, story: Story, deciding: set[int], said
     start = said.since(failure.first.ts_ns)
     own = process.name if process is not None else ""
     named, worded = _names(said, start, failure, own, story.names), said.has_any_case(failure.message, start)
+    told = named and not _by_number_only(said, start, failure, story.names)
     decided = failure.pid in deciding
     score = rule.weight + round(NEAR_MOST * near * near)
     score += NAMED_SUBJECT * named + NAMED_ERROR * worded + RETRIED * (failure.count >= RETRIES)
     score += DECIDED if decided else FAILED if process is not None and process.failed else LIVED_ON
+    score += OTHER_THREAD * _by_another_thread(failure, process, story)
     if decided and (named or (worded and near >= _NEAR) or (rule.weight >= FATAL and near >= _NEAR)):
-        return score, Sure.CERTAIN if named or rule.weight >= FATAL else Sure.LIKELY
+        return score, Sure.CERTAIN if told or rule.weight >= FATAL else Sure.LIKELY
     return score, Sure.LIKELY if worded or named or (decided and near >= _NEAR) else Sure.POSSIBLE
+
+
+def _by_another_thread(failure: Failure, process: Process | None, story: Story) -> bool:
+    tids = story.threads.of_the_end(process) if process is not None else frozenset()
+    return bool(tids) and failure.last.tid not in tids
 
 
 def _nearness(failure: Failure, process: Process | None, story: Story) -> float:
@@ -136,10 +145,25 @@ def _names(said: Said, start: int, failure: Failure, own: str, names: Names) -> 
     found = _PORT.fullmatch(failure.peer)
     if found is None:
         return bool(failure.peer) and said.has(failure.peer, start)
-    name, host, port = names.name_of(failure.peer), found[1].strip("[]"), found[2]
-    if re.compile(rf"(?<!\d){port}(?!\d)").search(said.text, start) is not None:
-        return True
-    return any(_tells(word) and said.has(word, start) for word in (name, host))
+    return _has(said, start, rf"(?<!\d){found[2]}(?!\d)") or _names_host(said, start, failure.peer, names)
+
+
+def _by_number_only(said: Said, start: int, failure: Failure, names: Names) -> bool:
+    # Nothing tells that the port's number is meant as one: ``db:5432``, ``port 5432``, ``'127.0.0.1', 5432``.
+    found = _PORT.fullmatch(failure.peer)
+    if failure.path or found is None or said.has(found[1].strip("[]"), start):
+        return False
+    meant = rf"(?i)(?:(?<!\d):|\bport\W{{1,3}}){found[2]}(?!\d)"
+    return not _has(said, start, meant) and not _names_host(said, start, failure.peer, names)
+
+
+def _has(said: Said, start: int, pattern: str) -> bool:
+    return re.compile(pattern).search(said.text, start) is not None
+
+
+def _names_host(said: Said, start: int, peer: str, names: Names) -> bool:
+    hosts = names.name_of(peer), peer.rpartition(":")[0].strip("[]")
+    return any(_tells(word) and said.has(word, start) for word in hosts)
 
 
 def _tells(host: str) -> bool:

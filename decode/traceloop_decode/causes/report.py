@@ -61,7 +61,8 @@ class Ran:
 class Covered:
     """The part of the container's life that the explanation rests on.
 
-    from_ns, until_ns: first and last event. events: the program's. lost: events that the ring no longer holds.
+    from_ns: from when on the ring has every event. until_ns: the last event. events: the program's. firsts: those of
+    them that the ring no longer holds, but an area beside it. lost: events that the ring no longer holds.
     unread_bytes: the part of a large ring, between its beginning and its end, that was not read.
     """
 
@@ -69,6 +70,7 @@ class Covered:
     until_ns: int
     events: int
     lost: int
+    firsts: int = 0
     unread_bytes: int = 0
 
 

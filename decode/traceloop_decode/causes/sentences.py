@@ -8,7 +8,7 @@ from typing import Final
 
 from traceloop_decode.capability_names import name_of
 from traceloop_decode.causes import subject
-from traceloop_decode.causes.failures import Failure
+from traceloop_decode.causes.failures import Failure, Held
 from traceloop_decode.causes.rules.permissions import CAPABILITY
 from traceloop_decode.causes.story import Story
 from traceloop_decode.safe_text import printable
@@ -16,6 +16,7 @@ from traceloop_decode.safe_text import printable
 _LOCALE: Final = re.compile(r"/locale/([^/]+)")
 _FULL: Final = {"ENOSPC": "its file system{} is full", "EDQUOT": "the quota of its user{} is used up"}
 _HELD_SHOWN: Final = 3
+_FEW: Final = 16  # known descriptors that say nothing about a limit
 
 
 def sentence(say: str, failure: Failure, story: Story, directories: int = 1) -> str:
@@ -23,10 +24,11 @@ def sentence(say: str, failure: Failure, story: Story, directories: int = 1) -> 
     process = story.processes.by_pid.get(failure.pid)
     peer = story.names.named(failure.peer)
     about = failure.path or peer
+    limit = story.limits.of(failure.pid, failure.first.ts_ns) if failure.held is not None else None
     found = _LOCALE.search(failure.path)
     fields = {
         "who": process.name if process is not None else failure.last.comm,
-        "path": failure.path,
+        "path": failure.path or f"a file ({failure.name})",
         "where": f"{failure.base} (looked for in {directories} directories)" if directories > 1 else failure.path,
         "peer": peer or subject.descriptor(failure.last),
         "call": failure.name,
@@ -34,7 +36,8 @@ def sentence(say: str, failure: Failure, story: Story, directories: int = 1) -> 
         "of": f" on {about}" if about else "",
         "error": failure.message[:1].lower() + failure.message[1:],
         "times": f" ({failure.count} times)" if failure.count > 1 else "",
-        "held": _held(failure),
+        "limit": f" of {limit:,}" if limit is not None else "",
+        "held": _held(failure.held, limit) if failure.held is not None else "",
         "holder": _holder(failure, story),
         "locale": found[1] if found else failure.path,
         "user": "this user",
@@ -44,12 +47,15 @@ def sentence(say: str, failure: Failure, story: Story, directories: int = 1) -> 
     return printable(say.format(**fields))
 
 
-def _held(failure: Failure) -> str:
-    total = sum(count for _, count in failure.held)
-    if not total:
-        return "reached its limit"
-    most = [f"{count:,} times {name}" for name, count in failure.held[:_HELD_SHOWN] if count > 1]
-    return f"{total:,} open{', ' if most else ''}{', '.join(most)}"
+def _held(held: Held, limit: int | None) -> str:
+    # What not all descriptors stand for is known: those of which it is are the least that are open.
+    below = held.below if limit is None or held.below <= limit else 0
+    least = max(held.numbers, below)
+    count = f"at least {least:,} are open" if least > _FEW else ""
+    most = [f"{times:,} times {name}" for name, times in held.files[:_HELD_SHOWN] if times > 1]
+    files = f"of those known, it has open {', '.join(most)}" if most else ""
+    told = "; ".join(filter(None, (count, files)))
+    return f" ({told})" if told else ""
 
 
 def _mount(failure: Failure, story: Story) -> str:

@@ -16,7 +16,7 @@ from traceloop_decode.descriptors.names import address
 from traceloop_decode.model import Call, Item, KnownFile, Signal, TaskExit
 from traceloop_decode.printers.core import never_returns, printer_of, view_of
 from traceloop_decode.safe_text import quote
-from traceloop_decode.syscalls import Abi
+from traceloop_decode.syscalls import MESSAGES, Abi
 from traceloop_decode.values.options import Options
 
 _OPTIONS: Final = Options(string_max=96, dns=True, ends=True)
@@ -74,6 +74,10 @@ def peer(call: Call) -> str:
     _, addresses, fds = _places(call.number, call.abi, selector_of(call))
     for index in addresses:
         for item in call.items.get(index, ()):
+            if found := address(item.data):
+                return found.strip('"')
+    if call.name in MESSAGES:
+        for item in (item for items in call.items.values() for item in items if item.sub == layout.SUB_NAME):
             if found := address(item.data):
                 return found.strip('"')
     known = _file(call, fds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the last words: what processes wrote to descriptors 1 and 2, as lines, the newest ones."""
+"""Keeps the last words: what processes wrote to standard output and error, as lines, the newest ones."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from traceloop_decode import layout
 from traceloop_decode.causes.report import Words
 from traceloop_decode.causes.subject import evidence
+from traceloop_decode.descriptors.streams import STDERR, STDOUT
 from traceloop_decode.model import Call
 
-STDOUT, STDERR = 1, 2
 _WRITES_MAX: Final = 128
 _LINE_MAX: Final = 400
 _LINES: Final = 6
@@ -41,14 +41,12 @@ class LastWords:
         self._said: Said | None = None
         self._writes = {stream: deque[_Write](maxlen=_WRITES_MAX) for stream in (STDOUT, STDERR)}
 
-    def wrote(self, call: Call) -> None:
-        """Observes a write or writev."""
-        stream = call.registers[0] if call.registers else -1
-        if stream in self._writes:
-            text, cut = written(call)
-            if text:
-                self._said = None
-                self._writes[stream].append(_Write(call, text, cut))
+    def wrote(self, call: Call, stream: int) -> None:
+        """Observes a write or writev to a stream."""
+        text, cut = written(call)
+        if text:
+            self._said = None
+            self._writes[stream].append(_Write(call, text, cut))
 
     def told(self, call: Call) -> None:
         """Observes a message of the runtime to its parent, about why it does not start the program."""
@@ -124,8 +122,12 @@ class Said:
 def written(call: Call) -> tuple[str, bool]:
     """Returns the text that a call wrote, and whether some of it was not recorded."""
     pieces, cut = [], False
+    left = call.result if call.result is not None and call.result >= 0 else None
     for item in call.items.get(1, ()):
         if item.kind in (layout.KIND_BUFFER, layout.KIND_STRING):
-            pieces.append(item.data + (_GAP.encode() + item.tail if item.tail else b""))
-            cut = cut or item.more
+            size = item.size if left is None else min(item.size, left)
+            data, tail = item.of_first(size)
+            pieces.append(data + (_GAP.encode() + tail if tail else b""))
+            cut = cut or len(data) + len(tail) < size
+            left = None if left is None else left - size
     return b"".join(pieces).decode("utf-8", "backslashreplace"), cut

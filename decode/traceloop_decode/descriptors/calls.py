@@ -9,6 +9,7 @@ from typing import Final
 
 from traceloop_decode.descriptors.anonymous import ANONYMOUS, BPF_FDS, LEARN_ANONYMOUS
 from traceloop_decode.descriptors.making import data_of, new_file, place_in, place_of, result_of, unchanged
+from traceloop_decode.descriptors.moved import LEARN_MOVED
 from traceloop_decode.descriptors.names import (
     Known,
     address,
@@ -17,7 +18,8 @@ from traceloop_decode.descriptors.names import (
     of_socket,
     socket_kind,
 )
-from traceloop_decode.descriptors.opened import Move, Opened
+from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.passed import RECEIVES
 from traceloop_decode.descriptors.paths import Place, said
 from traceloop_decode.descriptors.tables import ROOT, Begun, Task
 from traceloop_decode.descriptors.told import LEARN_TOLD
@@ -46,8 +48,6 @@ _F_SETFD: Final = 2
 _F_DUPFD_CLOEXEC: Final = 1030
 _FIONCLEX: Final = 0x5450
 _FIOCLEX: Final = 0x5451
-_AT_REMOVEDIR: Final = 0x200
-_RENAME_NOREPLACE: Final = 1
 _OPEN_HOW: Final = Struct("<QQQ")
 _TWO_FDS: Final = Struct("<II")
 
@@ -56,8 +56,9 @@ def _opened(world: World, task: Task, call: Call, place: Place | None, flags: in
     found = None
     if place is not None and flags & _O_TMPFILE == 0:
         nofollow = _O_NOFOLLOW["aarch64" if call.abi.arch == "aarch64" else "x86_64"]
-        if flags & (_O_CREAT | _O_EXCL) == _O_CREAT | _O_EXCL or flags & (nofollow | _O_PATH) == nofollow:
-            world.shown.note(place, plain=True)
+        made = flags & (_O_CREAT | _O_EXCL) == _O_CREAT | _O_EXCL
+        if made or flags & (nofollow | _O_PATH) == nofollow:
+            world.shown.note(place, plain=True, whole=made)
         found = of_place(place, world.shown.device(place))
     new_file(world, task, call, found, closed_by_exec=flags & _O_CLOEXEC != 0)
 
@@ -131,7 +132,8 @@ def _chroot(_world: World, task: Task, call: Call, begun: Begun) -> None:
 
 
 def _namespace(_world: World, task: Task, call: Call, _begun: Begun) -> None:
-    if call.registers[1] & _INT in (0, _CLONE_NEWNS):
+    flags = call.registers[1] & _INT
+    if flags == 0 or flags & _CLONE_NEWNS:
         task.at.cwd, task.at.root = None, task.at.root if task.at.root == ROOT else None
         task.table.forget()
 
@@ -152,35 +154,6 @@ def _moved(world: World, _task: Task, call: Call, _begun: Begun) -> None:
     world.forks.forget()
 
 
-def _removed(world: World, task: Task, call: Call, begun: Begun) -> None:
-    place = place_in(task, call, begun, *_REMOVED[call.name])
-    is_directory = call.name == "rmdir" or (call.name == "unlinkat" and call.registers[2] & _AT_REMOVEDIR != 0)
-    _take(world, call, _REMOVED[call.name][1], place, None, certain=is_directory)
-
-
-def _renamed(world: World, task: Task, call: Call, begun: Begun) -> None:
-    (_, source_at), (_, target_at) = _RENAMED[call.name]
-    source, target = (place_in(task, call, begun, *where) for where in _RENAMED[call.name])
-    if source is not None and target is not None and source.is_at(target):
-        return
-    if call.name == "renameat2" and call.registers[4] & ~_RENAME_NOREPLACE:
-        source = target = None
-    plain = source is not None and world.shown.is_plain(source)
-    _take(world, call, target_at, target, None)  # another file loses the name
-    _take(world, call, source_at, source if target is not None else None, target)
-    if target is not None and plain:
-        world.shown.note(target, plain=True)
-
-
-def _take(
-    world: World, call: Call, path_at: int, place: Place | None, to: Place | None, *, certain: bool = False
-) -> None:
-    path = data_of(call, path_at)
-    name = path.rstrip(b"/").rpartition(b"/")[2] if path is not None else b""
-    certain = certain or (place is not None and world.shown.is_plain(place))
-    world.names.take(name, Move(place, to, certain) if place is not None else None)
-
-
 def _pipe(world: World, task: Task, call: Call, _begun: Begun) -> None:
     ends = _two_new(world, task, call, 0, Known(""), closed_by_exec=_has_cloexec(call, "pipe2", 1))
     if ends is not None:
@@ -191,7 +164,9 @@ def _socketpair(world: World, task: Task, call: Call, _begun: Begun) -> None:
     family, kind, protocol = (register & _INT for register in call.registers[:3])
     name = socket_kind(family, kind, protocol)
     found = of_socket(Socket(name, protocol=protocol), ends=world.sockets) if name is not None else Known("")
-    _two_new(world, task, call, 3, found, closed_by_exec=_has_cloexec(call, "socketpair", 1))
+    ends = _two_new(world, task, call, 3, found, closed_by_exec=_has_cloexec(call, "socketpair", 1))
+    if ends is not None:
+        world.passed.pair(call, ends)
 
 
 def _has_cloexec(call: Call, name: str, flags_at: int) -> bool:
@@ -276,6 +251,10 @@ def _open_tree(world: World, task: Task, call: Call, begun: Begun) -> None:
     _opened(world, task, call, place, flags & _O_CLOEXEC)
 
 
+def _received(world: World, task: Task, call: Call, begun: Begun) -> None:
+    world.passed.receive(call, task, begun)
+
+
 def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
     task.table.drop(result_of(call))
 
@@ -283,13 +262,8 @@ def _unknown(_world: World, task: Task, call: Call, _begun: Begun) -> None:
 def _uring(world: World, task: Task, call: Call, _begun: Begun) -> None:
     if not world.requests:
         task.table.forget(blind=True)
+        world.passed.give_up()
     new_file(world, task, call, Known("<anon_inode:[io_uring]>"), closed_by_exec=True)
-
-
-def _named(world: World, task: Task, call: Call, begun: Begun) -> None:
-    place = place_in(task, call, begun, *_NAMED[call.name])
-    if place is not None:
-        world.shown.note(place, plain=True)
 
 
 def _socket_of(opened: Opened | None) -> Socket | None:
@@ -310,19 +284,6 @@ def makes_fd(call: Call) -> bool:
 
 
 _Learn = Callable[[World, Task, Call, Begun], None]
-# Call -> for each of its paths the arguments with the directory, None for the current one, and with the path
-_REMOVED: Final[dict[str, tuple[int | None, int]]] = {"unlink": (None, 0), "unlinkat": (0, 1), "rmdir": (None, 0)}
-_NAMED: Final[dict[str, tuple[int | None, int]]] = {
-    "mkdir": (None, 0),
-    "mkdirat": (0, 1),
-    "mknod": (None, 0),
-    "mknodat": (0, 1),
-}
-_RENAMED: Final[dict[str, tuple[tuple[int | None, int], tuple[int | None, int]]]] = {
-    "rename": ((None, 0), (None, 1)),
-    "renameat": ((0, 1), (2, 3)),
-    "renameat2": ((0, 1), (2, 3)),
-}
 _MAKE_FDS: Final = frozenset(
     (
         *("open", "creat", "openat", "openat2", "dup", "dup2", "dup3", "socket", "accept", "accept4", "memfd_create"),
@@ -347,10 +308,9 @@ LEARN: Final[dict[str, _Learn]] = {
     "setns": _namespace,
     "unshare": _unshare,
     **dict.fromkeys(("pivot_root", "move_mount", "mount", "umount2"), _moved),
-    **dict.fromkeys(_REMOVED, _removed),
-    **dict.fromkeys(_RENAMED, _renamed),
-    **dict.fromkeys(_NAMED, _named),
+    **LEARN_MOVED,
     **dict.fromkeys(("pipe", "pipe2"), _pipe),
+    **dict.fromkeys(RECEIVES, _received),
     "socket": _socket,
     "socketpair": _socketpair,
     **dict.fromkeys(("accept", "accept4"), _accept),

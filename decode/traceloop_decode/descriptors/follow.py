@@ -3,12 +3,12 @@
 
 Theory of operation. A wrong name is worse than none, so anything uncertain is forgotten:
 
-- A table of descriptors belongs to a process, as its directories do; threads share both, a child begins with copies.
+- A table of descriptors belongs to a process, as its directories do; a thread shares its maker's, a child has copies.
   The clone that made a child is known by its result. If the result is a number of another PID namespace, the clone is
   known if only one is left with the name of the child's thread; if several are left, the child gets what their tables
   have in common.
 - What /proc said when recording began, or when a process came from outside, counts from then on, except for what may
-  have changed while it was read (`reads`).
+  have changed while it was read (`reads`). What the kernel side told of a program's standard streams counts at once.
 - What a container's runtime did before it executed the program is not followed, and forgotten then.
 - After a loss everything is forgotten, and following begins anew.
 - A renamed or unlinked name is forgotten wherever it is part of a path, unless it is known to be no symbolic link: then
@@ -32,6 +32,7 @@ from traceloop_decode.descriptors.forks import CLONE_FILES, CLONE_FS
 from traceloop_decode.descriptors.making import data_of
 from traceloop_decode.descriptors.names import NETLINK, Known, of_link
 from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.passed import SENDS
 from traceloop_decode.descriptors.paths import PATH_MAX, Place
 from traceloop_decode.descriptors.reads import Reading, Reads
 from traceloop_decode.descriptors.tables import Begun, Task
@@ -157,6 +158,8 @@ class FdTable:
         begun = self._world.begun(task)
         if call.name in FORKS:
             self._fork_begins(call, task)
+        elif call.name in SENDS:
+            self._world.passed.begin(call, task, begun)
         return self._learn(call, task, begun)
 
     def _entered(self, call: Call) -> Call:
@@ -164,6 +167,8 @@ class FdTable:
         begun = self._begun[call.key] = self._world.begun(task)
         if call.name in FORKS:
             self._fork_begins(call, task)
+        elif call.name in SENDS:
+            self._world.passed.begin(call, task, begun)
         return call._replace(files=_files_of(call, begun))
 
     def _returned(self, call: Call) -> Call:
@@ -194,7 +199,9 @@ class FdTable:
             elif name in EXECS:
                 task = self._exec(call, task)
         if name in FORKS:
-            self._world.forks.end(call)
+            self._fork_ends(call, task)
+        elif name in SENDS:
+            self._world.passed.end(call)
         made = task.table.get(call.result or 0) if makes_fd(call) else None
         return call._replace(files=_files(begun, made))
 
@@ -203,7 +210,7 @@ class FdTable:
         if end.tid != end.pid:
             self._world.drop(end.tid)
         if end.group_dead:
-            self._world.drop(end.pid)
+            self._world.ended(end.pid)
 
     # -- processes
 
@@ -215,25 +222,34 @@ class FdTable:
                     continue
                 found = task.table.get(fd)
                 if found is None:
-                    known = of_link(name, process.devices.get(fd, "") if self._world.sockets else "")
+                    device = process.devices.get(fd, "") if self._world.sockets else ""
+                    known = of_link(name, device, outside=fd in process.outside)
                     found = Opened(known, self._world.names) if known is not None else None
                 elif not closed:
                     continue
                 task.table.put(fd, found, closed_by_exec=closed)
-            if not read.moved(pid):
+            if not read.moved(pid) and (process.root, process.cwd) != (None, None):
                 task.at.root, task.at.cwd = _place(process.root), _place(process.cwd)
 
     def _fork_begins(self, call: Call, task: Task) -> None:
         flags = _clone_flags(call)
         if flags & _CLONE_THREAD:
+            self._world.make_thread(call.pid, task)
             if flags & (CLONE_FILES | CLONE_FS) != CLONE_FILES | CLONE_FS:
                 task.table.forget(blind=True)
         elif not flags & _CLONE_INTO_CGROUP:
             self._world.forks.begin(call, flags, task)
 
+    def _fork_ends(self, call: Call, task: Task) -> None:
+        self._world.forks.end(call)
+        if (call.result is None or is_error(call.result)) and _clone_flags(call) & _CLONE_THREAD:
+            self._world.make_no_thread(call.pid, task)
+
     def _child(self, call: Call) -> None:
-        # Finds the clone of a new process.
-        if call.pid == call.tid and self._world.seen(call.tid) is None:
+        # Finds the clone of a new process or thread.
+        if call.pid != call.tid:
+            self._world.made_thread(call.pid, call.tid)
+        elif self._world.seen(call.tid) is None:
             task = self._world.forks.child(call)
             if task is not None:
                 self._world.put(call.tid, task)
@@ -243,8 +259,8 @@ class FdTable:
         for tid in task.tids - {call.pid}:
             self._world.drop(tid)
         if is_runtimes(call.comm):  # its calls before are not followed
-            return self._world.put(call.pid, self._world.new())
-        return self._world.put(call.pid, Task(task.table.executed(), task.at.copy()))
+            return self._world.executed(call.pid, self._world.new())
+        return self._world.executed(call.pid, Task(task.table.executed(), task.at.copy()))
 
 
 def _files_of(call: Call, begun: Begun) -> Files:

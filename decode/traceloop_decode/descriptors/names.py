@@ -92,15 +92,18 @@ def of_place(place: Place, device: str = "") -> Known:
     return Known(place=place, device=device)
 
 
-def of_link(name: bytes, device: str = "") -> Known | None:
-    """Returns what a link in /proc/PID/fd names; None if it is longer than the kernel can return."""
+def of_link(name: bytes, device: str = "", *, outside: bool = False) -> Known | None:
+    """Returns what a link in /proc/PID/fd names; None if it is longer than the kernel can return.
+
+    outside: as Place has it.
+    """
     if len(name) > PATH_MAX + len(_DELETED):
         return None
     if not name.startswith(b"/"):
         return Known(in_brackets(name))
     if name.endswith(_DELETED):
         return Known(f"{in_brackets(name.removesuffix(_DELETED))}(deleted)")
-    return of_place(Place.of(name, real=True), device)
+    return of_place(Place.of(name, real=True, outside=outside), device)
 
 
 def of_socket(socket: Socket, *, ends: bool) -> Known:

@@ -20,22 +20,27 @@ _MOVES_MAX: Final = 16
 
 
 class Move(NamedTuple):
-    """A place whose file got another place, or, with to=None, lost its name. certain: it was no symbolic link's."""
+    """A place whose file got another place, or, with to=None, lost its name. plain: it was no symbolic link's.
+
+    may_stay: nothing happened if the file had both names; a directory has one.
+    """
 
     place: Place
     to: Place | None
-    certain: bool
+    plain: bool
+    may_stay: bool
 
 
 class Names:
     """Names that were taken from their files, and when. now: the moment. pivoted: when all roots last changed."""
 
-    __slots__ = ("_all", "_moments", "_moves", "now", "pivoted")
+    __slots__ = ("_all", "_moments", "_moves", "_outside", "now", "pivoted")
 
     def __init__(self) -> None:
         self.now = self.pivoted = 0
         self._all: list[int] = []  # moments when any name may have been taken
         self._moments: dict[bytes, list[int]] = {}
+        self._outside: dict[bytes, list[int]] = {}  # of the names of places outside
         self._moves: dict[int, Move] = {}  # by moment
 
     def change(self) -> int:
@@ -52,12 +57,13 @@ class Names:
             self.take_all()
             return
         moment = self.change()
-        self._moments.setdefault(name, []).append(moment)
+        moments = self._outside if move is not None and move.place.outside else self._moments
+        moments.setdefault(name, []).append(moment)
         if move is not None:
             self._moves[moment] = move
 
     def take_all(self) -> None:
-        """Takes all names: no path is known any more."""
+        """Takes all names: no path is known any more, but for places outside."""
         self._all.append(self.change())
 
     def pivot(self) -> None:
@@ -67,8 +73,9 @@ class Names:
 
     def taken(self, place: Place, since: int) -> int | None:
         """Returns the first moment after `since` at which a name of the path was taken, or None if none was."""
-        found = [moments for name in set(place.names()) if (moments := self._moments.get(name))]
-        after = [moments[at] for moments in (*found, self._all) if (at := bisect_right(moments, since)) < len(moments)]
+        by_name, whole = (self._outside, []) if place.outside else (self._moments, self._all)
+        found = [moments for name in set(place.names()) if (moments := by_name.get(name))]
+        after = [moments[at] for moments in (*found, whole) if (at := bisect_right(moments, since)) < len(moments)]
         return min(after, default=None)
 
     def after(self, known: Known, moment: int) -> Known | None:
@@ -80,7 +87,7 @@ class Names:
         if move is None or place is None or known.deleted:
             return None
         if move.place.is_at(place):
-            return known.moved(move.to) if move.certain or place.real else None
+            return known.moved(move.to) if (move.plain or place.real) and not move.may_stay else None
         if move.to is None or not place.real:
             return None
         rest = place.after(move.place)
@@ -88,9 +95,9 @@ class Names:
 
 
 class Opened:
-    """An open file, which descriptors stand for. twin: the other end of a pipe."""
+    """An open file, which descriptors stand for. twin: the other end of a pipe, or of a pair of sockets."""
 
-    __slots__ = ("_changes", "_known", "_names", "_seen", "twin")
+    __slots__ = ("__weakref__", "_changes", "_known", "_names", "_seen", "twin")
 
     def __init__(self, known: Known, names: Names) -> None:
         self._known, self._names, self._seen = known, names, names.now
@@ -133,8 +140,8 @@ class Opened:
             self._changes.append((self._names.change(), known))
 
     def is_same(self, other: Opened) -> bool:
-        """Tells whether the same is known of both."""
-        return self is other or self.now == other.now
+        """Tells whether the same is known of both; of two with a twin, that they are one."""
+        return self is other or (self.twin is other.twin is None and self.now == other.now)
 
 
 def _moment(change: tuple[int, Known | None]) -> int:

@@ -7,7 +7,6 @@ long as the kernel can return: the path of a deeper file is not known.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,33 +14,37 @@ PATH_MAX: Final = 4095
 """Maximum length of a path in bytes: Linux' PATH_MAX without the NUL."""
 
 # The file that such a name leads to depends on who opens it, and when, and has another name.
-_MAGIC: Final = re.compile(
-    rb"/proc/(?:self|thread-self)(?:/|$)|/proc/(?:.*/)?(?:fd|cwd|root|exe|map_files|ns)(?:/|$)|/dev/(?:fd(?:/|$)|std)"
-)
-_MAGIC_TOPS: Final = (b"proc", b"dev")
+_MAGIC_IN_PROC: Final = frozenset((b"fd", b"cwd", b"root", b"exe", b"map_files", b"ns"))
+_MAGIC_PROCESSES: Final = (b"self", b"thread-self")
+_MAGIC_TOPS: Final = (b"proc", b"dev", b"..")
 
 
 class Place:
     """An absolute path. real: the kernel returned it, so it contains no symbolic link.
 
-    above: the directory, or None for the root. size: of the path, in bytes. top: its first name.
+    above: the directory, or None for the root. size: of the path, in bytes. top: its first name, or ``..`` if it
+    has one. outside: it is a path in another mount namespace, whose names are not those in the processes' own; so is
+    what is opened below it.
     """
 
-    __slots__ = ("above", "name", "real", "size", "top")
+    __slots__ = ("above", "name", "outside", "real", "size", "top")
 
-    def __init__(self, above: Place | None = None, name: bytes = b"", *, real: bool = False) -> None:
+    def __init__(
+        self, above: Place | None = None, name: bytes = b"", *, real: bool = False, outside: bool = False
+    ) -> None:
         self.above, self.name, self.real = above, name, real
+        self.outside: bool = outside if above is None else above.outside
         if above is None:
             self.size, self.top = 1, b""
         elif above.above is None:
             self.size, self.top = 1 + len(name), name
         else:
-            self.size, self.top = above.size + 1 + len(name), above.top
+            self.size, self.top = above.size + 1 + len(name), name if name == b".." else above.top
 
     @classmethod
-    def of(cls, path: bytes, *, real: bool = False) -> Place:
+    def of(cls, path: bytes, *, real: bool = False, outside: bool = False) -> Place:
         """Returns the place that an absolute path names."""
-        return cls(real=real).below(path)
+        return cls(real=real, outside=outside).below(path)
 
     def below(self, path: bytes) -> Place:
         """Returns the place that a path names that begins here; it is as real as this one."""
@@ -63,18 +66,13 @@ class Place:
             yield place.name
             place = place.above
 
-    @property
-    def is_magic(self) -> bool:
-        """True if the kernel leads on from there to another file."""
-        return self.top in _MAGIC_TOPS and _MAGIC.match(self.path) is not None
-
     def is_at(self, other: Place) -> bool:
-        """Tells whether both have the same path."""
-        return self is other or (self.size == other.size and self.path == other.path)
+        """Tells whether both have the same path, in the same mount namespace as far as that is known."""
+        return self is other or (self.size == other.size and self.outside is other.outside and self.path == other.path)
 
     def after(self, other: Place) -> bytes | None:
         """Returns the path from a directory above to here; None if it is not above."""
-        if self.size <= other.size or other.above is None:
+        if self.size <= other.size or other.above is None or self.outside is not other.outside:
             return None
         path, above = self.path, other.path
         return path[len(above) + 1 :] if path.startswith(above + b"/") else None
@@ -110,7 +108,28 @@ def join(base: Place | None, root: Place | None, path: bytes) -> Place | None:
             at = at.above or at
         elif at.above is not None:
             at = Place(at, part)
-    return at if at.size <= PATH_MAX and not at.is_magic else None
+    return at if at.size <= PATH_MAX and not _is_magic(at, root) else None
+
+
+def _is_magic(place: Place, root: Place | None) -> bool:
+    # Tells whether the kernel leads on from there, or from above, to another file.
+    if (root is None or root.above is None) and place.top not in _MAGIC_TOPS:
+        return False
+    names = [*place.names()][::-1]
+    above = [*root.names()][::-1] if root is not None else []
+    path: list[bytes] = []
+    for name in names[len(above) :] if names[: len(above)] == above else names:
+        if name == b"..":  # of a link, mostly to a directory beside it
+            del path[-1:]
+            continue
+        path.append(name)
+        if path[0] == b"proc" and len(path) > 1 and name in _MAGIC_IN_PROC:
+            return True
+        if path == [b"proc", name] and name in _MAGIC_PROCESSES:
+            return True
+        if path == [b"dev", name] and (name == b"fd" or name.startswith(b"std")):
+            return True
+    return False
 
 
 def said(root: Place | None, path: bytes) -> Place | None:

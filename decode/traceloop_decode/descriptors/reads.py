@@ -26,15 +26,15 @@ _MOVES: Final = _MOVES_ALONE | {"setns", "unshare"}
 
 
 class Reads:
-    """The readings of /proc that belong to a trace, of which none began before another had ended."""
+    """The readings of /proc that belong to a trace, and what the kernel side told of a moment, by their ends."""
 
-    __slots__ = ("_begun", "_left", "_noted")
+    __slots__ = ("_begun", "_from_ns", "_left", "_noted")
 
     def __init__(self, first: OpenFiles | None) -> None:
-        reads = (first, *sorted(first.later, key=_until)) if first is not None else ()
-        self._left = deque(reads)
+        self._left = deque(sorted((first, *first.later), key=_until) if first is not None else ())
+        self._from_ns = self._begins()
         self._begun: dict[int, Call] = {}  # calls that disturb, by key
-        self._noted: list[Call] = []  # those during the next reading
+        self._noted: list[Call] = []  # those during any of the next readings, one of which may lie within another
 
     def __bool__(self) -> bool:
         return bool(self._left)
@@ -44,8 +44,10 @@ class Reads:
         now_ns = event.call.end_ns or event.call.ts_ns if isinstance(event, Entered | Returned) else event.ts_ns
         while self._left and now_ns > self._left[0].until_ns and not isinstance(event, Lost):
             read = self._left.popleft()
+            self._from_ns = self._begins()
             yield Reading(read, [call for call in (*self._noted, *self._begun.values()) if _overlaps(call, read)])
-        self._noted = [call for call in self._noted if self._left and _overlaps(call, self._left[0])]
+        if self._noted:
+            self._noted = [call for call in self._noted if self._overlaps_any(call)]
         call = event if isinstance(event, Call) else event.call if isinstance(event, Entered | Returned) else None
         if call is None or not _disturbs(call):
             return
@@ -53,13 +55,21 @@ class Reads:
             self._begun[call.key] = call
             return
         self._begun.pop(call.key, None)
-        if self._left and _overlaps(call, self._left[0]):
+        if self._overlaps_any(call):
             self._noted.append(call)
+
+    def _overlaps_any(self, call: Call) -> bool:
+        if call.end_ns is not None and call.end_ns < self._from_ns:
+            return False  # at once: there may be many readings, each of them late in the trace
+        return any(_overlaps(call, read) for read in self._left)
+
+    def _begins(self) -> int:
+        return min((read.from_ns for read in self._left), default=0)
 
     def lose(self, lost: Lost) -> None:
         """Drops the readings that began before something was lost."""
-        while self._left and self._left[0].from_ns <= lost.ts_ns:
-            self._left.popleft()
+        self._left = deque(read for read in self._left if read.from_ns > lost.ts_ns)
+        self._from_ns = self._begins()
         self._begun.clear()
         self._noted.clear()
 

@@ -11,6 +11,7 @@ from traceloop_decode.descriptors.names import Known, of_place
 from traceloop_decode.descriptors.numbered import Numbered
 from traceloop_decode.descriptors.opened import Names, Opened
 from traceloop_decode.descriptors.paths import Place
+from traceloop_decode.model import Call
 
 ROOT: Final = Place(real=True)
 _NOTHING: Final[Numbered[Opened]] = Numbered()
@@ -118,15 +119,20 @@ class Table:
 
 
 class Directories:
-    """Directories in which a process's paths begin. None: not known."""
+    """Directories in which a process's paths begin. None: not known.
 
-    __slots__ = ("_names", "_root", "_rooted", "opened")
+    blind: they may change without a call, so neither is known.
+    """
+
+    __slots__ = ("_names", "_root", "_rooted", "blind", "opened")
 
     def __init__(self, names: Names, opened: Opened | None = None, root: Place | None = ROOT) -> None:
-        self._names, self.opened, self.root = names, opened, root
+        self._names, self.opened, self.root, self.blind = names, opened, root, False
 
     def copy(self) -> Directories:
-        return Directories(self._names, self.opened, self.root)
+        copy = Directories(self._names, self.opened, self.root)
+        copy.blind = self.blind
+        return copy
 
     @property
     def cwd(self) -> Place | None:
@@ -135,10 +141,12 @@ class Directories:
 
     @cwd.setter
     def cwd(self, place: Place | None) -> None:
-        self.opened = Opened(of_place(place), self._names) if place is not None else None
+        self.opened = Opened(of_place(place), self._names) if place is not None and not self.blind else None
 
     @property
     def root(self) -> Place | None:
+        if self.blind:
+            return None
         return self._root if self._rooted >= self._names.pivoted else ROOT
 
     @root.setter
@@ -148,7 +156,13 @@ class Directories:
     def common(self, other: Directories) -> Directories:
         """Returns the directories that both agree on."""
         opened = self.opened if self.cwd == other.cwd else None
-        return Directories(self._names, opened, self.root if self.root == other.root else None)
+        directories = Directories(self._names, opened, self.root if self.root == other.root else None)
+        directories.blind = self.blind or other.blind
+        return directories
+
+    def forget(self) -> None:
+        """Forgets both, and those that are set later."""
+        self.opened, self.blind = None, True
 
 
 class Task:
@@ -181,6 +195,12 @@ class Begun(NamedTuple):
         """Place of that directory."""
         known = self.directory
         return known.place if known is not None and not known.deleted else None
+
+
+def open_file(call: Call, fd: int) -> Opened | None:
+    """Returns the open file of a descriptor when a call began, which all its descriptors have in common."""
+    before = call.files.before if call.files is not None else None
+    return before.opened(fd) if isinstance(before, Descriptors) else None
 
 
 def common(tasks: Iterable[Task]) -> Task:

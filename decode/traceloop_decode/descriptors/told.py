@@ -24,38 +24,45 @@ _S_IFLNK: Final = 0o120000
 _S_IFIFO: Final = 0o010000
 _DEVICES: Final = {0o020000: "char", 0o060000: "block"}
 _NEW_SOCKET: Final = _S_IFSOCK | 0o777  # sockfs; of a socket's file, which open(2) with O_PATH opens, the umask is off
-# st_ino, st_mode, st_rdev
-_STAT: Final = Struct("<8xQ8xI12xQ")
-_STAT_ARM64: Final = Struct("<8xQI12xQ")
-_STATX: Final = Struct("<28xH2xQ88xII")  # stx_mode, stx_ino, stx_rdev_major, stx_rdev_minor
+_S_IFDIR: Final = 0o040000
+_STAT: Final = Struct("<8xQQI12xQ")  # st_ino, st_nlink, st_mode, st_rdev
+_STAT_ARM64: Final = Struct("<8xQII8xQ")  # st_ino, st_mode, st_nlink, st_rdev
+_STATX: Final = Struct("<16xI8xH2xQ88xII")  # stx_nlink, stx_mode, stx_ino, stx_rdev_major, stx_rdev_minor
 
 
 class _Told(NamedTuple):
     mode: int
     inode: int
     device: str  # "" if it is none
+    several: bool  # a file that has several names
+    whole: bool  # a directory, or a file that has one name
 
 
 def _of_stat(call: Call, index: int) -> _Told | None:
     data, layout = data_of(call, index, out=True), _STAT_ARM64 if call.abi.arch == "aarch64" else _STAT
     if call.compat or data is None or len(data) < layout.size:
         return None
-    inode, mode, number = layout.unpack_from(data)
+    inode, links, mode, number = layout.unpack_from(data)
+    if layout is _STAT_ARM64:
+        links, mode = mode, links
     # new_encode_dev of linux/kdev_t.h
-    return _told(mode, inode, number >> 8 & 0xFFF | number >> 32 & 0xFFFFF000, number & 0xFF | number >> 12 & 0xFFF00)
+    major, minor = number >> 8 & 0xFFF | number >> 32 & 0xFFFFF000, number & 0xFF | number >> 12 & 0xFFF00
+    return _told(mode, links, inode, (major, minor))
 
 
 def _of_statx(call: Call, index: int) -> _Told | None:
     data = data_of(call, index, out=True)
     if data is None or len(data) < _STATX.size:
         return None
-    mode, inode, major, minor = _STATX.unpack_from(data)
-    return _told(mode, inode, major, minor)
+    links, mode, inode, major, minor = _STATX.unpack_from(data)
+    return _told(mode, links, inode, (major, minor))
 
 
-def _told(mode: int, inode: int, major: int, minor: int) -> _Told:
+def _told(mode: int, links: int, inode: int, device: tuple[int, int]) -> _Told:
     kind = _DEVICES.get(mode & _S_IFMT)
-    return _Told(mode, inode, f"{kind} {major}:{minor}" if kind is not None else "")
+    text = f"{kind} {device[0]}:{device[1]}" if kind is not None else ""
+    several = mode & _S_IFMT != _S_IFDIR and links > 1
+    return _Told(mode, inode, text, several=several, whole=links == 1 or mode & _S_IFMT == _S_IFDIR)
 
 
 def _fstat(world: World, task: Task, call: Call, begun: Begun) -> None:
@@ -85,10 +92,12 @@ def _at(world: World, task: Task, call: Call, begun: Begun, *, told: _Told | Non
 def _of_place(world: World, place: Place | None, told: _Told | None, *, follows: bool) -> None:
     if told is None or place is None:
         return
+    if told.several:
+        world.shown.note_several(place)
     plain = not follows and told.mode & _S_IFMT not in (0, _S_IFLNK)
     device = told.device if world.sockets else ""
     if plain or device:
-        world.shown.note(place, device=device, plain=plain)
+        world.shown.note(place, device=device, plain=plain, whole=plain and told.whole)
 
 
 def _of_fd(world: World, task: Task, begun: Begun, fd: int, told: _Told | None) -> None:
@@ -99,9 +108,16 @@ def _of_fd(world: World, task: Task, begun: Begun, fd: int, told: _Told | None) 
         if told.mode == _NEW_SOCKET and begun.fds.opened(fd) is None and task.table.get(fd) is None:
             task.table.put(fd, Opened(_socket(told.inode), world.names), closed_by_exec=True)
         return
-    known = opened.now
-    if known is None:
-        return
+    if opened.now is not None:
+        _of_opened(world, opened, opened.now, told)
+
+
+def _of_opened(world: World, opened: Opened, known: Known, told: _Told) -> None:
+    if known.place is not None and not known.deleted:
+        if told.several:
+            world.shown.note_several(known.place)
+        elif told.whole and world.shown.is_plain(known.place):
+            world.shown.note(known.place, whole=True)
     if told.device and known.place is not None and not known.deleted and world.sockets:
         opened.change(Known(place=known.place, device=told.device))
         if not known.place.real:  # what /proc says may be a path in another mount namespace

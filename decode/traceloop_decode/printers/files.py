@@ -19,6 +19,7 @@ _S_IFMT: Final = 0o170000
 _S_IFCHR: Final = 0o020000
 _S_IFBLK: Final = 0o060000
 _SPECIAL_BITS: Final = ((0o4000, "S_ISUID"), (0o2000, "S_ISGID"), (0o1000, "S_ISVTX"))
+_SPECIAL: Final = 0o7000
 _HUGE_SHIFT: Final = 26
 _HUGE_MASK: Final = 0x3F << _HUGE_SHIFT
 _AT_STATX_SYNC_TYPE: Final = 0x6000
@@ -64,13 +65,15 @@ def _without_comment(text: str) -> str:
 
 
 def symbolic_mode(value: int, options: Options) -> str:
-    """Returns ``S_IFREG|S_ISUID|0755``, or only octal if the mode has no known file type."""
+    """Returns ``S_IFREG|S_ISUID|0755``, ``S_ISUID|0755`` without a file type, or only octal if that is not known."""
     kind = XLATS["file_type"].names.get(value & _S_IFMT)
-    if kind is None:
-        text = mode(value)  # in strace's verbose style a bare mode is its own comment
-        return text if value & _S_IFMT or options.constants != "verbose" else f"{text} /* {text} */"
-    special = "".join(f"|{name}" for bit, name in _SPECIAL_BITS if value & bit)
-    return styled(f"{kind}{special}|{mode(value & 0o777)}", mode(value), options.constants)
+    if kind is None and value & _S_IFMT:
+        return mode(value)
+    names = [kind] if kind is not None else []
+    names += [name for bit, name in _SPECIAL_BITS if value & bit]
+    if not names and options.constants == "verbose":  # there a bare mode is its own comment
+        return f"{mode(value)} /* {mode(value)} */"
+    return styled("|".join([*names, mode(value & ~_S_IFMT & ~_SPECIAL)]), mode(value), options.constants)
 
 
 def device(number: int, options: Options) -> str:

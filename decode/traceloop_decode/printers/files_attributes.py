@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.files import device, is_device, more_flags, symbolic_mode, whole_struct
-from traceloop_decode.printers.numbers import address
+from traceloop_decode.printers.numbers import address, user
 from traceloop_decode.printers.view import StructPrinter, View
 from traceloop_decode.spans import DAY_S
 from traceloop_decode.values.options import styled
@@ -27,7 +27,10 @@ _PAIR: Final = Struct("<qQ")
 _UTIME: Final = {0x3FFFFFFF: "UTIME_NOW", 0x3FFFFFFE: "UTIME_OMIT"}
 _STAT_TIMES: Final = ("st_atime", "st_mtime", "st_ctime")
 _STATX_TIMES: Final = (("stx_atime", 0x20), ("stx_btime", 0x800), ("stx_ctime", 0x80), ("stx_mtime", 0x40))
+_STATX_TYPE_OR_MODE, _STATX_NLINK, _STATX_UID, _STATX_GID = 3, 4, 8, 0x10
+_STATX_INO, _STATX_SIZE, _STATX_BLOCKS = 0x100, 0x200, 0x400
 _STATX_MNT_ID: Final = 0x1000
+_ST_VALID: Final = 0x20
 _YEAR_MAX_S: Final = 67_767_976_233_529_199  # mktime(3) has no later year: tm_year is an int
 
 
@@ -76,16 +79,21 @@ def _statx(fields: tuple[int, ...], view: View) -> str:
     mask, block_size, attributes, links, uid, gid, mode, ino, size, blocks, known, *rest = fields
     options, verbose = view.options, view.options.verbose
     named = XLATS["statx_attributes"]
+
+    def filled(bits: int, text: str, *, always: bool = False) -> list[str]:
+        return [text] if mask & bits and (verbose or always) else []
+
     shown = [f"stx_mask={XLATS['statx_mask'].flags(mask, options)}"]
     shown += [f"stx_blksize={block_size}"] if verbose else []
     shown.append(f"stx_attributes={named.flags(attributes, options)}")
-    shown += [f"stx_nlink={links}, stx_uid={uid}, stx_gid={gid}"] if verbose else []
-    shown.append(f"stx_mode={symbolic_mode(mode, view.options)}")
-    shown += [f"stx_ino={ino}"] if verbose else []
-    shown.append(f"stx_size={size}")
+    shown += filled(_STATX_NLINK, f"stx_nlink={links}")
+    shown += filled(_STATX_UID, f"stx_uid={user(uid)}") + filled(_STATX_GID, f"stx_gid={user(gid)}")
+    shown += filled(_STATX_TYPE_OR_MODE, f"stx_mode={symbolic_mode(mode, options)}", always=True)
+    shown += filled(_STATX_INO, f"stx_ino={ino}") + filled(_STATX_SIZE, f"stx_size={size}", always=True)
     if not verbose:
         return f"{{{', '.join(shown)}, ...}}"
-    shown.append(f"stx_blocks={blocks}, stx_attributes_mask={named.flags(known, options)}")
+    shown += filled(_STATX_BLOCKS, f"stx_blocks={blocks}")
+    shown.append(f"stx_attributes_mask={named.flags(known, options)}")
     for n, (name, bit) in enumerate(_STATX_TIMES):
         seconds, nanoseconds = rest[2 * n : 2 * n + 2]
         if mask & bit:
@@ -100,10 +108,11 @@ def _statx(fields: tuple[int, ...], view: View) -> str:
 def _statfs(fields: tuple[int, ...], view: View) -> str:
     magic, block_size, blocks, free, available, files, free_files, low, high, name_max, fragment, flags = fields
     ids = ", ".join(f"{half:#x}" if half else "0" for half in (low, high))
+    known = f", f_flags={more_flags('statfs_flags', flags, view.options)}" if flags & _ST_VALID else ""
     return (
         f"{{f_type={XLATS['fs_magic'].one(magic, view.options)}, f_bsize={block_size}, f_blocks={blocks}, "
         f"f_bfree={free}, f_bavail={available}, f_files={files}, f_ffree={free_files}, f_fsid={{val=[{ids}]}}, "
-        f"f_namelen={name_max}, f_frsize={fragment}, f_flags={more_flags('statfs_flags', flags, view.options)}}}"
+        f"f_namelen={name_max}, f_frsize={fragment}{known}}}"
     )
 
 

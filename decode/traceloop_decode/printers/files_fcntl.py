@@ -9,12 +9,14 @@ from struct import Struct
 from typing import Final
 
 from traceloop_decode.printers.files import ABBREVIATED, open_flags, register, whole_struct
+from traceloop_decode.printers.numbers import address
 from traceloop_decode.printers.view import StructPrinter, View
 from traceloop_decode.signals import SIGNAL
 from traceloop_decode.values.xlat import XLATS
 
 _FLOCK: Final = Struct("<HH4xqqi")
 _OWNER: Final = Struct("<Ii")
+_LARGE: Final = (12, 13, 14)  # F_GETLK64 F_SETLK64 F_SETLKW64
 _F_GETFD, _F_GETFL, _F_GETSIG, _F_GETLEASE, _F_GET_SEALS = 1, 3, 11, 1025, 1034
 
 
@@ -48,9 +50,25 @@ def _fcntl_result(view: View) -> str:
     return ""
 
 
+_GIVEN: Final = whole_struct(_FLOCK, partial(_lock, pid=False))
+_FOUND: Final = whole_struct(_FLOCK, partial(_lock, pid=True))
+_FCNTL64: Final = "fcntl64"
+
+
+def _lock_64(show: StructPrinter) -> StructPrinter:
+    # Of 32-bit programs another struct. F_GETLK64 and its like are commands of fcntl64 alone: fcntl refuses them.
+    def print_lock(data: bytes, view: View) -> str:
+        refused = (register(view, 1) & 0xFFFFFFFF) in _LARGE and view.call.abi.call_name(view.call.number) != _FCNTL64
+        return address(register(view, 2)) if refused else show(data, view)
+
+    return print_lock
+
+
 STRUCTS: Final[dict[str, StructPrinter]] = {
-    "flock": whole_struct(_FLOCK, partial(_lock, pid=False)),
-    "flock_found": whole_struct(_FLOCK, partial(_lock, pid=True)),
+    "flock": _GIVEN,
+    "flock_found": _FOUND,
+    "flock_64": _lock_64(_GIVEN),
+    "flock_64_found": _lock_64(_FOUND),
     "f_owner_ex": whole_struct(_OWNER, _owner),
 }
 

@@ -20,6 +20,7 @@ _DIRENT: Final = Struct("<QqH")
 _OFFSET: Final = Struct("<q")
 _MOVED: Final = Struct("<Q")
 _FD: Final = Struct("<i")
+_HANDLE_MAX: Final = 128  # MAX_HANDLE_SZ
 _BLOB_MAX: Final = 1 << 20
 _XATTR_MAX: Final = 65536  # XATTR_SIZE_MAX
 _SPAN: Final = Struct("<QQ")
@@ -54,8 +55,9 @@ def _print_handle(view: View, index: int) -> str:
             return f"{{handle_bytes={wanted} => {size}}}"
         shown, changed = after[_HANDLE.size :][:size], f" => {size}" if size != wanted else ""
         return f"{{handle_bytes={wanted}{changed}, handle_type={kind}, f_handle={_hexadecimal(shown)}}}"
-    shown = before[_HANDLE.size :][:wanted]
-    return f"{{handle_bytes={wanted}, handle_type={kind}, f_handle={_hexadecimal(shown)}}}"
+    item, shown = view.item(index), before[_HANDLE.size :][:wanted]
+    is_there = item is None or is_readable(item, _HANDLE.size + min(wanted, _HANDLE_MAX))
+    return f"{{handle_bytes={wanted}, handle_type={kind}, f_handle={_hexadecimal(shown) if is_there else '???'}}}"
 
 
 def _hexadecimal(data: bytes) -> str:

@@ -24,6 +24,7 @@ _MOUNT_ATTR: Final = Struct("<QQQQ")
 _MOUNT_ATTR_IDMAP: Final = 0x100000
 _INT_MAX: Final = 0x7FFFFFFF
 _FAN_CLASS: Final = 0xC
+_MASK32: Final = 0xFFFFFFFF
 
 
 def _print_mount_flags(view: View, index: int) -> str:
@@ -76,6 +77,12 @@ def _print_fanotify_init(view: View, index: int) -> str:
     return f"{kind}|{XLATS['fanotify_init_flags'].flags(rest, view.options)}" if rest else kind
 
 
+def _print_split_events(view: View, index: int) -> str:
+    # A 32-bit program passes the mask in two registers, the lower half first.
+    mask = (register(view, index + 1) & _MASK32) << 32 | view.registers[index] & _MASK32
+    return XLATS["fanotify_mask"].flags(mask, view.options)
+
+
 def _print_fanotify_dirfd(view: View, index: int) -> str:
     if signed32(view.registers[index]) == -1:
         return styled("FAN_NOFD", "-1", view.options.constants)
@@ -90,4 +97,6 @@ VALUES: Final[dict[str, Printer]] = {
     "fanotify_kind": _print_fanotify_init,
     "fanotify_events": bits("fanotify_mask"),
     "fanotify_dirfd": _print_fanotify_dirfd,
+    "split_events": _NUMBERS["split_number"],
 }
+TRACED: Final[dict[str, Printer]] = {"split_events": _print_split_events}

@@ -20,6 +20,16 @@ _ADDRESS: Final = slice(16, 32)
 _MAP: Final = Struct("<QQHBBB")
 _CONF: Final = Struct("<i4xQ")
 _GET_NAME: Final = 0x8910
+# How long addresses of a type of hardware are, of linux/if_arp.h; of other types all bytes are shown.
+_HARDWARE_BYTES: Final = {
+    **dict.fromkeys((1, 6, 772, 774, 780, 801, 802, 803), 6),  # ETHER IEEE802 LOOPBACK FDDI HIPPI IEEE80211..
+    **dict.fromkeys((0, 3), 7),  # NETROM AX25
+    **dict.fromkeys((27, 804, 805, 825, 826), 8),  # EUI64 IEEE802154 IEEE802154_MONITOR 6LOWPAN VSOCKMON
+    **dict.fromkeys((270, 271), 5),  # ROSE X25
+    **dict.fromkeys((768, 776, 777, 778, 779, 783), 4),  # TUNNEL SIT IPDDP IPGRE PIMREG IRDA
+    15: 2,  # DLCI
+    **dict.fromkeys((7, 290, 773, 820, 821, 822), 1),  # ARCNET MCTP LOCALTLK PHONET PHONET_PIPE CAIF
+}
 
 
 def _request(data: bytes, view: View) -> str:
@@ -64,8 +74,9 @@ def _text(field: str) -> Callable[[bytes, Options], str]:
 
 
 def _hardware(data: bytes, options: Options) -> str:
-    kind = XLATS["hardware_types"].one(int.from_bytes(data[16:18], "little"), options)
-    text = hardware_address(data[18:24])
+    number = int.from_bytes(data[16:18], "little")
+    kind = XLATS["hardware_types"].one(number, options)
+    text = hardware_address(data[18:32][: _HARDWARE_BYTES.get(number)])
     return f"ifr_hwaddr={{sa_family={kind}, sa_data={network_order(data[18:32], text, options)}}}"
 
 

@@ -127,10 +127,12 @@ def _message_of(shape: str) -> Printer:
     def print_message(view: View, index: int) -> str:
         received = view.call.name == "msgrcv"
         item = None if received and view.failed else view.item(index, out=received)
-        if item is None or len(item.data) < head.size:
-            return address(view.registers[index])
+        at = view.registers[index]
+        if item is None or len(item.data) < (2 if item.fault else 1) * head.size:  # with its padding, or nothing
+            return address(at)
         kind = head.unpack_from(item.data)[0]
-        contents = memory.text(item.data[head.size :], item.size - head.size, view.options)
+        text = item._replace(data=item.data[head.size :], size=item.size - head.size)
+        contents = memory.counted(text, at + head.size, text.size, view.options)
         return f"{{mtype={kind}, mtext={contents}}}"
 
     return print_message
@@ -175,9 +177,8 @@ def _creating(printer: Printer) -> Printer:
 
 @fixed("4q")
 def _mq_attr(view: View, flags: int, most: int, size: int, count: int) -> str:
-    named = (
-        hexadecimal(flags & _MASK64) if view.call.name == "mq_open" else _MQ_FLAGS.flags(flags & MASK32, view.options)
-    )
+    whole = flags & (MASK32 if view.call.compat else _MASK64)
+    named = hexadecimal(whole) if view.call.name == "mq_open" else _MQ_FLAGS.flags(whole, view.options)
     return f"{{mq_flags={named}, mq_maxmsg={most}, mq_msgsize={size}, mq_curmsgs={count}}}"
 
 

@@ -112,7 +112,7 @@ def _sent(view: View, index: int) -> str:
     protocol = view.netlink()
     if is_netlink(view.data(_ADDRESS_INDEX), protocol):
         return messages(memory_of(item, view.registers[index], view), item.size, protocol)
-    return network_dns.shown(view, item.data) or memory.text(item.data, item.size, view.options)
+    return network_dns.shown(view, item.data) or memory.counted(item, view.registers[index], item.size, view.options)
 
 
 def _message(view: View, index: int) -> str:

@@ -17,7 +17,8 @@ SOCKADDR_MAX: Final = 128
 
 _FAMILY: Final = Struct("<H")
 _NETLINK: Final = Struct("<HiI")
-_PACKET: Final = Struct("<HiHBB8s")
+_PACKET: Final = Struct("<HiHBB")
+_PACKET_HEAD: Final = 12  # where sll_addr begins, which may be longer than in struct sockaddr_ll
 _VSOCK: Final = Struct("<HIIB3s")
 _XDP: Final = Struct("<HIIi")
 
@@ -153,7 +154,8 @@ def _netlink(data: bytes, _options: Options) -> str | None:
 def _packet(data: bytes, options: Options) -> str | None:
     if len(data) < 20:
         return None
-    protocol, index, hardware, kind, length, address = _PACKET.unpack_from(data, 2)
+    protocol, index, hardware, kind, length = _PACKET.unpack_from(data, 2)
+    address = data[_PACKET_HEAD:]
     text = (
         f", sll_protocol={network_order(data[2:4], ethernet_protocol(protocol, _ABBREVIATED), options)}, "
         f"sll_ifindex={interface(index, options)}, "

@@ -10,6 +10,7 @@ from typing import Final
 from traceloop_decode import layout
 from traceloop_decode.model import Item
 from traceloop_decode.printers.files_vectors import vector
+from traceloop_decode.printers.memory import is_readable
 from traceloop_decode.printers.netlink_memory import Memory, memory_of
 from traceloop_decode.printers.network_address import inet_addr, interface, sockaddr
 from traceloop_decode.printers.network_netlink import is_netlink, messages
@@ -109,7 +110,7 @@ def _name_length_in(header: bytes, view: View) -> bytes:
 def _name_length(view: View, index: int) -> int | None:
     # msg_namelen at entry.
     for item in view.call.items.get(index, ()):
-        if not item.out and item.sub == 0 and len(item.data) >= 12:
+        if not item.out and item.sub == 0 and len(item.data) >= 12 and is_readable(item, item.size):
             return int.from_bytes(_name_length_in(item.data, view), "little", signed=True)
     return None
 
@@ -183,8 +184,16 @@ def _control_text(level: int, kind: int, data: bytes, view: View, *, received: b
     if table.names.get(kind) == "SCM_RIGHTS" and not received:
         shown = _listed(data, 4, lambda each: view.fd(int.from_bytes(each, "little", signed=True)), options)
         return name if shown is None else f"{name}, cmsg_data={shown}"
+    if view.call.compat and level == _SOL_SOCKET and table.names.get(kind) in _OLD_TIMES:
+        data = _wider(data)
     printed = printers[table.names[kind]](data, options) if data and table.names.get(kind) in printers else None
     return name if printed is None else f"{name}, cmsg_data={printed}"
+
+
+def _wider(data: bytes) -> bytes:
+    # The 32-bit numbers of a 32-bit program's times as 64-bit ones.
+    numbers = (data[at : at + 4] for at in range(0, len(data) - 3, 4))
+    return b"".join(int.from_bytes(each, "little", signed=True).to_bytes(8, "little", signed=True) for each in numbers)
 
 
 def _listed(data: bytes, width: int, show: Callable[[bytes], str], options: Options) -> str | None:
@@ -276,6 +285,7 @@ _SOCKET_PRINTERS: Final[_Printers] = {
     "SO_TIMESTAMPING_OLD": _stamping,
     "SO_TIMESTAMPING_NEW": _stamping,
 }
+_OLD_TIMES: Final = frozenset(("SO_TIMESTAMP_OLD", "SO_TIMESTAMPNS_OLD", "SO_TIMESTAMPING_OLD"))
 _IP_PRINTERS: Final[_Printers] = {
     "IP_TOS": _bytes,
     "IP_TTL": _unsigned,

@@ -29,6 +29,7 @@ from traceloop_decode.values.xlat import XLATS
 _INT: Final = Struct("<i")
 _TWO: Final = Struct("<ii")
 _FILTER: Final = Struct("<H6xQ")
+_FILTER_32: Final = Struct("<H2xI")
 """struct sock_fprog: number of instructions, their address."""
 _GROUP6: Final = Struct("<16sI")
 _GROUP_REQUEST: Final = 136
@@ -69,7 +70,7 @@ def name(view: View, index: int) -> str:
     """Prints the option's name, by the level in the argument before it."""
     level, option = (view.registers[n] & 0xFFFFFFFF for n in (index - 1, index))
     if level not in _LEVELS:
-        return str(signed32(option))
+        return str(option)
     if view.call.name == "getsockopt" and _name(level, option) == "SO_ATTACH_FILTER":
         return styled("SO_GET_FILTER", f"{option:#x}", view.options.constants)
     return _LEVELS[level].one(option, view.options)
@@ -79,9 +80,11 @@ def given(view: View, index: int) -> str:
     """Prints the value that setsockopt is given."""
     item = view.item(index)
     length = signed32(view.registers[index + 1]) if index + 1 < len(view.registers) else 0
+    level, option = view.registers[index - 2] & 0xFFFFFFFF, _option(view, index)
+    if item is not None and not length and not (option in _PROGRAMS or option in _GIVEN or _is_int(level, option)):
+        return memory_of(item, view.registers[index], view, 0).string(0, 0)
     if item is None or length <= 0 or not item.data:
         return address(view.registers[index])
-    level, option = view.registers[index - 2] & 0xFFFFFFFF, _option(view, index)
     memory = memory_of(item, view.registers[index], view, length)
     if option in _PROGRAMS:
         return _program(memory, length, view.nested(index, 1))
@@ -198,10 +201,11 @@ def _rehash(memory: Memory, length: int) -> str:
 
 
 def _program(memory: Memory, length: int, steps: Item | None) -> str:
-    data = memory.read(0, _FILTER.size)
-    if length != _FILTER.size or data is None:
+    layout = _FILTER_32 if memory.view.call.compat else _FILTER
+    data = memory.read(0, layout.size)
+    if length != layout.size or data is None:
         return address(memory.base)
-    count, at = _FILTER.unpack(data)
+    count, at = layout.unpack(data)
     return f"{{len={count}, filter={classic_filter(steps, at, count, memory.view, seccomp=False)}}}"
 
 

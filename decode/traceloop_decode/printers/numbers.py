@@ -78,6 +78,26 @@ def _dirfd(view: View, index: int) -> str:
 _PAGE_SHIFT: Final = 12
 
 
+_OLD_IDS: Final = frozenset(
+    (
+        *("chown", "fchown", "lchown", "setuid", "setgid", "setreuid", "setregid"),
+        *("setresuid", "setresgid", "setfsuid", "setfsgid"),
+    )
+)
+"""Calls of 32-bit programs whose ids have 16 bits; ``setuid32`` and the like take whole ones."""
+_OLD_NONE: Final = 0xFFFF
+
+
+def _id(view: View, index: int) -> str:
+    raw = view.registers[index] & 0xFFFFFFFF
+    if view.call.compat:
+        syscall = view.call.abi.lookup(view.call.number)  # the call has the name of the 64-bit one
+        if syscall is not None and syscall.name in _OLD_IDS:
+            raw &= _OLD_NONE
+            return "-1" if raw == _OLD_NONE else str(raw)
+    return user(raw)
+
+
 def _split(view: View, index: int) -> str:
     # A 32-bit program passes a 64-bit number in two registers, the lower half first.
     high = view.registers[index + 1] if index + 1 < len(view.registers) else 0
@@ -115,7 +135,7 @@ VALUES: Final[dict[str, Printer]] = {
     "hex32": _of(lambda raw: f"{raw & 0xFFFFFFFF:#x}" if raw & 0xFFFFFFFF else "0"),
     "addr": _of(address),
     "mode": _of(lambda raw: mode(raw & 0xFFFF)),
-    "id": _of(lambda raw: "-1" if raw & 0xFFFFFFFF == 0xFFFFFFFF else str(raw & 0xFFFFFFFF)),
+    "id": _id,
     "signal": _signal,
 }
 # strace prints a number of two registers once, and an offset in bytes.

@@ -20,6 +20,7 @@ VALUES = {
     ), "files_memory"),
     **dict.fromkeys((
         "fanotify_dirfd", "fanotify_events", "fanotify_kind", "mount_attr", "mount_data", "mount_mask", "mount_type",
+        "split_events",
     ), "files_mounts"),
     **dict.fromkeys((
         "iovec",
@@ -95,7 +96,7 @@ STRUCTS = {
         "xattr_args",
     ), "files_attributes"),
     **dict.fromkeys((
-        "f_owner_ex", "flock", "flock_found",
+        "f_owner_ex", "flock", "flock_64", "flock_64_found", "flock_found",
     ), "files_fcntl"),
     **dict.fromkeys((
         "cache_counts", "cache_range", "fd_number", "span",
@@ -186,7 +187,7 @@ RESULTS = {
         "ioprio_get", "sched_getscheduler",
     ), "process_scheduling"),
     **dict.fromkeys((
-        "modify_ldt",
+        "modify_ldt", "set_thread_area",
     ), "system"),
     **dict.fromkeys((
         "poll", "ppoll", "pselect6", "select",
@@ -203,6 +204,9 @@ TRACED = {
     **dict.fromkeys((
         "high_number", "page_offset", "split_number", "split_rest",
     ), "numbers"),
+    **dict.fromkeys((
+        "split_events",
+    ), "files_mounts"),
 }
 
 ORDERS = {

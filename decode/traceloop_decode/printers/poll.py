@@ -9,7 +9,7 @@ from typing import Final
 
 from traceloop_decode import layout
 from traceloop_decode.model import Item
-from traceloop_decode.printers.memory import bracketed
+from traceloop_decode.printers.memory import bracketed, is_readable
 from traceloop_decode.printers.numbers import address, signed32
 from traceloop_decode.printers.signals import set_text
 from traceloop_decode.printers.time import left, timespec, timeval
@@ -129,8 +129,10 @@ def _event(data: bytes, view: View) -> str:
 
 def _change(view: View, index: int) -> str:
     # For epoll_ctl: removing a descriptor takes no events.
-    data = view.data(index) if view.registers[1] & 0xFFFFFFFF != _EPOLL_CTL_DEL else b""
-    return _event(data, view) if data else address(view.registers[index])
+    item = view.item(index) if view.registers[1] & 0xFFFFFFFF != _EPOLL_CTL_DEL else None
+    if item is None or not item.data or not is_readable(item, item.size):
+        return address(view.registers[index])
+    return _event(item.data, view)
 
 
 VALUES: Final[dict[str, Printer]] = {

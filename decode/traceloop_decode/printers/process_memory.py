@@ -129,6 +129,9 @@ def _list_of(width: int, show: Callable[[int], str], *, signed: bool = False) ->
     return print_list
 
 
+_CPU_IS_GIVEN: Final = 1  # MEMBARRIER_CMD_FLAG_CPU
+
+
 def _membarrier_result(view: View) -> str:
     if not register(view, 0) & MASK32:
         return f" ({XLATS['membarrier_cmd'].flags(view.call.result or 0, view.options)})"
@@ -136,7 +139,7 @@ def _membarrier_result(view: View) -> str:
 
 
 def _membarrier_cpu(view: View, index: int) -> str | None:
-    return number(view.registers[index]) if register(view, 1) & MASK32 else None
+    return number(view.registers[index]) if register(view, 1) & _CPU_IS_GIVEN else None
 
 
 # futexes

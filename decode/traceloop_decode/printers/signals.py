@@ -25,7 +25,7 @@ _ACTION: Final = Struct("<QQQQ")
 _HANDLERS: Final = {0: "SIG_DFL", 1: "SIG_IGN", (1 << 64) - 1: "SIG_ERR"}
 _SA_RESTORER: Final = 0x04000000
 _STACK: Final = Struct("<QI4xQ")
-_EVENT: Final = Struct("<QII")
+_EVENT: Final = Struct("<QiI")
 _EVENT_THREAD: Final = Struct("<i")
 _EVENT_FUNCTION: Final = Struct("<QQ")
 _VALUE_INT: Final = Struct("<i")
@@ -92,7 +92,8 @@ def _sigevent(data: bytes, view: View) -> str:
     (number,) = _VALUE_INT.unpack_from(data)
     held = f"sigev_value={{sival_int={number}, sival_ptr={address(value)}}}, " if value else ""
     how = XLATS["sigev_notify"].names.get(notify, "")
-    name = SIGNAL.get(signal, "") if how in _NOTIFIES_WITH_SIGNAL else ""
+    named = how in _NOTIFIES_WITH_SIGNAL
+    name, number = (SIGNAL.get(signal, ""), signal) if named else ("", signal & 0xFFFFFFFF)
     more = ""
     if how == "SIGEV_THREAD_ID":
         more = f", sigev_notify_thread_id={_EVENT_THREAD.unpack_from(data, _EVENT.size)[0]}"
@@ -100,7 +101,7 @@ def _sigevent(data: bytes, view: View) -> str:
         function, attributes = map(address, _EVENT_FUNCTION.unpack_from(data, _EVENT.size))
         more = f", sigev_notify_function={function}, sigev_notify_attributes={attributes}"
     notified = XLATS["sigev_notify"].one(notify, view.options)
-    return f"{{{held}sigev_signo={styled(name, str(signal), view.options.constants)}, sigev_notify={notified}{more}}}"
+    return f"{{{held}sigev_signo={styled(name, str(number), view.options.constants)}, sigev_notify={notified}{more}}}"
 
 
 def _received(view: View) -> str:

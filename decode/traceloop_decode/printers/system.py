@@ -137,7 +137,7 @@ def _id(data: bytes) -> str:
 
 
 def _padded(value: int) -> str:
-    return f"{value:#010x}" if value else 8 * "0"
+    return f"{value:#08x}" if value else 8 * "0"
 
 
 # arch_prctl
@@ -184,4 +184,10 @@ def _ldt_result(view: View) -> str:
     return " {} ({})".format(*ERRNO[error]) if error in ERRNO else ""
 
 
-RESULTS: Final = {"modify_ldt": _ldt_result}
+def _entry(view: View) -> str:
+    # The entry that the kernel took for a new area.
+    data = view.data(0, out=True, size=_USER_DESC.size)
+    return f" (entry_number={_id(data[:4])})" if len(data) >= _USER_DESC.size else ""
+
+
+RESULTS: Final = {"modify_ldt": _ldt_result, "set_thread_area": _entry}

@@ -55,7 +55,7 @@ _HEAD: Final = 12  # si_signo, si_errno, si_code: the union follows directly, wh
 _CODE: Final = Struct("<i")
 _SIGCHLD: Final = 17
 _CHILD: Final = _fields("iIiii", "iIi4xqq")
-_SENDER: Final = _fields("iIi", "iIq")
+_SENDER: Final = _fields("iII", "iIQ")
 _TWO: Final = _fields("iI", "qI")
 _POLL_CODES: Final = frozenset((-5, *range(1, 7)))
 _SIGIO: Final = 29
@@ -80,6 +80,7 @@ _TIMESPEC: Final = _fields("iI", "qQ")
 _FOUR: Final = _fields("iIiI", "qQqQ")
 _RUSAGE: Final = _fields("18i", "18q")
 _FLOCK: Final = _fields("hhiii", "hh4xqqi4x")
+_FLOCK_64: Final = _fields("hhqqi", "hh4xqqi4x")
 _POINTER: Final = _fields("I", "Q")
 _MQ: Final = _fields("8i", "8q")
 
@@ -90,6 +91,8 @@ WIDEN: Final[dict[str, _Widen]] = {
     "file_timeval": _TIMESPEC,
     "flock": _FLOCK,
     "flock_found": _FLOCK,
+    "flock_64": _FLOCK_64,
+    "flock_64_found": _FLOCK_64,
     "itimerspec": _FOUR,
     "itimerval": _FOUR,
     "late_timespec": _TIMESPEC,
@@ -100,7 +103,7 @@ WIDEN: Final[dict[str, _Widen]] = {
     "rlimit": _rlimit,
     "rusage": _RUSAGE,
     "sigaction": _fields("IIIQ", "QQQQ"),
-    "sigevent": _fields("IiiI", "QiiI44x"),
+    "sigevent": _fields("IiiII", "QiiQQ32x"),
     "siginfo": _siginfo,
     "stack": _fields("IiI", "Qi4xQ"),
     "stat": _stat,

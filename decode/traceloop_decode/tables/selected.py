@@ -18,10 +18,11 @@ SELECTED: dict[str, dict[str, int]] = {
     },
     "fcntl_cmd": {
         "F_DUPFD": 0x0, "F_GETFD": 0x1, "F_SETFD": 0x2, "F_GETFL": 0x3, "F_SETFL": 0x4, "F_GETLK": 0x5, "F_SETLK": 0x6,
-        "F_SETLKW": 0x7, "F_SETOWN": 0x8, "F_GETOWN": 0x9, "F_SETSIG": 0xa, "F_GETSIG": 0xb, "F_SETOWN_EX": 0xf,
-        "F_GETOWN_EX": 0x10, "F_OFD_GETLK": 0x24, "F_OFD_SETLK": 0x25, "F_OFD_SETLKW": 0x26, "F_SETLEASE": 0x400,
-        "F_GETLEASE": 0x401, "F_NOTIFY": 0x402, "F_DUPFD_CLOEXEC": 0x406, "F_SETPIPE_SZ": 0x407, "F_GETPIPE_SZ": 0x408,
-        "F_ADD_SEALS": 0x409, "F_GET_SEALS": 0x40a,
+        "F_SETLKW": 0x7, "F_SETOWN": 0x8, "F_GETOWN": 0x9, "F_SETSIG": 0xa, "F_GETSIG": 0xb, "F_GETLK64": 0xc,
+        "F_SETLK64": 0xd, "F_SETLKW64": 0xe, "F_SETOWN_EX": 0xf, "F_GETOWN_EX": 0x10, "F_OFD_GETLK": 0x24,
+        "F_OFD_SETLK": 0x25, "F_OFD_SETLKW": 0x26, "F_SETLEASE": 0x400, "F_GETLEASE": 0x401, "F_NOTIFY": 0x402,
+        "F_DUPFD_CLOEXEC": 0x406, "F_SETPIPE_SZ": 0x407, "F_GETPIPE_SZ": 0x408, "F_ADD_SEALS": 0x409,
+        "F_GET_SEALS": 0x40a,
     },
     "fsconfig_cmd": {
         "FSCONFIG_SET_FLAG": 0x0, "FSCONFIG_SET_STRING": 0x1, "FSCONFIG_SET_BINARY": 0x2, "FSCONFIG_SET_PATH": 0x3,

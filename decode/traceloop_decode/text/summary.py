@@ -2,7 +2,8 @@
 """Counts of calls in the layout of ``strace -c -w``: the time of each call runs from its entry to its return.
 
 Where the events are not all that happened, the table has the calls and errors of the container's whole life, as far as
-they were counted, and the times of the events. A line before the table says so.
+they were counted, and the times of the events. A line before the table says so. Requests of io_uring are not counted
+for the whole life: those of the events are.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Summary:
 
     def __init__(self, life: Life | None = None) -> None:
         """life: the counts of the whole life, which are shown if an event is missing."""
-        self._life, self._lost = life, False
+        self._life, self._lost, self._has_requests = life, False, False
         self._counts: dict[str, _Count] = {}
         self._within: dict[str, str] = {}  # a call by socketcall or ipc -> these
         self._open: dict[int, str] = {}
@@ -45,10 +46,12 @@ class Summary:
         elif self._life is not None and event_source(event):
             pass  # the life's counts have it, and what is new takes longer than what follows
         elif isinstance(event, Entered):
+            self._has_requests = self._has_requests or event.call.request is not None
             self._count(event.call.title).calls += 1
             self._open[event.call.key] = event.call.title
         elif isinstance(event, Call | Returned):
             call = event if isinstance(event, Call) else event.call
+            self._has_requests = self._has_requests or call.request is not None
             if call.compat and kernel_number(call.number) != call.number:
                 self._within[call.title] = call.abi.call_name(kernel_number(call.number))
             count = self._count(call.title)
@@ -70,7 +73,8 @@ class Summary:
         if self._life is not None and self._lost:
             timed = sum(count.calls for count in counts.values())
             counts = self._of_life(self._life.counts)
-            yield f"--- calls and errors: of the whole life; times: of the {timed:,} calls that the ring holds ---"
+            of_ring = f"times{', and requests of io_uring' if self._has_requests else ''}"
+            yield f"--- calls and errors: of the whole life; {of_ring}: of the {timed:,} calls that the ring holds ---"
         yield f"{'% time':>6} {'seconds':>11} {'usecs/call':>11} {'calls':>9} {'errors':>9} syscall"
         yield _RULE
         names = ("calls", "errors", "total_ns", "timed")

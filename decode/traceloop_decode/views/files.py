@@ -58,7 +58,7 @@ def files(events: Iterable[Event], _snapshot: Snapshot) -> Table:
 
 def _name(call: Call, found: dict[str, _File]) -> None:
     error = error_name(call)
-    for path, effect in named(call):
+    for path, effect in named(call, failed=error != ""):
         if error:
             file = found.setdefault(path, _File())
             if error in _MISSING:

@@ -27,6 +27,8 @@ _COPIES: Final = {  # call -> the arguments that are the descriptors to read fro
     "splice": (0, 2),
     "tee": (0, 1),
 }
+_FLAGS_AT: Final = {"recv": 3, "recvfrom": 3, "recvmsg": 2}  # call -> the argument that is flags
+_TAKES_NOTHING: Final = 0x2 | 0x2000  # MSG_PEEK leaves the bytes in the queue; MSG_ERRQUEUE returns those of errors
 _NO_RESULT_BYTES: Final = frozenset(("mq_timedsend",))  # its result is 0
 _SIZE_AT: Final = 2
 _INT: Final = 0xFFFFFFFF
@@ -47,7 +49,7 @@ def moved(call: Call) -> tuple[Moved, ...]:
         return ()
     if call.name in _NO_RESULT_BYTES:
         result = call.registers[_SIZE_AT] if len(call.registers) > _SIZE_AT else 0
-    if result <= 0 or not call.registers:
+    if result <= 0 or not call.registers or _flags(call) & _TAKES_NOTHING:
         return ()
     if call.name in _READS:
         return (Moved(call.registers[0] & _INT, result, 0),)
@@ -57,6 +59,11 @@ def moved(call: Call) -> tuple[Moved, ...]:
         source, target = (call.registers[index] & _INT for index in _COPIES[call.name])
         return (Moved(source, result, 0), Moved(target, 0, result))
     return ()
+
+
+def _flags(call: Call) -> int:
+    at = _FLAGS_AT.get(call.name, len(call.registers))
+    return call.registers[at] if at < len(call.registers) else 0
 
 
 def totals(call: Call) -> tuple[int, int]:

@@ -20,8 +20,11 @@ _OPENS: Final = {"open": 1, "openat": 2, "open_by_handle_at": 2}  # call -> the 
 _OPENAT2: Final = "openat2"
 _HOW_AT: Final = 2
 _MAKES: Final = frozenset(("creat", "mkdir", "mkdirat", "mknod", "mknodat"))
-_MAKES_SECOND: Final = frozenset(("symlink", "symlinkat", "link", "linkat"))
+_SYMLINKS: Final = frozenset(("symlink", "symlinkat"))
+_LINKS: Final = frozenset(("link", "linkat"))
 _RENAMES: Final = frozenset(("rename", "renameat", "renameat2"))
+_TWO_NAMES: Final = _LINKS | _RENAMES
+_FLAGS_AT, _RENAME_EXCHANGE = 4, 2  # of renameat2
 _REMOVES: Final = frozenset(("unlink", "unlinkat", "rmdir"))
 
 
@@ -41,11 +44,16 @@ class Named(NamedTuple):
     effect: Effect
 
 
-def named(call: Call) -> Iterator[Named]:
-    """Yields the paths that a call names, and what it does to each."""
+def named(call: Call, *, failed: bool) -> Iterator[Named]:
+    """Yields the paths that a call names, and what it does to each.
+
+    The target of a symbolic link is only text. failed: leave out a second name, as one has the error.
+    """
     for number, (index, item) in enumerate(paths_at(call)):
         text = item_text(item)
-        if text:
+        is_target = index == 0 and call.name in _SYMLINKS
+        is_second = number == 1 and call.name in _TWO_NAMES
+        if text and not is_target and not (failed and is_second):
             yield Named(_absolute(call, index, text), _effect(call, number))
 
 
@@ -53,7 +61,9 @@ def _effect(call: Call, number: int) -> Effect:
     name = call.name
     if name in _OPENS or name == _OPENAT2:
         return Effect.CREATED if _open_flags(call) & _O_CREAT else Effect.OPENED
-    if name in _MAKES or (name in _MAKES_SECOND and number == 1) or (name in _RENAMES and number == 1):
+    if name == "renameat2" and len(call.registers) > _FLAGS_AT and call.registers[_FLAGS_AT] & _RENAME_EXCHANGE:
+        return Effect.LOOKED_AT
+    if name in _MAKES or name in _SYMLINKS or (name in _TWO_NAMES and number == 1):
         return Effect.CREATED
     if name in _REMOVES or (name in _RENAMES and number == 0):
         return Effect.REMOVED

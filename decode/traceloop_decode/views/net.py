@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from traceloop_decode.descriptors.names import address
+from traceloop_decode.descriptors.opened import Opened
+from traceloop_decode.descriptors.tables import open_file
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.model import Call, Event, Socket
 from traceloop_decode.printers.core import view_of
@@ -53,21 +55,21 @@ class _Peer:
 class _Net:
     """Rows so far. names: address -> the names that name servers gave it in the trace.
 
-    pending: the peer of a connect that was in progress when its call returned, by process and descriptor.
+    pending: the peer of a connect that was in progress when its call returned, by open file.
     """
 
     def __init__(self) -> None:
         self.peers: dict[_Key, _Peer] = {}
         self.names: dict[str, dict[str, None]] = {}
-        self.pending: dict[tuple[int, int], str] = {}
+        self.pending: dict[Opened | None, str] = {}
 
     def row(self, kind: str, role: str, local: str = "", peer: str = "") -> _Peer:
         return self.peers.setdefault(_Key(kind, role, local, peer), _Peer())
 
     def of_socket(self, call: Call, fd: int, socket: Socket) -> _Peer | None:
-        # The row to which a socket's bytes belong: that of its accept, or that of its connect.
+        # The row to which a socket's bytes and errors belong: that of its accept, or that of its connect.
         accepted = self.peers.get(_Key(socket.kind, "accept", socket.local, _host(socket.remote)))
-        remote = socket.remote or self.pending.get((call.pid, fd), "")
+        remote = socket.remote or self.pending.get(open_file(call, fd), "")
         return accepted or (self.row(socket.kind, "connect", peer=remote) if remote else None)
 
 
@@ -83,9 +85,7 @@ def net(events: Iterable[Event], _snapshot: Snapshot) -> Table:
         if isinstance(event, Call) and event.registers:
             _resolve(event, found)
             socket = _socket(event)
-            if event.name == "close":
-                found.pending.pop((event.pid, event.registers[0] & _INT), None)
-            elif event.name in _LEARN and socket is not None:
+            if event.name in _LEARN and socket is not None:
                 _LEARN[event.name](event, socket, found)
             _move(event, found)
     return Table(_COLUMNS, tuple(_rows(found)))
@@ -108,15 +108,17 @@ def _address(call: Call, index: int) -> str:
 
 
 def _connect(call: Call, socket: Socket, found: _Net) -> None:
-    peer = _address(call, 1)
+    peer, error, opened = _address(call, 1), error_name(call), open_file(call, call.registers[0] & _INT)
+    if not error:
+        found.pending.pop(opened, None)
     if not peer:
         return
-    row, error = found.row(socket.kind, "connect", peer=peer), error_name(call)
+    row = found.row(socket.kind, "connect", peer=peer)
     row.count += error not in ("EALREADY", "EISCONN")
     if error and error not in _PENDING:
         row.errors.append(error)
     if error == "EINPROGRESS":
-        found.pending[call.pid, call.registers[0] & _INT] = peer
+        found.pending[opened] = peer
 
 
 def _so_error(call: Call, socket: Socket, found: _Net) -> None:
@@ -124,9 +126,9 @@ def _so_error(call: Call, socket: Socket, found: _Net) -> None:
         return
     value = next((item.data for item in call.items.get(3, ()) if item.out), b"")
     number = int.from_bytes(value[:4], "little")
-    remote = socket.remote or found.pending.get((call.pid, call.registers[0] & _INT), "")
-    if number and remote:
-        found.row(socket.kind, "connect", peer=remote).errors.append(ERRNO.get(number, (str(number), ""))[0])
+    row = found.of_socket(call, call.registers[0] & _INT, socket) if number else None
+    if row is not None:
+        row.errors.append(ERRNO.get(number, (str(number), ""))[0])
 
 
 def _bind(call: Call, socket: Socket, found: _Net) -> None:

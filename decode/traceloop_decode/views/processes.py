@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from traceloop_decode import layout
+from traceloop_decode.forking import makes_thread
 from traceloop_decode.model import Call, Entered, Event, Lost, Returned, TaskExit
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.syscalls import EXECS, FORKS
@@ -31,7 +32,6 @@ _COLUMNS: Final = (
 )
 DEPTH: Final = "depth"
 """The column by which the next one is indented."""
-_CLONE_THREAD: Final = 0x10000
 _FORK_WITHIN_NS: Final = 1_000_000_000  # a fork whose child was not seen by then has lost it
 
 
@@ -89,7 +89,7 @@ class _Processes:
     def _call(self, event: Event, call: Call, process: _Process) -> None:
         if call.name in EXECS and call.result == 0 and not isinstance(event, Entered):
             process.command = _command(call) or process.command
-        if call.name not in FORKS or _makes_thread(call):
+        if call.name not in FORKS or makes_thread(call):
             return
         if call.entry_lost:
             if call.result == 0 and call.tid == call.pid and process.parent is None:
@@ -151,15 +151,6 @@ def _rows(everyone: list[_Process], zero_ns: int) -> Iterator[tuple[Value, ...]]
         command = process.command or f"[{process.comm}]"
         yield process.pid, process.parent, process.started_ns - zero_ns, lasted_ns, process.end, depth, command
         todo += [(child, depth + 1) for child in reversed(process.children)]
-
-
-def _makes_thread(call: Call) -> bool:
-    if call.name == "clone" and call.registers:
-        return call.registers[0] & _CLONE_THREAD != 0
-    if call.name == "clone3":
-        data = next((item.data for item in call.items.get(0, ())), b"")
-        return int.from_bytes(data[:8], "little") & _CLONE_THREAD != 0
-    return False
 
 
 def _command(call: Call) -> str:

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text that a container printed, in order, on both streams (``traceloopctl stdio``).
-
-A container's streams are what its program's descriptors 1 and 2 stood for when it began. A process that redirects one
-of them, such as ``bc >file``, no longer prints there; one that duplicates it to another number still does. Where it is
-not known what a descriptor stands for, its number decides.
-"""
+"""Text that a container printed, in order, on both streams (``traceloopctl stdio``)."""
 
 from __future__ import annotations
 
@@ -12,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from traceloop_decode import layout
+from traceloop_decode.descriptors.streams import STDERR, STDOUT, Streams
+from traceloop_decode.events import events as all_events
 from traceloop_decode.model import Call, Event, Item
-from traceloop_decode.selection.fields import file_text
+from traceloop_decode.program_start import program_start
+from traceloop_decode.ring_reader import Headers
 from traceloop_decode.snapshot import Snapshot
-from traceloop_decode.views.moved import known_file, moved
+from traceloop_decode.views.moved import moved
 from traceloop_decode.views.table import Column, Table, Unit, whole
 
 _COLUMNS: Final = (
@@ -24,7 +22,7 @@ _COLUMNS: Final = (
     Column("stream", "STREAM"),
     Column("text", "TEXT"),
 )
-_STREAMS: Final = {1: "out", 2: "err"}
+_NAMES: Final = {STDOUT: "out", STDERR: "err"}
 _VECTORS: Final = frozenset(("writev", "pwritev", "pwritev2", "vmsplice", "sendmsg"))
 _BUFFER_AT: Final = 1
 
@@ -41,54 +39,33 @@ def stdio(events: Iterable[Event], snapshot: Snapshot) -> Table:
 
     A line that is never ended comes last. Bytes that were not recorded are counted in brackets.
     """
-    return Table(_COLUMNS, tuple(_rows(events, snapshot.started_ns)))
+    return Table(_COLUMNS, tuple(_rows(events, snapshot.started_ns, _streams(snapshot))))
 
 
-def _rows(events: Iterable[Event], started_ns: int) -> Iterator[tuple[int | str | None, ...]]:
-    streams = _Streams()
+def _streams(snapshot: Snapshot) -> Streams:
+    start = program_start(all_events(snapshot)).call
+    pid = start.pid if start is not None else Headers.parse(snapshot.headers[-1], snapshot.cpus).init_pid
+    return Streams.at_start(snapshot.open_files, pid, start.end_ns or 0 if start is not None else 0)
+
+
+def _rows(events: Iterable[Event], started_ns: int, streams: Streams) -> Iterator[tuple[int | str | None, ...]]:
     open_lines: dict[tuple[int, int], _Line] = {}  # process and stream
     for event in whole(events):
         if not isinstance(event, Call):
             continue
-        streams.see(event)
-        number = streams.number(event)
+        written = next((one.fd for one in moved(event) if one.written), None)
+        number = streams.of(event, written) if written is not None else None
         if number is None:
             continue
         key = event.pid, number
         *complete, rest = _printed(event).split("\n")
         for text in complete:
             line = open_lines.pop(key, None) or _Line(event.ts_ns, event.pid)
-            yield line.at_ns - started_ns, line.pid, _STREAMS[number], line.text + text
+            yield line.at_ns - started_ns, line.pid, _NAMES[number], line.text + text
         if rest:
             open_lines.setdefault(key, _Line(event.ts_ns, event.pid)).text += rest
     for (_, number), line in open_lines.items():
-        yield line.at_ns - started_ns, line.pid, _STREAMS[number], line.text
-
-
-class _Streams:
-    """Files of the program's descriptors 1 and 2 at first, as far as they are known."""
-
-    def __init__(self) -> None:
-        self._files: dict[int, str] | None = None
-
-    def see(self, call: Call) -> None:
-        """Learns the streams from the first call whose files are known."""
-        if self._files is None and call.files is not None:
-            found = {number: known_file(call, number) for number in _STREAMS}
-            self._files = {number: file_text(known) for number, known in found.items() if known is not None}
-
-    def number(self, call: Call) -> int | None:
-        """Returns which stream a call printed to; None: to none."""
-        written = [one for one in moved(call) if one.written]
-        if not written:
-            return None
-        (fd,) = [one.fd for one in written]
-        known = known_file(call, fd)
-        text = file_text(known) if known is not None else ""
-        files = self._files or {}
-        if fd in _STREAMS and (not text or files.get(fd) == text):
-            return fd  # a file that was not known at first came there later
-        return next((number for number, name in files.items() if name and name == text), None)
+        yield line.at_ns - started_ns, line.pid, _NAMES[number], line.text
 
 
 def _printed(call: Call) -> str:
@@ -107,7 +84,7 @@ def _pieces(call: Call) -> Iterator[Item]:
 
 
 def _text(item: Item, size: int) -> str:
-    data, tail = item.data[:size], item.tail
+    data, tail = item.of_first(size)
     missing = size - len(data) - len(tail)
     gap = f"[{missing:,} bytes were not recorded]" if missing > 0 else ""
     return data.decode("utf-8", "backslashreplace") + gap + tail.decode("utf-8", "backslashreplace")

@@ -6,7 +6,11 @@ function theme() {
   readColours();
 }
 
+let folded = [];
+
 function printing(now) {
+  if (now && !state.printing) folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = now;
   state.printing = now;
   theme();
   if (now) document.getElementById("printed").textContent = printedLines();

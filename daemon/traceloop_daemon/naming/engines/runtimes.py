@@ -42,14 +42,21 @@ class Started:
 
 def started_by(pid: int, proc: Path = Path("/proc")) -> Started | None:
     """Reads a process's command line; returns None if it is gone or starts no container."""
-    directory = proc / str(pid)
     try:
-        with (directory / "cmdline").open("rb") as file:
+        with (proc / str(pid) / "cmdline").open("rb") as file:
             words = file.read(_WORDS_MAX_BYTES).split(b"\0")[:-1]
-        cwd = (directory / "cwd").readlink()
     except OSError:  # it is gone
         return None
-    return of_words(words, cwd)
+    cwd = directory_of(pid, proc)
+    return None if cwd is None else of_words(words, cwd)
+
+
+def directory_of(pid: int, proc: Path = Path("/proc")) -> Path | None:
+    """Returns a process's working directory; None if the process is gone."""
+    try:
+        return (proc / str(pid) / "cwd").readlink()
+    except OSError:
+        return None
 
 
 def of_words(words: Sequence[bytes], cwd: Path | None) -> Started | None:

@@ -12,6 +12,14 @@ from traceloop_decode.causes.story import Story
 
 _O_CREAT: Final = 0o100  # the same on x86 and arm
 _OPENS: Final = words("open openat openat2 creat")
+# Calls that make, or write to, a file.
+_GROWS: Final = _OPENS | words(
+    "write writev pwrite64 pwritev pwritev2 sendfile sendfile64 splice copy_file_range fallocate ftruncate ftruncate64 "
+    "truncate truncate64 fsync fdatasync sync_file_range sync_file_range2 syncfs msync close mkdir mkdirat mknod "
+    "mknodat link linkat symlink symlinkat rename renameat renameat2 chown fchown lchown fchownat setxattr lsetxattr "
+    "fsetxattr"
+)
+_TERMINALS: Final = ("/dev/ptmx", "/dev/pts/", "/dev/tty", "/dev/console")
 _CERTIFICATE: Final = path_like(r"\.(?:pem|crt|cer|key|p12|pfx|jks)$|/(?:ssl|tls|certs|pki)/")
 _ZONE: Final = path_like(r"/zoneinfo/|/localtime$")
 # Settings of the user, and files that node and glibc look for, need not exist.
@@ -34,9 +42,14 @@ def _locale(failure: Failure, story: Story) -> bool:
     return _LOCALE(failure, story) and story.words.said().has("locale")
 
 
+def _is_terminal(failure: Failure, _story: Story) -> bool:
+    return failure.path.startswith(_TERMINALS)
+
+
 RULES: Final = (
-    Rule("disk-full", None, words("ENOSPC EDQUOT"), 95, "{who} could not write to {subject}: {no_space}."),
+    Rule("disk-full", _GROWS, words("ENOSPC EDQUOT"), 95, "{who} could not write to {subject}: {no_space}."),
     Rule("read-only", None, words("EROFS"), 85, "{who} could not write {subject}: the file system is read-only."),
+    Rule("", words("read readv"), words("EIO"), 0, "", fits=_is_terminal),  # the other side has closed it: its end
     Rule("input-output", None, words("EIO"), 85, "{who} failed on {subject}: input/output error of the device."),
     Rule(
         "certificate-missing",

@@ -9,8 +9,36 @@ from traceloop_decode.causes.rules.rule import Rule, words
 from traceloop_decode.syscalls import FORKS
 
 RULES: Final = (
-    Rule("too-many-files", None, words("EMFILE"), 95, "{who} may not open more files or sockets: it has {held}."),
+    Rule(
+        "watches-used-up",
+        words("inotify_add_watch"),
+        words("ENOSPC"),
+        90,
+        "{who} may not watch more files: the limit of inotify is reached (fs.inotify.max_user_watches).",
+    ),
+    Rule(
+        "watches-used-up",
+        words("inotify_init inotify_init1"),
+        words("EMFILE"),
+        90,
+        "{who} may not watch files: the limit of inotify instances (fs.inotify.max_user_instances), or its own of open "
+        "files, is reached.",
+    ),
+    Rule(
+        "too-many-files",
+        None,
+        words("EMFILE"),
+        95,
+        "{who} may not open more files or sockets: its limit{limit} is reached{held}.",
+    ),
     Rule("too-many-files", None, words("ENFILE"), 95, "The machine has no place for more open files."),
+    Rule(
+        "ipc-used-up",
+        words("semget shmget msgget"),
+        words("ENOSPC"),
+        90,
+        "{who} failed in {call}: a limit of System V IPC is reached (kernel.sem, kernel.shmmni or kernel.msgmni).",
+    ),
     Rule(
         "out-of-processes",
         FORKS,
@@ -24,12 +52,5 @@ RULES: Final = (
         words("ENOMEM EAGAIN"),
         80,
         "{who} got no more memory: {call} failed: {error}.",
-    ),
-    Rule(
-        "watches-used-up",
-        words("inotify_add_watch inotify_init inotify_init1"),
-        words("ENOSPC EMFILE"),
-        90,
-        "{who} may not watch more files: the limit of inotify is reached.",
     ),
 )

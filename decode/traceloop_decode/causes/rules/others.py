@@ -17,5 +17,6 @@ RULES: Final = (
         12,
         "{who} failed in {call}{of}: {error}.",
     ),
+    Rule("call-failed", None, words("ENOSPC EDQUOT"), 50, "{who} failed in {call}{of}: {error}."),  # no file is meant
     Rule("call-failed", None, None, 30, "{who} failed in {call}{of}: {error}."),
 )

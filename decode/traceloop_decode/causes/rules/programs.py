@@ -13,7 +13,8 @@ from traceloop_decode.syscalls import EXECS
 
 
 def _is_there(failure: Failure, story: Story) -> bool:
-    return story.failures.was_found(failure.path)
+    # A relative path may be that of another directory.
+    return failure.path.startswith("/") and story.failures.was_found(failure.path)
 
 
 def _is_library(failure: Failure, _story: Story) -> bool:
