@@ -16,14 +16,16 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from traceloop_bpf import bpfcalls, compiled_cache, compiler
+from traceloop_bpf import bpfcalls, compiled_cache, compiler, losses
 from traceloop_bpf.compiled import GENERATION, PID_NAMESPACE, Compiled, CompiledMap, CompiledProgram
 from traceloop_bpf.errors import LoadError
 from traceloop_bpf.geometry import Geometry
 from traceloop_bpf.kept_fds import About
 from traceloop_decode import layout
 
-LATER_MAPS: Final = ("stock", "births", "shapes", "runtimes")
+BIRTH_MAPS: Final = ("stock", "births", "shapes", "runtimes")
+"""Names of the maps that recording from births needs."""
+LATER_MAPS: Final = (*BIRTH_MAPS, losses.MAP)
 """Names of the maps that a recorder of an older version may lack."""
 SHARED: Final = ("rings", "cgroup_front", "cgroups", "below", "entered", "control", *LATER_MAPS)
 """Names of the maps that all generations of a recorder's programs share."""

@@ -100,8 +100,10 @@ class Programs:
         The layout must be the same. wait_for_programs: waits until every program that is running now has returned.
         Raises LoadError, OSError; the former programs go on recording then.
         """
-        generation, former = self._generation, self._fds
+        generation, former, had = self._generation, self._fds, self.maps.keys()
         self._bring_in(plan)
+        later = self.maps.keys() - had  # an older version's recorder lacks them
+        self._keeper.keep({map_name(self.number, name): self.maps[name] for name in later})
         self._set_turn(2 * generation + 1)
         wait_for_programs()
         self._set_turn(2 * self._generation)

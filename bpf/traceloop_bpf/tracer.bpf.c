@@ -29,6 +29,7 @@
 #include "firsts.bpf.h"
 #include "io_uring.bpf.h"
 #include "layout.bpf.h"
+#include "losses.h"
 #include "marks.h"
 #include "record.h"
 #include "requests.h"
@@ -79,6 +80,8 @@ BPF_ARRAY(names, struct names, 1);
  * execute the container's program. Process id -> whether it has begun a call there.
  */
 BPF_HASH(runtimes, u32, u32, 1024);
+/* TL_LOSS_... -> a count */
+BPF_ARRAY(losses, u64, TL_LOSSES);
 /* enum io_uring_op -> how a request is recorded; the last one is kept empty, for those that are not known */
 BPF_ARRAY(opcodes, struct tl_opcode, TL_OPCODES);
 
@@ -217,20 +220,30 @@ TL_INLINE void read_registers(struct scratch *s, u64 regs)
 #define SKIPPED 16
 #define LIKE_ASKED_SHIFT 40
 
+TL_INLINE void count_loss(int which)
+{
+	u64 *count = losses.lookup(&which);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
 /* Notes that the thread is in a call. If others have all of its places, the one at the last is forgotten. */
 TL_INLINE void enter(u32 tid, u64 pos)
 {
-	u64 *who = 0;
+	u64 *who = 0, its = 0;
 #pragma unroll
 	for (u32 n = 0; n < TL_ENTERED_TRIES; n++) {
 		int place = place_of_entered(tid, n);
 		who = entered.lookup(&place);
-		u64 its = who ? *(volatile u64 *)who : 0;
+		its = who ? *(volatile u64 *)who : 0;
 		if (!its || (u32)its == tid)
 			break;
 	}
-	if (who)
-		*(volatile u64 *)who = tid | pos >> 3 << 32;
+	if (!who)
+		return;
+	if (its && (u32)its != tid)
+		count_loss(TL_LOSS_IN_CALL);
+	*(volatile u64 *)who = tid | pos >> 3 << 32;
 }
 
 /* Returns the place that the thread has; 0: it has none. */
@@ -282,8 +295,12 @@ TL_INLINE bool is_apart(struct ring *ring, const struct tl_call *call)
 TL_INLINE void bring_in(struct ring *ring, u32 process)
 {
 	u32 has_begun = 0;
-	if (ring->head.apart && !runtimes.insert(&process, &has_begun))
+	if (!ring->head.apart)
+		return;
+	if (!runtimes.insert(&process, &has_begun))
 		__sync_fetch_and_add(&ring->head.runtimes, 1);
+	else if (!runtimes.lookup(&process))
+		count_loss(TL_LOSS_RUNTIME);
 }
 
 /* The process is the runtime's no more. Returns whether it was. */
@@ -337,9 +354,13 @@ TL_INLINE bool let_program_go(struct ring *ring)
 TL_INLINE void tell_of_entry(const struct ring *ring, u32 slot, u64 leader, u64 files)
 {
 	u32 number = number_for_daemon(leader);
-	struct tl_entry *entry = number ? births.ringbuf_reserve(sizeof(struct tl_entry)) : 0;
-	if (!entry)
+	if (!number)
 		return;
+	struct tl_entry *entry = births.ringbuf_reserve(sizeof(struct tl_entry));
+	if (!entry) {
+		count_loss(TL_LOSS_ENTRY);
+		return;
+	}
 	entry->at_ns = bpf_ktime_get_boot_ns();
 	entry->slot = slot;
 	entry->cookie = ring->head.cookie;

@@ -18,12 +18,13 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from traceloop_bpf import bpfcalls
+from traceloop_bpf import bpfcalls, losses
 from traceloop_bpf.births import Birth, Births
 from traceloop_bpf.cgroups import CgroupTable
 from traceloop_bpf.geometry import Geometry
 from traceloop_bpf.kept_fds import About, Keeper, KeptRecorder, NoKeeper, ring_name
-from traceloop_bpf.loader import LATER_MAPS
+from traceloop_bpf.loader import BIRTH_MAPS
+from traceloop_bpf.losses import Losses
 from traceloop_bpf.pool import RingPool, Slot, assemble
 from traceloop_bpf.programs import Plan, Programs
 from traceloop_bpf.ring import Ring
@@ -80,7 +81,7 @@ class Tracer:
         """
         self._programs, self._keeper, self._abandoned, self._withheld = programs, keeper, False, withheld
         self._cgroups = CgroupTable(*(programs.maps[name] for name in ("cgroups", "below", "cgroup_front")))
-        has_births = programs.maps.keys() >= set(LATER_MAPS)
+        has_births = programs.maps.keys() >= set(BIRTH_MAPS)
         self.births = Births(programs.maps["births"], programs.maps["shapes"]) if has_births else None
         self.pool = RingPool(
             programs.maps["rings"],
@@ -154,6 +155,11 @@ class Tracer:
     def births_untold(self) -> int:
         """Number of births since the recorder was loaded that no daemon was told of, and that are not recorded."""
         return self.births.counts()[1] if self.births is not None and not self._abandoned else 0
+
+    def losses(self) -> Losses:
+        """Returns what the programs could not note, as a table was full, since they were loaded. Raises OSError."""
+        fd = self._programs.maps.get(losses.MAP)
+        return Losses() if fd is None or self._abandoned else losses.read(fd)
 
     @property
     def records_requests(self) -> bool:

@@ -32,6 +32,7 @@ from traceloop_daemon.privacy.redaction import Redactor
 from traceloop_daemon.recording import journal
 from traceloop_daemon.recording.feed import Feed
 from traceloop_daemon.recording.live_traces import LiveTraces
+from traceloop_daemon.recording.losses import Losses
 from traceloop_daemon.recording.recordings import Recordings
 from traceloop_daemon.recording.snapshots import Snapshots
 from traceloop_daemon.recording.tally import Tally
@@ -43,7 +44,6 @@ from traceloop_daemon.registering.refusal import refuse_hooks
 from traceloop_daemon.registering.registrar import Registrar
 from traceloop_daemon.registering.spare import Spare
 from traceloop_daemon.registering.targets import Targets
-from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.service.access import Access
 from traceloop_daemon.service.grpc_service import Methods, Server
 from traceloop_daemon.service.metrics import metrics_text
@@ -216,7 +216,6 @@ def _run(
             readers=readers,
             spare=spare,
             tally=tally,
-            untold=Untold(runtime_dir / "births-untold", tally),
         )
         stack.callback(births.close)
         registrar.births = births
@@ -260,7 +259,9 @@ def _run(
         manager.ready(loop, lambda: _status(traces))
         successor = Succession(found, plan, tally)
         stack.callback(successor.join)
-        guard = Guard(loop, births, tally, successor, partial(_load_another, plan, keeper, found, newer))
+        losses = Losses(runtime_dir / "losses", tally)
+        another = partial(_load_another, plan, keeper, found, newer)
+        guard = Guard(loop, births, tally, successor, another, losses=losses)
         stack.callback(guard.join)
         loop.run()
         manager.stopping()

@@ -141,7 +141,7 @@ class StateCount(_message.Message):
     def __init__(self, state: _Optional[_Union[State, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "births_late", "births_untold", "calls", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "errors", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "read_bytes", "reasons_asked", "reasons_failed", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "rings_wanted", "shipping", "snapshots", "started_at_birth", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread", "written_bytes"]
+    __slots__ = ["adopted", "archive_bytes", "archive_traces", "archive_waiting", "archive_waiting_bytes", "births_late", "births_untold", "calls", "calls_ended", "calls_refused", "cgroups_left_out", "connections_refused", "dropped", "entries_untold", "errors", "events", "exchanges", "excluded", "forgotten", "hook_durations", "hooks_refused", "hooks_served", "in_call_forgotten", "io_urings", "memory_left_bytes", "memory_limit", "memory_limit_bytes", "no_memory", "node", "overwritten", "read_bytes", "reasons_asked", "reasons_failed", "recorders_replaced", "reread", "ring_bytes", "ring_bytes_in_stock", "ring_bytes_in_use", "rings_in_stock", "rings_in_use", "rings_wanted", "runtimes_forgotten", "shipping", "snapshots", "started_at_birth", "started_by_add", "started_by_hook", "started_ns", "traces", "traces_dropped", "traces_lost", "unread", "written_bytes"]
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHIVE_TRACES_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +155,7 @@ class StatsReply(_message.Message):
     CGROUPS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_UNTOLD_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +164,7 @@ class StatsReply(_message.Message):
     HOOKS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     HOOKS_SERVED_FIELD_NUMBER: _ClassVar[int]
     HOOK_DURATIONS_FIELD_NUMBER: _ClassVar[int]
+    IN_CALL_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     IO_URINGS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_LEFT_BYTES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -181,6 +183,7 @@ class StatsReply(_message.Message):
     RING_BYTES_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_IN_STOCK_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    RUNTIMES_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     SHIPPING_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_BIRTH_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +208,7 @@ class StatsReply(_message.Message):
     cgroups_left_out: int
     connections_refused: int
     dropped: int
+    entries_untold: int
     errors: int
     events: int
     exchanges: int
@@ -213,6 +217,7 @@ class StatsReply(_message.Message):
     hook_durations: Durations
     hooks_refused: int
     hooks_served: int
+    in_call_forgotten: int
     io_urings: int
     memory_left_bytes: int
     memory_limit: str
@@ -231,6 +236,7 @@ class StatsReply(_message.Message):
     rings_in_stock: int
     rings_in_use: int
     rings_wanted: int
+    runtimes_forgotten: int
     shipping: Shipping
     snapshots: int
     started_at_birth: int
@@ -242,7 +248,7 @@ class StatsReply(_message.Message):
     traces_lost: int
     unread: int
     written_bytes: int
-    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ..., started_at_birth: _Optional[int] = ..., births_late: _Optional[int] = ..., births_untold: _Optional[int] = ..., rings_wanted: _Optional[int] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ..., reasons_asked: _Optional[int] = ..., reasons_failed: _Optional[int] = ..., shipping: _Optional[_Union[Shipping, _Mapping]] = ...) -> None: ...
+    def __init__(self, node: _Optional[str] = ..., started_ns: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., rings_in_use: _Optional[int] = ..., rings_in_stock: _Optional[int] = ..., ring_bytes_in_use: _Optional[int] = ..., ring_bytes_in_stock: _Optional[int] = ..., events: _Optional[int] = ..., overwritten: _Optional[int] = ..., dropped: _Optional[int] = ..., reread: _Optional[int] = ..., unread: _Optional[int] = ..., started_by_hook: _Optional[int] = ..., started_by_add: _Optional[int] = ..., adopted: _Optional[int] = ..., excluded: _Optional[int] = ..., hooks_served: _Optional[int] = ..., hooks_refused: _Optional[int] = ..., hook_durations: _Optional[_Union[Durations, _Mapping]] = ..., archive_traces: _Optional[int] = ..., archive_bytes: _Optional[int] = ..., archive_waiting: _Optional[int] = ..., archive_waiting_bytes: _Optional[int] = ..., traces_dropped: _Optional[int] = ..., traces_lost: _Optional[int] = ..., snapshots: _Optional[int] = ..., exchanges: _Optional[int] = ..., forgotten: _Optional[int] = ..., cgroups_left_out: _Optional[int] = ..., io_urings: _Optional[int] = ..., recorders_replaced: _Optional[int] = ..., no_memory: _Optional[int] = ..., memory_left_bytes: _Optional[int] = ..., memory_limit_bytes: _Optional[int] = ..., memory_limit: _Optional[str] = ..., ring_bytes: _Optional[int] = ..., connections_refused: _Optional[int] = ..., calls_refused: _Optional[int] = ..., calls_ended: _Optional[int] = ..., started_at_birth: _Optional[int] = ..., births_late: _Optional[int] = ..., births_untold: _Optional[int] = ..., in_call_forgotten: _Optional[int] = ..., runtimes_forgotten: _Optional[int] = ..., entries_untold: _Optional[int] = ..., rings_wanted: _Optional[int] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ..., reasons_asked: _Optional[int] = ..., reasons_failed: _Optional[int] = ..., shipping: _Optional[_Union[Shipping, _Mapping]] = ...) -> None: ...
 
 class StatsRequest(_message.Message):
     __slots__ = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`births.h` is the only definition: asks the C compiler whether each number and offset of the mirror is right."""
+"""`births.h` and `losses.h` are the only definitions: the C compiler says whether each number and offset is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from traceloop_bpf import births, loader, ring
+from traceloop_bpf import births, loader, losses, ring
 from traceloop_bpf.births import Kind, Shape, Suffix
 
 NUMBERS = {
@@ -27,6 +27,8 @@ NUMBERS = {
     "sizeof(struct tl_birth)": births.BIRTH.size,
     "sizeof(struct tl_entry)": births.ENTRY.size,
     "offsetof(struct tl_ring, born)": ring._BORN_AT,
+    "TL_LOSSES": len(losses.Losses._fields),
+    **{f"TL_LOSS_{name.upper()}": n for n, name in enumerate(losses.Losses._fields)},
 }
 PLACES = {
     "shape": (births.SHAPE, "text mask kind suffix whose length is_service"),
@@ -49,7 +51,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     directory = tmp_path_factory.mktemp("births")
     source, binary = directory / "layout.c", directory / "layout"
     source.write_text(
-        '#include <stddef.h>\n#include <stdio.h>\n#include "births.h"\n#include "record.h"\n'
+        '#include <stddef.h>\n#include <stdio.h>\n#include "births.h"\n#include "losses.h"\n#include "record.h"\n'
         f'int main(void) {{ int n = 0;\nprintf("{{");\n{prints}printf("}}");\nreturn 0; }}\n'
     )
     include = Path(births.__file__).parent

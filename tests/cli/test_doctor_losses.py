@@ -9,7 +9,10 @@ from traceloop_cli.checks import losses
 from traceloop_cli.findings import Level
 from traceloop_proto.traceloop_pb2 import StatsReply
 
-FIELDS = ("births_untold", "births_late", "traces_lost", "cgroups_left_out", "forgotten", "recorders_replaced")
+FIELDS = (
+    *("births_untold", "births_late", "traces_lost", "cgroups_left_out", "forgotten", "recorders_replaced"),
+    *("in_call_forgotten", "runtimes_forgotten", "entries_untold"),
+)
 
 
 def test_nothing_is_lost() -> None:

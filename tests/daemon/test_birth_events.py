@@ -24,7 +24,6 @@ from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.registering import births as module
 from traceloop_daemon.registering.births import Births
 from traceloop_daemon.registering.spare import Spare
-from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.settings.keys import Config, RecordFrom, RecordSettings
 from traceloop_daemon.system.file_readers import FileReaders
 from traceloop_daemon.system.loop import Loop
@@ -95,7 +94,7 @@ class Tracer:
 
     def __init__(self) -> None:
         self.births = Events()
-        self.number = self.births_untold = self.refilled = 0
+        self.number = self.refilled = 0
         self.pool = SimpleNamespace(refill=self._refill, resize=lambda _size: None)
         self.slots: dict[int, int] = {}  # cgroup id -> slot
         self.untouched = False
@@ -167,7 +166,6 @@ class Node:
             readers=self.readers,
             spare=spare,
             tally=self.tally,
-            untold=Untold(self.root / "untold", self.tally),
         )
         made._recogniser._root = self.root
         return made

@@ -74,7 +74,8 @@ def test_a_check_of_the_recorder_that_fails_is_made_again(loop: Loop, caplog: py
         return ""
 
     tracer = SimpleNamespace(trouble=trouble, tidy=lambda: None)
-    made: Any = Guard(loop, SimpleNamespace(tracer=tracer), None, SimpleNamespace(is_over=True), None)  # type: ignore[arg-type]
+    losses = SimpleNamespace(look=lambda _tracer: None)
+    made: Any = Guard(loop, SimpleNamespace(tracer=tracer), None, SimpleNamespace(is_over=True), None, losses=losses)  # type: ignore[arg-type]
     made._look()
     loop.run()
     assert len(looks) >= 2

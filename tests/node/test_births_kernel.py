@@ -14,6 +14,7 @@ from born_cgroups import Newborn, new_id, recognised, wait_for
 from recorded_cgroups import Cgroup, text
 
 from traceloop_bpf.births import PATH_MAX, WORDS_MAX, Birth, Births, Kind, Shape, Suffix
+from traceloop_bpf.losses import Losses
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
@@ -293,6 +294,21 @@ def test_no_reader_of_events() -> None:
         assert missed + untold == 599
         told = births.read()
         assert [bool(birth.slot) for birth in told] == [True] + [False] * missed
+
+
+def test_entries_that_cannot_be_told() -> None:
+    """A process that comes in while the events are full is counted: what it has open is known to nobody."""
+    with closing(Tracer.load(Plan(pool_size=1))) as tracer, recognised(tracer, SHAPES) as births, ExitStack() as stack:
+        tracer.pool.wait_idle()
+        one = stack.enter_context(Newborn(tracer, new_id()))
+        (birth,) = wait_for(births, 1)
+        one.claim(birth)
+        while not births.counts()[1]:
+            with Newborn(tracer, new_id()):
+                pass
+        assert tracer.losses() == Losses()
+        one.run("true")
+        assert tracer.losses() == Losses(entry=1)
 
 
 def test_withheld_until_it_is_known() -> None:

@@ -77,6 +77,22 @@ def test_numbers_that_have_one_place_among_the_entered(container: Container, wor
     assert totals.native[FUTEX].calls == calls + len(tids)
 
 
+@pytest.mark.usefixtures("pid_max")
+def test_a_thread_all_of_whose_places_are_taken(container: Container, workload: Workloads, tracer: Tracer) -> None:
+    """Another thread is forgotten, which is counted; its call and the result are in the trace."""
+    before = tracer.losses()
+    *tids, calls = map(int, container.run(workload("colliding_tids"), "all"))
+    assert len(tids) == 5
+    assert tracer.losses() == before._replace(in_call=before.in_call + 1)
+    waits = [call for call in container.calls("futex") if call.tid in tids]
+    assert sorted((call.tid, call.result, call.entry_lost, call.by_seccomp) for call in waits) == [
+        (tid, 0, False, False) for tid in sorted(tids)
+    ]
+    totals = container.recording.ring.totals()
+    assert totals is not None
+    assert totals.native[FUTEX].calls == calls + len(tids) + 1  # as the threat model says
+
+
 def test_execve_of_another_thread_than_the_leader(container: Container, workload: Workloads) -> None:
     ((pid, tid),) = (map(int, line.split()) for line in container.run(workload("exec_thread")))
     (call,) = (call for call in container.calls("execve") if call.tid == tid)

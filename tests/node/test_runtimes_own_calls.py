@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lab import Daemon, Runc, hooks, make_bundle, make_root
 from recorded_cgroups import Container, Workloads, entered
 
 from traceloop_bpf import bpfcalls
+from traceloop_bpf.tracer import Tracer
 from traceloop_decode.archive_file import unpack
 from traceloop_decode.areas import RUNTIME
 from traceloop_decode.events import RING, events
@@ -24,6 +26,8 @@ from traceloop_decode.syscalls import abis
 pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 
 
+NO_PROCESS, RUNTIMES = 1 << 22, 1024
+"""A number that no process has (PID_MAX_LIMIT), and how many places there are."""
 LEFT = {"execve", "futex"}
 """The calls of a runtime that are in the ring: the one that ends it, and what its other threads were blocked in then."""
 
@@ -152,3 +156,21 @@ def test_the_end_of_a_runtime_s_process_that_is_not_recorded_any_more(container:
         container.give_back()
         process.kill()
     assert bpfcalls.lookup(runtimes, key, 4) is None
+
+
+def test_a_runtime_s_process_without_a_place(container: Container, tracer: Tracer) -> None:
+    """A process that comes when a thousand are in containers at once is recorded as the container's own, and counted."""
+    container.recording.ring.set_apart(0)
+    runtimes, before = tracer._programs.maps["runtimes"], tracer.losses()
+    keys = [(NO_PROCESS + n).to_bytes(4, "little") for n in range(RUNTIMES)]
+    with ExitStack() as stack:
+        for key in keys:
+            bpfcalls.update(runtimes, key, bytes(4))
+            stack.callback(bpfcalls.delete, runtimes, key)
+        with subprocess.Popen(["sh", "-c", "read line; cat /no/such"], stdin=subprocess.PIPE) as process:
+            (container.path / "cgroup.procs").write_text(str(process.pid))
+            process.communicate(b"\n")
+    assert tracer.losses() == before._replace(runtime=before.runtime + 1)
+    assert any(
+        call.name == "openat" and call.result == -2 for call in calls(list(events(container.snapshot(), [RING])))
+    )

@@ -57,6 +57,25 @@ _LOSSES: Final = (
         "journalctl -u traceloopd names the container once it has ended",
     ),
     _Loss(
+        "in_call_forgotten",
+        "times a thread that waited in a call was forgotten",
+        "more than ten thousand threads waited in calls at once: the life totals count such a call twice, and "
+        "capabilities that it asks for are not noted",
+        "no call is missing in the traces; find out which container has so many threads",
+    ),
+    _Loss(
+        "runtimes_forgotten",
+        "processes of container runtimes are recorded as their containers' own",
+        "more than 1,024 of them were in containers at once",
+        "no call is missing; the runtime's calls take room in the rings of those containers",
+    ),
+    _Loss(
+        "entries_untold",
+        "processes came into containers, and it is not known which files they had open",
+        "the kernel's events were full, as no daemon read them",
+        "their calls are recorded; journalctl -u traceloopd says why no daemon ran",
+    ),
+    _Loss(
         "recorders_replaced",
         "recorders were damaged from outside, and replaced",
         "a process with root's rights froze one of the recorder's maps or took its descriptors",

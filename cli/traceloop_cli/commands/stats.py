@@ -34,6 +34,7 @@ _NUMBERS: Final = (  # fields of StatsReply that JSON shows unchanged
     *("no_memory", "memory_left_bytes", "memory_limit_bytes", "ring_bytes"),
     *("connections_refused", "calls_refused", "calls_ended"),
     *("started_at_birth", "births_late", "births_untold", "rings_wanted"),
+    *("in_call_forgotten", "runtimes_forgotten", "entries_untold"),
 )
 _SHIPPED: Final = ("traces", "size_bytes", "runs", "failed_runs", "waiting", "unreadable")  # likewise, of Shipping
 
@@ -128,12 +129,7 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "  not read again", str(stats.forgotten)
     yield "cgroups left out", str(stats.cgroups_left_out)
     yield "io_uring left out", str(stats.io_urings)
-    yield "recordings by birth", str(stats.started_at_birth)
-    yield "  late, no ring", str(stats.births_late)
-    yield "  not told", str(stats.births_untold)
-    yield "  by hook", str(stats.started_by_hook)
-    yield "  by add", str(stats.started_by_add)
-    yield "  adopted", str(stats.adopted)
+    yield from _recordings(stats)
     yield "containers left out", str(stats.excluded)
     yield "  for lack of memory", str(stats.no_memory)
     yield "memory for rings", f"{size(stats.memory_left_bytes)} left"
@@ -158,6 +154,18 @@ def _rows(stats: pb.StatsReply, now_ns: int) -> Iterator[tuple[str, str]]:
     yield "recorders replaced", str(stats.recorders_replaced)
     if stats.HasField("shipping"):
         yield from _shipping_rows(stats.shipping, now_ns)
+
+
+def _recordings(stats: pb.StatsReply) -> Iterator[tuple[str, str]]:
+    yield "recordings by birth", str(stats.started_at_birth)
+    yield "  late, no ring", str(stats.births_late)
+    yield "  not told", str(stats.births_untold)
+    yield "  by hook", str(stats.started_by_hook)
+    yield "  by add", str(stats.started_by_add)
+    yield "  adopted", str(stats.adopted)
+    yield "threads forgotten", str(stats.in_call_forgotten)
+    yield "  of runtimes", str(stats.runtimes_forgotten)
+    yield "  not told of", str(stats.entries_untold)
 
 
 def _shipping_rows(shipping: pb.Shipping, now_ns: int) -> Iterator[tuple[str, str]]:

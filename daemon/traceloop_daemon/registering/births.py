@@ -40,7 +40,6 @@ from traceloop_daemon.recording.trace import Trace
 from traceloop_daemon.recording.traces import Traces
 from traceloop_daemon.registering.running import Running
 from traceloop_daemon.registering.spare import Spare
-from traceloop_daemon.registering.untold import Untold
 from traceloop_daemon.settings.keys import Config, RecordFrom
 from traceloop_daemon.system import cgroupfs
 from traceloop_daemon.system.file_readers import FileReaders, Result
@@ -93,10 +92,8 @@ class Births:
         readers: FileReaders,
         spare: Spare,
         tally: Tally,
-        untold: Untold,
     ) -> None:
         """Begins with the events that a former daemon did not settle."""
-        self._untold = untold
         self._loop, self._traces, self._recordings = loop, traces, recordings
         self._registrar, self._readers, self._spare, self._tally = registrar, readers, spare, tally
         record, self._withheld = config.record, config.capture.policy.withheld
@@ -191,7 +188,6 @@ class Births:
         try:
             self._take_all(self._events.read())
             self._enter_all(self._events.entries())
-            self._untold.look(self.tracer)
         finally:
             self._is_reading = False
 

@@ -136,6 +136,12 @@ def _births(stats: Stats) -> Iterator[Metric]:
     yield _counter("births_late_total", text, stats.counted[Counted.BIRTHS_LATE])
     text = "Containers of whose births the daemon could not be told, and that are not recorded."
     yield _counter("births_untold_total", text, stats.counted[Counted.BIRTHS_UNTOLD])
+    text = "Threads in a call whose place another thread took: the totals count the call twice."
+    yield _counter("in_call_forgotten_total", text, stats.counted[Counted.IN_CALL_FORGOTTEN])
+    text = "Processes of container runtimes that are recorded as their containers' own."
+    yield _counter("runtimes_forgotten_total", text, stats.counted[Counted.RUNTIMES_FORGOTTEN])
+    text = "Processes that came into a container, of which the daemon could not be told."
+    yield _counter("entries_untold_total", text, stats.counted[Counted.ENTRIES_UNTOLD])
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

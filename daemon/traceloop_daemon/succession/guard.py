@@ -6,7 +6,7 @@ registered, or nothing is recorded. A new recorder has its own maps and programs
 gets a new trace, and the former trace is archived.
 
 The guard also tidies the table of cgroups: a container that makes and removes thousands of cgroups would make look-ups
-slower for the whole node.
+slower for the whole node. And it tells what the recorder could not note.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from traceloop_bpf.errors import LoadError
 from traceloop_bpf.tracer import Tracer
+from traceloop_daemon.recording.losses import Losses
 from traceloop_daemon.recording.tally import Counted, Tally
 from traceloop_daemon.succession.adoption import Succession
 from traceloop_daemon.system.loop import Loop
@@ -42,13 +43,20 @@ class Guard:
     """Checks every two seconds, from the loop. A new recorder is compiled in a thread, as that takes a second."""
 
     def __init__(
-        self, loop: Loop, recorder: Replaceable, tally: Tally, succession: Succession, load: Callable[[], Tracer]
+        self,
+        loop: Loop,
+        recorder: Replaceable,
+        tally: Tally,
+        succession: Succession,
+        load: Callable[[], Tracer],
+        *,
+        losses: Losses,
     ) -> None:
         """load: loads another recorder into the kernel; raises LoadError, OSError."""
         self._loop, self._recorder, self._tally = loop, recorder, tally
-        self._succession, self._load = succession, load
+        self._succession, self._load, self._losses = succession, load, losses
         self._thread: threading.Thread | None = None
-        loop.call_later(_LOOK_S, self._look)
+        loop.call_later(0, self._look)
 
     def join(self) -> None:
         """Waits for a replacement in progress."""
@@ -68,6 +76,7 @@ class Guard:
         # Returns whether the recorder is broken, and being replaced. A succession replaces the descriptors checked.
         if not self._succession.is_over or not (trouble := self._recorder.tracer.trouble()):
             self._recorder.tracer.tidy()
+            self._losses.look(self._recorder.tracer)
             return False
         _log.error("the recorder is broken: %s; it is being replaced", trouble)
         thread = threading.Thread(target=self._replace, args=(trouble,), name="guard")
