@@ -18,6 +18,13 @@ from recorded_cgroups import Container, Workloads, cgroup2_mount
 from traceloop_bpf import compiled_cache
 from traceloop_bpf.tracer import Tracer
 
+if importlib.util.find_spec("hypothesis") is not None:  # packages are built and tested without it
+    from hypothesis import settings
+
+    # A busy machine takes any time for an example, and a run must not depend on chance: `make fuzz` tries new ones.
+    settings.register_profile("tests", deadline=None, derandomize=True)
+    settings.load_profile("tests")
+
 
 @cache
 def _kernel_lacks() -> str | None:

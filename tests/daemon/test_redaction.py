@@ -204,7 +204,7 @@ def test_forged_records_in_a_payload_change_nothing():
     assert b"inner" not in after.data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 1 << 30))
 def test_damaged_rings_are_survived(seed):
     chance = random.Random(seed)
@@ -283,7 +283,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=8), st.integers(0, 40), st.booleans())
 def test_the_quick_way_finds_what_a_search_of_each_item_finds(pieces, cut, upper):
     """Finds pieces of secrets next to each other in one item, split over two, and cut off at any place."""
@@ -304,7 +304,7 @@ def test_no_default_pattern_fits_without_a_sign():
 
 
 def _signed(pattern, signs):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.from_regex(pattern))
     def check(text):
         assert any(sign.search(text) for sign in signs)

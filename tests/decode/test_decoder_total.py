@@ -104,20 +104,20 @@ places = st.lists(st.tuples(st.one_of(fractions, fractions.map(lambda f: f / 8))
 
 
 @given(places)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_overwritten_anywhere(places: list[tuple[float, bytes]]) -> None:
     read_all(damage(sample().encode(), places))
 
 
 @given(fractions)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cut_off_anywhere(fraction: float) -> None:
     encoded = sample().encode()
     read_all(encoded[: int(fraction * len(encoded))])
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"TLSNAP1\n"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rubbish(rubbish: bytes, magic: bytes) -> None:
     with pytest.raises(DecodeError):
         Snapshot.decode(magic + rubbish)
@@ -133,7 +133,7 @@ def with_fields(encoded: bytes, lies: Mapping[str, object]) -> bytes:
 
 
 @given(st.dictionaries(st.sampled_from(["ring_size", "chunk_size", "cpus", "headers", "record_version"]), numbers))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_description_that_lies(lies: dict[str, int]) -> None:
     read_all(with_fields(sample().encode(), lies))
 
@@ -146,13 +146,13 @@ anything = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["areas", "totals"]), anything, min_size=1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_descriptions_of_areas_and_totals_that_lie(lies: dict[str, object]) -> None:
     read_all(with_fields(sample().encode(), lies))
 
 
 @given(st.lists(numbers, min_size=6, max_size=6), st.integers(0, 63), st.integers(1, 2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_numbers_of_areas_that_lie(lies: list[int], which: int, count: int) -> None:
     """Each number is a lie or the truth, of one area or two; items never lie outside the data."""
     name, *truth = sample().areas[0].fields()
@@ -184,7 +184,7 @@ def test_areas_after_a_ring_that_is_cut_off_have_no_places_elsewhere(cut: int) -
 
 @given(st.lists(st.tuples(fractions, st.binary(min_size=1, max_size=8)), min_size=1, max_size=9))
 @example([(0.30007198158734205, b"\0\0\0\0\0\0\n")])  # a length that covers the next record
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_bytes_of_an_area_that_lie_leave_its_other_records(blows: list[tuple[float, bytes]]) -> None:
     snapshot = sample()
     (area,), begin = snapshot.areas, snapshot.ring_length
@@ -208,7 +208,7 @@ def test_bytes_of_an_area_that_lie_leave_its_other_records(blows: list[tuple[flo
 
 
 @given(st.lists(st.tuples(fractions, st.integers(0, (1 << 64) - 1)), min_size=1, max_size=5), st.integers(0, 7))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_headers_that_lie(words: list[tuple[float, int]], copies: int) -> None:
     snapshot = sample()
     lying = bytearray(snapshot.headers[0])
@@ -220,7 +220,7 @@ def test_headers_that_lie(words: list[tuple[float, int]], copies: int) -> None:
 
 
 @given(st.lists(st.tuples(fractions, st.binary(min_size=1, max_size=8)), min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_stamps_that_lie_leave_the_rest_and_a_counted_gap(places: list[tuple[float, bytes]]) -> None:
     """Records with intact stamps read exactly as before, and each record with a destroyed stamp is counted as lost."""
     snapshot = sample()
