@@ -50,7 +50,7 @@
  * THE AREAS
  *
  * Beside its data a ring has areas: small rings for what must outlive the data. TL_AREA_FIRSTS has each call that was new,
- * and TL_AREA_RUNTIME what the container's runtime did before it executed the container's program. They are seldom
+ * and TL_AREA_RUNTIME what the container's runtime did at later execs (at the start: TL_RETURN). They are seldom
  * written, so they have no chunks: a program reserves room for one record by an atomic add to the area's `head`, and
  * writes a tl_base and the record there, stamped by their positions like all others; the base's header.nr is the CPU. The
  * first `kept` bytes are never overwritten: the byte at position p is at p if p < size, else at kept + (p - kept) %
@@ -91,7 +91,11 @@ enum tl_type {
 	TL_CALL = 8, /* a TL_ENTER whose call returned: tl_room has the result */
 	/* the same with an end like that of a TL_EXIT, __s64 result, items: tl_room says where it begins */
 	TL_CALL_OUT = 9,
-	TL_RETURN = 10, /* in an area: as TL_EXIT with registers, of a call whose entry was recorded */
+	/*
+	 * as TL_EXIT with registers, of a call that was seen to begin. In the ring's data: by the container's runtime,
+	 * before the program began; no event then
+	 */
+	TL_RETURN = 10,
 };
 
 /* tl_header.length_type */
@@ -126,7 +130,7 @@ struct tl_room {
 struct tl_chunk {
 	struct tl_header header;
 	__u64 records; /* that this CPU wrote before, without TL_CHUNK and TL_BASE */
-	__u64 events;  /* the same without TL_EXIT, TL_SIGNAL_SENT, TL_LEFT, TL_SENDER and TL_OOM */
+	__u64 events;  /* the same without those types that say they count as none */
 	__u32 cpu;
 	__u32 pad;
 };
@@ -295,7 +299,7 @@ struct tl_ring {
 	__u32 io_urings; /* instances of io_uring that the container set up, or at least one that it was given */
 	__u32 left_out_before; /* as left_out, counted by user space when recording began */
 	__u32 born;     /* the process that made the container's cgroup, if it is recorded from then on; see births.h */
-	__u32 apart;    /* 1: the calls of the runtime's processes go to TL_AREA_RUNTIME; set before use */
+	__u32 apart;    /* TL_APART_...; 0: the runtime is not told from the program. Set before use */
 	__u32 runtimes; /* processes in the container that are its runtime's now */
 	__u64 pad;      /* see TL_OOM_BY_LIMIT */
 

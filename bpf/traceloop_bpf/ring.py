@@ -165,15 +165,19 @@ class Ring:
             memory[_SLOTS_AT : _SLOTS_AT + 4] = slot.to_bytes(4, "little")
             memory[_BORN_AT : _BORN_AT + 4] = maker.to_bytes(4, "little")
 
-    def set_apart(self, processes: int) -> None:
-        """Keeps the calls of the container's runtime in an area of their own. processes: how many it has there now."""
-        with _mapped(self.fd, layout.RING.size) as memory:
-            _APART.pack_into(memory, _APART_AT, 1, processes)
+    def set_apart(self, which: int, processes: int) -> None:
+        """Tells the calls of the container's runtime from its own.
 
-    def runtimes(self) -> int:
-        """Returns how many processes are the runtime's now."""
+        which: those that go to an area of their own (layout.APART_...). processes: how many the runtime has there now.
+        """
         with _mapped(self.fd, layout.RING.size) as memory:
-            return int(_APART.unpack_from(memory, _APART_AT)[1])
+            _APART.pack_into(memory, _APART_AT, which, processes)
+
+    def apart(self) -> tuple[int, int]:
+        """Returns what `set_apart` was given, as it is now."""
+        with _mapped(self.fd, layout.RING.size) as memory:
+            which, processes = _APART.unpack_from(memory, _APART_AT)
+            return which, processes
 
     def born(self) -> int:
         """Returns the process that made the container's cgroup, if the recording began with that; else 0."""

@@ -87,7 +87,7 @@ struct scratch {
 	u64 like;    /* its number and table, and whether its entry was seen, as one number */
 	u64 nr;
 	u64 has_entry; /* position of the entry whose nr, compat and arg these are; 0: of none */
-	u64 apart;     /* 1: the thread is the runtime's */
+	u64 apart;     /* TL_APART_...: the thread is the runtime's, and its record goes there; 0: it is not */
 	u64 refused; /* the capabilities that the last call to be refused any was, a bit each; above them, which call */
 };
 

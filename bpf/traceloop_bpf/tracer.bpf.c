@@ -292,6 +292,16 @@ TL_INLINE bool is_apart(struct ring *ring, const struct tl_call *call)
 	return of_runtime(ring) && !(call && call->flags & TL_CALL_EXEC);
 }
 
+/*
+ * Returns where the return of a runtime's call goes, which has an entry: the ring has the beginning as long as that
+ * leaves the program the most of it.
+ */
+TL_INLINE u64 where_apart(const struct ring *ring)
+{
+	return ring->head.apart == TL_APART_LATER && TL_RELOAD(ring->head.head) <= TL_RING_SIZE / 4 ? TL_APART_LATER
+												      : TL_APART_ALL;
+}
+
 TL_INLINE void bring_in(struct ring *ring, u32 process)
 {
 	u32 has_begun = 0;
@@ -344,6 +354,7 @@ TL_INLINE bool let_program_go(struct ring *ring)
 		return false;
 	if (executes_file_in_memory() && is_outside_of_namespaces())
 		return false;
+	ring->head.apart = TL_APART_ALL;
 	return let_go(ring, bpf_get_current_pid_tgid() >> 32);
 }
 
@@ -532,7 +543,7 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 		return;
 	if (!has_entered && result == tl_result_rolled_back(s->frame, nr, compat) && is_refused_by_sigsys())
 		result = TL_NO_RESULT;
-	s->apart = is_apart(w->ring, call);
+	s->apart = !is_apart(w->ring, call) ? 0 : has_entered ? where_apart(w->ring) : TL_APART_ALL;
 	if (!s->apart)
 		count_return(w->ring, call, nr, compat, result);
 	if (has_entered == SKIPPED / 8)
@@ -625,15 +636,15 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 		complete(w, TL_RELOAD(s->returned), length);
 	} else {
 		s->names_to = length;
-		if (TL_RELOAD(s->apart))
+		if (TL_RELOAD(s->apart) == TL_APART_ALL) {
 			put_apart(w, header, length, TL_RELOAD(call->flags) & TL_CALL_QUIET, TL_RELOAD(s->entered),
 				  TL_RELOAD(s->returned));
-		else
-			publish(w, header, length, TL_EXIT);
+			leave_out(w, length);
+		} else {
+			publish(w, header, length, TL_RELOAD(s->apart) ? TL_RETURN : TL_EXIT);
+		}
 	}
-	if (TL_RELOAD(s->apart))
-		leave_out(w, length);
-	else
+	if (!TL_RELOAD(s->apart))
 		look_for_first(w, s, call);
 }
 
@@ -928,7 +939,7 @@ TL_INLINE void begin_at_birth(u64 id, u64 path, struct tl_shape *shape, u64 pare
 	if (ring) {
 		ring->head.part[0] = slot;
 		ring->head.born = maker | (shape->is_service ? TL_BORN_SERVICE : 0);
-		ring->head.apart = 1;
+		ring->head.apart = TL_APART_LATER;
 		birth->cookie = ring->head.cookie;
 		if (!cgroups.update(&id, &slot))
 			*front = (id & ~TL_FRONT_MASK) | slot;

@@ -238,7 +238,7 @@ TL_INLINE void publish(struct writer *w, struct tl_header *header, u64 bytes, u3
 	stamp(w->ring, header, w->pos);
 	cpu->records++;
 	if (type != TL_EXIT && type != TL_SIGNAL_SENT && type != TL_LEFT && type != TL_SENDER && type != TL_OOM &&
-	    type != TL_CAPABILITY)
+	    type != TL_CAPABILITY && type != TL_RETURN)
 		cpu->events++;
 	end_at(w, w->from, w->pos + bytes, w->pos + bytes + BEHIND_MAX);
 }

@@ -138,6 +138,16 @@ def _stamped(area: Area, data: bytes, begin: int, cookie: int, positions: range)
             yield pos
 
 
+def return_of(at_ns: int, nr: int, body: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yields what a return with its arguments (TYPE_RETURN) stands for, as `records_of` does."""
+    alone = ~(layout.NR_ARGS_MASK << layout.NR_ARGS_SHIFT)
+    result = _NUMBER_SIZE * (nr & layout.NR_MASK == layout.NR_WIDE)
+    middle = result + _RESULT.size
+    if middle <= len(body):
+        yield at_ns, layout.TYPE_ENTER, nr, body[:result] + body[middle:]
+        yield at_ns, layout.TYPE_EXIT, nr & alone, body[:middle]
+
+
 def records_of(found: Found, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Yields what a record of an area stands for, as time (ns), type, number and body of records of the ring.
 
@@ -159,10 +169,6 @@ def records_of(found: Found, data: bytes) -> Iterator[tuple[int, int, int, bytes
         case layout.TYPE_ENTER if found.nr & layout.REQUEST != layout.REQUEST:
             yield at_ns, layout.TYPE_ENTER, found.nr, data[begin + room : found.end]
         case layout.TYPE_RETURN:
-            result = begin + _NUMBER_SIZE * (found.nr & layout.NR_MASK == layout.NR_WIDE)
-            middle = result + _RESULT.size
-            if middle <= found.end:
-                yield at_ns, layout.TYPE_ENTER, found.nr, data[begin:result] + data[middle : found.end]
-                yield at_ns, layout.TYPE_EXIT, found.nr & alone, data[begin:middle]
+            yield from return_of(at_ns, found.nr, data[begin : found.end])
         case _:
             yield at_ns, found.type, found.nr, data[begin : found.end]

@@ -56,7 +56,7 @@ from typing import Final
 
 from traceloop_decode import executed, layout, multiplexed
 from traceloop_decode import requests as uring
-from traceloop_decode.areas import FIRSTS, RUNTIME, Area, Found, found_in, records_of
+from traceloop_decode.areas import FIRSTS, RUNTIME, Area, Found, found_in, records_of, return_of
 from traceloop_decode.forgotten import FIRSTS as FIRSTS_OVERWRITTEN
 from traceloop_decode.forgotten import FIRSTS_DROPPED, NO_CPU, told
 from traceloop_decode.forgotten import RUNTIME as RUNTIME_OVERWRITTEN
@@ -131,8 +131,11 @@ def events(snapshot: Snapshot, sources: Collection[str] = SOURCES) -> Iterator[E
     sources: where they are taken from (SOURCES). A call that several have is the ring's.
     """
     ring = RingReader(snapshot)
-    areas = _of_areas(snapshot, ring, sources)
-    by_name = {name: list(_with_source(name, _paired(snapshot, iter(records), 0))) for name, records in areas}
+    apart = _apart(snapshot, ring, sources)
+    by_name = {
+        name: list(_with_source(name, _paired(snapshot, iter(sorted(records, key=_ts_ns)), 0)))
+        for name, records in apart.items()
+    }
     kept = list(by_name.values())
     if RING not in sources:
         return merge(*kept, key=_time_of)
@@ -142,10 +145,16 @@ def events(snapshot: Snapshot, sources: Collection[str] = SOURCES) -> Iterator[E
     return merge(*kept, told(found, snapshot, by_name.get(FIRSTS, ())), key=_time_of)  # the totals count no runtime's
 
 
-def _of_areas(
-    snapshot: Snapshot, ring: RingReader, sources: Collection[str]
-) -> Iterator[tuple[str, list[Record | Lost]]]:
-    # The records of each area in the order of time, without those that the ring still has.
+def _apart(snapshot: Snapshot, ring: RingReader, sources: Collection[str]) -> dict[str, list[Record | Lost]]:
+    # The records of each source beside the ring, without those that the ring still has. Of the runtime's calls the ring
+    # itself has those before the program began.
+    apart: dict[str, list[Record | Lost]] = {}
+    if RUNTIME in sources:
+        apart[RUNTIME] = [
+            record._replace(ts_ns=ts_ns, type=kind, nr=nr, body=body)
+            for record in ring.of_start()
+            for ts_ns, kind, nr, body in return_of(record.ts_ns, record.nr, record.body)
+        ]
     begin, since_ns = snapshot.ring_length, ring.begins_ns() if RING in sources else {}
     until_ns = ring.overwritten_until_ns() if RING in sources else math.inf
     for area in snapshot.areas:
@@ -161,8 +170,9 @@ def _of_areas(
                 if found.type <= NEWEST_TYPE
                 for ts_ns, kind, nr, body in records_of(found, snapshot.data)
             ]
-            yield area.name, sorted(records, key=_ts_ns)
+            apart.setdefault(area.name, []).extend(records)
         begin += area.length
+    return {name: records for name, records in apart.items() if records}
 
 
 def _losses(area: Area, there: list[Found], begin: int, taken_ns: int, until_ns: float) -> Iterator[Lost]:

@@ -42,12 +42,13 @@ _COUNTED: Final = frozenset(
         *(layout.TYPE_ENTER, layout.TYPE_EXIT, layout.TYPE_SIGNAL, layout.TYPE_TASK_EXIT),
         *(layout.TYPE_SIGNAL_SENT, layout.TYPE_LEFT, layout.TYPE_CALL, layout.TYPE_CALL_OUT),
         *(layout.TYPE_SIGNAL_IGNORED, layout.TYPE_SENDER, layout.TYPE_OOM, layout.TYPE_CAPABILITY),
+        layout.TYPE_RETURN,
     )
 )
 NO_EVENTS: Final = frozenset(
     (
         *(layout.TYPE_EXIT, layout.TYPE_SIGNAL_SENT, layout.TYPE_LEFT),
-        *(layout.TYPE_SENDER, layout.TYPE_OOM, layout.TYPE_CAPABILITY),
+        *(layout.TYPE_SENDER, layout.TYPE_OOM, layout.TYPE_CAPABILITY, layout.TYPE_RETURN),
     )
 )
 NEWEST_TYPE: Final = max(_COUNTED)
@@ -280,10 +281,20 @@ class RingReader:
         }
 
     def records(self) -> Iterator[Record | Lost]:
-        """Yields all records in the order of time, and Lost where records are missing."""
+        """Yields all records but those of `of_start` in the order of time, and Lost where records are missing."""
         wrote = [n for n, cpu in enumerate(self.headers.cpus) if self._chunks[n] or cpu.records or cpu.dropped]
         streams = [self._of_cpu(cpu) for cpu in wrote]
         return chain.from_iterable(streams[0] if len(streams) == 1 else _in_time(streams))
+
+    def of_start(self) -> Iterator[Record]:
+        """Yields the runtime's calls before the container's program began (TYPE_RETURN), one CPU's after another's."""
+        for cpu, chunks in self._chunks.items():
+            for chunk in chunks:
+                walk = _Walk(self._snapshot, self.headers.cookie, self._damage, cpu, chunk, of_start=True)
+                found = list(chain.from_iterable(walk))
+                yield from found
+                if not found:  # nor are there later ones
+                    break
 
     def _of_cpu(self, cpu: int) -> Iterator[_Batch]:
         owner = self.headers.cpus[cpu]
@@ -324,11 +335,15 @@ def _within(records: int, events: int) -> int:
 class _Walk:
     """Iterator over the good records of a chunk, in batches of `_BATCH_BYTES` of the ring, for speed and little memory.
 
-    After the last batch, `whole` says whether all records were good, `records` how many, `no_events` how many of these
-    are no events, and `newer` how many others are of a type that this version does not know.
+    of_start: it yields records of TYPE_RETURN alone; else all others. After the last batch, `whole` says whether all
+    records were good, `records` how many, `no_events` how many of these are no events, and `newer` how many others are
+    of a type that this version does not know.
     """
 
-    def __init__(self, snapshot: Snapshot, cookie: int, damage: _Damage, cpu: int, chunk: _Chunk) -> None:
+    def __init__(
+        self, snapshot: Snapshot, cookie: int, damage: _Damage, cpu: int, chunk: _Chunk, *, of_start: bool = False
+    ) -> None:
+        self._of_start = of_start
         self._snapshot, self._cookie, self._damage, self._cpu, self._chunk = snapshot, cookie, damage, cpu, chunk
         self._form = layout.FORMS[snapshot.record_version]
         self.whole, self.records, self.no_events, self.newer = True, 0, 0, 0
@@ -344,7 +359,7 @@ class _Walk:
             _RESULT.pack,
             ~(layout.NR_ARGS_MASK << layout.NR_ARGS_SHIFT),
         )
-        first = header_size + self._form.room
+        first, apart, of_start = header_size + self._form.room, layout.TYPE_RETURN, self._of_start
         base_ns, pid, base_tid, comm, new = 0, 0, -1, "", tuple.__new__  # Record() itself takes twice as long
         at = chunk.start & self._snapshot.ring_size - 1
         key, distance = stamp_key(chunk.start, at, self._cookie), chunk.start - at
@@ -373,11 +388,12 @@ class _Walk:
                     self.records += 1
                     begun_ns = base_ns + delta_ns
                     if not calls <= kind <= calls_out:
-                        begin = at + (first if kind == enters and nr & request != request else header_size)
-                        batch.append(new(Record, (begun_ns, cpu, pid, tid, comm, kind, nr, data[begin:end])))
+                        if (kind == apart) is of_start:
+                            begin = at + (first if kind == enters and nr & request != request else header_size)
+                            batch.append(new(Record, (begun_ns, cpu, pid, tid, comm, kind, nr, data[begin:end])))
                         if kind in no_events:
                             self.no_events += 1
-                    elif end - at >= first:
+                    elif end - at >= first and not of_start:
                         duration_ns, its = room_of(data, at + header_size)
                         middle, tail = (end, result_of(its)) if kind == calls else (at + its, data[at + its : end])
                         if not at + first <= middle <= end:

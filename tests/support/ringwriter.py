@@ -206,6 +206,11 @@ class RingWriter:
         noted.add(capability)
         return self.record(cpu, tid, layout.TYPE_CAPABILITY, nr, layout.CAPABILITY.pack(capability, granted))
 
+    def apart(self, cpu: int, tid: int, nr: int, result: int, *registers: int, items: bytes = b"") -> int:
+        """Writes a TL_RETURN; returns its position."""
+        words = pack(f"<q{len(registers)}Q", result, *registers)
+        return self.record(cpu, tid, layout.TYPE_RETURN, nr | len(registers) << layout.NR_ARGS_SHIFT, words + items)
+
     def keep(self, cpu: int, tid: int, type_: int, nr: int, body: bytes) -> int:
         """Writes a record and its base to the area of firsts, as keep() of areas.bpf.h does; returns its position."""
         self.now_ns += 1000

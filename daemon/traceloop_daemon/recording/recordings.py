@@ -318,7 +318,7 @@ class Recordings:
             watch.close()
             kind = NoMemory if isinstance(error, MemoryShort) else RegistrationError
             raise kind(f"{told.container_id or told.cgroup} is not recorded: {error}") from error
-        if recording.ring.runtimes() and not is_runtimes(told.pid):
+        if recording.ring.apart()[1] and not is_runtimes(told.pid):
             self.tracer.let_go(recording, told.pid)
         if recording.ring.data_size < extent.ring_size:
             less, named = recording.ring.data_size, told.container_id

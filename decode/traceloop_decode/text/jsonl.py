@@ -8,8 +8,8 @@ Every object has::
     ts_ns        CLOCK_BOOTTIME; for a syscall, the time of its entry
     time_ns      the same time as CLOCK_REALTIME, since 1970
     cpu pid tid comm
-    source                      only if the ring has overwritten it and an area beside the ring has kept it: "firsts",
-                                because it was new; not in a lost
+    source                      only if the ring has overwritten it and it was kept because it was new: "firsts", or if
+                                the container's runtime made the call: "runtime"; not in a lost
     syscall args ret errno      null except in a syscall; in a lost, pid, tid and comm are null
 
 A syscall is one object, written when the call returns; ``ret`` is the signed result, ``errno`` the error's name or

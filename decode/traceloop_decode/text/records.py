@@ -47,6 +47,7 @@ _TYPES: Final = {
     layout.TYPE_CALL: "call",
     layout.TYPE_CALL_OUT: "call_out",
     layout.TYPE_CAPABILITY: "capability",
+    layout.TYPE_RETURN: "return",
 }
 _SENT: Final = (layout.TYPE_SIGNAL_SENT, layout.TYPE_SIGNAL_IGNORED, layout.TYPE_SENDER)
 _ITEM_FLAGS: Final = (
@@ -142,7 +143,7 @@ def _capability(nr: int, body: bytes) -> str:
 
 
 def _body(kind: int, nr: int, body: bytes) -> str:
-    if kind in (layout.TYPE_ENTER, layout.TYPE_EXIT):
+    if kind in (layout.TYPE_ENTER, layout.TYPE_EXIT, layout.TYPE_RETURN):
         return _call(kind, nr, body)
     if kind == layout.TYPE_CAPABILITY and len(body) >= layout.CAPABILITY.size:
         return _capability(nr, body)
@@ -170,7 +171,7 @@ def _call(kind: int, nr: int, body: bytes) -> str:
     if nr & layout.NR_MASK == layout.NR_WIDE:
         said.append(f"number={_signed(body[:_WORD])}")
         at += _WORD
-    if kind == layout.TYPE_EXIT:
+    if kind != layout.TYPE_ENTER:
         result = _signed(body[at : at + _WORD])
         said.append(f"result={'none' if result == layout.NO_RESULT else result}")
         at += _WORD

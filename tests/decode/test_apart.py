@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of the container's runtime in the ring's data: they are the runtime's, and none of the container's own."""
+
+from __future__ import annotations
+
+from ringwriter import RingWriter, item
+
+from traceloop_decode import layout
+from traceloop_decode.areas import RUNTIME
+from traceloop_decode.events import RING, events
+from traceloop_decode.model import Call, Event, Lost
+from traceloop_decode.places import places
+from traceloop_decode.ring_reader import RingReader, count
+from traceloop_decode.snapshot import Snapshot
+from traceloop_decode.text import records
+
+CHDIR, GETPID, MOUNT, PATH = 80, 39, 165, b"/no/such\0"
+RUNC, OWN = 7, 9
+
+
+def started(rounds: int = 3) -> RingWriter:
+    """A ring with `rounds` failed chdir of a runtime on each of two CPUs, and then a call of the container."""
+    ring = RingWriter(cpus=2)
+    for n in range(rounds):
+        for cpu in range(2):
+            ring.apart(cpu, RUNC + cpu, CHDIR, -2, 0x1000 + n, items=item(0, layout.KIND_STRING, PATH))
+    ring.enter(0, OWN, GETPID)
+    ring.returns(0, OWN)
+    return ring
+
+
+def calls(found: list[Event]) -> list[tuple[str, int, str]]:
+    assert all(isinstance(event, Call) for event in found)
+    return [(event.name, event.tid, event.source) for event in found if isinstance(event, Call)]
+
+
+def test_they_are_shown_before_the_container_s_own() -> None:
+    found = list(events(started(2).snapshot()))
+    assert calls(found) == [
+        *(("chdir", RUNC, RUNTIME), ("chdir", RUNC + 1, RUNTIME)) * 2,
+        ("getpid", OWN, RING),
+    ]
+    first = found[0]
+    assert isinstance(first, Call)
+    assert (first.result, first.registers, first.entry_lost) == (-2, (0x1000,), False)
+    assert [one.data for one in first.args[0].items] == [PATH]
+
+
+def test_each_source_has_its_own() -> None:
+    snapshot = started().snapshot()
+    assert {source for _, _, source in calls(list(events(snapshot, [RING])))} == {RING}
+    assert calls(list(events(snapshot, [RUNTIME]))) == [("chdir", RUNC + n % 2, RUNTIME) for n in range(6)]
+
+
+def test_they_count_as_records_and_not_as_events() -> None:
+    ring = started()
+    reader = RingReader(ring.snapshot())
+    assert not any(isinstance(record, Lost) for record in reader.records())
+    assert reader.read == 7
+    counted = count(reader.headers, [])
+    assert (counted.records, counted.events) == (7, 1)
+
+
+def test_those_that_were_overwritten_are_missed_once() -> None:
+    ring = started(40)
+    for _ in range(2000):
+        ring.enter(0, OWN, GETPID)
+        ring.returns(0, OWN)
+    snapshot = ring.snapshot()
+    assert calls(list(events(snapshot, [RUNTIME]))) == []
+    assert [event.reason for event in events(snapshot) if isinstance(event, Lost)][:1] == ["overwritten"]
+
+
+def test_their_memory_can_be_redacted_and_their_records_printed() -> None:
+    snapshot = started(1).snapshot()
+    found = places(snapshot)
+    assert [snapshot.data[begin:end] for begin, end in zip(found.begins, found.ends, strict=True)] == [PATH, PATH]
+    lines = [line for line in records.lines(snapshot) if " return " in line]
+    assert len(lines) == 2
+    assert all(f"nr={CHDIR} result=-2 0x1000" in line for line in lines)
+
+
+def test_damaged_ones_give_fewer() -> None:
+    whole = started().snapshot()
+    for at in range(len(whole.data)):
+        damaged = bytearray(whole.data)
+        damaged[at] ^= 0xFF
+        assert len(list(events(replaced(whole, bytes(damaged)), [RUNTIME]))) <= 6
+
+
+def replaced(snapshot: Snapshot, data: bytes) -> Snapshot:
+    fields = {name: getattr(snapshot, name) for name in snapshot.__dataclass_fields__}
+    return Snapshot(**fields | {"data": data})
