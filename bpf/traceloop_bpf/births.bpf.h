@@ -171,12 +171,6 @@ TL_INLINE u64 upid_below(u64 leader)
 	return is_below ? own : 0;
 }
 
-/* Returns the address of a thread's mount namespace. */
-TL_INLINE u64 mounts_of(u64 task)
-{
-	return read64(read64(task + TL_OFFSET_NSPROXY) + TL_OFFSET_MNT_NS);
-}
-
 /* Returns whether a process is the first of a pid namespace that is below the daemon's. */
 TL_INLINE bool is_first_of_namespace(u64 leader)
 {

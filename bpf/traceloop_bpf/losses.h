@@ -6,9 +6,9 @@
 #ifndef TRACELOOP_LOSSES_H
 #define TRACELOOP_LOSSES_H
 
-#define TL_LOSS_IN_CALL 0  /* threads in a call whose place in `entered` another one took: see enter */
-#define TL_LOSS_RUNTIME 1  /* processes of runtimes that `runtimes` had no place for: they count as the container's */
-#define TL_LOSS_ENTRY 2    /* tl_entry for which `births` had no room: of these, no descriptors are known */
+#define TL_LOSS_IN_CALL 0 /* threads in a call whose place in `entered` another one took: see enter */
+#define TL_LOSS_RUNTIME 1 /* processes of runtimes that `runtimes` had no place for: they count as the container's */
+#define TL_LOSS_ENTRY 2   /* tl_entry for which `births` had no room: of these, no descriptors are known */
 #define TL_LOSSES 3
 
 #endif

@@ -219,6 +219,7 @@ class RingPool:
 
         with self._changed:
             self._wanted = count
+            self._failure = None  # there may be memory now
             self._changed.notify_all()
             if not is_done():
                 self._changed.notify_all()

@@ -133,17 +133,22 @@ TL_INLINE void note_exit(struct ring *ring, u32 number, u32 code)
 	TL_PUBLISH(ring->head.exited, 1);
 }
 
-#define MNT_INTERNAL 0x4000 /* include/linux/mount.h: of the kernel itself, as is that of memfd_create's files */
+/* Returns the address of a thread's mount namespace. */
+TL_INLINE u64 mounts_of(u64 task)
+{
+	return read64(read64(task + TL_OFFSET_NSPROXY) + TL_OFFSET_MNT_NS);
+}
 
 /*
- * Returns whether the current thread's program is a file that no path leads to. A runtime executes such a copy of itself
- * (runc, against CVE-2019-5736); no image of a container can contain one, but name it: /proc/self/exe of its runtime.
+ * Returns whether the current thread's program is a file that no path of its mount namespace leads to. A runtime executes
+ * such a copy of itself (runc, against CVE-2019-5736): a file in memory, or its own in a mount that it has detached. No
+ * image of a container can contain one, but name it: /proc/self/exe of its runtime.
  */
-TL_INLINE bool executes_file_in_memory(void)
+TL_INLINE bool executes_file_without_path(void)
 {
-	u64 mm = read64(bpf_get_current_task() + TL_OFFSET_MM);
-	u64 mount = read64(read64(mm + TL_OFFSET_EXE_FILE) + TL_OFFSET_FILE_MNT);
-	return read32(mount + TL_OFFSET_MNT_FLAGS) & MNT_INTERNAL;
+	u64 task = bpf_get_current_task(), file = read64(read64(task + TL_OFFSET_MM) + TL_OFFSET_EXE_FILE);
+	u64 mount = read64(file + TL_OFFSET_FILE_MNT) - TL_OFFSET_MOUNT_MNT; /* its struct vfsmount is in it */
+	return read64(mount + TL_OFFSET_MOUNT_NS) != mounts_of(task);
 }
 
 #endif

@@ -299,7 +299,7 @@ TL_INLINE bool is_apart(struct ring *ring, const struct tl_call *call)
 TL_INLINE u64 where_apart(const struct ring *ring)
 {
 	return ring->head.apart == TL_APART_LATER && TL_RELOAD(ring->head.head) <= TL_RING_SIZE / 4 ? TL_APART_LATER
-												      : TL_APART_ALL;
+												    : TL_APART_ALL;
 }
 
 TL_INLINE void bring_in(struct ring *ring, u32 process)
@@ -344,15 +344,15 @@ TL_INLINE void forget_runtime(struct ring *ring, u32 process)
 
 /*
  * Lets a runtime's process go that has executed a program: the container's, but for one that was brought in during its
- * execve, as runc may do with its own next stage, and for a copy of the runtime in a file in memory, while that is outside
- * of the container. Returns whether it was let go.
+ * execve, as runc may do with its own next stage, and for a copy of the runtime that no path leads to, while that is
+ * outside of the container. Returns whether it was let go.
  */
 TL_INLINE bool let_program_go(struct ring *ring)
 {
 	u32 *has_begun = of_runtime(ring);
 	if (!has_begun || !*has_begun)
 		return false;
-	if (executes_file_in_memory() && is_outside_of_namespaces())
+	if (executes_file_without_path() && is_outside_of_namespaces())
 		return false;
 	ring->head.apart = TL_APART_ALL;
 	return let_go(ring, bpf_get_current_pid_tgid() >> 32);

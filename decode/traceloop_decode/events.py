@@ -52,7 +52,7 @@ from heapq import merge
 from itertools import chain, islice, repeat, takewhile, tee
 from operator import itemgetter
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 from traceloop_decode import executed, layout, multiplexed
 from traceloop_decode import requests as uring
@@ -92,6 +92,7 @@ _NO_NUMBER: Final = -1
 _NO_RESULT: Final = layout.NO_RESULT
 _NAMES_MAX: Final = 4096
 _EXECVE: Final = "execve"
+_SIGRETURN: Final = "rt_sigreturn"
 _EXECVEAT: Final = "execveat"
 _UNKNOWN_POINTERS: Final = (0, 0)  # to a program's name and arguments, which it has itself
 _SUBMITS: Final = "io_uring_enter"
@@ -198,13 +199,22 @@ def _newer(there: list[Found]) -> Iterator[Lost]:
 def _with_source(name: str, found: Iterator[Event]) -> Iterator[Event]:
     for event in found:
         if isinstance(event, Call):
-            yield event._replace(source=name)
+            alone = name == RUNTIME and event.number == _NO_NUMBER  # by an rt_sigreturn all registers were replaced
+            numbered = event if not alone else event._replace(**_sigreturn(event.abi))
+            yield numbered._replace(source=name)
         elif isinstance(event, (Entered, Returned)):
             yield type(event)(event.call._replace(source=name))
         elif isinstance(event, (Signal, Ignored, TaskExit)):
             yield replace(event, source=name)
         else:
             yield event
+
+
+@lru_cache
+def _sigreturn(abi: Abi) -> dict[str, Any]:
+    # The fields of a call that is one: those that are known.
+    number = next((number for number, call in abi.table().items() if call.name == _SIGRETURN), _NO_NUMBER)
+    return {"number": number, "name": _name(number, abi), "registers": (), "items": _NO_ITEMS}
 
 
 def _time_of(event: Event) -> int:

@@ -151,7 +151,7 @@ class Node:
             mount=self.root / "cgroup",
             discard=lambda recording: self._note(self.discarded, recording.slot.number),
             move=lambda trace, path: self._note(self.moved, (trace, path)),
-            note_streams=lambda trace, entry: self._note(self.streams, (trace, entry)),
+            note_entered=lambda trace, entry: self._note(self.streams, (trace, entry)),
             read_entered=lambda trace, entry: self._note(self.entered, (trace, entry)),
         )
         recordings.replace_tracer = lambda tracer, _why: setattr(recordings, "tracer", tracer)

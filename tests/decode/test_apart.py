@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from struct import pack
+
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
@@ -91,3 +93,14 @@ def test_damaged_ones_give_fewer() -> None:
 def replaced(snapshot: Snapshot, data: bytes) -> Snapshot:
     fields = {name: getattr(snapshot, name) for name in snapshot.__dataclass_fields__}
     return Snapshot(**fields | {"data": data})
+
+
+def test_a_return_without_a_number_is_that_of_rt_sigreturn() -> None:
+    """The registers of the call were replaced by those of before the signal."""
+    ring = RingWriter()
+    ring.record(
+        0, RUNC, layout.TYPE_RETURN, layout.NR_WIDE | 6 << layout.NR_ARGS_SHIFT, pack("<qq6Q", -1, 5, *range(6))
+    )
+    (call,) = events(ring.snapshot())
+    assert isinstance(call, Call)
+    assert (call.name, call.number, call.result, call.registers) == ("rt_sigreturn", 15, 5, ())

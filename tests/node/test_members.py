@@ -22,7 +22,7 @@ from traceloop_proto import traceloop_pb2 as pb
 pytestmark = pytest.mark.kernel
 
 OTHER = 65533
-MEDIAN_MS, LONGEST_MS = 50, 200
+MEDIAN_MS, LONGEST_MS = 250, 1500  # a hook waits for 2 s; bench/ has the real times
 UNIT_FDS = 16384  # LimitNOFILE of the unit
 FILL = "dd if=/dev/zero of=/dev/null bs=64 count=90000 status=none; echo; cat"
 

@@ -135,7 +135,9 @@ def test_who_is_brought_in_during_its_execve_is_not_the_program(container: Conta
     assert any((call.name, call.result) == ("openat", -2) for call in own)
 
 
-@pytest.mark.parametrize(("way", "source"), [((), RUNTIME), (("pids",), RING), (("mounts",), RING)])
+@pytest.mark.parametrize(
+    ("way", "source"), [((), RUNTIME), (("detached",), RUNTIME), (("pids",), RING), (("mounts",), RING)]
+)
 def test_a_file_in_memory_is_the_runtime_s_until_it_is_in_the_container(
     way: tuple[str, ...], source: str, container: Container, workload: Workloads
 ) -> None:

@@ -125,8 +125,16 @@ class Recordings:
                 watch = Watch(-1, -1)
             self._ends.begin(trace, watch, self._ended, self._left)
 
-    def note_streams(self, trace: Trace, entry: Entry) -> None:
-        """Notes what a program has as standard input, output and error when it begins, as the kernel side tells."""
+    def note_entered(self, trace: Trace, entry: Entry) -> None:
+        """Notes what the kernel side tells of a program that begins, or of a process that comes from outside.
+
+        Of a program that is its standard streams. The runtime has set the limit of memory by then.
+        """
+        with self._traces.locked():
+            limit = None if trace.facts.memory_limit_bytes else self._memory.limit(trace.facts.cgroup)
+            if limit is not None:
+                trace.learn(memory_limit_bytes=limit)
+                self._traces.save_live(trace)
         if entry.streams:
             fds = {fd: (name, False) for fd, name in entry.streams.items()}
             self._add_files(trace, OpenFiles(entry.at_ns, entry.at_ns, {entry.process: Process(None, None, fds)}))

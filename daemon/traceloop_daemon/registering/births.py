@@ -218,7 +218,7 @@ class Births:
         left = len(early) + len(entries) - _READ_AT_ONCE
         for n, entry in enumerate((*early, *entries)):
             if (trace := self._trace_in(entry)) is not None:
-                self._recordings.note_streams(trace, entry)
+                self._recordings.note_entered(trace, entry)
                 if n >= max(left, len(early)) and entry.at_ns >= self._since_ns:
                     self._recordings.read_entered(trace, entry)
             elif (entry.slot, entry.cookie) in self._waiting:
