@@ -32,10 +32,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from traceloop_decode.events import is_exec
 from traceloop_decode.following import Batches
 from traceloop_decode.model import Call, Entered, Event, Ignored, Lost, Returned, Signal, TaskExit
 from traceloop_decode.multiplexed_calls import kernel_number
+from traceloop_decode.pairing import is_exec
 from traceloop_decode.printers import core
 from traceloop_decode.printers.view import View
 from traceloop_decode.safe_text import printable
