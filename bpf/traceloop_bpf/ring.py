@@ -18,7 +18,7 @@ from traceloop_bpf.geometry import Geometry
 from traceloop_decode import layout
 from traceloop_decode.areas import Area
 from traceloop_decode.capabilities import Capabilities
-from traceloop_decode.ring_reader import Count, Headers, count
+from traceloop_decode.ring_headers import Count, Headers, count
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.totals import Totals
 

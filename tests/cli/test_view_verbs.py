@@ -12,7 +12,7 @@ from fake_daemon import BUSYBOX, FILE, NO_DAEMON, ctl, daemon, path  # noqa: F40
 from ringwriter import RingWriter
 
 from traceloop_cli.display.views import Shown, text
-from traceloop_decode.ring_reader import Unrecorded
+from traceloop_decode.ring_headers import Unrecorded
 from traceloop_decode.views.table import Column, Table, Unit
 
 pytestmark = pytest.mark.installed

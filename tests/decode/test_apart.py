@@ -12,7 +12,8 @@ from traceloop_decode.areas import RUNTIME
 from traceloop_decode.events import RING, events
 from traceloop_decode.model import Call, Event, Lost
 from traceloop_decode.places import places
-from traceloop_decode.ring_reader import RingReader, count
+from traceloop_decode.ring_headers import count
+from traceloop_decode.ring_reader import RingReader
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.text import records
 

@@ -11,7 +11,8 @@ from ringwriter import RingWriter
 
 from traceloop_decode import layout
 from traceloop_decode.model import Lost
-from traceloop_decode.ring_reader import NEWEST_TYPE, Headers, Record, RingReader, count
+from traceloop_decode.ring_headers import Headers, count
+from traceloop_decode.ring_reader import NEWEST_TYPE, Record, RingReader
 from traceloop_decode.snapshot import Snapshot
 
 FIRST = layout.CHUNK.size + layout.BASE.size

@@ -20,7 +20,7 @@ from traceloop_decode import layout
 from traceloop_decode.descriptors.follow import known
 from traceloop_decode.events import events
 from traceloop_decode.model import Call, Request
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.text import strace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.vm]

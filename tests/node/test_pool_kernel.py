@@ -17,7 +17,7 @@ from traceloop_bpf.programs import Plan
 from traceloop_bpf.ring import Ring
 from traceloop_bpf.tracer import Tracer
 from traceloop_decode import layout
-from traceloop_decode.ring_reader import Count
+from traceloop_decode.ring_headers import Count
 
 pytestmark = pytest.mark.kernel
 

@@ -81,7 +81,7 @@ DOORS = {
         "layout",
         "mountinfo",
         "requests",
-        "ring_reader",
+        "ring_headers",
         "snapshot",
         "syscalls",
         "totals",

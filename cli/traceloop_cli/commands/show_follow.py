@@ -17,7 +17,7 @@ from traceloop_cli.sources.client import DEADLINE_S, connected
 from traceloop_cli.sources.ending import Ending
 from traceloop_cli.sources.named import named
 from traceloop_decode.following import HOLD_NS
-from traceloop_decode.ring_reader import Headers
+from traceloop_decode.ring_headers import Headers
 from traceloop_proto.traceloop_pb2 import TraceRequest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from traceloop_cli.display.traces import size
 from traceloop_decode.model import Lost
-from traceloop_decode.ring_reader import Unrecorded
+from traceloop_decode.ring_headers import Unrecorded
 from traceloop_decode.safe_text import encodable, printable
 from traceloop_decode.text.notes import losses_note, unrecorded_notes
 from traceloop_decode.text.times import clock

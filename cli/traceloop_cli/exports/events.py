@@ -9,7 +9,7 @@ from traceloop_decode.descriptors.follow import known
 from traceloop_decode.events import events
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import since_program
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.timeline.timeline import Timeline, timeline
 from traceloop_decode.whole_calls import Whole, whole

@@ -28,7 +28,7 @@ from traceloop_decode.causes.explain import explain
 from traceloop_decode.causes.objects import Clock
 from traceloop_decode.causes.report import Report
 from traceloop_decode.causes.wording import first_times, part, program
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.timeline.kinds import KINDS
 from traceloop_decode.timeline.timeline import EXIT, LOST, SIGNAL, Item, Timeline

@@ -9,7 +9,7 @@ from typing import Final
 
 from traceloop_cli.exports.events import named
 from traceloop_cli.sources.recorded import Recorded
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.text import strace
 from traceloop_decode.text.notes import unrecorded_notes
 from traceloop_decode.text.times import wall_clock

@@ -18,7 +18,7 @@ from traceloop_cli.options.instants import Instant
 from traceloop_decode.descriptors.follow import known, protocols, unnamed
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import ProgramStart
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.selection.program import from_program
 from traceloop_decode.selection.select import Selection, selected
 from traceloop_decode.selection.window import End, around, before_end, within

@@ -25,7 +25,7 @@ from traceloop_decode.following import Batches, Follower
 from traceloop_decode.life import Life, life
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import ProgramStart, program_start
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.selection.select import (
     STATUSES,
     CallSet,

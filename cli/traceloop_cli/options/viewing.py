@@ -19,7 +19,7 @@ from traceloop_decode.events import events
 from traceloop_decode.json_text import dumps
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import program_start
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.selection.select import STATUSES, Selection
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.views.table import Losses, Table

@@ -14,7 +14,7 @@ from traceloop_daemon.recording.trace import State, Trace, TraceEvent, losses, n
 from traceloop_daemon.system.host import host
 from traceloop_decode.archive_file import TraceInfo
 from traceloop_decode.capabilities import Capabilities
-from traceloop_decode.ring_reader import Headers, unrecorded
+from traceloop_decode.ring_headers import Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.trace_facts import NAMES, TraceFacts
 

@@ -28,7 +28,7 @@ from traceloop_daemon.naming.labels import Labels
 from traceloop_daemon.naming.names import Names
 from traceloop_daemon.privacy.capture_policy import CapturePolicy
 from traceloop_decode.open_files import OpenFiles
-from traceloop_decode.ring_reader import Headers
+from traceloop_decode.ring_headers import Headers
 from traceloop_decode.trace_facts import NAMES, TraceFacts
 
 

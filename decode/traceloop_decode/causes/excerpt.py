@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from traceloop_decode.ring_reader import Headers
+from traceloop_decode.ring_headers import Headers
 from traceloop_decode.snapshot import Snapshot
 
 

@@ -30,7 +30,7 @@ from traceloop_decode.descriptors.streams import Streams
 from traceloop_decode.events import events
 from traceloop_decode.model import Event
 from traceloop_decode.program_start import Begins, ProgramStart, program_start
-from traceloop_decode.ring_reader import Headers, unrecorded
+from traceloop_decode.ring_headers import Headers, unrecorded
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.trace_facts import TraceFacts
 from traceloop_decode.wait_status import wait_status

@@ -100,7 +100,7 @@ from traceloop_decode.printers import network_dns
 from traceloop_decode.printers.core import printer_of, seen
 from traceloop_decode.printers.view import View
 from traceloop_decode.requests import ANY_SLOT, IOSQE
-from traceloop_decode.ring_reader import unrecorded
+from traceloop_decode.ring_headers import unrecorded
 from traceloop_decode.text.contents import contents
 from traceloop_decode.text.notes import seccomp_word
 from traceloop_decode.values.dns import Message

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from traceloop_decode.model import Call, Level, Lost, Sender, Signal, TaskExit
     from traceloop_decode.program_start import ProgramStart
-    from traceloop_decode.ring_reader import Unrecorded
+    from traceloop_decode.ring_headers import Unrecorded
 
 # Lost.reason -> what happened, and what to do about it.
 _LOSSES: Final = {

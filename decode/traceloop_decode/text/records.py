@@ -23,7 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from traceloop_decode import layout
-from traceloop_decode.ring_reader import Headers, RingReader, stamp_key, unrecorded
+from traceloop_decode.ring_headers import Headers, unrecorded
+from traceloop_decode.ring_reader import RingReader, stamp_key
 from traceloop_decode.safe_text import printable, quote
 from traceloop_decode.submitted import first_item
 

@@ -11,7 +11,7 @@ from traceloop_decode.descriptors.streams import STDERR, STDOUT, Streams
 from traceloop_decode.events import events as all_events
 from traceloop_decode.model import Call, Event, Item
 from traceloop_decode.program_start import program_start
-from traceloop_decode.ring_reader import Headers
+from traceloop_decode.ring_headers import Headers
 from traceloop_decode.snapshot import Snapshot
 from traceloop_decode.views.moved import moved
 from traceloop_decode.views.table import Column, Table, Unit, whole
