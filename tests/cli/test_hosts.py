@@ -55,6 +55,8 @@ def test_each_verb_is_answered_as_on_the_machine_itself(daemon, ctl, far, tmp_pa
         ("info", "node1_default_mypod"),
         ("show", "node1_default_my"),
         ("show", "-o", "jsonl", "0123456789"),
+        *(("why", "node1_default_mypod", *how) for how in ((), ("-v",), ("-o", "json"))),
+        *((view, "node1_default_mypod") for view in ("stdio", "files", "net", "processes", "slow", "summary")),
     ):
         ended = far("-H", "alpha", *words)
         assert (ended.returncode, ended.stderr) == (0, "")

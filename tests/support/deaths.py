@@ -297,7 +297,7 @@ DEATHS: Final[dict[str, Death]] = {
         during=_killed,
     ),
     "disk-full": script(
-        r"could not write to /data/orders\.db: its file system is full",
+        r"could not write to /data/orders\.db: its file system \(tmpfs on /data, .*size=64k.*\) is full",
         "store.py",
         DISK,
         change=_mounted("/data", "size=64k"),
