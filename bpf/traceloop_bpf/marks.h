@@ -68,10 +68,12 @@ struct tl_capability {
 	__u32 granted;
 };
 
-/* tl_ring.apart: which calls of the runtime's processes go to TL_AREA_RUNTIME, not to the ring's data */
-#define TL_APART_ALL 1
-#define TL_APART_LATER \
-	2 /* those that are made after the container's program began, or once a quarter of the ring is used */
+/*
+ * tl_ring.apart: calls of the runtime's processes go to TL_AREA_RUNTIME alone, or also to the ring's data, until the
+ * container's program begins or a quarter of the ring is used.
+ */
+#define TL_APART_AREA 1
+#define TL_APART_RING 2
 
 /* tl_cpu.late[].pad: what the container's own program asked for on that CPU, a bit per capability */
 #define TL_GRANTED 0

@@ -50,7 +50,7 @@
  * THE AREAS
  *
  * Beside its data a ring has areas: small rings for what must outlive the data. TL_AREA_FIRSTS has each call that was new,
- * and TL_AREA_RUNTIME what the container's runtime did at later execs (at the start: TL_RETURN). They are seldom
+ * and TL_AREA_RUNTIME what the container's runtime did last, at its start or an exec. They are seldom
  * written, so they have no chunks: a program reserves room for one record by an atomic add to the area's `head`, and
  * writes a tl_base and the record there, stamped by their positions like all others; the base's header.nr is the CPU. The
  * first `kept` bytes are never overwritten: the byte at position p is at p if p < size, else at kept + (p - kept) %

@@ -293,13 +293,13 @@ TL_INLINE bool is_apart(struct ring *ring, const struct tl_call *call)
 }
 
 /*
- * Returns where the return of a runtime's call goes, which has an entry: the ring has the beginning as long as that
- * leaves the program the most of it.
+ * Returns where the return of a runtime's call goes, which has an entry: the ring has the start as long as that leaves the
+ * most of it for the program.
  */
 TL_INLINE u64 where_apart(const struct ring *ring)
 {
-	return ring->head.apart == TL_APART_LATER && TL_RELOAD(ring->head.head) <= TL_RING_SIZE / 4 ? TL_APART_LATER
-												    : TL_APART_ALL;
+	return ring->head.apart == TL_APART_RING && TL_RELOAD(ring->head.head) <= TL_RING_SIZE / 4 ? TL_APART_RING
+												   : TL_APART_AREA;
 }
 
 TL_INLINE void bring_in(struct ring *ring, u32 process)
@@ -354,7 +354,7 @@ TL_INLINE bool let_program_go(struct ring *ring)
 		return false;
 	if (executes_file_without_path() && is_outside_of_namespaces())
 		return false;
-	ring->head.apart = TL_APART_ALL;
+	ring->head.apart = TL_APART_AREA;
 	return let_go(ring, bpf_get_current_pid_tgid() >> 32);
 }
 
@@ -397,7 +397,7 @@ TL_INLINE void tell_of_program(const struct ring *ring)
 }
 
 /*
- * Keeps the return of the runtime's call, with its arguments, in place of the ring's data; not of a quiet one that
+ * Keeps the return of the runtime's call, with its arguments, beside the ring's data; not of a quiet one that
  * succeeded. entered: 0 if seccomp answered the call.
  */
 TL_INLINE void put_apart(struct writer *w, struct tl_header *header, u64 length, u64 is_quiet, u64 entered, s64 result)
@@ -543,7 +543,7 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 		return;
 	if (!has_entered && result == tl_result_rolled_back(s->frame, nr, compat) && is_refused_by_sigsys())
 		result = TL_NO_RESULT;
-	s->apart = !is_apart(w->ring, call) ? 0 : has_entered ? where_apart(w->ring) : TL_APART_ALL;
+	s->apart = !is_apart(w->ring, call) ? 0 : has_entered ? where_apart(w->ring) : TL_APART_AREA;
 	if (!s->apart)
 		count_return(w->ring, call, nr, compat, result);
 	if (has_entered == SKIPPED / 8)
@@ -636,13 +636,13 @@ TL_INLINE void write_exit(struct writer *w, struct scratch *s, u64 regs, s64 res
 		complete(w, TL_RELOAD(s->returned), length);
 	} else {
 		s->names_to = length;
-		if (TL_RELOAD(s->apart) == TL_APART_ALL) {
+		if (TL_RELOAD(s->apart))
 			put_apart(w, header, length, TL_RELOAD(call->flags) & TL_CALL_QUIET, TL_RELOAD(s->entered),
 				  TL_RELOAD(s->returned));
+		if (TL_RELOAD(s->apart) == TL_APART_AREA)
 			leave_out(w, length);
-		} else {
+		else
 			publish(w, header, length, TL_RELOAD(s->apart) ? TL_RETURN : TL_EXIT);
-		}
 	}
 	if (!TL_RELOAD(s->apart))
 		look_for_first(w, s, call);
@@ -939,7 +939,7 @@ TL_INLINE void begin_at_birth(u64 id, u64 path, struct tl_shape *shape, u64 pare
 	if (ring) {
 		ring->head.part[0] = slot;
 		ring->head.born = maker | (shape->is_service ? TL_BORN_SERVICE : 0);
-		ring->head.apart = TL_APART_LATER;
+		ring->head.apart = TL_APART_RING;
 		birth->cookie = ring->head.cookie;
 		if (!cgroups.update(&id, &slot))
 			*front = (id & ~TL_FRONT_MASK) | slot;

@@ -214,7 +214,7 @@ class Tracer:
                 slot.ring.set_init_pid(init_pid)
                 self._cgroups.add_first(init_pid, slot.number)  # without a place it is not followed, no more
             if by_runtime and init_pid and "runtimes" in self._programs.maps and _sees_all_processes():
-                slot.ring.set_apart(layout.APART_LATER, 1)
+                slot.ring.set_apart(layout.APART_RING, 1)
                 bpfcalls.update(self._programs.maps["runtimes"], _KEY.pack(init_pid), _KEY.pack(1))
             if withheld != self._withheld:
                 slot.ring.set_withheld(withheld)
@@ -237,7 +237,7 @@ class Tracer:
     def let_go(self, recording: Recording, init_pid: int) -> None:
         """Notes that the container's program runs: what `record` was told as `by_runtime` is over. Raises OSError."""
         bpfcalls.delete(self._programs.maps["runtimes"], _KEY.pack(init_pid))
-        recording.ring.set_apart(layout.APART_ALL, 0)
+        recording.ring.set_apart(layout.APART_AREA, 0)
 
     def born(self, birth: Birth) -> Recording | None:
         """Returns the recording that a program began at a container's birth; None if its ring is not waiting for that.

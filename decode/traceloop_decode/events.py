@@ -66,44 +66,60 @@ def events(snapshot: Snapshot, sources: Collection[str] = SOURCES) -> Iterator[E
 
 def _apart(snapshot: Snapshot, ring: RingReader, sources: Collection[str]) -> dict[str, list[Record | Lost]]:
     # The records of each source beside the ring, without those that the ring still has. Of the runtime's calls the ring
-    # itself has those before the program began.
-    apart: dict[str, list[Record | Lost]] = {}
-    if RUNTIME in sources:
-        apart[RUNTIME] = [
-            record._replace(ts_ns=ts_ns, type=kind, nr=nr, body=body)
-            for record in ring.of_start()
-            for ts_ns, kind, nr, body in return_of(record.ts_ns, record.nr, record.body)
-        ]
-    begin, since_ns = snapshot.ring_length, ring.begins_ns() if RING in sources else {}
-    until_ns = ring.overwritten_until_ns() if RING in sources else math.inf
+    # has those before the program began, the area of them the last ones.
+    start = list(ring.of_start()) if RUNTIME in sources else []
+    apart: dict[str, list[Record | Lost]] = {RUNTIME: _returns(start)}
+    begin = snapshot.ring_length
     for area in snapshot.areas:
         if area.name in sources:
             there = list(found_in(area, snapshot.data, begin, ring.headers.cookie))
-            records: list[Record | Lost] = list(_losses(area, there, begin, snapshot.taken_ns, until_ns))
             if area.name == FIRSTS:
-                there = [found for found in there if found.ts_ns < since_ns.get(found.cpu, math.inf)]
-            records += _newer(there)
-            records += [
+                losses, there = _of_firsts(area, there, begin, snapshot.taken_ns, ring if RING in sources else None)
+            else:
+                losses, there = _of_runtime(area, there, snapshot.taken_ns, start)
+            records = [
                 Record(ts_ns, found.cpu, found.pid, found.tid, found.comm, kind, nr, body)
                 for found in there
                 if found.type <= NEWEST_TYPE
                 for ts_ns, kind, nr, body in records_of(found, snapshot.data)
             ]
-            apart.setdefault(area.name, []).extend(records)
+            apart.setdefault(area.name, []).extend([*losses, *_newer(there), *records])
         begin += area.length
     return {name: records for name, records in apart.items() if records}
 
 
-def _losses(area: Area, there: list[Found], begin: int, taken_ns: int, until_ns: float) -> Iterator[Lost]:
-    # What an area does not have any more, between what is never overwritten and the rest, or never had. until_ns: the
-    # ring has all firsts after this time.
+def _returns(start: list[Record]) -> list[Record | Lost]:
+    return [
+        record._replace(ts_ns=ts_ns, type=kind, nr=nr, body=body)
+        for record in start
+        for ts_ns, kind, nr, body in return_of(record.ts_ns, record.nr, record.body)
+    ]
+
+
+def _of_firsts(
+    area: Area, there: list[Found], begin: int, taken_ns: int, ring: RingReader | None
+) -> tuple[list[Lost], list[Found]]:
+    # What the area does not have any more, between what is never overwritten and the rest, or never had; and what it
+    # alone has. ring: if it is shown beside the area.
+    until_ns, since_ns = (ring.overwritten_until_ns(), ring.begins_ns()) if ring is not None else (math.inf, {})
+    losses = []
     first = max((found.ts_ns for found in there if found.at - begin < area.kept), default=0)
-    if area.limit > area.size and (area.name != FIRSTS or first < until_ns):
+    if area.limit > area.size and first < until_ns:  # the ring has all firsts after that time
         rest = (found.ts_ns for found in there if found.at - begin >= area.kept)
-        reason = FIRSTS_OVERWRITTEN if area.name == FIRSTS else RUNTIME_OVERWRITTEN
-        yield Lost(min(rest, default=taken_ns), NO_CPU, 0, 0, reason)
-    if area.dropped and area.name == FIRSTS and until_ns:
-        yield Lost(taken_ns, NO_CPU, 0, area.dropped, FIRSTS_DROPPED)
+        losses.append(Lost(min(rest, default=taken_ns), NO_CPU, 0, 0, FIRSTS_OVERWRITTEN))
+    if area.dropped and until_ns:
+        losses.append(Lost(taken_ns, NO_CPU, 0, area.dropped, FIRSTS_DROPPED))
+    return losses, [found for found in there if found.ts_ns < since_ns.get(found.cpu, math.inf)]
+
+
+def _of_runtime(area: Area, there: list[Found], taken_ns: int, start: list[Record]) -> tuple[list[Lost], list[Found]]:
+    # Likewise. start: those calls that the ring has. What it has itself lost, it tells.
+    in_ring = {(record.ts_ns, record.cpu, record.tid) for record in start}
+    begins_ns = min((found.ts_ns for found in there), default=taken_ns)
+    losses = []
+    if area.limit > area.size and begins_ns > max((ts_ns for ts_ns, _, _ in in_ring), default=0):
+        losses.append(Lost(begins_ns, NO_CPU, 0, 0, RUNTIME_OVERWRITTEN))
+    return losses, [found for found in there if (found.ts_ns, found.cpu, found.tid) not in in_ring]
 
 
 def _newer(there: list[Found]) -> Iterator[Lost]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from struct import pack
 
+from areawriter import AreaWriter
 from ringwriter import RingWriter, item
 
 from traceloop_decode import layout
@@ -105,3 +106,33 @@ def test_a_return_without_a_number_is_that_of_rt_sigreturn() -> None:
     (call,) = events(ring.snapshot())
     assert isinstance(call, Call)
     assert (call.name, call.number, call.result, call.registers) == ("rt_sigreturn", 15, 5, ())
+
+
+def beside(ring: RingWriter, last: int, later: int, size: int) -> Snapshot:
+    """A snapshot with an area of `size` bytes: the `last` calls of the start, and `later` calls of later execs."""
+    area = AreaWriter(size, 0, ring.cookie, RUNTIME)
+    snapshot = ring.snapshot()
+    start = sorted((record for record in RingReader(snapshot).of_start() if record.cpu == 0), key=lambda one: one.ts_ns)
+    for record in start[-last:]:
+        area.returned(record.ts_ns, record.tid, CHDIR, 0x1000, result=-2)
+    for n in range(later):
+        area.returned(snapshot.taken_ns + 1000 * (n + 1), RUNC, GETPID, result=RUNC)
+    return area.beside(snapshot)
+
+
+def started_on_one_cpu() -> RingWriter:
+    ring = RingWriter()
+    for n in range(6):
+        ring.apart(0, RUNC, CHDIR, -2, 0x1000 + n)
+    return ring
+
+
+def test_what_the_ring_has_is_not_taken_from_the_area_too() -> None:
+    found = list(events(beside(started_on_one_cpu(), 3, 1, 1 << 14), [RUNTIME]))
+    assert calls(found) == [("chdir", RUNC, RUNTIME)] * 6 + [("getpid", RUNC, RUNTIME)]
+
+
+def test_the_area_s_loss_is_none_where_the_ring_has_it() -> None:
+    ring = started_on_one_cpu()
+    assert not [one for one in events(beside(ring, 6, 0, 320)) if isinstance(one, Lost)]
+    assert [one.reason for one in events(beside(ring, 6, 20, 320)) if isinstance(one, Lost)] == ["overwritten_runtime"]

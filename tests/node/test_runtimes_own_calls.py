@@ -118,7 +118,7 @@ def wait_until_it_sleeps(node: Node) -> None:
 
 
 def test_who_moves_itself_is_no_runtime(container: Container, workload: Workloads) -> None:
-    container.recording.ring.set_apart(layout.APART_ALL, 0)
+    container.recording.ring.set_apart(layout.APART_AREA, 0)
     container.run("cat", "/no/such", status=1)
     assert any(call.name == "openat" and call.result == -2 for call in calls(container.events()))
     assert calls(list(events(container.snapshot(), [RUNTIME]))) == []
@@ -126,7 +126,7 @@ def test_who_moves_itself_is_no_runtime(container: Container, workload: Workload
 
 def test_who_is_brought_in_during_its_execve_is_not_the_program(container: Container, workload: Workloads) -> None:
     """runc's parent may move its next stage before the execve that begins it has returned."""
-    container.recording.ring.set_apart(layout.APART_ALL, 0)
+    container.recording.ring.set_apart(layout.APART_AREA, 0)
     procs = container.path / "cgroup.procs"
     subprocess.run([workload("moved_in_execve"), procs, "/bin/cat", "/no/such"], check=False, stderr=subprocess.DEVNULL)
     own, runtimes = (calls(list(events(container.snapshot(), [source]))) for source in (RING, RUNTIME))
@@ -142,7 +142,7 @@ def test_a_file_in_memory_is_the_runtime_s_until_it_is_in_the_container(
     way: tuple[str, ...], source: str, container: Container, workload: Workloads
 ) -> None:
     """An image can name its runtime's copy, as /proc/self/exe, and hand it libraries of its own."""
-    container.recording.ring.set_apart(layout.APART_ALL, 0)
+    container.recording.ring.set_apart(layout.APART_AREA, 0)
     procs = container.path / "cgroup.procs"
     subprocess.run([workload("file_in_memory"), procs, *way], check=True)
     found = calls(list(events(container.snapshot(), [RING, RUNTIME])))
@@ -151,7 +151,7 @@ def test_a_file_in_memory_is_the_runtime_s_until_it_is_in_the_container(
 
 def test_the_end_of_a_runtime_s_process_that_is_not_recorded_any_more(container: Container) -> None:
     """Such as that of a pod's sandbox, whose ring is given back while its runtime sets it up."""
-    container.recording.ring.set_apart(layout.APART_ALL, 0)
+    container.recording.ring.set_apart(layout.APART_AREA, 0)
     with subprocess.Popen(["sleep", "600"]) as process:
         (container.path / "cgroup.procs").write_text(str(process.pid))
         runtimes, key = container.recording.tracer._programs.maps["runtimes"], process.pid.to_bytes(4, "little")
@@ -163,7 +163,7 @@ def test_the_end_of_a_runtime_s_process_that_is_not_recorded_any_more(container:
 
 def test_a_runtime_s_process_without_a_place(container: Container, tracer: Tracer) -> None:
     """A process that comes when a thousand are in containers at once is recorded as the container's own, and counted."""
-    container.recording.ring.set_apart(layout.APART_ALL, 0)
+    container.recording.ring.set_apart(layout.APART_AREA, 0)
     runtimes, before = tracer._programs.maps["runtimes"], tracer.losses()
     keys = [(NO_PROCESS + n).to_bytes(4, "little") for n in range(RUNTIMES)]
     with ExitStack() as stack:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the firsts of a ring as the programs do, and adds them to a snapshot."""
+"""Writes the areas of a ring as the programs do, and adds them to a snapshot."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SLACK = 1 << 12
 
 
 class AreaWriter:
-    """The firsts of a ring in memory, which belong to a RingWriter's ring of the same cookie."""
+    """An area of a ring in memory, which belongs to a RingWriter's ring of the same cookie."""
 
-    def __init__(self, size: int = 1 << 14, kept: int = 1 << 12, cookie: int = 0x5EED) -> None:
-        self._area, self._cookie = Area(FIRSTS, size, kept, 0, 0, 0, 0), cookie
+    def __init__(self, size: int = 1 << 14, kept: int = 1 << 12, cookie: int = 0x5EED, name: str = FIRSTS) -> None:
+        self._area, self._cookie = Area(name, size, kept, 0, 0, 0, 0), cookie
         self._data, self.head, self.dropped = bytearray(size + _SLACK), 0, 0
 
     def call(
@@ -42,7 +42,7 @@ class AreaWriter:
         self._put(ts_ns, tid, layout.TYPE_TASK_EXIT, 0, layout.TASK_EXIT.pack(code, 1))
 
     def beside(self, snapshot: Snapshot, totals: dict[int, tuple[int, int]] | None = None) -> Snapshot:
-        """Returns the snapshot with these firsts. totals: calls and errors by number."""
+        """Returns the snapshot with this area. totals: calls and errors by number."""
         size, kept = self._area.size, self._area.kept
         length = min(self.head, size) if self.head <= size else size + _SLACK
         oldest = max(0, self.head - (size - kept))
