@@ -15,6 +15,7 @@
 #define SIGTRAP 5
 #define SIGBUS 7
 #define SIGFPE 8
+#define SIGKILL 9
 #define SIGSEGV 11
 #define SIGCHLD 17
 #define SIGCONT 18
@@ -54,7 +55,14 @@ TL_INLINE bool is_sent_by_call(u64 info)
 	return code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
 }
 
-/* Fills in a fault of the current thread; returns its bytes. */
+/* Returns whether the current thread is the first of its process. */
+TL_INLINE bool is_leader(void)
+{
+	u64 tid_pid = bpf_get_current_pid_tgid();
+	return (u32)tid_pid == tid_pid >> 32;
+}
+
+/* Fills in a fault of the current thread, or where SIGKILL meets it; returns its bytes. */
 TL_INLINE u64 read_fault(struct tl_fault *fault, void *ctx)
 {
 	u64 task = bpf_get_current_task(), regs = tl_registers_of(tl_current_task());

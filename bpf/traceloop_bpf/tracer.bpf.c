@@ -664,7 +664,11 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 int on_signal_deliver(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 number = ctx->args[0], action = ctx->args[2], bytes = sizeof(struct tl_signal);
-	bool fault = is_fault(number) && !read64(action); /* struct sigaction begins with sa_handler and sa_flags */
+	/*
+	 * Where a process was when a fault or, as all signals that end it without a core dump become that, SIGKILL ends it.
+	 * Of the latter one thread in each: a program may end with thousands. struct sigaction begins with sa_handler.
+	 */
+	bool fault = number == SIGKILL ? is_leader() : is_fault(number) && !read64(action);
 	struct writer w = {};
 	if (!open_writer(&w, bytes + (fault ? sizeof(struct tl_fault) : 0)))
 		return 0;

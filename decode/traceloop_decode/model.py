@@ -262,7 +262,9 @@ class Frame(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A fault that ended its process. ip, sp: instruction and stack pointer. trap, error_code: the processor's.
+    """A fault that ended its process, or the place where SIGKILL met the first thread of one.
+
+    ip, sp: instruction and stack pointer. trap, error_code: the processor's; of SIGKILL they are of an earlier fault.
 
     code: addresses of the program's own code, as begin and end. stack: from the instruction on, as far as frame
     pointers lead; its frames after the first are the places where calls return to.
@@ -276,6 +278,10 @@ class Fault(NamedTuple):
     stack: tuple[Frame, ...]
 
 
+FAULTS: Final = frozenset((4, 5, 7, 8, 11))
+"""Signals that the processor's faults become: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Delivery of a signal. siginfo: the first 48 bytes of siginfo_t, all zero if the kernel had none.
@@ -283,7 +289,7 @@ class Signal:
     handler: 0 SIG_DFL, 1 SIG_IGN, else an address. flags: sa_flags. sender: only recorded if a process sent the signal,
     and either it ended the receiving process at once, or the sender is outside of the container. memory: set if the
     kernel sent it because memory was short: that of the process's memory cgroup, then of those above it. fault: where a
-    fault ended the process. source: as a call's.
+    fault, or another signal that ended the process, met it. source: as a call's.
     """
 
     ts_ns: int

@@ -83,7 +83,8 @@ def killing(sent: Record, at: Record, details: Details) -> Signal:
     code = int.from_bytes(siginfo[8:12], "little", signed=True)
     by = sender if code in _BY_PROCESSES else None
     memory = details.memory(at.pid) if sent.nr == _SIGKILL else ()
-    return Signal(at.ts_ns, at.cpu, at.pid, at.tid, at.comm, sent.nr, siginfo, 0, 0, by, "", memory)
+    fault = fault_of(at.body) if at.type == layout.TYPE_SIGNAL else None
+    return Signal(at.ts_ns, at.cpu, at.pid, at.tid, at.comm, sent.nr, siginfo, 0, 0, by, "", memory, fault)
 
 
 def sent_by(body: bytes) -> tuple[bytes, Sender]:

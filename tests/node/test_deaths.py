@@ -44,7 +44,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory, workload: Workloads) -> d
     soname = f"-Wl,-soname,{library.name}"
     subprocess.run(["gcc", "-shared", "-fPIC", soname, "-o", library, directory / "library.c"], check=True)
     subprocess.run(["gcc", "-o", program, directory / "main.c", library], check=True)
-    return {"needs_library": program, "faults": Path(workload("faults"))}
+    deep = Path(workload("deep_fault", "-O0", "-Wl,--build-id"))
+    return {"needs_library": program, "faults": Path(workload("faults")), "deep_fault": deep}
 
 
 @pytest.mark.parametrize("name", DEATHS)
@@ -89,6 +90,7 @@ def check_cause(name: str, bed: Deathbed, programs: dict[str, Path], tmp_path: P
     assert sentences[0] in screen
     whole = bed.daemon.ctl("why", f"n_{name}", "--verbose").stdout
     assert all(sentence in whole for sentence in sentences)
+    assert re.search(death.shows, " ".join(whole.split())), whole
     evidence = [one for cause in causes for one in cause["evidence"]]
     assert evidence
     assert all(one["at"] in whole for one in evidence)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSEGV, SIGTERM, SIGURG, SIGUSR1
 from struct import unpack_from
@@ -16,8 +17,10 @@ import pytest
 from lab.memory import MemoryCgroup
 from recorded_cgroups import TIMEOUT_S, Container, Program, Workloads
 
-from traceloop_decode.model import Frame, Ignored, Sender, Signal, TaskExit
+from traceloop_decode import layout
+from traceloop_decode.model import Entered, Frame, Ignored, Sender, Signal, TaskExit
 from traceloop_decode.out_of_memory import short_level
+from traceloop_decode.ring_reader import Record, RingReader
 
 pytestmark = pytest.mark.kernel
 
@@ -28,6 +31,12 @@ HANDLES = (
     "signal.signal(signal.SIGUSR1, lambda number, frame: os.write(1, b'!'))\n"
     "os.write(1, b'x')\n"
     "while os.read(0, 1) == b'k': os.kill(os.getpid(), signal.SIGUSR1)\n"
+)
+ENDS_FROM_A_THREAD = (
+    "import os, threading, time\n"
+    "for _ in range(8): threading.Thread(target=time.sleep, args=(600,)).start()\n"
+    "threading.Thread(target=os._exit, args=(0,)).start()\n"
+    "time.sleep(600)"
 )
 FILLS = "import os, sys\nos.write(1, b'x')\nfilled = []\nwhile True: filled.append(b'x' * (1 << 20))"
 
@@ -158,6 +167,43 @@ def test_where_a_fault_was(container: Container, workload: Workloads) -> None:
     assert {frame.build_id for frame in fault.stack[:3]} == {build_id(program)}
     assert fault.stack[0].address == fault.ip
     assert len({frame.address - frame.offset for frame in fault.stack[:3]}) == 1  # where the file is mapped
+
+
+def wait_until_it_pauses(container: Container) -> None:
+    until = time.monotonic() + TIMEOUT_S
+    while not any(isinstance(event, Entered) and event.call.name == "pause" for event in container.events()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_where_a_kill_met_the_first_thread(container: Container, workload: Workloads) -> None:
+    """SIGTERM becomes SIGKILL where no handler is: the stack leads from the C library's pause to who called it."""
+    program = workload("deep_fault", "-O0", "-Wl,--build-id")
+    with container.start(program, "wait") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        wait_until_it_pauses(container)
+        process.terminate()
+        assert process.wait(TIMEOUT_S) == -SIGTERM
+    (signal,) = (event for event in container.events() if isinstance(event, Signal))
+    assert (signal.number, signal.sender) == (SIGTERM, me())
+    assert signal.fault is not None
+    places = functions(program)
+    whose = [
+        next((name for name, place in places.items() if frame.offset in place), "") for frame in signal.fault.stack
+    ]
+    assert signal.fault.stack[0].build_id != build_id(program)
+    assert whose[1:3] == ["outer", "main"]
+    assert {frame.build_id for frame in signal.fault.stack[1:3]} == {build_id(program)}
+
+
+def test_one_thread_alone_tells_where_a_kill_met_it(container: Container, workload: Workloads) -> None:
+    """A program may end with thousands of threads, each of which the kernel sends SIGKILL."""
+    container.run(sys.executable, "-S", "-c", ENDS_FROM_A_THREAD)
+    records = [record for record in RingReader(container.snapshot()).records() if isinstance(record, Record)]
+    kills = [record for record in records if (record.type, record.nr) == (layout.TYPE_SIGNAL, SIGKILL)]
+    assert len(kills) == 9
+    assert [(one.tid == one.pid) for one in kills if len(one.body) > layout.SIGNAL.size] == [True]
 
 
 def test_a_jump_to_nowhere(container: Container, workload: Workloads) -> None:

@@ -55,6 +55,7 @@ class Death:
     then: what the sentences after it say, if their order matters; `says` is then the first one.
     change: of the container's configuration. during: what happens while it runs, and ends it. files: path, content and
     mode of files below /tmp; a path that ends in a slash is a directory. program: a workload, mounted at /tmp/NAME.
+    shows: a regular expression for what `why -v` has too.
     """
 
     says: str
@@ -64,6 +65,7 @@ class Death:
     files: tuple[tuple[str, bytes, int], ...] = ()
     program: str = ""
     then: tuple[str, ...] = ()
+    shows: str = ""
 
 
 def python(says: str, code: str, **more: Any) -> Death:
@@ -290,6 +292,13 @@ DEATHS: Final[dict[str, Death]] = {
         r"sh was waiting for \d\.\d s for another process to write to it \(read of descriptor \d\)",
         ("/bin/sh", "-c", "echo ready; said=$(sleep 100 & echo started); echo $said"),
         during=_killed,
+    ),
+    "killed-in-a-function": Death(
+        r"deep_fault was waiting for \d\.\d s for time to pass or a signal \(pause\)",
+        ("/tmp/deep_fault", "wait"),
+        during=_killed,
+        program="deep_fault",
+        shows=r"the stack, by frame pointers: \S+, /tmp/deep_fault\+0x\w+, /tmp/deep_fault\+0x\w+",
     ),
     "no-client": python(
         r"python3 was waiting for \d\.\d s for a client to connect \(accept4 of descriptor \d\)",

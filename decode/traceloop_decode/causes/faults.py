@@ -12,7 +12,6 @@ from traceloop_decode.causes.death import Death
 from traceloop_decode.causes.killed import sent
 from traceloop_decode.causes.report import Evidence, Finding, Sure
 from traceloop_decode.model import Call, Fault
-from traceloop_decode.safe_text import printable
 from traceloop_decode.syscalls import abis
 
 SIGABRT: Final = 6
@@ -29,7 +28,6 @@ OWN_FAULTS: Final = frozenset((*FAULTS, SIGABRT, SIGSYS))
 _PAGE_FAULT: Final = 14
 _OF_WRITE, _OF_INSTRUCTION = 2, 16
 _EXECUTING: Final = "executing "
-_FRAMES_SHOWN: Final = 8
 _NULL_PAGE: Final = 0x1000
 _REFUSED: Final = " ... "
 
@@ -55,12 +53,10 @@ def faulted(death: Death) -> Iterator[Finding]:
 
 def _where(death: Death, fault: Fault) -> tuple[str, tuple[Evidence, ...]]:
     # The instruction's place, and the stack as evidence.
-    mappings, pid = death.story.mappings, death.process.pid
-    places = [mappings.place(pid, frame, fault) or f"{frame.address:#x}" for frame in fault.stack]
+    places = death.story.mappings.places(death.process.pid, fault)
     stack: tuple[Evidence, ...] = ()
     if len(places) > 1 and death.event is not None:
-        text = f"the stack, by frame pointers: {', '.join(places[:_FRAMES_SHOWN])}"
-        stack = (subject.evidence_of(death.event, printable(text)),)
+        stack = (subject.evidence_of(death.event, subject.stack(places)),)
     if _how(fault) == _EXECUTING:  # the instruction's address is that of the fault
         return "", stack
     known = f" ({places[0]})" if fault.stack[0].address == fault.ip and not places[0].startswith("0x") else ""

@@ -70,6 +70,10 @@ class Mappings:
         elif pid in self._by_pid or len(self._by_pid) < _PROCESSES_MAX:
             self._by_pid[pid] = others[:_MAPPINGS_MAX]
 
+    def places(self, pid: int, fault: Fault) -> list[str]:
+        """Returns the places of a stack, from the instruction on; an address where no place is known."""
+        return [self.place(pid, frame, fault) or f"{frame.address:#x}" for frame in fault.stack]
+
     def place(self, pid: int, frame: Frame, fault: Fault) -> str:
         """Returns ``/usr/lib/libc.so.6+0x2a1``; "" if a frame's place is not known. fault: that it is part of."""
         for generation in self._generations(pid):

@@ -26,7 +26,7 @@ from traceloop_decode.causes.processes import STOPS, Processes
 from traceloop_decode.causes.threads import Threads
 from traceloop_decode.causes.words import LastWords
 from traceloop_decode.descriptors.streams import Streams
-from traceloop_decode.model import Call, Entered, Event, Ignored, Lost, Returned, Signal, TaskExit
+from traceloop_decode.model import FAULTS, Call, Entered, Event, Ignored, Lost, Returned, Signal, TaskExit
 from traceloop_decode.program_start import is_runtimes
 from traceloop_decode.spans import SECOND_NS
 from traceloop_decode.submitted import InFlight
@@ -75,8 +75,9 @@ class Story:
     signals: the last ones, without SIGCHLD. ignored: the last ones that their processes ignored. sent: the last calls
     that sent a signal. blocked: calls in flight when their threads ended. silent: the threads that were in none when a
     signal ended them. whole_since_ns: since then no call is missing; infinity: some may be. skips: calls of some names
-    were not recorded. runtime: the program never started, and the
-    story is the runtime's. handled: (process, signal) with a handler. refused: those that a process set to be ignored.
+    were not recorded. runtime: the program never started, and the story is the runtime's. kills: by process, the signal
+    that ended it and tells where its first thread was. handled: (process, signal) with a handler. refused: those that a
+    process set to be ignored.
     before_signal: by process, the last call of a thread before an unhandled signal reached it; before_stop: before a
     handled signal to stop did. raised: likewise, a call
     that sent a signal to one thread, after which the thread did nothing but what raise(3) does. bound: address -> the
@@ -95,6 +96,7 @@ class Story:
         self.blocked: deque[Blocked] = deque(maxlen=_WAITS_MAX)
         self.silent: deque[Silent] = deque(maxlen=_WAITS_MAX)
         self.begun_ns = self.ended_ns = self.events = self.firsts = 0
+        self.kills: dict[int, Signal] = {}
         self.whole_since_ns: float = 0
         self.skips = False
         self.runtime = False
@@ -192,6 +194,8 @@ class Story:
         self.events += 1
         self.firsts += signal.source != ""
         self.processes.signal(signal)
+        if signal.fault is not None and signal.number not in FAULTS:
+            self.kills[signal.pid] = signal
         if signal.tid in self._latest:
             if not signal.handler:
                 self.before_signal[signal.pid] = self._latest[signal.tid]

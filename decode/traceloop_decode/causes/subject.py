@@ -15,12 +15,13 @@ from traceloop_decode.causes.report import Evidence
 from traceloop_decode.descriptors.names import address
 from traceloop_decode.model import Call, Item, KnownFile, Signal, TaskExit
 from traceloop_decode.printers.core import never_returns, printer_of, view_of
-from traceloop_decode.safe_text import quote
+from traceloop_decode.safe_text import printable, quote
 from traceloop_decode.syscalls import MESSAGES, Abi
 from traceloop_decode.values.options import Options
 
 _OPTIONS: Final = Options(string_max=96, dns=True, ends=True)
 _LINE_MAX: Final = 300
+_FRAMES_SHOWN: Final = 8
 _INT: Final = 0xFFFFFFFF
 _AT_FDCWD: Final = -100 & _INT
 _NAME: Final = re.compile(r"<(.*)>(?:\(deleted\))?")
@@ -119,6 +120,11 @@ def line(call: Call) -> str:
 def evidence(call: Call) -> Evidence:
     """Returns the call as evidence, at the time of its entry."""
     return Evidence(call.ts_ns, call.tid, line(call))
+
+
+def stack(places: list[str]) -> str:
+    """Returns ``the stack, by frame pointers: /bin/app+0x11a4, ...``. places: from the instruction on."""
+    return printable(f"the stack, by frame pointers: {', '.join(places[:_FRAMES_SHOWN])}")
 
 
 def evidence_of(event: Signal | TaskExit, note: str) -> Evidence:

@@ -65,7 +65,8 @@ or if it ended the receiving process at once; else null. If the kernel ended the
 ``memory`` is a list of the process's memory cgroup and of those above it, each with ``usage_bytes`` and
 ``limit_bytes`` (null without a limit). If a fault ended the process, ``fault`` has ``ip`` and ``sp``, the processor's
 ``trap`` and ``error_code``, ``code_begin`` and ``code_end``, the addresses of the program's own code, and ``stack``, a
-list: each an ``address`` and, if known, the ``build_id`` of a file and the ``offset`` in it.
+list: each an ``address`` and, if known, the ``build_id`` of a file and the ``offset`` in it. Another
+signal that ends a process has the ``stack`` of its first thread, if that was recorded.
 
 An ignored is a signal that a process sent and its receiver ignored, so that nothing happened there. It has ``number``,
 ``signal``, ``siginfo`` and ``sender``.
@@ -94,7 +95,20 @@ from traceloop_decode.capability_names import name_of
 from traceloop_decode.errnos import ERRNO
 from traceloop_decode.forgotten import CALLS, FIRSTS, NO_CPU, RUNTIME
 from traceloop_decode.json_text import dumps
-from traceloop_decode.model import Arg, Asked, Call, Event, Fault, Ignored, Item, Lost, Request, Signal, TaskExit
+from traceloop_decode.model import (
+    FAULTS,
+    Arg,
+    Asked,
+    Call,
+    Event,
+    Fault,
+    Ignored,
+    Item,
+    Lost,
+    Request,
+    Signal,
+    TaskExit,
+)
 from traceloop_decode.multiplexed_calls import kernel_number
 from traceloop_decode.printers import network_dns
 from traceloop_decode.printers.core import printer_of, seen
@@ -314,24 +328,30 @@ def _signal(signal: Signal) -> dict[str, Any]:
         "flags": signal.flags,
         "sender": signal.sender._asdict() if signal.sender is not None else None,
         **({"memory": [level._asdict() for level in signal.memory]} if signal.memory else {}),
-        **({"fault": _fault(signal.fault)} if signal.fault is not None else {}),
+        **(_place(signal.number, signal.fault) if signal.fault is not None else {}),
     }
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
-    return {
+def _place(number: int, fault: Fault) -> dict[str, Any]:
+    if number not in FAULTS:
+        return {"stack": _stack(fault)}
+    found = {
         "ip": fault.ip,
         "sp": fault.sp,
         "trap": fault.trap,
         "error_code": fault.error_code,
         "code_begin": fault.code[0],
         "code_end": fault.code[1],
-        "stack": [
-            {"address": frame.address}
-            | ({"build_id": frame.build_id, "offset": frame.offset} if frame.build_id else {})
-            for frame in fault.stack
-        ],
+        "stack": _stack(fault),
     }
+    return {"fault": found}
+
+
+def _stack(fault: Fault) -> list[dict[str, Any]]:
+    return [
+        {"address": frame.address} | ({"build_id": frame.build_id, "offset": frame.offset} if frame.build_id else {})
+        for frame in fault.stack
+    ]
 
 
 def _ignored(ignored: Ignored) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from traceloop_decode.errnos import is_error
 from traceloop_decode.forgotten import CALLS, FIRSTS, FIRSTS_DROPPED, RUNTIME
-from traceloop_decode.model import LEFT, NEWER, Ignored
+from traceloop_decode.model import FAULTS, LEFT, NEWER, Ignored
 from traceloop_decode.out_of_memory import short_level
 from traceloop_decode.safe_text import printable
 from traceloop_decode.values.siginfo import fields, signal_name, text_of
@@ -69,7 +69,7 @@ def details_note(signal: Signal) -> str:
         return f" {_sent_by(signal.sender)}"
     if signal.memory:
         return f" {memory_note(signal.memory)}"
-    return f" at {signal.fault.ip:#x}" if signal.fault is not None else ""
+    return f" at {signal.fault.ip:#x}" if signal.fault is not None and signal.number in FAULTS else ""
 
 
 def ignored_note(ignored: Ignored, constants: str = "abbrev", arch: str = "x86_64") -> str:
