@@ -294,7 +294,7 @@ DEATHS: Final[dict[str, Death]] = {
         during=_killed,
     ),
     "killed-in-a-function": Death(
-        r"deep_fault was waiting for \d\.\d s for time to pass or a signal \(pause\)",
+        r"deep_fault was ended by SIGKILL from runc",
         ("/tmp/deep_fault", "wait"),
         during=_killed,
         program="deep_fault",

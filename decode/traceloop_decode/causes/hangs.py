@@ -9,7 +9,6 @@ as servers do was perhaps no more than idle: that ranks last.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -18,7 +17,7 @@ from traceloop_decode.causes.death import SCORE, Death, death_of
 from traceloop_decode.causes.faults import OWN_FAULTS
 from traceloop_decode.causes.killed import asks_to_stop, last_ignored
 from traceloop_decode.causes.processes import STOPS, Process
-from traceloop_decode.causes.report import Evidence, Finding, Sure
+from traceloop_decode.causes.report import Finding, Sure
 from traceloop_decode.causes.story import Blocked, Silent, Story
 from traceloop_decode.causes.waits import FUTEX, MANY, SLEEPS, WAIT_CHILD, is_long, what
 from traceloop_decode.model import Call, Ignored, Signal
@@ -98,16 +97,7 @@ def _found(story: Story, process: Process, told: _Told, depth: int) -> Iterator[
     kinds = _deadlock, _waiting, _computing, _idle
     found = next((found for kind in kinds if (found := kind(story, process, told, now)) is not None), None)
     if found is not None:
-        yield replace(found, evidence=(*found.evidence, *_stack(story, process)))
-
-
-def _stack(story: Story, process: Process) -> Iterator[Evidence]:
-    # Where the first thread was, if its program has frame pointers: else the call says as much.
-    kill = story.kills.get(process.pid)
-    if kill is not None and kill.fault is not None:
-        places = story.mappings.places(process.pid, kill.fault)
-        if len(places) > 1:
-            yield subject.evidence_of(kill, subject.stack(places))
+        yield found
 
 
 def _told(death: Death) -> _Told:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from traceloop_decode.causes import subject
@@ -62,7 +63,22 @@ def _in_mib(level: Level) -> tuple[str, str]:
 
 
 def sent(death: Death) -> Iterator[Finding]:
-    """Yields which process sent the signal."""
+    """Yields which process sent the signal, with where it met the first thread."""
+    first, *rest = _sent(death)
+    yield replace(first, evidence=(*first.evidence, *_stack(death)))
+    yield from rest
+
+
+def _stack(death: Death) -> Iterator[Evidence]:
+    # If the program has frame pointers: else the call that the thread was in says as much.
+    kill = death.story.kills.get(death.process.pid)
+    if kill is not None and kill.fault is not None:
+        places = death.story.mappings.places(death.process.pid, kill.fault)
+        if len(places) > 1:
+            yield subject.evidence_of(kill, subject.stack(places))
+
+
+def _sent(death: Death) -> Iterator[Finding]:
     process, sender = death.process, death.event.sender if death.event is not None else None
     if death.by_kernel or death.by_timer:
         said = f"{process.name} was ended by {death.name} from the kernel (a timer, a terminal or a limit)."

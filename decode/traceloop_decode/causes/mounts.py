@@ -16,6 +16,9 @@ from traceloop_decode.model import Call
 from traceloop_decode.program_start import is_runtimes
 
 PIVOT: Final = "pivot_root"
+_OPENS: Final = ("open", "openat", "openat2")
+CALLS: Final = ("mount", PIVOT, *_OPENS)
+"""Names of the calls of a runtime that are to be observed; of the program's those but for opens."""
 _MOUNTS_MAX: Final = 1024
 _DESCRIPTOR: Final = re.compile(r"/proc/(?:self|thread-self|\d+)/fd/(\d{1,9})")
 _PROC: Final = "/proc"
@@ -37,9 +40,14 @@ class Mounts:
     def __init__(self) -> None:
         self._found: list[Mount] = []
         self._root: str | None = None  # the container's, on the machine
+        self._opened: dict[tuple[int, int], str] = {}  # what a runtime mounts on; its descriptors are not followed
 
     def observe(self, call: Call) -> None:
-        """Observes a call."""
+        """Observes a call of `CALLS`."""
+        if call.name in _OPENS:
+            if call.result is not None and call.result >= 0 and len(self._opened) < _MOUNTS_MAX:
+                self._opened[call.pid, call.result] = subject.path(call)
+            return
         if call.name == PIVOT and call.result == 0 and is_runtimes(call.comm):
             root = subject.path(call).removesuffix("/.")
             self._root = root if root.startswith("/") else self._root
@@ -49,9 +57,10 @@ class Mounts:
             return
         place = subject.path(call)
         found = _DESCRIPTOR.fullmatch(place)
-        if found and call.files is not None:
-            known = call.files.before.get(int(found[1]))
-            place = subject.bare(known.text) if known is not None else ""
+        if found:
+            known = call.files.before.get(int(found[1])) if call.files is not None else None
+            opened = self._opened.get((call.pid, int(found[1])), "")
+            place = subject.bare(known.text) if known is not None else opened
         if self._root is None and place.endswith(_PROC) and is_runtimes(call.comm):
             self._root = place.removesuffix(_PROC)
         if place.startswith("/"):

@@ -19,6 +19,7 @@ from traceloop_decode.causes.failures import Failures
 from traceloop_decode.causes.limits import CALLS as OF_LIMITS
 from traceloop_decode.causes.limits import Limits
 from traceloop_decode.causes.mappings import Mappings
+from traceloop_decode.causes.mounts import CALLS as MOUNTING
 from traceloop_decode.causes.mounts import PIVOT, Mounts
 from traceloop_decode.causes.names import Names
 from traceloop_decode.causes.noise import STATS
@@ -139,7 +140,7 @@ class Story:
         """Observes what the runtime did before the program: only its mounts and its root count."""
         for event in events:
             call = event.call if isinstance(event, Returned) else event
-            if isinstance(call, Call) and call.name in ("mount", PIVOT):
+            if isinstance(call, Call) and call.name in MOUNTING:
                 self.mounts.observe(call)
 
     # -- events
