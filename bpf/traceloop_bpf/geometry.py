@@ -17,7 +17,7 @@ SCRATCH_SIZE: Final = 688
 """Value of TL_SCRATCH_SIZE in record.h."""
 _SCRATCH_SIZE_1: Final = 576
 FIRSTS_SIZE: Final = 64 << 10
-RUNTIME_SIZE: Final = 24 << 10
+RUNTIME_SIZE: Final = 20 << 10
 
 
 @dataclass(frozen=True, slots=True)
