@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from lab import Daemon, make_bundle, make_root, pod_annotations
-from recorded_cgroups import TIMEOUT_S
+from recorded_cgroups import TIMEOUT_S, cgroup2_mount
 
 from traceloop_decode.areas import RUNTIME
 
@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.kernel, pytest.mark.runtime]
 PURE_V2 = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup"
 """Makes cgroup2 be where crun looks for it."""
 LINE = re.compile(r"(\d+) +(\d+\.\d+) (?:<\.\.\. )?(\w+)(\(| resumed>)(.*)")
-MOVE = re.compile(r'\d+<[^>]*/cgroup\.procs>, "(\d+)"')
+MOVE = re.compile(r'\d+<([^>]*)/cgroup\.procs>, "(\d+)"')
 PROGRAM = "/bin/cat"
+CGROUP2 = cgroup2_mount() or Path("/sys/fs/cgroup")
 
 
 class Seen(NamedTuple):
@@ -38,12 +39,13 @@ class Seen(NamedTuple):
 class Strace:
     """The output of strace.
 
-    returned: the calls that returned, by thread. last: those in which threads ended. moved: process -> line of the write.
+    returned: the calls that returned, by thread. moved: process -> lines at which the write that moved it began and
+    returned.
     """
 
     def __init__(self, file: Path) -> None:
         self.returned: dict[int, list[Seen]] = {}
-        self.moved: dict[int, int] = {}
+        self.moved: dict[int, tuple[int, int]] = {}
         begun: dict[int, Seen] = {}
         for number, line in enumerate(file.read_text(errors="replace").splitlines()):
             found = LINE.match(line)
@@ -55,9 +57,9 @@ class Strace:
                 begun[tid] = call
             else:
                 self.returned.setdefault(tid, []).append(call)
-            if call.name == "write" and (move := MOVE.match(call.words)):
-                self.moved[int(move[1])] = number  # the later one: the write has returned
-        self.last = {tid: call.name for tid, call in begun.items()}
+            move = MOVE.match(call.words) if call.name == "write" else None
+            if move is not None and Path(move[1]).is_relative_to(CGROUP2):  # runc writes to others, too
+                self.moved[int(move[2])] = call.line, number
 
     def of_runtime(self, tid: int) -> list[Seen]:
         """Returns a thread's calls up to the execve of the program."""
@@ -99,14 +101,13 @@ def test_the_start(daemon: Daemon, tmp_path: Path, runtime: str) -> None:
     assert sum(map(len, there.values())) > (800 if runtime == "runc" else 200)
     assert (there.keys() & seen.moved.keys() != set()) is (runtime == "runc")  # crun clones into the cgroup
     for tid, names in there.items():
-        calls = seen.of_runtime(tid)
-        since = seen.moved.get(tid)
-        if since is not None:
-            inside = sum(call.line > since for call in calls)
-            assert inside <= len(names) <= inside + 3  # those that began while strace noted the write's return
+        calls, ended = seen.of_runtime(tid), len(seen.of_runtime(tid)) == len(seen.returned[tid])
+        if tid in seen.moved:
+            least, most = (sum(call.line > line for call in calls) for line in reversed(seen.moved[tid]))
+            assert least - 1 <= len(names) <= most + 1  # it may have met a call at its beginning, or in it
             calls = calls[-len(names) :]
         returned = [call.name for call in calls]
-        if tid in seen.last:  # the execve of another ended it in a call, of which one of both may tell the return
+        if ended:  # in a call, by its own exit or another's execve: one of both may tell of a return
             both = min(len(names), len(returned))
             assert max(len(names), len(returned)) - both <= 1
             assert names[:both] == returned[:both], tid
