@@ -327,6 +327,17 @@ def test_processes_from_outside(node: Node, births: Births) -> None:
     assert (node.entered, node.streams) == ([(trace, entered)], [(trace, old), (trace, entered), (later, early)])
 
 
+def test_too_many_processes_from_outside(node: Node, births: Births, caplog: pytest.LogCaptureFixture) -> None:
+    """The last ones are read, the others are counted."""
+    node.live.append(SimpleNamespace(recording=node.tracer._recording(1)))
+    node.tracer.births.entered = [Entry(LATER, 1, 101, 1000 + n, {}) for n in range(100)]
+    node.tracer.births.put(birth(node, 2, an_id("b"), slot=2))
+    node.run()
+    assert [entry.process for _, entry in node.entered] == [*range(1036, 1100)]
+    assert node.tally.read()[0][Counted.ENTRIES_UNTOLD] == 36
+    assert "36 processes came into containers, too many at once" in caplog.text
+
+
 @pytest.mark.parametrize("error", [PermissionError("frozen"), ValueError("a bug")])
 def test_a_trace_that_cannot_begin(node: Node, births: Births, error: Exception) -> None:
     """The ring is given back, and the next container is recorded."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from recorded_cgroups import Cgroup, Container, Workloads, raw, returned
 
-from traceloop_bpf import kept_fds
+from traceloop_bpf import bpfcalls, kept_fds, losses
 from traceloop_bpf.programs import Plan
 from traceloop_bpf.tracer import AdoptionError, Recording, Tracer
 from traceloop_decode.events import events
@@ -193,6 +193,19 @@ def of_another_size(pocket: Pocket) -> tuple[kept_fds.KeptRecorder, kept_fds.Abo
     os.close(generation["about"])
     generation["about"] = about.memfd()
     return its, about
+
+
+def test_a_map_that_a_recorder_of_an_older_version_lacks(pocket: Pocket) -> None:
+    """It comes with the next programs, and is kept from then on."""
+    tracer = Tracer.load(PLAN, pocket)
+    die(tracer)
+    pocket.drop([kept_fds.map_name(0, losses.MAP)])
+    with adopted(pocket) as (next_tracer, _):
+        assert next_tracer.losses() == losses.Losses()
+        next_tracer.exchange(OTHER)
+        assert kept_fds.map_name(0, losses.MAP) in pocket.fds
+        bpfcalls.update(pocket.fds[kept_fds.map_name(0, losses.MAP)], bytes(4), (7).to_bytes(8, "little"))
+        assert next_tracer.losses() == losses.Losses(in_call=7)
 
 
 def test_rings_of_another_size_are_refused(pocket: Pocket) -> None:

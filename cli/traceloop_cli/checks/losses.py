@@ -72,7 +72,7 @@ _LOSSES: Final = (
     _Loss(
         "entries_untold",
         "processes came into containers, and it is not known which files they had open",
-        "the kernel's events were full, as no daemon read them",
+        "the kernel's events were full, as no daemon read them, or more came at once than can be looked at",
         "their calls are recorded; journalctl -u traceloopd says why no daemon ran",
     ),
     _Loss(

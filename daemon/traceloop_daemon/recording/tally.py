@@ -122,7 +122,7 @@ class Counted(enum.Enum):
     BIRTHS_UNTOLD = "containers of whose births no daemon was told, as nobody read the kernel's events: not recorded"
     IN_CALL_FORGOTTEN = "threads in a call whose place another thread took: the life totals count the call twice"
     RUNTIMES_FORGOTTEN = "processes of container runtimes that are recorded as their containers' own"
-    ENTRIES_UNTOLD = "processes that came into a container, of which no daemon was told: their descriptors are unknown"
+    ENTRIES_UNTOLD = "processes that came into a container, of which no daemon was told in time: files unknown"
     STARTED_BY_ADD = "recordings begun by a user"
     ADOPTED = "recordings begun by a former daemon, and resumed"
     EXCLUDED = "containers excluded by settings or annotations"

@@ -216,13 +216,25 @@ class Births:
         # Of a flood the last are read, as each takes a millisecond, in which births wait. The beginning of a trace has
         # read those that came before it. What happened while no daemon ran is long ago: the number may be another's.
         left = len(early) + len(entries) - _READ_AT_ONCE
+        unread = 0
         for n, entry in enumerate((*early, *entries)):
             if (trace := self._trace_in(entry)) is not None:
                 self._recordings.note_entered(trace, entry)
-                if n >= max(left, len(early)) and entry.at_ns >= self._since_ns:
+                if n < len(early) or entry.at_ns < self._since_ns:
+                    continue
+                if n < left:
+                    unread += 1
+                else:
                     self._recordings.read_entered(trace, entry)
             elif (entry.slot, entry.cookie) in self._waiting:
+                unread += len(self._early) == _EARLY_MAX  # the first is dropped
                 self._early.append(entry)
+        if unread:
+            self._tally.add(Counted.ENTRIES_UNTOLD, unread)
+            _log.warning(
+                "%d processes came into containers, too many at once: it is not known which files they had open",
+                unread,
+            )
 
     def _begin(self, birth: Birth, started: Started | None) -> None:
         _log.debug("born: cgroup %s, slot %d, made by process %d", birth.path, birth.slot, birth.maker)
