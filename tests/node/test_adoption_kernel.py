@@ -196,7 +196,7 @@ def of_another_size(pocket: Pocket) -> tuple[kept_fds.KeptRecorder, kept_fds.Abo
 
 
 def test_a_map_that_a_recorder_of_an_older_version_lacks(pocket: Pocket) -> None:
-    """It comes with the next programs, and is kept from then on."""
+    """The map comes with the next programs, and is kept from then on."""
     tracer = Tracer.load(PLAN, pocket)
     die(tracer)
     pocket.drop([kept_fds.map_name(0, losses.MAP)])
