@@ -328,7 +328,7 @@ def test_processes_from_outside(node: Node, births: Births) -> None:
 
 
 def test_too_many_processes_from_outside(node: Node, births: Births, caplog: pytest.LogCaptureFixture) -> None:
-    """Those that came last are read, the others are counted."""
+    """The last ones are read, and the others counted."""
     node.live.append(SimpleNamespace(recording=node.tracer._recording(1)))
     node.tracer.births.entered = [Entry(LATER, 1, 101, 1000 + n, {}) for n in range(100)]
     node.tracer.births.put(birth(node, 2, an_id("b"), slot=2))
